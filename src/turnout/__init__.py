@@ -1,0 +1,6 @@
+"""Turnout routes events from Amazon SQS to the queues they belong in, by rules that operators edit.
+
+The public Python interface is what this module exports; everything else may change between minor versions.
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,128 @@
+"""The error tree: every error Turnout raises on purpose, and the fault each one is blamed on.
+
+    TurnoutError
+    |-- SettingsError        settings are wrong; lists every one of them        (exit code 2)
+    |-- RulesError           rule files are wrong; lists every problem          (exit code 1)
+    `-- SqsError             a call to SQS as a whole failed
+        |-- SqsUnavailable   throttled, 5xx, connection lost, timed out         (system: try again)
+        |-- SqsDenied        no permission, no usable credentials, KMS refuses  (config)
+        |-- SqsQueueMissing  the queue does not exist                           (config)
+        `-- SqsRejected      the request or the message is invalid              (data)
+
+A failure of one entry of a batch is not an exception: it is data (`turnout.sqs.api.EntryFailure`), because its
+neighbours succeeded. Errors of foreign libraries are mapped to this tree in one place each, next to the library's
+only import; nothing above that place catches a foreign error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+__all__ = [
+    "Fault",
+    "RulesError",
+    "SettingsError",
+    "SqsDenied",
+    "SqsError",
+    "SqsQueueMissing",
+    "SqsRejected",
+    "SqsUnavailable",
+    "TurnoutError",
+]
+
+
+class Fault(StrEnum):
+    """Who has to act for a failure to go away."""
+
+    DATA = "data"
+    """The event itself: the same bytes will fail again until the producer or the rules change."""
+    CONFIG = "config"
+    """Permissions, queue names, rules: an operator has to repair something, then a replay succeeds."""
+    SYSTEM = "system"
+    """The network or a service: time alone may repair it."""
+
+
+class TurnoutError(Exception):
+    """Base of every error raised on purpose. `str(error)` tells an operator what to do."""
+
+    exit_code = 1
+
+
+class SettingsError(TurnoutError):
+    """One or more settings are missing or wrong.
+
+    `problems` holds one plain sentence per setting, each naming the environment variable.
+    """
+
+    exit_code = 2
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class RulesError(TurnoutError):
+    """One or more rule files cannot be used.
+
+    `problems` holds one line per problem, `file:line:col: rule-id: CODE message`, without the caret lines.
+    """
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class SqsError(TurnoutError):
+    """A whole call to SQS failed: no entry of it is known to have taken effect.
+
+    `code` is the service's error code in its short spelling (`QueueDoesNotExist`), or the name of the connection
+    failure; `operation` is the API call (`SendMessageBatch`); `queue` is the queue's name, never a signed URL.
+    """
+
+    fault = Fault.SYSTEM
+    retryable = False
+
+    def __init__(self, message: str, *, code: str, operation: str = "", queue: str = "") -> None:
+        self.code = code
+        self.operation = operation
+        self.queue = queue
+        where = " ".join(part for part in (operation, queue) if part)
+        super().__init__(f"{where}: {code}: {message}" if where else f"{code}: {message}")
+
+
+class SqsUnavailable(SqsError):
+    """SQS could not answer now: throttled, an internal error, no connection, no answer in time. Try again."""
+
+    retryable = True
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        operation: str = "",
+        queue: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, code=code, operation=operation, queue=queue)
+        self.retry_after = retry_after
+        """Seconds that the service asked us to wait, when it did."""
+
+
+class SqsDenied(SqsError):
+    """The credentials are missing or may not do this, or the queue's encryption key refuses."""
+
+    fault = Fault.CONFIG
+
+
+class SqsQueueMissing(SqsError):
+    """The queue does not exist in this account and region, at this endpoint."""
+
+    fault = Fault.CONFIG
+
+
+class SqsRejected(SqsError):
+    """SQS understood the request and refuses it for good: sizes, characters, parameters."""
+
+    fault = Fault.DATA

@@ -1,0 +1,238 @@
+"""What flows through the worker: messages, the deliveries they become, and the account that holds them together.
+
+These are plain records. They decide nothing and do no I/O; the pipeline changes them, telemetry reads them.
+Times are nanoseconds since the epoch (`time.time_ns()`); 0 means "has not happened".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+
+import msgspec
+
+from turnout.errors import Fault
+
+__all__ = [
+    "Account",
+    "Attribute",
+    "Call",
+    "Delivery",
+    "Failure",
+    "Message",
+    "Outcome",
+    "Reason",
+    "Retry",
+    "State",
+    "queue_name",
+]
+
+
+def queue_name(url: str) -> str:
+    """The last path segment of a queue URL, which is the queue's name (`messaging.destination.name`)."""
+    return url.rstrip("/").rpartition("/")[2]
+
+
+class Attribute(msgspec.Struct, frozen=True):
+    """A message attribute as SQS carries it: `data_type` is `String`, `Number` or `Binary`, maybe with `.label`.
+
+    Exactly one of `text` and `data` is set; `data` goes with `Binary`.
+    """
+
+    data_type: str
+    text: str | None = None
+    data: bytes | None = None
+
+    def size(self, name: str) -> int:
+        """Bytes that count towards the size limit: name, type and value."""
+        value = len(self.text.encode()) if self.text is not None else len(self.data or b"")
+        return len(name.encode()) + len(self.data_type) + value
+
+
+class Message(msgspec.Struct, frozen=True):
+    """One received SQS message. `body` is exactly the text that was sent; `queue` is the URL it came from.
+
+    `system` holds the system attributes (`SentTimestamp`, `ApproximateReceiveCount`, `MessageGroupId`,
+    `AWSTraceHeader`, ...) as the strings that SQS returns.
+    """
+
+    id: str
+    handle: str
+    body: str
+    queue: str
+    attributes: Mapping[str, Attribute] = {}
+    system: Mapping[str, str] = {}
+
+    @property
+    def receive_count(self) -> int:
+        """How often SQS has handed this message out, this time included; 0 when SQS did not say."""
+        return _integer(self.system.get("ApproximateReceiveCount"))
+
+    @property
+    def sent_ms(self) -> int:
+        """When the message was sent to the queue, in milliseconds since the epoch; 0 when SQS did not say."""
+        return _integer(self.system.get("SentTimestamp"))
+
+
+def _integer(text: str | None) -> int:
+    return int(text) if text and text.isascii() and text.isdigit() else 0
+
+
+class Reason(StrEnum):
+    """Why a message became a letter. The names are part of the letter format and of the metrics."""
+
+    INVALID_JSON = "INVALID_JSON"
+    NOT_AN_OBJECT = "NOT_AN_OBJECT"
+    TOO_DEEP = "TOO_DEEP"
+    MISSING_FIELD = "MISSING_FIELD"
+    UNMATCHED = "UNMATCHED"
+    MESSAGE_TOO_LARGE = "MESSAGE_TOO_LARGE"
+    MESSAGE_REJECTED = "MESSAGE_REJECTED"
+    ACCESS_DENIED = "ACCESS_DENIED"
+    QUEUE_MISSING = "QUEUE_MISSING"
+    RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+
+
+class Failure(msgspec.Struct, frozen=True):
+    """Why something failed for good: a reason, who must act, and a sentence for the operator.
+
+    `code` is the service's own error code where one was given (it becomes `error.type` on spans).
+    """
+
+    reason: Reason
+    fault: Fault
+    message: str
+    code: str = ""
+
+
+class Retry(msgspec.Struct, frozen=True):
+    """One attempt that failed and will be repeated: when, why, and after how many seconds."""
+
+    at_ns: int
+    code: str
+    delay_seconds: float
+
+
+class State(StrEnum):
+    """Where one delivery stands."""
+
+    PENDING = "pending"
+    DONE = "done"
+    FAILED = "failed"
+
+
+class Outcome(StrEnum):
+    """How a message's stay in this process ended. Every received message gets exactly one."""
+
+    DELIVERED = "delivered"
+    """Every delivery was accepted by its target; deleted from the source."""
+    DEAD_LETTERED = "dead_lettered"
+    """Its letter was accepted by the dead-letter queue; deleted from the source."""
+    DROPPED = "dropped"
+    """No rule matched and the policy says drop; deleted from the source."""
+    HANDED_BACK = "handed_back"
+    """Left in the source queue, to be received again."""
+
+
+class Call:
+    """One batch call to SQS, shared by the messages that travelled in it, so that spans can be built later."""
+
+    __slots__ = ("count", "end_ns", "error", "operation", "queue", "span", "start_ns")
+
+    def __init__(self, operation: str, queue: str, start_ns: int) -> None:
+        self.operation = operation
+        """`receive`, `send` or `delete`."""
+        self.queue = queue
+        """The queue's URL."""
+        self.start_ns = start_ns
+        self.end_ns = 0
+        self.count = 0
+        """Messages in the batch."""
+        self.error = ""
+        """The error code when the whole call failed."""
+        self.span: object = None
+        """Set by telemetry once the call's own span exists."""
+
+
+class Delivery:
+    """One message on its way to one target (or, as a letter, to the dead-letter queue)."""
+
+    __slots__ = (
+        "account",
+        "attempts",
+        "calls",
+        "failure",
+        "queued_ns",
+        "retries",
+        "settled_ns",
+        "span_id",
+        "state",
+        "target",
+    )
+
+    def __init__(self, account: Account, target: str, queued_ns: int) -> None:
+        self.account = account
+        self.target = target
+        """The target's name; the dead-letter queue's name for a letter."""
+        self.queued_ns = queued_ns
+        self.settled_ns = 0
+        self.state = State.PENDING
+        self.attempts = 0
+        self.failure: Failure | None = None
+        self.retries: list[Retry] = []
+        self.calls: list[Call] = []
+        """The batch calls this delivery took part in, oldest first."""
+        self.span_id = 0
+        """Id of this delivery's own span, given out early so that it can travel with the message; 0: not traced."""
+
+
+class Account:
+    """Everything owed and paid for one received message, from receive to settle.
+
+    A message is *accounted for* when no delivery is pending. The pipeline's event loop is the only writer.
+    """
+
+    __slots__ = (
+        "delete",
+        "deliveries",
+        "evaluated_ns",
+        "failure",
+        "handle",
+        "letter",
+        "match",
+        "message",
+        "outcome",
+        "owed",
+        "receive",
+        "received_ns",
+        "routed_ns",
+        "settled_ns",
+        "span_id",
+        "trace",
+    )
+
+    def __init__(self, message: Message, receive: Call, received_ns: int) -> None:
+        self.message = message
+        self.handle = message.handle
+        """The newest receipt handle known for this message."""
+        self.receive = receive
+        self.received_ns = received_ns
+        self.routed_ns = 0
+        """Rule evaluation started."""
+        self.evaluated_ns = 0
+        """Rule evaluation ended."""
+        self.match: object = None
+        """What the rules said (`turnout.rules.Match`), once routed."""
+        self.deliveries: list[Delivery] = []
+        self.owed = 0
+        """Deliveries that are still pending."""
+        self.failure: Failure | None = None
+        """Why the message as a whole must become a letter, when that is known before or without any delivery."""
+        self.letter: Delivery | None = None
+        self.delete: Call | None = None
+        self.outcome: Outcome | None = None
+        self.settled_ns = 0
+        self.trace: object = None
+        """Telemetry's own record (trace id, parent, sampled or not)."""
+        self.span_id = 0
+        """Id of the `process` span; 0: not traced."""
