@@ -162,6 +162,8 @@ class Delivery:
         "attempts",
         "calls",
         "failure",
+        "message_id",
+        "queue",
         "queued_ns",
         "retries",
         "settled_ns",
@@ -174,8 +176,12 @@ class Delivery:
         self.account = account
         self.target = target
         """The target's name; the dead-letter queue's name for a letter."""
+        self.queue = ""
+        """The URL of the queue it goes to."""
         self.queued_ns = queued_ns
         self.settled_ns = 0
+        self.message_id = ""
+        """The id that SQS gave the message when it was accepted."""
         self.state = State.PENDING
         self.attempts = 0
         self.failure: Failure | None = None
@@ -197,6 +203,7 @@ class Account:
         "deliveries",
         "evaluated_ns",
         "failure",
+        "fingerprint",
         "handle",
         "letter",
         "match",
@@ -223,6 +230,8 @@ class Account:
         """Rule evaluation ended."""
         self.match: object = None
         """What the rules said (`turnout.rules.Match`), once routed."""
+        self.fingerprint = ""
+        """The fingerprint of the ruleset that said so."""
         self.deliveries: list[Delivery] = []
         self.owed = 0
         """Deliveries that are still pending."""
