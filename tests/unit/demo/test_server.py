@@ -29,9 +29,14 @@ def test_the_server_answers_on_loopback_inside_the_block_and_is_gone_after_it() 
 
 def test_the_server_is_stopped_when_the_block_is_interrupted() -> None:
     endpoints: list[str] = []
-    with pytest.raises(KeyboardInterrupt), embedded_server() as endpoint:
-        endpoints.append(endpoint)
-        raise KeyboardInterrupt
+
+    def interrupted() -> None:
+        with embedded_server() as endpoint:
+            endpoints.append(endpoint)
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
     assert not is_listening(endpoints[0])
 
 
