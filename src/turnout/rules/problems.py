@@ -1,0 +1,97 @@
+"""What is wrong with rule files: one record per problem, collected, never raised one by one.
+
+A problem reads `file:line:col: rule-id: CODE message`, followed by the source line and a caret. The codes are stable
+and listed here, because editors, CI annotations and the documentation refer to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import StrEnum
+
+import msgspec
+
+from turnout.errors import RulesError
+
+__all__ = ["Code", "Problem", "RuleFilesError", "Severity"]
+
+
+class Severity(StrEnum):
+    """Whether a problem makes the rules unusable."""
+
+    ERROR = "error"
+    WARNING = "warning"
+
+
+class Code(StrEnum):
+    """Stable codes. TR1xx: files and fields, TR2xx: expressions, TR3xx: patterns, TR4xx: examples, TR5xx: lint."""
+
+    NO_RULES = "TR101"
+    UNREADABLE = "TR102"
+    YAML = "TR103"
+    DUPLICATE_KEY = "TR104"
+    ALIAS = "TR105"
+    TAG = "TR106"
+    TOO_DEEP = "TR107"
+    UNKNOWN_FIELD = "TR110"
+    MISSING_FIELD = "TR111"
+    WRONG_TYPE = "TR112"
+    WRONG_VALUE = "TR113"
+    DUPLICATE_NAME = "TR114"
+    UNKNOWN_TARGET = "TR115"
+    CONDITION = "TR116"
+    ENVIRONMENT = "TR120"
+    SYNTAX = "TR201"
+    UNKNOWN_FUNCTION = "TR202"
+    ARGUMENT = "TR203"
+    PATH = "TR204"
+    PATH_REFUSED = "TR205"
+    METADATA = "TR206"
+    REGEX = "TR207"
+    NETWORK = "TR208"
+    WILDCARD = "TR209"
+    LIMIT = "TR210"
+    EXAMPLE = "TR401"
+
+
+class Problem(msgspec.Struct, frozen=True):
+    """One thing that is wrong, and where. `line` and `column` count from 1; 0 means the file as a whole."""
+
+    file: str
+    line: int
+    column: int
+    rule: str
+    code: Code
+    message: str
+    severity: Severity = Severity.ERROR
+    source: str = ""
+    """The source line that the caret points into; empty when there is none to show."""
+    width: int = 1
+    """How many characters the caret underlines."""
+
+    def __str__(self) -> str:
+        """`file:line:col: rule-id: CODE message`, in one line."""
+        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        rule = f"{self.rule}: " if self.rule else ""
+        return f"{place}: {rule}{self.code} {self.message}"
+
+    def with_caret(self) -> str:
+        """The line, and below it the source with a caret under the place."""
+        if not self.source:
+            return str(self)
+        # A tab must stay a tab in the line of the caret, or the caret stands in the wrong place.
+        pad = "".join("\t" if character == "\t" else " " for character in self.source[: self.column - 1])
+        room = max(1, min(self.width, len(self.source) - self.column + 1))
+        gutter = f"{self.line:>6} | "
+        return f"{self}\n{gutter}{self.source}\n{' ' * 6} | {pad}{'^' * room}"
+
+
+class RuleFilesError(RulesError):
+    """Rule files cannot be used. `details` holds every problem; `str()` shows them all with their carets."""
+
+    def __init__(self, details: Sequence[Problem]) -> None:
+        self.details = tuple(details)
+        super().__init__([str(problem) for problem in self.details])
+
+    def __str__(self) -> str:
+        return "\n".join(problem.with_caret() for problem in self.details)
