@@ -6,12 +6,36 @@ written in `propagation`, how spans leave the process in `setup`.
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import threading
 from collections.abc import Sequence
+from random import getrandbits
 from typing import Protocol
 
-from turnout.message import Account, Attribute, Delivery
+from turnout.message import Account, Attribute, Call, Delivery
+from turnout.telemetry import spans
+from turnout.telemetry.propagation import (
+    BAGGAGE,
+    TRACE_HEADER,
+    TRACEPARENT,
+    TRACESTATE,
+    extract,
+    format_trace_header,
+    format_traceparent,
+)
+from turnout.telemetry.sampling import Sampler
+from turnout.telemetry.spans import CallTrace, Link, Span, Trace, new_span_id
 
-__all__ = ["NoTracing", "Tracing"]
+__all__ = ["LateTracing", "NoTracing", "SpanSink", "Tracing", "TracingCounts"]
+
+_log = logging.getLogger(__name__)
+
+_MAX_ATTRIBUTES = 10
+"""Message attributes that SQS allows; see `turnout.sqs.api`."""
+
+_GATHER_SECONDS = 1.0
+"""How long a send call's span waits for further traced messages of the call, so as to link to them."""
 
 
 class Tracing(Protocol):
@@ -48,12 +72,253 @@ class NoTracing:
 
     def inject(self, delivery: Delivery, attributes: dict[str, Attribute]) -> tuple[dict[str, Attribute], str | None]:
         """The attributes without baggage, and the source message's own `AWSTraceHeader`."""
-        if "baggage" in attributes:
-            attributes = {name: value for name, value in attributes.items() if name != "baggage"}
-        return attributes, delivery.account.message.system.get("AWSTraceHeader")
+        if BAGGAGE in attributes:
+            attributes = {name: value for name, value in attributes.items() if name != BAGGAGE}
+        return attributes, delivery.account.message.system.get(TRACE_HEADER)
 
     def settled(self, account: Account) -> None:
         """Nothing to do."""
 
     async def aclose(self, timeout_seconds: float) -> None:
         """Nothing to do."""
+
+
+class TracingCounts:
+    """Plain counters of tracing itself. Each is written by one thread only; anybody may read them."""
+
+    __slots__ = ("context_dropped", "errors", "export_failed", "exported", "messages", "spans_dropped")
+
+    def __init__(self) -> None:
+        self.messages = 0
+        """Messages whose spans were built."""
+        self.spans_dropped = 0
+        """Spans not built, or built and thrown away, because too many wait for the collector."""
+        self.context_dropped = 0
+        """Messages sent without `traceparent`, because ten attributes were there already."""
+        self.errors = 0
+        """Failures inside tracing itself (defects)."""
+        self.exported = 0
+        """Spans that the collector accepted."""
+        self.export_failed = 0
+        """Spans lost because the collector refused them, was away, or was too slow."""
+
+
+class SpanSink(Protocol):
+    """Where finished spans go. `room` and `emit` never block."""
+
+    def room(self) -> int:
+        """How many more spans can wait."""
+        ...
+
+    def emit(self, finished: Sequence[Span]) -> None:
+        """Take these spans; there is room for them."""
+        ...
+
+    def shutdown(self) -> None:
+        """Export what is waiting, then stop. Blocks, maybe for long; called from a thread of its own."""
+        ...
+
+
+class LateTracing:
+    """Tracing that gives out ids early and builds spans late, for messages that are sampled, failed or slow.
+
+    `slow_seconds` is the time from receive to settle from which on a message is traced whatever the sampler says.
+    """
+
+    def __init__(
+        self,
+        sink: SpanSink,
+        *,
+        sampler: Sampler | None = None,
+        slow_seconds: float = 1.0,
+        counts: TracingCounts | None = None,
+    ) -> None:
+        self._sink = sink
+        self._sampler = sampler or Sampler()
+        self._slow_ns = int(slow_seconds * 1e9)
+        self.counts = counts or TracingCounts()
+        self._gathering: list[Call] = []
+        """Send calls whose span may not be built yet; those in `_ripe` have waited for a whole tick of the timer."""
+        self._ripe: list[Call] = []
+        self._timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    def received(self, accounts: Sequence[Account]) -> None:
+        """Read each message's creation context and give out ids."""
+        try:
+            for account in accounts:
+                remote = extract(account.message)
+                account.span_id = getrandbits(64) or 1
+                if remote is None:
+                    trace_id = getrandbits(128) or 1
+                    account.trace = Trace(trace_id, 0, self._sampler.samples(trace_id, None))
+                    continue
+                sampled = self._sampler.samples(remote.trace_id, remote)
+                account.trace = Trace(remote.trace_id, remote.span_id, sampled, remote.state)
+                if remote.span_id:
+                    call = account.receive
+                    if not isinstance(call.span, CallTrace):
+                        call.span = _new_call_trace()
+                    call.span.links.append(Link(remote.trace_id, remote.span_id, account.message.id, remote=True))
+        except Exception:  # noqa: BLE001 - tracing never fails the pipeline
+            self._defect("received")
+
+    def inject(self, delivery: Delivery, attributes: dict[str, Attribute]) -> tuple[dict[str, Attribute], str | None]:
+        """Give the message the context of its own `create` span."""
+        try:
+            trace = delivery.account.trace
+            if not isinstance(trace, Trace):
+                return _OFF.inject(delivery, attributes)
+            text = trace.text
+            if not text:
+                text = trace.text = f"{trace.trace_id:032x}"
+            if not delivery.span_id:
+                delivery.span_id = getrandbits(64) or 1
+            span = f"{delivery.span_id:016x}"
+            traceparent = Attribute("String", format_traceparent(text, span, trace.sampled))
+            carrier = {**attributes, TRACEPARENT: traceparent}
+            carrier.pop(BAGGAGE, None)
+            if trace.state:
+                if TRACESTATE in carrier or len(carrier) < _MAX_ATTRIBUTES:
+                    carrier[TRACESTATE] = Attribute("String", trace.state)
+            elif TRACESTATE in carrier:  # it belonged to a context that we could not read
+                del carrier[TRACESTATE]
+            if len(carrier) > _MAX_ATTRIBUTES and TRACEPARENT not in attributes:
+                del carrier[TRACEPARENT]
+                self.counts.context_dropped += 1
+            return carrier, format_trace_header(text, span, trace.sampled)
+        except Exception:  # noqa: BLE001 - tracing never fails the pipeline
+            self._defect("inject")
+            return _OFF.inject(delivery, attributes)
+
+    def settled(self, account: Account) -> None:
+        """Build and hand over the message's spans, if they are wanted."""
+        trace = account.trace
+        if not isinstance(trace, Trace):
+            return
+        try:
+            slow = account.settled_ns - account.received_ns >= self._slow_ns
+            if trace.sampled or slow or spans.failed(account):
+                self._trace(account, trace)
+        except Exception:  # noqa: BLE001 - tracing never fails the pipeline
+            self._defect("settled")
+
+    def _trace(self, account: Account, trace: Trace) -> None:
+        if self._closed or self._sink.room() < spans.count(account):
+            self.counts.spans_dropped += spans.count(account)
+            return
+        self.counts.messages += 1
+        receive = account.receive
+        if not isinstance(receive.span, CallTrace):
+            receive.span = _new_call_trace()
+        finished: list[Span] = []
+        if not receive.span.built:
+            receive.span.built = True
+            finished.append(spans.build_call(receive, receive.span))
+        for delivery in account.deliveries:
+            self._gather(delivery, trace, finished)
+        if account.letter is not None:
+            self._gather(account.letter, trace, finished)
+        finished += spans.build(account, trace)
+        self._sink.emit(finished)
+
+    def _gather(self, delivery: Delivery, trace: Trace, finished: list[Span]) -> None:
+        """Link the calls of this delivery to its `create` span; build the spans of those that are complete."""
+        if not delivery.span_id:
+            delivery.span_id = new_span_id()
+        for call in delivery.calls:
+            span = call.span
+            if not isinstance(span, CallTrace):
+                if call.count == 1:
+                    span = CallTrace(trace.trace_id, new_span_id(), parent=delivery.span_id)
+                else:
+                    span = _new_call_trace()
+                    self._await_others(call)
+                call.span = span
+            if span.built:
+                continue
+            span.links.append(Link(trace.trace_id, delivery.span_id, delivery.message_id))
+            span.seen += 1
+            if span.seen >= call.count:
+                span.built = True
+                finished.append(spans.build_call(call, span))
+
+    def _await_others(self, call: Call) -> None:
+        self._gathering.append(call)
+        self._start_timer()
+
+    def _start_timer(self) -> None:
+        if self._timer is None:
+            try:
+                loop = asyncio.get_running_loop()
+            except RuntimeError:  # no loop, no timer: built at the latest by `aclose`
+                return
+            self._timer = loop.call_later(_GATHER_SECONDS, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        ripe, self._ripe, self._gathering = self._ripe, self._gathering, []
+        self._build_calls(ripe)
+        if self._ripe:
+            self._start_timer()
+
+    def _build_calls(self, calls: Sequence[Call]) -> None:
+        """Build the spans of these send calls, whichever of their messages have been traced by now."""
+        try:
+            finished = []
+            for call in calls:
+                if isinstance(call.span, CallTrace) and not call.span.built:
+                    call.span.built = True
+                    finished.append(spans.build_call(call, call.span))
+            if len(finished) > self._sink.room():
+                self.counts.spans_dropped += len(finished)
+            elif finished:
+                self._sink.emit(finished)
+        except Exception:  # noqa: BLE001 - tracing never fails the pipeline
+            self._defect("build_calls")
+
+    async def aclose(self, timeout_seconds: float) -> None:
+        """Send what is waiting and shut down, in at most `timeout_seconds`.
+
+        The exporter may block for half a minute on a dead collector. It does so in a daemon thread, which holds
+        neither the event loop nor the end of the process.
+        """
+        if self._closed:
+            return
+        if self._timer is not None:
+            self._timer.cancel()
+        self._build_calls([*self._ripe, *self._gathering])
+        self._closed = True
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        def shut_down() -> None:
+            try:
+                self._sink.shutdown()
+            except Exception:  # noqa: BLE001 - nor the end of the process
+                self._defect("shutdown")
+            finally:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(done.set)
+
+        threading.Thread(target=shut_down, name="turnout-tracing-shutdown", daemon=True).start()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await done.wait()
+        except TimeoutError:
+            _log.warning(
+                "The trace collector did not take the last spans within %.1f s; they are lost. "
+                "Check OTEL_EXPORTER_OTLP_ENDPOINT and the collector.",
+                timeout_seconds,
+            )
+
+    def _defect(self, where: str) -> None:
+        self.counts.errors += 1
+        _log.exception("Tracing failed in %s; the message itself is not affected.", where)
+
+
+_OFF = NoTracing()
+
+
+def _new_call_trace() -> CallTrace:
+    return CallTrace(getrandbits(128) or 1, new_span_id())

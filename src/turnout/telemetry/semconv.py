@@ -1,0 +1,76 @@
+"""Names of span attributes, span operations and their fixed values.
+
+The `messaging.*`, `aws.*`, `server.*` and `error.*` names are those of the OpenTelemetry semantic conventions 1.44
+(docs/messaging/messaging-spans.md and sqs.md; all of them still "development"); the `turnout.*` names are our own.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from urllib.parse import urlsplit
+
+from turnout.message import queue_name
+
+__all__ = ["SCHEMA_URL", "clean", "queue_attributes"]
+
+SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
+
+SYSTEM = "messaging.system"
+SYSTEM_SQS = "aws_sqs"
+OPERATION_NAME = "messaging.operation.name"
+OPERATION_TYPE = "messaging.operation.type"
+DESTINATION = "messaging.destination.name"
+MESSAGE_ID = "messaging.message.id"
+CONVERSATION_ID = "messaging.message.conversation_id"
+BATCH_COUNT = "messaging.batch.message_count"
+QUEUE_URL = "aws.sqs.queue.url"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+ERROR_TYPE = "error.type"
+
+TARGET = "turnout.target"
+OUTCOME = "turnout.outcome"
+ATTEMPTS = "turnout.delivery.attempts"
+RETRY_DELAY = "turnout.retry.delay_seconds"
+RULES_MATCHED = "turnout.rules.matched"
+RULESET = "turnout.ruleset.fingerprint"
+EVENT_ID = "turnout.event.id"
+EVENT_TYPE = "turnout.event.type"
+RECEIVE_COUNT = "turnout.receive_count"
+LETTER_REASON = "turnout.letter.reason"
+LETTER_FAULT = "turnout.letter.fault"
+LETTER_OWED = "turnout.letter.owed"
+
+CREATE = "create"
+DELETE = "delete"
+EVALUATE = "evaluate rules"
+PROCESS = "process"
+RECEIVE = "receive"
+RETRY = "retry"
+SEND = "send"
+SETTLE = "settle"
+
+_LONGEST_TEXT = 256
+
+
+def clean(text: str) -> str:
+    """Text from outside as a span can carry it: valid Unicode (a lone surrogate cannot be encoded), not endless."""
+    text = text[:_LONGEST_TEXT]
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+@lru_cache(maxsize=1024)
+def queue_attributes(url: str) -> dict[str, str | int]:
+    """The attributes every span about this queue carries. The answer is shared: copy it, do not change it."""
+    attributes: dict[str, str | int] = {SYSTEM: SYSTEM_SQS, DESTINATION: clean(queue_name(url))}
+    parts = urlsplit(url)
+    try:
+        host, port = parts.hostname, parts.port
+    except ValueError:  # an impossible port: the queue's name must do
+        return attributes
+    if host:
+        attributes[SERVER_ADDRESS] = host
+        attributes[SERVER_PORT] = port or (80 if parts.scheme == "http" else 443)
+        # Without user and password, should somebody have put them there.
+        attributes[QUEUE_URL] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return attributes

@@ -1,0 +1,359 @@
+"""What the spans look like: finished span records, built from the records of `turnout.message` once all is over.
+
+The tree (facts of the messaging conventions, and the choices they leave open):
+
+    process {queue}            CONSUMER  child of the message's creation context, else a root; links to `receive`
+    |-- evaluate rules         INTERNAL
+    |-- create {target queue}  PRODUCER  one per delivery and for the letter; *this* context travels with the message;
+    |                                    retries are its events; links to the `send` calls it took part in
+    `-- delete {queue}         CLIENT    the batch call, told once per message so that one trace tells the whole story
+    receive {queue}            CLIENT    root, links to the creation contexts of the messages it brought
+    send {target queue}        CLIENT    links to the `create` spans it carried; a call of one message is the child of
+                                         its `create` span, a batch belongs to no message and is a root
+
+Both ends carry the link between `create` and `send`, because Jaeger shows a link only on the span that has it.
+Nothing of a body and no contact data is ever put on a span.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import IntEnum
+from random import getrandbits
+from typing import Protocol, cast
+
+import msgspec
+
+from turnout.errors import Fault
+from turnout.message import Account, Call, Delivery, Failure, Outcome, Reason, State
+from turnout.telemetry import semconv
+from turnout.telemetry.semconv import clean, queue_attributes
+
+__all__ = ["CallTrace", "Event", "Kind", "Link", "Matched", "Span", "Trace", "build", "build_call", "count", "failed"]
+
+Value = str | int | float | bool | Sequence[str]
+
+_MOST_RULES = 64
+_MOST_RETRIES = 64
+_UNREADABLE = frozenset({Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD})
+"""Reasons that are found while the event is decoded and the rules are evaluated."""
+
+
+class Kind(IntEnum):
+    """Span kinds, numbered as in OTLP."""
+
+    INTERNAL = 1
+    CLIENT = 3
+    PRODUCER = 4
+    CONSUMER = 5
+
+
+class Matched(Protocol):
+    """What is read from `turnout.rules.Match`."""
+
+    @property
+    def rules(self) -> Sequence[str]:
+        """Ids of the rules that matched."""
+
+    @property
+    def event_id(self) -> str | None:
+        """The event's own id."""
+
+    @property
+    def conversation_id(self) -> str | None:
+        """The conversation or interaction that the event is about."""
+
+    @property
+    def event_type(self) -> str | None:
+        """The event's `detail-type`."""
+
+
+class Trace(msgspec.Struct, gc=False):
+    """What tracing remembers of one message while it is under way. Ids are integers as in OpenTelemetry."""
+
+    trace_id: int
+    parent: int
+    """Span id of the creation context that came with the message; 0: there was none, `process` is a root."""
+    sampled: bool
+    state: str = ""
+    text: str = ""
+    """The trace id in hex, once it was needed."""
+
+
+class Link(msgspec.Struct, frozen=True, gc=False):
+    """A pointer to a span of another trace. `message_id` says which message it stands for, where there are several."""
+
+    trace_id: int
+    span_id: int
+    message_id: str = ""
+    remote: bool = False
+
+
+class Event(msgspec.Struct, frozen=True):
+    """Something that happened within a span, at a time in nanoseconds since the epoch."""
+
+    name: str
+    at_ns: int
+    attributes: Mapping[str, Value]
+
+
+class Span(msgspec.Struct):
+    """A finished span. Times are nanoseconds since the epoch; `parent` 0 makes it a root."""
+
+    name: str
+    kind: Kind
+    trace_id: int
+    span_id: int
+    parent: int
+    start_ns: int
+    end_ns: int
+    attributes: dict[str, Value]
+    links: Sequence[Link] = ()
+    events: Sequence[Event] = ()
+    error: str | None = None
+    """The description of status ERROR; None leaves the status unset."""
+    remote_parent: bool = False
+    state: str = ""
+
+
+class CallTrace:
+    """The context of one batch call's own span, and the links gathered for it until it is built."""
+
+    __slots__ = ("built", "links", "parent", "seen", "span_id", "trace_id")
+
+    def __init__(self, trace_id: int, span_id: int, parent: int = 0) -> None:
+        self.trace_id = trace_id
+        self.span_id = span_id
+        self.parent = parent
+        self.links: list[Link] = []
+        self.seen = 0
+        """Messages of the call that have been settled and traced."""
+        self.built = False
+
+
+def failed(account: Account) -> bool:
+    """Whether this message must be traced because something went wrong with it."""
+    if account.outcome is Outcome.DELIVERED or account.outcome is Outcome.DROPPED:
+        return account.delete is not None and bool(account.delete.error)
+    return (
+        account.failure is not None
+        or account.letter is not None
+        or any(delivery.state is State.FAILED for delivery in account.deliveries)
+    )
+
+
+def count(account: Account) -> int:
+    """How many spans `build` makes for this message."""
+    evaluated, letter, deleted = account.routed_ns > 0, account.letter is not None, account.delete is not None
+    return 1 + evaluated + len(account.deliveries) + letter + deleted
+
+
+def build(account: Account, trace: Trace) -> list[Span]:
+    """All spans of one settled message, parents first. Span ids given out early (`span_id`) are honoured."""
+    message = account.message
+    matched = cast("Matched | None", account.match)
+    end_ns = account.settled_ns or account.received_ns
+    about: dict[str, Value] = {}
+    rules: list[str] = []
+    if matched is not None:
+        if matched.conversation_id:
+            about[semconv.CONVERSATION_ID] = clean(matched.conversation_id)
+        rules = [clean(rule) for rule in matched.rules[:_MOST_RULES]]
+
+    process: dict[str, Value] = {
+        **queue_attributes(message.queue),
+        semconv.OPERATION_NAME: semconv.PROCESS,
+        semconv.OPERATION_TYPE: semconv.PROCESS,
+        semconv.MESSAGE_ID: message.id,
+        semconv.RECEIVE_COUNT: message.receive_count,
+        **about,
+    }
+    if matched is not None:
+        process[semconv.RULES_MATCHED] = rules
+        if matched.event_id:
+            process[semconv.EVENT_ID] = clean(matched.event_id)
+        if matched.event_type:
+            process[semconv.EVENT_TYPE] = clean(matched.event_type)
+    if account.fingerprint:
+        process[semconv.RULESET] = account.fingerprint
+    if account.outcome is not None:
+        process[semconv.OUTCOME] = account.outcome.value
+    receive = account.receive.span
+    spans = [
+        Span(
+            name=f"process {process[semconv.DESTINATION]}",
+            kind=Kind.CONSUMER,
+            trace_id=trace.trace_id,
+            span_id=account.span_id,
+            parent=trace.parent,
+            start_ns=account.received_ns,
+            end_ns=end_ns,
+            attributes=process,
+            links=(Link(receive.trace_id, receive.span_id),) if isinstance(receive, CallTrace) else (),
+            error=_process_error(account, process),
+            remote_parent=True,
+            state=trace.state,
+        )
+    ]
+    if account.routed_ns:
+        spans.append(_evaluate(account, trace, rules))
+    spans += [_create(delivery, trace, about) for delivery in account.deliveries]
+    if account.letter is not None:
+        spans.append(_create(account.letter, trace, about, letter_of=account))
+    if account.delete is not None:
+        spans.append(_delete(account, trace, account.delete))
+    return spans
+
+
+def _process_error(account: Account, attributes: dict[str, Value]) -> str | None:
+    """Set `error.type` and say what to describe the error as, when the message as a whole failed."""
+    if not failed(account):
+        return None
+    failure = _cause(account)
+    if failure is None:
+        code = account.delete.error if account.delete is not None else ""
+        attributes[semconv.ERROR_TYPE] = code or "_OTHER"
+        return code
+    attributes[semconv.ERROR_TYPE] = failure.reason.value
+    attributes[semconv.LETTER_FAULT] = failure.fault.value
+    return clean(failure.message)
+
+
+def _cause(account: Account) -> Failure | None:
+    if account.failure is not None:
+        return account.failure
+    for delivery in account.deliveries:
+        if delivery.failure is not None and delivery.state is State.FAILED:
+            return delivery.failure
+    return account.letter.failure if account.letter is not None else None
+
+
+def _evaluate(account: Account, trace: Trace, rules: list[str]) -> Span:
+    attributes: dict[str, Value] = {semconv.RULES_MATCHED: rules}
+    if account.fingerprint:
+        attributes[semconv.RULESET] = account.fingerprint
+    failure = account.failure
+    error = None
+    if failure is not None and failure.reason in _UNREADABLE:
+        attributes[semconv.ERROR_TYPE] = failure.reason.value
+        error = clean(failure.message)
+    return Span(
+        name=semconv.EVALUATE,
+        kind=Kind.INTERNAL,
+        trace_id=trace.trace_id,
+        span_id=new_span_id(),
+        parent=account.span_id,
+        start_ns=account.routed_ns,
+        end_ns=account.evaluated_ns or account.routed_ns,
+        attributes=attributes,
+        error=error,
+        state=trace.state,
+    )
+
+
+def _create(delivery: Delivery, trace: Trace, about: Mapping[str, Value], letter_of: Account | None = None) -> Span:
+    calls = delivery.calls
+    url = delivery.queue or (calls[-1].queue if calls else "")
+    attributes: dict[str, Value] = {
+        **(
+            queue_attributes(url) if url else {semconv.SYSTEM: semconv.SYSTEM_SQS, semconv.DESTINATION: delivery.target}
+        ),
+        semconv.OPERATION_NAME: semconv.CREATE,
+        semconv.OPERATION_TYPE: semconv.CREATE,
+        semconv.TARGET: delivery.target,
+        semconv.OUTCOME: Outcome.DELIVERED.value if delivery.state is State.DONE else delivery.state.value,
+        semconv.ATTEMPTS: delivery.attempts,
+        **about,
+    }
+    if delivery.message_id:
+        attributes[semconv.MESSAGE_ID] = delivery.message_id
+    if letter_of is not None:
+        _describe_letter(letter_of, attributes)
+    error = None
+    failure = delivery.failure
+    if failure is not None and delivery.state is State.FAILED:
+        attributes[semconv.ERROR_TYPE] = clean(failure.code) or failure.reason.value
+        error = clean(failure.message)
+    return Span(
+        name=f"create {attributes[semconv.DESTINATION]}",
+        kind=Kind.PRODUCER,
+        trace_id=trace.trace_id,
+        span_id=delivery.span_id or new_span_id(),
+        parent=delivery.account.span_id,
+        start_ns=delivery.queued_ns,
+        end_ns=delivery.settled_ns or delivery.account.settled_ns or delivery.queued_ns,
+        attributes=attributes,
+        links=[Link(call.span.trace_id, call.span.span_id) for call in calls if isinstance(call.span, CallTrace)],
+        events=[
+            Event(
+                semconv.RETRY,
+                retry.at_ns,
+                {semconv.ERROR_TYPE: clean(retry.code), semconv.RETRY_DELAY: retry.delay_seconds},
+            )
+            for retry in delivery.retries[-_MOST_RETRIES:]
+        ],
+        error=error,
+        state=trace.state,
+    )
+
+
+def _describe_letter(account: Account, attributes: dict[str, Value]) -> None:
+    failure = _cause(account)
+    if failure is not None:
+        attributes[semconv.LETTER_REASON] = failure.reason.value
+        attributes[semconv.LETTER_FAULT] = Fault(failure.fault).value
+    owed = [delivery.target for delivery in account.deliveries if delivery.state is not State.DONE]
+    if owed:
+        attributes[semconv.LETTER_OWED] = owed
+
+
+def _delete(account: Account, trace: Trace, call: Call) -> Span:
+    attributes: dict[str, Value] = {
+        **queue_attributes(call.queue),
+        semconv.OPERATION_NAME: semconv.DELETE,
+        semconv.OPERATION_TYPE: semconv.SETTLE,
+        semconv.MESSAGE_ID: account.message.id,
+    }
+    if call.error:
+        attributes[semconv.ERROR_TYPE] = clean(call.error)
+    return Span(
+        name=f"delete {attributes[semconv.DESTINATION]}",
+        kind=Kind.CLIENT,
+        trace_id=trace.trace_id,
+        span_id=new_span_id(),
+        parent=account.span_id,
+        start_ns=call.start_ns,
+        end_ns=call.end_ns or account.settled_ns or call.start_ns,
+        attributes=attributes,
+        error=clean(call.error) if call.error else None,
+        state=trace.state,
+    )
+
+
+def build_call(call: Call, trace: CallTrace) -> Span:
+    """The span of a `receive` or `send` call, with the links gathered so far."""
+    attributes: dict[str, Value] = {
+        **queue_attributes(call.queue),
+        semconv.OPERATION_NAME: call.operation,
+        semconv.OPERATION_TYPE: call.operation,
+        semconv.BATCH_COUNT: call.count,
+    }
+    if call.error:
+        attributes[semconv.ERROR_TYPE] = clean(call.error)
+    return Span(
+        name=f"{call.operation} {attributes[semconv.DESTINATION]}",
+        kind=Kind.CLIENT,
+        trace_id=trace.trace_id,
+        span_id=trace.span_id,
+        parent=trace.parent,
+        start_ns=call.start_ns,
+        end_ns=call.end_ns or call.start_ns,
+        attributes=attributes,
+        links=trace.links,
+        error=clean(call.error) if call.error else None,
+    )
+
+
+def new_span_id() -> int:
+    """A random span id, which is never 0. The module's generator is seeded anew in a forked child."""
+    return getrandbits(64) or 1
