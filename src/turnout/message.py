@@ -25,12 +25,20 @@ __all__ = [
     "Retry",
     "State",
     "queue_name",
+    "queue_url",
 ]
 
 
 def queue_name(url: str) -> str:
     """The last path segment of a queue URL, which is the queue's name (`messaging.destination.name`)."""
     return url.rstrip("/").rpartition("/")[2]
+
+
+def queue_url(name_or_url: str, *, beside: str) -> str:
+    """A queue's URL. A bare name is a queue of the same account and region as the queue whose URL is `beside`."""
+    if "://" in name_or_url:
+        return name_or_url
+    return f"{beside.rstrip('/').rpartition('/')[0]}/{name_or_url}"
 
 
 class Attribute(msgspec.Struct, frozen=True):
@@ -91,6 +99,7 @@ class Reason(StrEnum):
     ACCESS_DENIED = "ACCESS_DENIED"
     QUEUE_MISSING = "QUEUE_MISSING"
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
 
 
 class Failure(msgspec.Struct, frozen=True):
@@ -199,6 +208,7 @@ class Account:
     """
 
     __slots__ = (
+        "body_bytes",
         "delete",
         "deliveries",
         "evaluated_ns",
@@ -216,12 +226,17 @@ class Account:
         "settled_ns",
         "span_id",
         "trace",
+        "trace_id",
+        "visible_at",
     )
 
     def __init__(self, message: Message, receive: Call, received_ns: int) -> None:
         self.message = message
         self.handle = message.handle
         """The newest receipt handle known for this message."""
+        self.body_bytes = len(message.body) if message.body.isascii() else len(message.body.encode("utf-8", "replace"))
+        self.visible_at = 0.0
+        """Event-loop time at which the message becomes visible to other consumers again, unless extended."""
         self.receive = receive
         self.received_ns = received_ns
         self.routed_ns = 0
@@ -243,5 +258,7 @@ class Account:
         self.settled_ns = 0
         self.trace: object = None
         """Telemetry's own record (trace id, parent, sampled or not)."""
+        self.trace_id = 0
+        """Id of the trace the message belongs to; 0: not traced."""
         self.span_id = 0
         """Id of the `process` span; 0: not traced."""

@@ -1,0 +1,105 @@
+"""The composition root: from settings to a running worker. The only module that knows every part.
+
+`serve` is what `turnout run` does; `open_worker` is for whoever brings their own event loop (the demo, tests).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+import logging
+import os
+from collections.abc import AsyncIterator, Callable
+
+from turnout.errors import RulesError
+from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.worker import Worker, WorkerConfig
+from turnout.rules import Ruleset, load_rules
+from turnout.service.signals import stop_on_signals
+from turnout.settings import Settings, misspelt_settings
+from turnout.sqs.aio import AwsConfig, open_aio_sqs
+from turnout.telemetry.logs import configure_logging
+from turnout.telemetry.setup import TraceSettings, start_tracing
+from turnout.telemetry.tracing import Tracing
+
+__all__ = ["load_ruleset", "open_worker", "serve"]
+
+log = logging.getLogger(__name__)
+
+
+def load_ruleset(settings: Settings) -> Ruleset:
+    """The rules that the settings name, ready to send: every target's queue must be known.
+
+    Raises `RulesError` with every problem at once.
+    """
+    ruleset = load_rules(settings.rules, require=settings.require)
+    problems = ruleset.unresolved()
+    if problems:
+        raise RulesError([str(problem) for problem in problems])
+    return ruleset
+
+
+def worker_config(settings: Settings) -> WorkerConfig:
+    """The worker's share of the settings."""
+    return WorkerConfig(
+        sources=settings.source_queue_url,
+        dead_letter_queue=settings.dead_letter_queue_url,
+        pollers=settings.pollers,
+        wait_seconds=settings.wait_seconds,
+        visibility_seconds=settings.visibility_seconds,
+        max_in_flight=settings.max_in_flight,
+        max_in_flight_bytes=settings.max_in_flight_mib * 1024 * 1024,
+        send_calls=settings.send_calls,
+        drain_seconds=settings.drain_seconds,
+        backoff=Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds, settings.send_attempts),
+    )
+
+
+@contextlib.asynccontextmanager
+async def open_worker(settings: Settings, ruleset: Ruleset, tracing: Tracing) -> AsyncIterator[Worker]:
+    """A worker with its connections to SQS, which are closed on leaving."""
+    targets = len(ruleset.targets) + 1
+    config = AwsConfig(
+        pollers=settings.pollers * len(settings.source_queue_url),
+        senders=settings.send_calls * (targets + len(settings.source_queue_url)),
+    )
+    async with open_aio_sqs(config) as sqs:
+        yield Worker(worker_config(settings), ruleset, sqs, tracing)
+
+
+def serve(settings: Settings) -> int:
+    """Run a worker until SIGTERM or SIGINT; the exit code of `turnout run`.
+
+    Raises `RulesError` when it cannot start.
+    """
+    configure_logging(settings.log_level, settings.log_format)
+    for sentence in misspelt_settings():
+        log.warning("%s", sentence)
+    ruleset = load_ruleset(settings)
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(_serve(settings, ruleset))
+    return 0
+
+
+def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop's event loop where there is one, else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
+    return factory
+
+
+async def _serve(settings: Settings, ruleset: Ruleset) -> None:
+    stop = asyncio.Event()
+    tracing = start_tracing(TraceSettings.from_environ(os.environ), slow_seconds=settings.trace_slow_seconds)
+    with stop_on_signals(stop):
+        try:
+            async with open_worker(settings, ruleset, tracing) as worker:
+                # What start-up made stays for good: the collector need not look at it again.
+                gc.freeze()
+                await worker.run(stop)
+        finally:
+            await tracing.aclose(settings.telemetry_seconds)

@@ -1,0 +1,53 @@
+"""The `turnout` command: finds the subcommand, turns our errors into a message and an exit code.
+
+Subcommands are imported when they are called, so that `turnout rules match` does not pay for the AWS client.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from turnout import __version__
+from turnout.errors import TurnoutError
+
+__all__ = ["main"]
+
+_COMMANDS = {
+    "run": "turnout.cli.run:run",
+    "check": "turnout.cli.check:check",
+    "rules": "turnout.cli.rules:rules",
+    "demo": "turnout.cli.demo:demo",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = _COMMANDS.get(cmd_name)
+        if place is None:
+            return None
+        module, _, name = place.partition(":")
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(f"{place} is not a command")
+        return command
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="turnout")
+def turnout() -> None:
+    """Route contact-centre events from Amazon SQS to the right queues, by rules, losing none."""
+
+
+def main() -> None:
+    """Entry point of the `turnout` script. Exit codes: 0 done, 1 problems found, 2 wrong usage or settings."""
+    try:
+        turnout.main(standalone_mode=True)
+    except TurnoutError as error:
+        click.echo(f"turnout: {error}", err=True)
+        sys.exit(error.exit_code)

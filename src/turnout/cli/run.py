@@ -1,0 +1,48 @@
+"""`turnout run`: the worker. Its options are the settings, one for one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from turnout.settings import Settings, load_settings, variable
+
+__all__ = ["run"]
+
+
+def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
+    """One option per setting, in the order of `Settings`. Values stay text: settings judge them, all at once."""
+    for name, field in reversed(Settings.model_fields.items()):
+        default = field.get_default()
+        shown = "" if field.is_required() else f"  [default: {_text(default)}]"
+        command = click.option(
+            "--" + name.replace("_", "-"),
+            name,
+            metavar="TEXT" if isinstance(default, tuple | str) or field.is_required() else "VALUE",
+            help=f"{field.description}  [{variable(name)}]{shown}",
+        )(command)
+    return command
+
+
+def _text(default: object) -> str:
+    return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
+
+
+@click.command(short_help="Run the worker.")
+@_settings_options
+def run(**options: Any) -> None:
+    """Read events from the source queue and route them until told to stop.
+
+    Each option can be given by the environment variable in brackets; an option wins. AWS's own settings
+    (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, roles) and OpenTelemetry's (OTEL_EXPORTER_OTLP_ENDPOINT, ...) are
+    read from the environment. SIGTERM or Ctrl-C drains and exits 0; a second one exits at once. SIGHUP reloads nothing
+    yet: restart to change settings.
+    """
+    settings = load_settings({name: value for name, value in options.items() if value is not None})
+    # After the settings, because the AWS client takes a moment to import and wrong settings should not wait for it.
+    from turnout.app import serve
+
+    sys.exit(serve(settings))

@@ -1,0 +1,142 @@
+"""Writes letters: what could not be delivered goes to the dead-letter queue, with the reason and what is still owed.
+
+The format is `turnout.letter`'s. A letter that cannot be written leaves its message in the source queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable
+from datetime import UTC, datetime
+
+from turnout.errors import Fault
+from turnout.letter import LetterAttribute, original_attributes, read_letter_attribute, sealed_attributes
+from turnout.message import Account, Delivery, Failure, Outcome, Reason, State, queue_name
+from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.books import Books
+from turnout.pipeline.sender import Sender
+from turnout.pipeline.settler import Settler
+from turnout.rules import Match
+from turnout.sqs.api import OutgoingMessage, Sqs
+from turnout.telemetry.tracing import Tracing
+
+__all__ = ["DeadLetters"]
+
+log = logging.getLogger(__name__)
+
+
+class DeadLetters:
+    """The way to the dead-letter queue. `fingerprint` tells which ruleset is active when a letter is written."""
+
+    def __init__(
+        self,
+        *,
+        queue: str,
+        sqs: Sqs,
+        settler: Settler,
+        tracing: Tracing,
+        books: Books,
+        backoff: Backoff,
+        calls: int,
+        fingerprint: Callable[[], str],
+    ) -> None:
+        self._queue = queue
+        self._settler = settler
+        self._tracing = tracing
+        self._books = books
+        self._fingerprint = fingerprint
+        name = queue_name(queue)
+        self._sender = Sender(
+            name=name,
+            queue=queue,
+            sqs=sqs,
+            compose=self._compose,
+            settled=self._settled,
+            backoff=backoff,
+            calls=calls,
+            books=books.target(name),
+        )
+
+    def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
+        """Start the concurrent batch calls; they run until cancelled."""
+        return self._sender.start(tasks)
+
+    def withdraw(self, due_after: float) -> list[Account]:
+        """Take back the messages whose letter is next tried later than loop time `due_after`."""
+        return [delivery.account for delivery in self._sender.withdraw(due_after)]
+
+    def write(self, account: Account, at_ns: int) -> None:
+        """Write the letter of a message that failed as a whole or owes at least one target."""
+        account.letter = Delivery(account, self._sender.name, at_ns)
+        try:
+            self._sender.put(account.letter)
+        except Exception:  # a bug of ours must not end the worker, least of all here
+            log.exception("letter not written, please report this", extra={"message_id": account.message.id})
+            self._settler.leave(account)
+
+    def _settled(self, letter: Delivery) -> None:
+        account = letter.account
+        if account.outcome is not None:  # handed back at the end of a drain
+            return
+        failure = _failure(account)
+        event_id = account.match.event_id if isinstance(account.match, Match) else None
+        fields = {"message_id": account.message.id, "event_id": event_id, "reason": str(failure.reason)}
+        owed = [delivery.target for delivery in account.deliveries if delivery.state is State.FAILED]
+        if owed:
+            fields["owed"] = ",".join(owed)
+        if letter.state is State.DONE:
+            self._books.letters[failure.reason] += 1
+            log.warning("dead-lettered: %s: %s", failure.reason, failure.message, extra=fields)
+            self._settler.delete(account, Outcome.DEAD_LETTERED)
+        else:
+            why = letter.failure.message if letter.failure else "unknown"
+            log.error("letter could not be written, the message stays in its queue: %s", why, extra=fields)
+            self._settler.leave(account)
+
+    def _compose(self, delivery: Delivery) -> OutgoingMessage:
+        account = delivery.account
+        message = account.message
+        failure = _failure(account)
+        match = account.match if isinstance(account.match, Match) else None
+        before = read_letter_attribute(message.attributes)
+        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        done = dict.fromkeys(before.done if before else ())
+        done.update((each.target, None) for each in account.deliveries if each.state is State.DONE)
+        letter = LetterAttribute(
+            reason=failure.reason,
+            fault=failure.fault,
+            message=failure.message,
+            source=queue_name(message.queue),
+            event_id=match.event_id if match else None,
+            rules=match.rules if match else (),
+            owed=tuple(each.target for each in account.deliveries if each.state is State.FAILED),
+            done=tuple(done),
+            attempts=max((each.attempts for each in account.deliveries), default=0)
+            + (before.attempts if before else 0),
+            first_failure=(before.first_failure if before else "") or now,
+            last_failure=now,
+            ruleset=self._fingerprint(),
+            trace_id=f"{account.trace_id:032x}" if account.trace_id else "",
+        )
+        originals, trace_header = self._tracing.inject(delivery, original_attributes(message.attributes))
+        attributes = sealed_attributes(letter, originals, account.body_bytes)
+        if not self._queue.endswith(".fifo"):
+            return OutgoingMessage(message.body, attributes, trace_header=trace_header)
+        return OutgoingMessage(
+            message.body,
+            attributes,
+            group_id=message.system.get("MessageGroupId") or message.id,
+            deduplication_id=message.id,
+            trace_header=trace_header,
+        )
+
+
+def _failure(account: Account) -> Failure:
+    """Why the letter is written: the message's own failure, or that of the first delivery that failed."""
+    if account.failure is not None:
+        return account.failure
+    for delivery in account.deliveries:
+        if delivery.failure is not None:
+            return delivery.failure
+    return Failure(Reason.INTERNAL_ERROR, Fault.SYSTEM, "a letter without a failure; please report this")

@@ -1,0 +1,79 @@
+"""Keeps every held message invisible to others, in batches, until it is settled or SQS's 12 hours are over."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+
+from turnout.errors import SqsError
+from turnout.message import Account
+from turnout.pipeline.books import Books
+from turnout.pipeline.inflight import InFlight
+from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, Sqs
+
+__all__ = ["Heartbeat"]
+
+log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Looks at the held messages six times per visibility timeout and extends those that have used half of theirs.
+
+    So each extension has three tries before the message would reappear. A message settled within half its timeout,
+    which is nearly every one, costs nothing.
+    """
+
+    def __init__(self, sqs: Sqs, in_flight: InFlight, books: Books, visibility_seconds: int) -> None:
+        self._sqs = sqs
+        self._in_flight = in_flight
+        self._books = books
+        self._visibility = visibility_seconds
+
+    async def run(self) -> None:
+        """Extend until cancelled."""
+        while True:
+            await asyncio.sleep(self._visibility / 6)
+            await self.beat()
+
+    async def beat(self) -> None:
+        """One round: extend what is due. Failures are left to the next round."""
+        now = asyncio.get_running_loop().time()
+        wall = time.time_ns()
+        due: dict[tuple[str, int], list[Account]] = defaultdict(list)
+        for account in self._in_flight:
+            if account.visible_at - now > self._visibility / 2:
+                continue
+            # SQS counts 12 hours from the receive, whatever the extensions.
+            left = MAX_VISIBILITY_SECONDS - (wall - account.received_ns) // 1_000_000_000 - 1
+            if left > 0:
+                due[account.message.queue, min(self._visibility, int(left))].append(account)
+        async with asyncio.TaskGroup() as tasks:
+            for (queue, seconds), accounts in due.items():
+                for start in range(0, len(accounts), MAX_BATCH_ENTRIES):
+                    batch = accounts[start : start + MAX_BATCH_ENTRIES]
+                    tasks.create_task(self._extend(queue, batch, seconds), name="heartbeat-batch")
+
+    async def _extend(self, queue: str, accounts: list[Account], seconds: int) -> None:
+        asked_at = asyncio.get_running_loop().time()
+        try:
+            failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], seconds)
+        except SqsError as error:
+            log.warning("visibility of %d messages not extended, trying again: %s", len(accounts), error)
+            return
+        failed = {failure.index: failure for failure in failures}
+        for index, account in enumerate(accounts):
+            failure = failed.get(index)
+            if failure is None:
+                account.visible_at = asked_at + seconds
+                self._books.extensions += 1
+            elif not failure.retryable:
+                # Gone from our hands: SQS may hand it out again, and then the newer handle is taken over.
+                account.visible_at = asked_at + MAX_VISIBILITY_SECONDS
+                self._books.expired += 1
+                log.warning(
+                    "message can no longer be kept invisible and may be received again: %s",
+                    failure.message,
+                    extra={"message_id": account.message.id, "code": failure.code},
+                )

@@ -1,0 +1,104 @@
+"""The messages this worker holds: capacity taken before each fetch, and the register that heartbeat and drain read.
+
+A message is held from the moment it is received until it is settled. Holding is bounded by count and by bytes of
+body, so that neither many small nor a few huge messages exhaust memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterator
+
+from turnout.message import Account
+
+__all__ = ["InFlight"]
+
+
+class InFlight:
+    """Register and limiter of held messages. Used from the event loop's thread only."""
+
+    def __init__(self, max_messages: int, max_bytes: int) -> None:
+        self._max_messages = max_messages
+        self._max_bytes = max_bytes
+        self._held: dict[tuple[str, str], Account] = {}
+        self._bytes = 0
+        self._reserved = 0
+        self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
+        self._empty = asyncio.Event()
+        self._empty.set()
+
+    def __len__(self) -> int:
+        """Messages held now."""
+        return len(self._held)
+
+    def __iter__(self) -> Iterator[Account]:
+        """The held messages, oldest first; a snapshot, safe to change the register while iterating."""
+        return iter(list(self._held.values()))
+
+    async def reserve(self, count: int) -> None:
+        """Wait until `count` more messages may be fetched, and set their places aside. First come, first served."""
+        if not self._waiting and self._has_room(count):
+            self._reserved += count
+            return
+        place: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._waiting.append((count, place))
+        try:
+            await place
+        except asyncio.CancelledError:
+            if place.done() and not place.cancelled():
+                self.unreserve(count)
+            raise
+
+    def unreserve(self, count: int) -> None:
+        """Give back places that a fetch has used or did not need."""
+        self._reserved -= count
+        self._wake()
+
+    def add(self, account: Account) -> bool:
+        """Register a received message.
+
+        False when the message is already held, because its visibility lapsed and SQS handed it out again: then the
+        held account takes over the newer receipt handle, and this one must not be processed.
+        """
+        message = account.message
+        key = (message.queue, message.id)
+        held = self._held.get(key)
+        if held is not None:
+            held.handle = message.handle
+            held.visible_at = account.visible_at
+            return False
+        self._held[key] = account
+        self._bytes += account.body_bytes
+        self._empty.clear()
+        return True
+
+    def remove(self, account: Account) -> None:
+        """Forget a settled message and let a waiting poller go on."""
+        message = account.message
+        del self._held[message.queue, message.id]
+        self._bytes -= account.body_bytes
+        if not self._held:
+            self._empty.set()
+        if self._waiting:
+            self._wake()
+
+    async def wait_empty(self, timeout_seconds: float) -> bool:
+        """Wait until nothing is held; False when that did not happen in time."""
+        try:
+            async with asyncio.timeout(max(0.0, timeout_seconds)):
+                await self._empty.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    def _has_room(self, count: int) -> bool:
+        return len(self._held) + self._reserved + count <= self._max_messages and self._bytes < self._max_bytes
+
+    def _wake(self) -> None:
+        while self._waiting and (self._waiting[0][1].done() or self._has_room(self._waiting[0][0])):
+            count, place = self._waiting.popleft()
+            if not place.done():
+                # Taken on the sleeper's behalf, so that nobody slips in before it runs.
+                self._reserved += count
+                place.set_result(None)

@@ -1,0 +1,69 @@
+"""Composes what is sent to a target for one delivery: body, attributes, group, deduplication id, delay.
+
+The body is the received body, unchanged. Letters are composed in `deadletter`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from turnout.letter import original_attributes
+from turnout.message import Attribute, Delivery
+from turnout.pipeline.books import Books
+from turnout.rules import Match, Send, Target
+from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, OutgoingMessage
+from turnout.telemetry.tracing import Tracing
+
+__all__ = ["Composer", "deduplication_id"]
+
+
+def deduplication_id(delivery: Delivery, match: Match) -> str:
+    """The same for every copy of an event on its way to one target, whichever process sends it (never random).
+
+    Derived from the event's `id`, or from the body when it has none; 64 hexadecimal digits (SQS allows 128).
+    """
+    event = match.event_id
+    identity = f"id:{event}" if event is not None else f"body:{delivery.account.message.body}"
+    return hashlib.sha256(f"{delivery.target}\0{identity}".encode("utf-8", "replace")).hexdigest()
+
+
+class Composer:
+    """Composes the messages of one target."""
+
+    def __init__(self, target: Target, tracing: Tracing, books: Books) -> None:
+        self._target = target
+        self._tracing = tracing
+        self._books = books
+        self._fifo = target.queue.endswith(".fifo")
+
+    def __call__(self, delivery: Delivery) -> OutgoingMessage:
+        """The message to send; called once per delivery, so that every attempt sends the same."""
+        message = delivery.account.message
+        match = delivery.account.match
+        assert isinstance(match, Match), "only routed messages have deliveries"  # noqa: S101 - states the invariant
+        send = match.send(self._target.name)
+        attributes = self._attributes(message.attributes, send) if message.attributes or send.attributes else {}
+        attributes, trace_header = self._tracing.inject(delivery, attributes)
+        if not self._fifo:
+            return OutgoingMessage(message.body, attributes, send.delay or 0, send.group, None, trace_header)
+        group = send.group or message.system.get("MessageGroupId") or match.conversation_id or match.event_id
+        return OutgoingMessage(
+            message.body,
+            attributes,
+            # SQS takes no delay per message on FIFO queues.
+            group_id=(group or message.id)[:128],
+            deduplication_id=send.deduplicate or deduplication_id(delivery, match),
+            trace_header=trace_header,
+        )
+
+    def _attributes(self, received: dict[str, Attribute], send: Send) -> dict[str, Attribute]:
+        # What the rule sets comes first, since ten is all a message carries.
+        attributes = dict(send.attributes)
+        for name, value in original_attributes(received).items():
+            if name in attributes:
+                continue
+            if len(attributes) >= MAX_MESSAGE_ATTRIBUTES:
+                self._books.attributes_dropped += 1
+                continue
+            attributes[name] = value
+        return attributes

@@ -1,0 +1,196 @@
+"""The worker: the pipeline's parts put together, their life from start through drain to stop.
+
+`run` shows the whole life on one screen. The parts know each other only through callbacks handed out here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Sequence
+
+import msgspec
+
+from turnout.message import Account, queue_name, queue_url
+from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.books import Books
+from turnout.pipeline.deadletter import DeadLetters
+from turnout.pipeline.heartbeat import Heartbeat
+from turnout.pipeline.inflight import InFlight
+from turnout.pipeline.outgoing import Composer
+from turnout.pipeline.poller import Poller
+from turnout.pipeline.router import Router, Routes
+from turnout.pipeline.sender import Sender
+from turnout.pipeline.settler import Settler
+from turnout.rules import Ruleset, Target
+from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
+from turnout.telemetry.tracing import Tracing
+
+__all__ = ["Worker", "WorkerConfig"]
+
+log = logging.getLogger(__name__)
+
+# At the end of a drain, what the deadline leaves for handing back and for the last deletes (at most half of it).
+_HAND_BACK_SECONDS = 3.0
+# How long a poll under way may still bring messages once the worker stops; one that waits on an empty queue is cut.
+_LAST_POLL_SECONDS = 0.5
+
+
+class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker needs to know; `turnout.settings` documents each bound and its default."""
+
+    sources: tuple[str, ...]
+    dead_letter_queue: str
+    pollers: int
+    wait_seconds: int
+    visibility_seconds: int
+    max_in_flight: int
+    max_in_flight_bytes: int
+    send_calls: int
+    drain_seconds: float
+    backoff: Backoff
+
+
+class Worker:
+    """One process's pipeline. Build it, `run` it once."""
+
+    def __init__(self, config: WorkerConfig, ruleset: Ruleset, sqs: Sqs, tracing: Tracing) -> None:
+        self.config = config
+        self.books = Books()
+        self.in_flight = InFlight(config.max_in_flight, config.max_in_flight_bytes)
+        self._sqs = sqs
+        self._tracing = tracing
+        self._tasks: asyncio.TaskGroup | None = None
+        self._background: list[asyncio.Task[None]] = []
+        self._senders: dict[tuple[str, str], Sender] = {}
+        received: asyncio.Queue[list[Account]] = asyncio.Queue(maxsize=config.pollers * len(config.sources))
+        self._settler = Settler(
+            sources=config.sources,
+            sqs=sqs,
+            in_flight=self.in_flight,
+            tracing=tracing,
+            books=self.books,
+            backoff=config.backoff,
+            calls=config.send_calls,
+        )
+        self._dead_letters = DeadLetters(
+            queue=config.dead_letter_queue,
+            sqs=sqs,
+            settler=self._settler,
+            tracing=tracing,
+            books=self.books,
+            backoff=config.backoff,
+            calls=config.send_calls,
+            fingerprint=lambda: self.ruleset.fingerprint,
+        )
+        self._router = Router(
+            received=received,
+            settler=self._settler,
+            dead_letters=self._dead_letters,
+            books=self.books,
+        )
+        self.use(ruleset)
+        self._pollers = [
+            Poller(
+                queue=queue,
+                sqs=sqs,
+                in_flight=self.in_flight,
+                received=received,
+                tracing=tracing,
+                books=self.books,
+                batch=min(config.max_in_flight, MAX_BATCH_ENTRIES),
+                wait_seconds=config.wait_seconds,
+                visibility_seconds=config.visibility_seconds,
+                backoff=config.backoff,
+            )
+            for queue in config.sources
+            for _ in range(config.pollers)
+        ]
+        self._heartbeat = Heartbeat(sqs, self.in_flight, self.books, config.visibility_seconds)
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The active rules."""
+        return self._router.routes.ruleset
+
+    def use(self, ruleset: Ruleset) -> None:
+        """Make `ruleset` the active one, from the next message on."""
+        senders = {name: self._sender(target) for name, target in ruleset.targets.items()}
+        self._router.routes = Routes(ruleset, senders)
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Work until `stop` is set, then drain within the configured time.
+
+        A bug in one of the parts ends the run with an exception group; SQS then hands out again what was held.
+        """
+        async with asyncio.TaskGroup() as tasks:
+            self._start(tasks)
+            polling = [tasks.create_task(poller.run(), name="poller") for poller in self._pollers]
+            log.info(
+                "routing from %s with %d rules to %d targets",
+                ", ".join(map(queue_name, self.config.sources)),
+                len(self.ruleset.rules),
+                len(self.ruleset.targets),
+                extra={"ruleset": self.ruleset.fingerprint},
+            )
+            await stop.wait()
+            await self._drain(polling)
+            for task in self._background:
+                task.cancel()
+
+    def _start(self, tasks: asyncio.TaskGroup) -> None:
+        self._tasks = tasks
+        background = self._background
+        background += self._settler.start(tasks)
+        background += self._dead_letters.start(tasks)
+        for sender in self._senders.values():
+            background += sender.start(tasks)
+        background.append(tasks.create_task(self._heartbeat.run(), name="heartbeat"))
+        background.append(tasks.create_task(self._router.run(), name="router"))
+
+    async def _drain(self, polling: Sequence[asyncio.Task[None]]) -> None:
+        loop = asyncio.get_running_loop()
+        reserve = min(_HAND_BACK_SECONDS, self.config.drain_seconds / 2)
+        deadline = loop.time() + self.config.drain_seconds - reserve
+        log.info("stopping: %d messages in flight, draining", len(self.in_flight))
+        for poller in self._pollers:
+            poller.stop()
+        await asyncio.wait(polling, timeout=min(_LAST_POLL_SECONDS, reserve))
+        for poller, task in zip(self._pollers, polling, strict=True):
+            if poller.parked:
+                task.cancel()
+        # What would only be tried again after the deadline need not be waited for.
+        await self._settler.hand_back(self._withdraw(deadline))
+        if await self.in_flight.wait_empty(deadline - loop.time()):
+            log.info("stopped: nothing left in flight")
+            return
+        await self._settler.hand_back(account for account in self.in_flight if account.outcome is None)
+        await self.in_flight.wait_empty(reserve)
+        log.info("stopped: handed back what was not finished; %d deletes unconfirmed", len(self.in_flight))
+
+    def _withdraw(self, deadline: float) -> list[Account]:
+        """The messages of which nothing is left to do before the deadline."""
+        accounts = self._dead_letters.withdraw(deadline)
+        withdrawn: Counter[Account] = Counter()
+        for sender in self._senders.values():
+            withdrawn.update(delivery.account for delivery in sender.withdraw(deadline))
+        return accounts + [account for account, count in withdrawn.items() if count == account.owed]
+
+    def _sender(self, target: Target) -> Sender:
+        queue = queue_url(target.queue, beside=self.config.sources[0])
+        sender = self._senders.get((target.name, queue))
+        if sender is None:
+            sender = self._senders[target.name, queue] = Sender(
+                name=target.name,
+                queue=queue,
+                sqs=self._sqs,
+                compose=Composer(target, self._tracing, self.books),
+                settled=self._router.delivered,
+                backoff=self.config.backoff,
+                calls=self.config.send_calls,
+                books=self.books.target(target.name),
+            )
+            if self._tasks is not None:
+                self._background += sender.start(self._tasks)
+        return sender

@@ -1,0 +1,203 @@
+"""Every setting of the worker: its environment variable, its unit, its bounds and its default.
+
+Settings come from the environment; the command line's flags override it. AWS's own variables (`AWS_REGION`,
+`AWS_ENDPOINT_URL`, profiles, roles) are read where AWS clients are made, in `turnout.sqs`; those of OpenTelemetry
+(`OTEL_*`) in `turnout.telemetry.setup`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AliasChoices, AliasGenerator, Field, ValidationError, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from turnout.errors import SettingsError
+
+__all__ = ["Settings", "load_settings", "misspelt_settings", "variable"]
+
+PREFIX = "TURNOUT_"
+
+# What other tutorials and deployments call the same thing.
+_SYNONYMS = {"source_queue_url": "GENESYS_SOURCE_QUEUE_URL", "dead_letter_queue_url": "GENESYS_DLQ_URL"}
+
+_QUEUE_URL = re.compile(r"https?://[^/\s@]+(/[^/\s?#]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?")
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return PREFIX + field.upper()
+
+
+def _alias(field: str) -> AliasChoices:
+    names = [variable(field)] + ([_SYNONYMS[field]] if field in _SYNONYMS else [])
+    return AliasChoices(*names)
+
+
+class Settings(BaseSettings):
+    """The settings of one worker process. Descriptions are what `turnout run --help` prints."""
+
+    model_config = SettingsConfigDict(
+        frozen=True,
+        extra="ignore",
+        populate_by_name=True,
+        alias_generator=AliasGenerator(validation_alias=_alias),
+    )
+
+    source_queue_url: Annotated[tuple[str, ...], NoDecode] = Field(
+        min_length=1, description="URL of the SQS queue to read events from; several separated by commas."
+    )
+    dead_letter_queue_url: str = Field(description="URL of the SQS queue for messages that cannot be delivered.")
+    rules: Path = Field(Path("rules"), description="Directory of rule files (*.yaml), or one rule file.")
+    require: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("detail",),
+        description="Paths that every event must have, separated by commas; an event without one is dead-lettered as "
+        "MISSING_FIELD. Empty accepts any JSON object.",
+    )
+    pollers: int = Field(4, ge=1, le=64, description="Long polls at a time, per source queue.")
+    wait_seconds: int = Field(20, ge=0, le=20, description="How long one long poll waits for messages, in seconds.")
+    visibility_seconds: int = Field(
+        60,
+        ge=6,
+        le=43_200,
+        description="For how long a received message stays invisible to others, in seconds; extended while it is held.",
+    )
+    max_in_flight: int = Field(2_000, ge=1, le=100_000, description="Messages held at a time, at most.")
+    max_in_flight_mib: int = Field(
+        256, ge=1, le=65_536, description="Bytes of message bodies held at a time, at most, in MiB."
+    )
+    send_calls: int = Field(4, ge=1, le=64, description="Batches under way at a time, per target.")
+    send_attempts: int = Field(
+        12, ge=1, le=100, description="Attempts at a delivery, the first included, before it is dead-lettered."
+    )
+    backoff_base_seconds: float = Field(
+        0.2, gt=0, le=60, description="Longest wait before the second attempt, in seconds; doubles each time."
+    )
+    backoff_cap_seconds: float = Field(30.0, gt=0, le=900, description="Longest wait between attempts, in seconds.")
+    drain_seconds: float = Field(
+        25.0,
+        ge=0,
+        le=3_600,
+        description="How long a stopping worker may go on finishing what it holds, in seconds. Keep it below the "
+        "container's grace period.",
+    )
+    telemetry_seconds: float = Field(
+        5.0, ge=0, le=60, description="How long the last spans may take to leave after the drain, in seconds."
+    )
+    trace_slow_seconds: float = Field(
+        1.0, gt=0, le=3_600, description="A message that takes longer than this is always traced, in seconds."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
+    log_format: Literal["auto", "json", "text"] = Field(
+        "auto", description="Form of the log lines; auto is text on a terminal and JSON elsewhere."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_means_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
+        # Compose and manifests pass variables on that may be empty; only for `require` is that a value.
+        keep = {"require", variable("require")}
+        return {name: value for name, value in values.items() if value != "" or name in keep}
+
+    @field_validator("source_queue_url", "require", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("source_queue_url")
+    @classmethod
+    def _sources_are_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for url in value:
+            _check_queue_url(url)
+        if len(set(value)) != len(value):
+            raise ValueError("names the same queue twice")
+        return value
+
+    @field_validator("dead_letter_queue_url")
+    @classmethod
+    def _dead_letters_are_a_url(cls, value: str) -> str:
+        _check_queue_url(value)
+        return value
+
+    @field_validator("log_level", "log_format", mode="before")
+    @classmethod
+    def _lower(cls, value: object) -> object:
+        return value.lower() if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Settings:
+        if self.dead_letter_queue_url in self.source_queue_url:
+            raise ValueError(
+                f"{variable('dead_letter_queue_url')} is also a source queue: letters would be routed again for ever"
+            )
+        return self
+
+
+def _check_queue_url(url: str) -> None:
+    if not _QUEUE_URL.fullmatch(url):
+        raise ValueError(
+            f"{re.sub('//[^/@]*@', '//***@', url)!r} is not a queue URL; it looks like https://sqs.eu-west-1.amazonaws.com/123456789012/events"
+        )
+
+
+def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
+    """The settings from the environment, overridden by `flags` (setting name to text or value).
+
+    Raises `SettingsError` with every problem at once.
+    """
+    try:
+        given: dict[str, Any] = {variable(name): value for name, value in (flags or {}).items()}
+        return Settings(**given)
+    except ValidationError as error:
+        raise SettingsError([_in_plain_words(dict(problem)) for problem in error.errors()]) from None
+
+
+def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """One sentence for each `TURNOUT_` variable that is no setting but nearly is.
+
+    Not an error: Kubernetes itself sets such variables for a Service of that name (`TURNOUT_SERVICE_HOST`).
+    """
+    known = [variable(field) for field in Settings.model_fields]
+    found = []
+    for name in sorted(environ if environ is not None else os.environ):
+        if name.startswith(PREFIX) and name not in known:
+            close = get_close_matches(name, known, n=1, cutoff=0.8)
+            if close:
+                found.append(f"{name} is not a setting and has no effect; did you mean {close[0]}?")
+    return tuple(found)
+
+
+def _in_plain_words(problem: dict[str, Any]) -> str:
+    where = problem["loc"]
+    name = str(where[0]) if where else ""
+    kind, limits, given = problem["type"], problem.get("ctx", {}), problem.get("input")
+    match kind:
+        case "missing":
+            synonym = next((also for field, also in _SYNONYMS.items() if variable(field) == name), None)
+            text = f"is not set (or {synonym})" if synonym else "is not set"
+        case "too_short":
+            text = "is not set"
+        case "int_parsing" | "int_type" | "int_from_float":
+            text = f"must be a whole number, but is {given!r}"
+        case "float_parsing" | "float_type" | "finite_number":
+            text = f"must be a number, but is {given!r}"
+        case "greater_than_equal":
+            text = f"must be {limits['ge']} or more, but is {given}"
+        case "greater_than":
+            text = f"must be more than {limits['gt']}, but is {given}"
+        case "less_than_equal":
+            text = f"must be {limits['le']} or less, but is {given}"
+        case "literal_error":
+            text = f"must be {limits['expected']}, but is {given!r}"
+        case "value_error":
+            text = str(limits["error"])
+        case _:
+            text = str(problem["msg"])
+    return f"{name}: {text}" if name else text

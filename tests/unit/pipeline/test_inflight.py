@@ -1,0 +1,99 @@
+"""What is held, and how much may be."""
+
+import asyncio
+
+from turnout.message import Account, Call, Message
+from turnout.pipeline.inflight import InFlight
+
+
+def account(number: int, *, handle: str = "h", body: str = "{}", queue: str = "http://q/1/source") -> Account:
+    return Account(Message(str(number), handle, body, queue), Call("receive", queue, 1), 1)
+
+
+def test_a_message_received_again_while_held_hands_its_newer_handle_to_the_held_one() -> None:
+    async def main() -> None:
+        in_flight = InFlight(10, 1000)
+        held, again = account(1, handle="old"), account(1, handle="new")
+        again.visible_at = 99.0
+        assert in_flight.add(held)
+        assert not in_flight.add(again)
+        assert (held.handle, held.visible_at, len(in_flight)) == ("new", 99.0, 1)
+
+    asyncio.run(main())
+
+
+def test_the_same_message_id_in_two_queues_is_two_messages() -> None:
+    async def main() -> None:
+        in_flight = InFlight(10, 1000)
+        assert in_flight.add(account(1, queue="http://q/1/a"))
+        assert in_flight.add(account(1, queue="http://q/1/b"))
+        assert len(in_flight) == 2
+
+    asyncio.run(main())
+
+
+def test_places_are_granted_in_order_and_only_up_to_the_limit() -> None:
+    async def main() -> None:
+        in_flight = InFlight(10, 1000)
+        await in_flight.reserve(10)
+        order: list[str] = []
+
+        async def wait(name: str, count: int) -> None:
+            await in_flight.reserve(count)
+            order.append(name)
+
+        big, small = asyncio.create_task(wait("big", 6)), asyncio.create_task(wait("small", 4))
+        await asyncio.sleep(0)
+        in_flight.unreserve(4)
+        await asyncio.sleep(0)
+        assert order == []  # the small one fits, but it came later
+        in_flight.unreserve(6)
+        await asyncio.gather(big, small)
+        assert order == ["big", "small"]
+
+    asyncio.run(main())
+
+
+def test_a_cancelled_waiter_takes_no_places_even_when_they_were_just_granted() -> None:
+    async def main() -> None:
+        in_flight = InFlight(10, 1000)
+        await in_flight.reserve(10)
+        waiting = asyncio.create_task(in_flight.reserve(10))
+        await asyncio.sleep(0)
+        in_flight.unreserve(10)  # granted now ...
+        waiting.cancel()  # ... and cancelled before it ran
+        await asyncio.wait([waiting])
+        assert waiting.cancelled()
+        async with asyncio.timeout(1):
+            await in_flight.reserve(10)
+
+    asyncio.run(main())
+
+
+def test_bodies_are_bounded_by_bytes_as_well() -> None:
+    async def main() -> None:
+        in_flight = InFlight(1000, 100)
+        heavy = account(1, body="x" * 100)
+        in_flight.add(heavy)
+        waiting = asyncio.create_task(in_flight.reserve(1))
+        await asyncio.sleep(0)
+        assert not waiting.done()
+        in_flight.remove(heavy)
+        async with asyncio.timeout(1):
+            await waiting
+
+    asyncio.run(main())
+
+
+def test_waiting_for_empty_ends_when_the_last_message_is_settled_or_the_time_is_up() -> None:
+    async def main() -> None:
+        in_flight = InFlight(10, 1000)
+        assert await in_flight.wait_empty(0.01)
+        held = account(1)
+        in_flight.add(held)
+        assert not await in_flight.wait_empty(0.01)
+        waiting = asyncio.create_task(in_flight.wait_empty(5))
+        in_flight.remove(held)
+        assert await waiting
+
+    asyncio.run(main())

@@ -1,0 +1,198 @@
+"""When an outbox flushes, how much, and in which order."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+
+from turnout.pipeline.outbox import Outbox
+from turnout.sqs.api import MAX_BATCH_BYTES
+
+Flush = Callable[[list[str]], Awaitable[Iterable[tuple[str, float]]]]
+
+
+class Gate:
+    """A flush that records its batches and returns only when let."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[str]] = []
+        self.started = asyncio.Semaphore(0)
+        self.open = asyncio.Event()
+
+    async def __call__(self, batch: list[str]) -> list[tuple[str, float]]:
+        self.batches.append(batch)
+        self.started.release()
+        await self.open.wait()
+        return []
+
+
+def run(scenario: Callable[[asyncio.TaskGroup], Awaitable[None]]) -> None:
+    """Run a scenario in a task group, then cancel what it left running."""
+
+    async def main() -> None:
+        async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+            started = asyncio.all_tasks()
+            await scenario(tasks)
+            for task in asyncio.all_tasks() - started:
+                task.cancel()
+
+    asyncio.run(main())
+
+
+def test_an_idle_outbox_sends_a_single_item_at_once() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2)
+        outbox.start(tasks)
+        await asyncio.sleep(0)
+        outbox.put("a")
+        await gate.started.acquire()
+        assert gate.batches == [["a"]]
+
+    run(scenario)
+
+
+def test_while_a_call_is_under_way_items_gather_and_leave_as_one_batch() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2)
+        outbox.start(tasks)
+        outbox.put("a")
+        await gate.started.acquire()
+        for item in "bcd":
+            outbox.put(item)
+        await asyncio.sleep(0)
+        assert gate.batches == [["a"]]
+        gate.open.set()
+        await gate.started.acquire()
+        assert gate.batches == [["a"], ["b", "c", "d"]]
+
+    run(scenario)
+
+
+def test_a_full_batch_does_not_wait_for_the_call_under_way() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2)
+        outbox.start(tasks)
+        outbox.put("first")
+        await gate.started.acquire()
+        for number in range(12):
+            outbox.put(str(number))
+        await gate.started.acquire()
+        assert gate.batches[1] == [str(number) for number in range(10)]
+        assert len(outbox) == 2
+
+    run(scenario)
+
+
+def test_a_batch_never_exceeds_one_mebibyte() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        gate.open.set()
+        outbox = Outbox("t", gate, calls=1, size=lambda item: int(item))
+        for size in (600_000, 400_000, 100_000, MAX_BATCH_BYTES, 1):
+            outbox.put(str(size))
+        outbox.start(tasks)
+        for _ in range(4):
+            await gate.started.acquire()
+        assert gate.batches == [["600000", "400000"], ["100000"], [str(MAX_BATCH_BYTES)], ["1"]]
+
+    run(scenario)
+
+
+def test_what_is_to_be_repeated_goes_first_when_its_time_comes() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        batches: list[list[str]] = []
+        release = asyncio.Event()
+        done = asyncio.Event()
+
+        async def flush(batch: list[str]) -> list[tuple[str, float]]:
+            batches.append(batch)
+            if len(batches) == 1:
+                return [("a", 0.001)]
+            if len(batches) == 2:
+                await release.wait()
+            else:
+                done.set()
+            return []
+
+        outbox = Outbox("t", flush, calls=1)
+        outbox.start(tasks)
+        outbox.put("a")
+        await asyncio.sleep(0)
+        outbox.put("b")
+        await asyncio.sleep(0)
+        outbox.put("c")
+        await asyncio.sleep(0.01)  # the retry of a falls due while b is under way
+        release.set()
+        await done.wait()
+        assert batches == [["a"], ["b"], ["a", "c"]]
+
+    run(scenario)
+
+
+def test_a_lane_sends_one_at_a_time_and_keeps_its_order_through_a_retry() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        sent: list[str] = []
+        failed: set[str] = set()
+        done = asyncio.Event()
+
+        async def flush(batch: list[str]) -> list[tuple[str, float]]:
+            lanes = [item[0] for item in batch]
+            assert len(set(lanes)) == len(lanes), "two items of one lane in one batch"
+            again = []
+            for item in batch:
+                if item == "g1" and item not in failed:
+                    failed.add(item)
+                    again.append((item, 0.001))
+                else:
+                    sent.append(item)
+            if len(sent) == 5:
+                done.set()
+            return again
+
+        outbox = Outbox("t", flush, calls=3, lane=lambda item: item[0])
+        outbox.start(tasks)
+        for item in ("g1", "g2", "h1", "g3", "h2"):
+            outbox.put(item)
+        await done.wait()
+        assert [item for item in sent if item[0] == "g"] == ["g1", "g2", "g3"]
+        assert [item for item in sent if item[0] == "h"] == ["h1", "h2"]
+        assert len(outbox) == 0
+
+    run(scenario)
+
+
+def test_withdrawing_takes_late_retries_and_what_waits_behind_them_in_their_lane() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        first = asyncio.Event()
+
+        async def flush(batch: list[str]) -> list[tuple[str, float]]:
+            first.set()
+            return [(item, 60.0 if item[0] == "g" else 5.0) for item in batch]
+
+        outbox = Outbox("t", flush, calls=1, lane=lambda item: item[0])
+        outbox.start(tasks)
+        for item in ("g1", "g2", "h1"):
+            outbox.put(item)
+        await first.wait()
+        await asyncio.sleep(0)
+        withdrawn = outbox.withdraw(asyncio.get_running_loop().time() + 30)
+        assert withdrawn == ["g1", "g2"]
+        assert len(outbox) == 1
+
+    run(scenario)
+
+
+def test_a_waiting_flusher_can_be_cancelled_and_the_next_item_still_leaves() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2)
+        first, _ = outbox.start(tasks)
+        await asyncio.sleep(0)
+        first.cancel()
+        await asyncio.sleep(0)
+        outbox.put("a")
+        await gate.started.acquire()
+        assert gate.batches == [["a"]]
+
+    run(scenario)

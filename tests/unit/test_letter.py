@@ -1,0 +1,108 @@
+"""The letter format: what is written can be read, and a letter never exceeds what SQS takes."""
+
+import json
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.letter import (
+    ERROR_CODE,
+    ERROR_MESSAGE,
+    LETTER,
+    LetterAttribute,
+    original_attributes,
+    read_letter_attribute,
+    sealed_attributes,
+)
+from turnout.message import Attribute
+from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingMessage
+from turnout.sqs.limits import refusal
+
+LETTER_OF_ONE = LetterAttribute(
+    reason="RETRIES_EXHAUSTED",
+    fault="system",
+    message="no answer",
+    source="events",
+    event_id="e-1",
+    rules=("r1", "r2"),
+    owed=("crm",),
+    done=("archive",),
+    attempts=3,
+    first_failure="2026-01-01T00:00:00.000+00:00",
+    last_failure="2026-01-01T00:01:00.000+00:00",
+    ruleset="abc",
+    trace_id="0" * 31 + "1",
+)
+
+
+def size(attributes: dict[str, Attribute]) -> int:
+    return sum(attribute.size(name) for name, attribute in attributes.items())
+
+
+def test_what_is_written_can_be_read_back_whole() -> None:
+    sealed = sealed_attributes(LETTER_OF_ONE, {"tenant": Attribute("String", "a")}, 10)
+    read = read_letter_attribute(sealed)
+    assert read is not None
+    assert (read.reason, read.owed, read.done, read.rules) == (
+        "RETRIES_EXHAUSTED",
+        ("crm",),
+        ("archive",),
+        ("r1", "r2"),
+    )
+    assert sealed[ERROR_CODE].text == "RETRIES_EXHAUSTED"
+    assert sealed[ERROR_MESSAGE].text == "no answer"
+    assert original_attributes(sealed) == {"tenant": Attribute("String", "a")}
+
+
+def test_ten_original_attributes_survive_by_moving_into_the_letter() -> None:
+    originals = {f"a{number}": Attribute("Number", str(number)) for number in range(9)}
+    originals["binary"] = Attribute("Binary", data=b"\x00\xff")
+    sealed = sealed_attributes(LETTER_OF_ONE, originals, 10)
+    assert len(sealed) == MAX_MESSAGE_ATTRIBUTES
+    assert original_attributes(sealed) == originals
+
+
+def test_an_error_code_that_came_with_the_message_is_kept_inside_the_letter() -> None:
+    originals = {ERROR_CODE: Attribute("String", "NO_PERMISSIONS")}
+    sealed = sealed_attributes(LETTER_OF_ONE, originals, 10)
+    assert sealed[ERROR_CODE].text == "RETRIES_EXHAUSTED"
+    assert original_attributes(sealed) == originals
+
+
+def test_beside_a_body_of_the_full_size_nothing_is_added_and_nothing_fails() -> None:
+    assert sealed_attributes(LETTER_OF_ONE, {}, MAX_MESSAGE_BYTES) == {}
+
+
+def test_a_tight_letter_keeps_reason_and_owed_targets_longest() -> None:
+    wordy = LetterAttribute(reason="X", message="m" * 5000, owed=("crm",), rules=tuple(f"rule-{n}" for n in range(500)))
+    sealed = sealed_attributes(wordy, {}, MAX_MESSAGE_BYTES - 200)
+    read = read_letter_attribute(sealed)
+    assert read is not None
+    assert (read.reason, read.owed, read.rules) == ("X", ("crm",), ())
+
+
+def test_a_letter_attribute_that_is_not_ours_is_ignored() -> None:
+    for text in ("", "{", "[]", '{"version": 2}', '{"version": "1"}', "null", "\ud800", "[" * 5000):
+        assert read_letter_attribute({LETTER: Attribute("String", text)}) is None
+        assert LETTER in original_attributes({LETTER: Attribute("String", text)})
+
+
+texts = st.text(st.characters(codec="utf-8"), max_size=50) | st.text(max_size=20)
+
+
+@given(
+    message=texts,
+    event=texts,
+    names=st.sets(st.sampled_from([*"abcdefghijkl", ERROR_CODE, ERROR_MESSAGE]), max_size=10),
+    spare=st.integers(0, 3000),
+)
+def test_sqs_takes_every_letter_whatever_the_event_brought_along(
+    message: str, event: str, names: set[str], spare: int
+) -> None:
+    originals = {name: Attribute("String", "v") for name in sorted(names)}
+    body = "b" * (MAX_MESSAGE_BYTES - size(originals) - spare)
+    letter = LetterAttribute(reason="MISSING_FIELD", message=message, event_id=event, owed=("crm", "archive"))
+    sealed = sealed_attributes(letter, originals, len(body))
+    assert refusal(OutgoingMessage(body, sealed)) is None
+    if LETTER in sealed:
+        json.loads(sealed[LETTER].text or "")
