@@ -13,7 +13,6 @@ from turnout.telemetry.propagation import Context
 
 __all__ = ["Sampler"]
 
-_LOW_64 = (1 << 64) - 1
 _EVERYTHING = 1 << 64
 
 
@@ -58,8 +57,9 @@ class Sampler(msgspec.Struct, frozen=True):
             )
         return cls.ratio(ratio, parent_based=parent_based), ()
 
-    def samples(self, trace_id: int, parent: Context | None) -> bool:
-        """Whether to record this trace."""
+    def samples(self, trace: str, parent: Context | None) -> bool:
+        """Whether to record the trace with this id (32 hex digits)."""
         if parent is not None and self.parent_based and parent.sampled is not None:
             return parent.sampled
-        return trace_id & _LOW_64 < self.bound
+        bound = self.bound
+        return bound == _EVERYTHING or (bound > 0 and int(trace[16:], 16) < bound)

@@ -225,7 +225,7 @@ def _converter(resource: Resource) -> Callable[[Span], ReadableSpan]:
     }
 
     def readable(span: Span) -> ReadableSpan:
-        trace_id = span.trace_id
+        trace_id = int(span.trace, 16)
         state = TraceState.from_header([span.state]) if span.state else no_state
         return ReadableSpan(
             name=span.name,
@@ -237,7 +237,7 @@ def _converter(resource: Resource) -> Callable[[Span], ReadableSpan]:
             events=[Event(event.name, event.attributes, event.at_ns) for event in span.events],
             links=[
                 Link(
-                    SpanContext(link.trace_id, link.span_id, link.remote, recorded, no_state),
+                    SpanContext(int(link.trace, 16), link.span_id, link.remote, recorded, no_state),
                     {"messaging.message.id": link.message_id} if link.message_id else None,
                 )
                 for link in span.links

@@ -27,6 +27,7 @@ import msgspec
 from turnout.errors import Fault
 from turnout.message import Account, Call, Delivery, Failure, Outcome, Reason, State
 from turnout.telemetry import semconv
+from turnout.telemetry.propagation import Context
 from turnout.telemetry.semconv import clean, queue_attributes
 
 __all__ = ["CallTrace", "Event", "Kind", "Link", "Matched", "Span", "Trace", "build", "build_call", "count", "failed"]
@@ -69,21 +70,20 @@ class Matched(Protocol):
 
 
 class Trace(msgspec.Struct, gc=False):
-    """What tracing remembers of one message while it is under way. Ids are integers as in OpenTelemetry."""
+    """What tracing remembers of one message while it is under way."""
 
-    trace_id: int
-    parent: int
-    """Span id of the creation context that came with the message; 0: there was none, `process` is a root."""
+    id: str
+    """The trace id, 32 hex digits. Trace ids are kept as the text in which they come and go."""
+    parent: str
+    """Span id of the creation context that came with the message; empty: there was none, `process` is a root."""
     sampled: bool
     state: str = ""
-    text: str = ""
-    """The trace id in hex, once it was needed."""
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):
     """A pointer to a span of another trace. `message_id` says which message it stands for, where there are several."""
 
-    trace_id: int
+    trace: str
     span_id: int
     message_id: str = ""
     remote: bool = False
@@ -98,11 +98,11 @@ class Event(msgspec.Struct, frozen=True):
 
 
 class Span(msgspec.Struct):
-    """A finished span. Times are nanoseconds since the epoch; `parent` 0 makes it a root."""
+    """A finished span. Times are nanoseconds since the epoch; `parent` 0 makes it a root, `trace` is 32 hex digits."""
 
     name: str
     kind: Kind
-    trace_id: int
+    trace: str
     span_id: int
     parent: int
     start_ns: int
@@ -119,13 +119,16 @@ class Span(msgspec.Struct):
 class CallTrace:
     """The context of one batch call's own span, and the links gathered for it until it is built."""
 
-    __slots__ = ("built", "links", "parent", "seen", "span_id", "trace_id")
+    __slots__ = ("built", "contexts", "links", "parent", "seen", "span_id", "trace")
 
-    def __init__(self, trace_id: int, span_id: int, parent: int = 0) -> None:
-        self.trace_id = trace_id
+    def __init__(self, trace: str, span_id: int, parent: int = 0) -> None:
+        self.trace = trace
         self.span_id = span_id
         self.parent = parent
         self.links: list[Link] = []
+        """A send call's: to the `create` spans it carried."""
+        self.contexts: list[tuple[Context, str]] = []
+        """A receive call's: the creation contexts of the messages it brought, and the messages' ids."""
         self.seen = 0
         """Messages of the call that have been settled and traced."""
         self.built = False
@@ -183,13 +186,13 @@ def build(account: Account, trace: Trace) -> list[Span]:
         Span(
             name=f"process {process[semconv.DESTINATION]}",
             kind=Kind.CONSUMER,
-            trace_id=trace.trace_id,
+            trace=trace.id,
             span_id=account.span_id,
-            parent=trace.parent,
+            parent=int(trace.parent, 16) if trace.parent else 0,
             start_ns=account.received_ns,
             end_ns=end_ns,
             attributes=process,
-            links=(Link(receive.trace_id, receive.span_id),) if isinstance(receive, CallTrace) else (),
+            links=(Link(receive.trace, receive.span_id),) if isinstance(receive, CallTrace) else (),
             error=_process_error(account, process),
             remote_parent=True,
             state=trace.state,
@@ -240,7 +243,7 @@ def _evaluate(account: Account, trace: Trace, rules: list[str]) -> Span:
     return Span(
         name=semconv.EVALUATE,
         kind=Kind.INTERNAL,
-        trace_id=trace.trace_id,
+        trace=trace.id,
         span_id=new_span_id(),
         parent=account.span_id,
         start_ns=account.routed_ns,
@@ -277,13 +280,13 @@ def _create(delivery: Delivery, trace: Trace, about: Mapping[str, Value], letter
     return Span(
         name=f"create {attributes[semconv.DESTINATION]}",
         kind=Kind.PRODUCER,
-        trace_id=trace.trace_id,
+        trace=trace.id,
         span_id=delivery.span_id or new_span_id(),
         parent=delivery.account.span_id,
         start_ns=delivery.queued_ns,
         end_ns=delivery.settled_ns or delivery.account.settled_ns or delivery.queued_ns,
         attributes=attributes,
-        links=[Link(call.span.trace_id, call.span.span_id) for call in calls if isinstance(call.span, CallTrace)],
+        links=[Link(call.span.trace, call.span.span_id) for call in calls if isinstance(call.span, CallTrace)],
         events=[
             Event(
                 semconv.RETRY,
@@ -319,7 +322,7 @@ def _delete(account: Account, trace: Trace, call: Call) -> Span:
     return Span(
         name=f"delete {attributes[semconv.DESTINATION]}",
         kind=Kind.CLIENT,
-        trace_id=trace.trace_id,
+        trace=trace.id,
         span_id=new_span_id(),
         parent=account.span_id,
         start_ns=call.start_ns,
@@ -343,17 +346,25 @@ def build_call(call: Call, trace: CallTrace) -> Span:
     return Span(
         name=f"{call.operation} {attributes[semconv.DESTINATION]}",
         kind=Kind.CLIENT,
-        trace_id=trace.trace_id,
+        trace=trace.trace,
         span_id=trace.span_id,
         parent=trace.parent,
         start_ns=call.start_ns,
         end_ns=call.end_ns or call.start_ns,
         attributes=attributes,
-        links=trace.links,
+        links=[
+            *trace.links,
+            *[Link(context.trace, int(context.span, 16), id_, remote=True) for context, id_ in trace.contexts],
+        ],
         error=clean(call.error) if call.error else None,
     )
 
 
+def new_trace() -> str:
+    """A random trace id, 32 hex digits, never all zeros. The generator is seeded anew in a forked child."""
+    return f"{getrandbits(128) or 1:032x}"
+
+
 def new_span_id() -> int:
-    """A random span id, which is never 0. The module's generator is seeded anew in a forked child."""
+    """A random span id, never 0."""
     return getrandbits(64) or 1

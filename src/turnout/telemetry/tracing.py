@@ -25,7 +25,7 @@ from turnout.telemetry.propagation import (
     format_traceparent,
 )
 from turnout.telemetry.sampling import Sampler
-from turnout.telemetry.spans import CallTrace, Link, Span, Trace, new_span_id
+from turnout.telemetry.spans import CallTrace, Link, Span, Trace, new_span_id, new_trace
 
 __all__ = ["LateTracing", "NoTracing", "SpanSink", "Tracing", "TracingCounts"]
 
@@ -146,20 +146,20 @@ class LateTracing:
     def received(self, accounts: Sequence[Account]) -> None:
         """Read each message's creation context and give out ids."""
         try:
+            samples = self._sampler.samples
             for account in accounts:
-                remote = extract(account.message)
                 account.span_id = getrandbits(64) or 1
+                remote = extract(account.message)
                 if remote is None:
-                    trace_id = getrandbits(128) or 1
-                    account.trace = Trace(trace_id, 0, self._sampler.samples(trace_id, None))
+                    trace = new_trace()
+                    account.trace = Trace(trace, "", samples(trace, None))
                     continue
-                sampled = self._sampler.samples(remote.trace_id, remote)
-                account.trace = Trace(remote.trace_id, remote.span_id, sampled, remote.state)
-                if remote.span_id:
+                account.trace = Trace(remote.trace, remote.span, samples(remote.trace, remote), remote.state)
+                if remote.span:
                     call = account.receive
                     if not isinstance(call.span, CallTrace):
                         call.span = _new_call_trace()
-                    call.span.links.append(Link(remote.trace_id, remote.span_id, account.message.id, remote=True))
+                    call.span.contexts.append((remote, account.message.id))
         except Exception:  # noqa: BLE001 - tracing never fails the pipeline
             self._defect("received")
 
@@ -169,13 +169,10 @@ class LateTracing:
             trace = delivery.account.trace
             if not isinstance(trace, Trace):
                 return _OFF.inject(delivery, attributes)
-            text = trace.text
-            if not text:
-                text = trace.text = f"{trace.trace_id:032x}"
             if not delivery.span_id:
                 delivery.span_id = getrandbits(64) or 1
             span = f"{delivery.span_id:016x}"
-            traceparent = Attribute("String", format_traceparent(text, span, trace.sampled))
+            traceparent = Attribute("String", format_traceparent(trace.id, span, trace.sampled))
             carrier = {**attributes, TRACEPARENT: traceparent}
             carrier.pop(BAGGAGE, None)
             if trace.state:
@@ -186,7 +183,7 @@ class LateTracing:
             if len(carrier) > _MAX_ATTRIBUTES and TRACEPARENT not in attributes:
                 del carrier[TRACEPARENT]
                 self.counts.context_dropped += 1
-            return carrier, format_trace_header(text, span, trace.sampled)
+            return carrier, format_trace_header(trace.id, span, trace.sampled)
         except Exception:  # noqa: BLE001 - tracing never fails the pipeline
             self._defect("inject")
             return _OFF.inject(delivery, attributes)
@@ -230,14 +227,14 @@ class LateTracing:
             span = call.span
             if not isinstance(span, CallTrace):
                 if call.count == 1:
-                    span = CallTrace(trace.trace_id, new_span_id(), parent=delivery.span_id)
+                    span = CallTrace(trace.id, new_span_id(), parent=delivery.span_id)
                 else:
                     span = _new_call_trace()
                     self._await_others(call)
                 call.span = span
             if span.built:
                 continue
-            span.links.append(Link(trace.trace_id, delivery.span_id, delivery.message_id))
+            span.links.append(Link(trace.id, delivery.span_id, delivery.message_id))
             span.seen += 1
             if span.seen >= call.count:
                 span.built = True
@@ -321,4 +318,4 @@ _OFF = NoTracing()
 
 
 def _new_call_trace() -> CallTrace:
-    return CallTrace(getrandbits(128) or 1, new_span_id())
+    return CallTrace(new_trace(), new_span_id())
