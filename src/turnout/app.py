@@ -18,7 +18,8 @@ from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.rules import Ruleset, load_rules
 from turnout.service.signals import stop_on_signals
 from turnout.settings import Settings, misspelt_settings
-from turnout.sqs.aio import AwsConfig, open_aio_sqs
+from turnout.sqs.aio import open_aio_sqs
+from turnout.sqs.session import AwsConfig
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import Tracing
@@ -26,6 +27,9 @@ from turnout.telemetry.tracing import Tracing
 __all__ = ["load_ruleset", "open_worker", "serve"]
 
 log = logging.getLogger(__name__)
+
+# For heartbeats and for targets that a reload adds.
+_SPARE_CONNECTIONS = 16
 
 
 def load_ruleset(settings: Settings) -> Ruleset:
@@ -59,11 +63,9 @@ def worker_config(settings: Settings) -> WorkerConfig:
 @contextlib.asynccontextmanager
 async def open_worker(settings: Settings, ruleset: Ruleset, tracing: Tracing) -> AsyncIterator[Worker]:
     """A worker with its connections to SQS, which are closed on leaving."""
-    targets = len(ruleset.targets) + 1
-    config = AwsConfig(
-        pollers=settings.pollers * len(settings.source_queue_url),
-        senders=settings.send_calls * (targets + len(settings.source_queue_url)),
-    )
+    polls = settings.pollers * len(settings.source_queue_url)
+    calls = settings.send_calls * (len(ruleset.targets) + 1 + len(settings.source_queue_url))
+    config = AwsConfig(max_connections=max(polls, calls) + _SPARE_CONNECTIONS)
     async with open_aio_sqs(config) as sqs:
         yield Worker(worker_config(settings), ruleset, sqs, tracing)
 

@@ -226,7 +226,6 @@ class Account:
         "settled_ns",
         "span_id",
         "trace",
-        "trace_id",
         "visible_at",
     )
 
@@ -258,7 +257,5 @@ class Account:
         self.settled_ns = 0
         self.trace: object = None
         """Telemetry's own record (trace id, parent, sampled or not)."""
-        self.trace_id = 0
-        """Id of the trace the message belongs to; 0: not traced."""
         self.span_id = 0
         """Id of the `process` span; 0: not traced."""

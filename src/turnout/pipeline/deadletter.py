@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
 from turnout.errors import Fault
 from turnout.letter import LetterAttribute, original_attributes, read_letter_attribute, sealed_attributes
-from turnout.message import Account, Delivery, Failure, Outcome, Reason, State, queue_name
+from turnout.message import Account, Attribute, Delivery, Failure, Outcome, Reason, State, queue_name
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.sender import Sender
@@ -103,6 +103,7 @@ class DeadLetters:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         done = dict.fromkeys(before.done if before else ())
         done.update((each.target, None) for each in account.deliveries if each.state is State.DONE)
+        originals, trace_header = self._tracing.inject(delivery, original_attributes(message.attributes))
         letter = LetterAttribute(
             reason=failure.reason,
             fault=failure.fault,
@@ -117,9 +118,8 @@ class DeadLetters:
             first_failure=(before.first_failure if before else "") or now,
             last_failure=now,
             ruleset=self._fingerprint(),
-            trace_id=f"{account.trace_id:032x}" if account.trace_id else "",
+            trace_id=_trace_id(originals),
         )
-        originals, trace_header = self._tracing.inject(delivery, original_attributes(message.attributes))
         attributes = sealed_attributes(letter, originals, account.body_bytes)
         if not self._queue.endswith(".fifo"):
             return OutgoingMessage(message.body, attributes, trace_header=trace_header)
@@ -140,3 +140,9 @@ def _failure(account: Account) -> Failure:
         if delivery.failure is not None:
             return delivery.failure
     return Failure(Reason.INTERNAL_ERROR, Fault.SYSTEM, "a letter without a failure; please report this")
+
+
+def _trace_id(attributes: Mapping[str, Attribute]) -> str:
+    """The trace id in a `traceparent` attribute (W3C Trace Context: version-traceid-parent-flags), or nothing."""
+    parts = ((attributes["traceparent"].text or "") if "traceparent" in attributes else "").split("-")
+    return parts[1] if len(parts) == 4 else ""

@@ -6,6 +6,7 @@ The body is the received body, unchanged. Letters are composed in `deadletter`.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 
 from turnout.letter import original_attributes
 from turnout.message import Attribute, Delivery
@@ -56,7 +57,7 @@ class Composer:
             trace_header=trace_header,
         )
 
-    def _attributes(self, received: dict[str, Attribute], send: Send) -> dict[str, Attribute]:
+    def _attributes(self, received: Mapping[str, Attribute], send: Send) -> dict[str, Attribute]:
         # What the rule sets comes first, since ten is all a message carries.
         attributes = dict(send.attributes)
         for name, value in original_attributes(received).items():

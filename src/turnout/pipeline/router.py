@@ -20,6 +20,7 @@ from turnout.pipeline.deadletter import DeadLetters
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
 from turnout.rules import Ruleset
+from turnout.rules.model import Unmatched
 
 __all__ = ["Router", "Routes", "metadata"]
 
