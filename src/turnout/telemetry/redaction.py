@@ -1,0 +1,68 @@
+"""Takes secrets and contact data out of text that is about to be logged.
+
+This is the second line of defence. The first is that nothing of a body, and no credential, is given to a logger; but
+the sentences of libraries and services are not ours.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+
+__all__ = ["MASK", "is_secret", "redactor"]
+
+MASK = "[redacted]"
+
+_SECRET_WORD = r"(?:secret|password|passwd|token|signature|credential|private_?key|api[_-]?key|access[_-]?key)"
+_SECRET_NAME = re.compile(_SECRET_WORD, re.IGNORECASE)
+_SHORTEST_SECRET = 8
+"""A shorter value would be found in ordinary words."""
+
+_PATTERNS = re.compile(
+    rf"""
+      (?P<header>\b(?:proxy-)?(?:authorization|x-amz-security-token|x-api-key|cookie|set-cookie)["']?\s{{0,4}}:\s{{0,4}})
+        (?:(?:bearer|basic)\s+)?[^\s,;]+
+    | (?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{{8,}}
+    | \b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{{12,}}\b                                    # AWS access key ids
+    | \beyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*                       # JSON web tokens
+    | (?P<userinfo>\b[a-z][a-z0-9+.-]{{1,15}}://)[^\s/@:]{{1,256}}:[^\s/@]{{1,256}}(?=@)  # user:password in a URL
+      # name=value; with a colon only in quotes, because "ExpiredToken: The ..." is a sentence
+    | (?P<name>\b[\w-]{{0,64}}{_SECRET_WORD}[\w-]{{0,64}}(?:["']\s{{0,4}}:|\s{{0,4}}=)\s{{0,4}})
+        (?:"[^"]*"|'[^']*'|[^\s,;&"'}}\])]+)
+    | \b(?:tel|sips?):[^\s"',;>)\]}}]+                                             # addresses of participants
+    | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}                 # mail addresses
+    | (?<![\w+])\+[0-9]{{8,15}}(?![\w])                                              # telephone numbers, E.164
+    """,
+    re.IGNORECASE | re.VERBOSE,
+)
+
+
+def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
+    """A function that masks what looks like a secret or contact data, and every secret value of this environment."""
+    values = sorted(_secret_values(environ), key=len, reverse=True)
+    known = re.compile("|".join(re.escape(value) for value in values)) if values else None
+
+    def redact(text: str) -> str:
+        if known is not None:
+            text = known.sub(MASK, text)
+        return _PATTERNS.sub(_mask, text)
+
+    return redact
+
+
+def is_secret(name: str) -> bool:
+    """Whether a value of this name is a secret by its name alone."""
+    return _SECRET_NAME.search(name) is not None
+
+
+def _mask(match: re.Match[str]) -> str:
+    kept = match["header"] or match["scheme"] or match["userinfo"] or match["name"] or ""
+    return kept + MASK
+
+
+def _secret_values(environ: Mapping[str, str]) -> set[str]:
+    values = {value for name, value in environ.items() if is_secret(name) and not name.endswith("_FILE")}
+    for name, value in environ.items():
+        if name.startswith("OTEL_EXPORTER_OTLP") and name.endswith("HEADERS"):
+            values |= {pair.partition("=")[2].strip() for pair in value.split(",")}
+    return {value for value in values if len(value) >= _SHORTEST_SECRET}
