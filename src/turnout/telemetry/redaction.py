@@ -11,9 +11,9 @@ from collections.abc import Callable, Mapping
 
 __all__ = ["MASK", "is_secret", "redactor"]
 
-MASK = "[redacted]"
+MASK = "***"
 
-_SECRET_WORD = r"(?:secret|password|passwd|token|signature|credential|private_?key|api[_-]?key|access[_-]?key)"
+_SECRET_WORD = r"(?:secret|password|passwd|token|signature|credential|private_?key|api[_-]?key|access[_-]?key)"  # noqa: S105 - names, not a value
 _SECRET_NAME = re.compile(_SECRET_WORD, re.IGNORECASE)
 _SHORTEST_SECRET = 8
 """A shorter value would be found in ordinary words."""
