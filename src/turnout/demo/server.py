@@ -1,7 +1,8 @@
 """The embedded SQS-compatible server: ministack as a child process on a free loopback port.
 
-The server lives exactly as long as the `with` block, whatever ends it. It gets an environment of its own, so that
-nothing of this machine (other emulators, containers, saved state) is seen or touched.
+The server lives as long as the `with` block, and no longer than this process, whatever ends either (see `child`).
+It gets an environment of its own, so that nothing of this machine (other emulators, containers, saved state) is seen
+or touched.
 """
 
 from __future__ import annotations
@@ -15,13 +16,16 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
 from turnout.errors import TurnoutError
 
-__all__ = ["DemoServerError", "embedded_server"]
+__all__ = ["REGION", "DemoServerError", "client_environment", "embedded_server"]
+
+REGION = "us-east-1"
+"""The region whose queues the demonstration uses."""
 
 READY_SECONDS = 30.0
 """How long the server may take to answer; it usually takes a quarter of a second."""
@@ -55,10 +59,10 @@ def embedded_server(*, services: Sequence[str] = ("sqs",), ready_seconds: float 
         log = Path(scratch, "server.log")
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [sys.executable, "-m", "ministack"],
+                [sys.executable, "-m", "turnout.demo.child"],
                 env=_environment(port, scratch, services),
                 cwd=scratch,
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,  # Ctrl-C reaches us alone: the worker drains while its queues still answer
@@ -68,6 +72,24 @@ def embedded_server(*, services: Sequence[str] = ("sqs",), ready_seconds: float 
             yield endpoint
         finally:
             _stop(process)
+
+
+def client_environment(endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
+    """`environ` with AWS's own settings replaced: the embedded server at `endpoint`, and no account's credentials."""
+    kept = {name: value for name, value in environ.items() if not name.upper().startswith("AWS_")}
+    no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1"]))
+    return kept | {
+        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_REGION": REGION,
+        "AWS_DEFAULT_REGION": REGION,
+        "AWS_ACCESS_KEY_ID": "demo",
+        "AWS_SECRET_ACCESS_KEY": "demo",
+        "AWS_CONFIG_FILE": os.devnull,
+        "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "NO_PROXY": no_proxy,
+        "no_proxy": no_proxy,
+    }
 
 
 def _environment(port: int, scratch: str, services: Sequence[str]) -> dict[str, str]:
@@ -120,6 +142,9 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
     except subprocess.TimeoutExpired:
         process.kill()
         process.wait(STOP_SECONDS)
+    finally:
+        if process.stdin is not None:
+            process.stdin.close()
 
 
 def _tail(log: Path) -> str:

@@ -7,6 +7,8 @@ import os
 import socket
 import subprocess
 import sys
+import time
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
@@ -38,6 +40,23 @@ def test_the_server_is_stopped_when_the_block_is_interrupted() -> None:
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert not is_listening(endpoints[0])
+
+
+def test_the_server_goes_when_its_starter_is_killed(tmp_path: Path) -> None:
+    code = "import sys, time; from turnout.demo.server import embedded_server\n"
+    code += "with embedded_server() as endpoint: print(endpoint, flush=True); time.sleep(60)"
+    environment = os.environ | {"TMPDIR": str(tmp_path)}  # where the killed one leaves its directory behind
+    starter = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True)
+    assert starter.stdout is not None
+    with starter.stdout:
+        endpoint = starter.stdout.readline().strip()
+    assert is_listening(endpoint)
+    starter.kill()
+    starter.wait()
+    deadline = time.monotonic() + 10
+    while is_listening(endpoint):
+        assert time.monotonic() < deadline, "the server outlived its starter"
+        time.sleep(0.02)
 
 
 def test_two_servers_run_side_by_side() -> None:

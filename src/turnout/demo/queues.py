@@ -1,0 +1,127 @@
+"""The demonstration's queues on the embedded server: created, filled, and drained through `turnout.sqs`.
+
+The rules' own queues are never touched: `Stage` carries what is meant for a rule's queue to the embedded queue that
+stands in for it.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import AsyncIterator, Mapping, Sequence
+
+import httpx
+import msgspec
+
+from turnout.demo.events import DemoMessage
+from turnout.demo.server import REGION, DemoServerError
+from turnout.errors import TurnoutError
+from turnout.message import Message, queue_name
+from turnout.rules import Target
+from turnout.sqs.api import MAX_BATCH_ENTRIES, EntryFailure, OutgoingMessage, SentBatch, Sqs
+from turnout.sqs.batching import batches
+
+__all__ = ["Queues", "Stage", "create_queues", "drain", "publish"]
+
+MAX_RECEIVES = 5
+"""After so many receives SQS itself moves a message to the dead-letter queue."""
+
+CALL_SECONDS = 10.0
+
+
+class Queues(msgspec.Struct, frozen=True):
+    """URLs of the embedded queues; `targets` by target name."""
+
+    source: str
+    dead_letter: str
+    targets: Mapping[str, str]
+
+
+async def create_queues(endpoint: str, targets: Sequence[Target]) -> Queues:
+    """Create a source queue, its dead-letter queue, and one queue per target, each with a redrive policy.
+
+    A target whose queue is a FIFO queue gets one. Raises `DemoServerError` when the server refuses.
+    """
+    async with httpx.AsyncClient(base_url=endpoint, timeout=CALL_SECONDS, trust_env=False) as client:
+        dead_letter = await _create(client, "turnout-dead-letter", {})
+        redrive = {"RedrivePolicy": _redrive_policy(dead_letter)}
+        source = await _create(client, "turnout-source", redrive)
+        urls: dict[str, str] = {}
+        for target in targets:
+            name = re.sub(r"[^A-Za-z0-9_-]", "-", f"turnout-{target.name}")
+            if target.queue.endswith(".fifo"):
+                urls[target.name] = await _create(client, f"{name}.fifo", {"FifoQueue": "true"})
+            else:
+                urls[target.name] = await _create(client, name, redrive)
+        return Queues(source, dead_letter, urls)
+
+
+async def _create(client: httpx.AsyncClient, name: str, attributes: Mapping[str, str]) -> str:
+    # Plain AWS JSON, unsigned: the embedded server asks for no credentials, and `Sqs` creates no queues.
+    answer = await client.post(
+        "/",
+        headers={"X-Amz-Target": "AmazonSQS.CreateQueue", "Content-Type": "application/x-amz-json-1.0"},
+        content=json.dumps({"QueueName": name, "Attributes": attributes}),
+    )
+    if answer.status_code != httpx.codes.OK:
+        raise DemoServerError(f"The embedded server did not create the queue {name}: {answer.text[:200]}")
+    return str(answer.json()["QueueUrl"])
+
+
+def _redrive_policy(dead_letter: str) -> str:
+    arn = f"arn:aws:sqs:{REGION}:000000000000:{queue_name(dead_letter)}"
+    return json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
+
+
+class Stage:
+    """An `Sqs` that sends to the embedded stand-in whatever is addressed to a rule's queue."""
+
+    def __init__(self, sqs: Sqs, targets: Sequence[Target], queues: Queues) -> None:
+        self._sqs = sqs
+        self._stand_ins = {target.queue: queues.targets[target.name] for target in targets}
+
+    async def receive(
+        self, queue: str, *, max_messages: int = 10, wait_seconds: int = 20, visibility_seconds: int | None = None
+    ) -> list[Message]:
+        """As `Sqs.receive`."""
+        return await self._sqs.receive(
+            queue, max_messages=max_messages, wait_seconds=wait_seconds, visibility_seconds=visibility_seconds
+        )
+
+    async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """As `Sqs.send`, but to the queue that stands in."""
+        return await self._sqs.send(self._stand_ins.get(queue, queue), messages)
+
+    async def delete(self, queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
+        """As `Sqs.delete`."""
+        return await self._sqs.delete(queue, handles)
+
+    async def change_visibility(self, queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+        """As `Sqs.change_visibility`."""
+        return await self._sqs.change_visibility(queue, handles, seconds)
+
+    async def queue_attributes(self, queue: str) -> Mapping[str, str]:
+        """As `Sqs.queue_attributes`, of the queue that stands in."""
+        return await self._sqs.queue_attributes(self._stand_ins.get(queue, queue))
+
+    async def aclose(self) -> None:
+        """As `Sqs.aclose`."""
+        await self._sqs.aclose()
+
+
+async def publish(sqs: Sqs, queue: str, messages: Sequence[DemoMessage]) -> None:
+    """Send `messages` in as few batches as they fit. Raises `TurnoutError` when the queue does not take one."""
+    outgoing = [OutgoingMessage(message.body, message.attributes) for message in messages]
+    for batch in batches(outgoing, OutgoingMessage.size):
+        sent = await sqs.send(queue, batch)
+        if sent.failures:
+            failure = sent.failures[0]
+            raise TurnoutError(f"The source queue did not take an event: {failure.code}: {failure.message}")
+
+
+async def drain(sqs: Sqs, queue: str) -> AsyncIterator[Message]:
+    """Read and delete until the queue is empty. What is invisible now is not seen."""
+    while messages := await sqs.receive(queue, max_messages=MAX_BATCH_ENTRIES, wait_seconds=0):
+        await sqs.delete(queue, [message.handle for message in messages])
+        for message in messages:
+            yield message
