@@ -19,6 +19,7 @@ from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
 from turnout.rules import Match
 from turnout.sqs.api import OutgoingMessage, Sqs
+from turnout.telemetry.logs import about
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["DeadLetters"]
@@ -72,7 +73,7 @@ class DeadLetters:
         try:
             self._sender.put(account.letter)
         except Exception:  # a bug of ours must not end the worker, least of all here
-            log.exception("letter not written, please report this", extra={"message_id": account.message.id})
+            log.exception("letter not written, please report this", extra=about(account))
             self._settler.leave(account)
 
     def _settled(self, letter: Delivery) -> None:
@@ -80,8 +81,7 @@ class DeadLetters:
         if account.outcome is not None:  # handed back at the end of a drain
             return
         failure = _failure(account)
-        event_id = account.match.event_id if isinstance(account.match, Match) else None
-        fields = {"message_id": account.message.id, "event_id": event_id, "reason": str(failure.reason)}
+        fields = about(account, reason=str(failure.reason))
         owed = [delivery.target for delivery in account.deliveries if delivery.state is State.FAILED]
         if owed:
             fields["owed"] = ",".join(owed)

@@ -12,6 +12,7 @@ from turnout.message import Account
 from turnout.pipeline.books import Books
 from turnout.pipeline.inflight import InFlight
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, Sqs
+from turnout.telemetry.logs import about
 
 __all__ = ["Heartbeat"]
 
@@ -75,5 +76,5 @@ class Heartbeat:
                 log.warning(
                     "message can no longer be kept invisible and may be received again: %s",
                     failure.message,
-                    extra={"message_id": account.message.id, "code": failure.code},
+                    extra=about(account, code=failure.code),
                 )

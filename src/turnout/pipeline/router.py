@@ -21,6 +21,7 @@ from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
 from turnout.rules import Ruleset
 from turnout.rules.model import Unmatched
+from turnout.telemetry.logs import about
 
 __all__ = ["Router", "Routes", "metadata"]
 
@@ -144,6 +145,6 @@ class Router:
 
 
 def _bug(error: Exception, account: Account) -> Failure:
-    log.error("routing failed, please report this", exc_info=error, extra={"message_id": account.message.id})
+    log.error("routing failed, please report this", exc_info=error, extra=about(account))
     name = type(error).__name__
     return Failure(Reason.INTERNAL_ERROR, Fault.SYSTEM, f"routing failed: {name}", name)

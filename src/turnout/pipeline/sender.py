@@ -19,6 +19,7 @@ from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import TargetBooks
 from turnout.pipeline.outbox import Outbox
 from turnout.sqs.api import MAX_MESSAGE_BYTES, EntryFailure, OutgoingMessage, Sqs
+from turnout.telemetry.logs import about
 
 __all__ = ["Sender"]
 
@@ -156,7 +157,7 @@ class Sender:
             self.name,
             delay,
             failure.message,
-            extra={"message_id": delivery.account.message.id, "target": self.name, "code": failure.code},
+            extra=about(delivery.account, target=self.name, code=failure.code),
         )
         return delay
 

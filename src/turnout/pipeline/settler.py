@@ -19,6 +19,7 @@ from turnout.pipeline.books import Books
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.outbox import Outbox
 from turnout.sqs.api import MAX_BATCH_ENTRIES, EntryFailure, Sqs
+from turnout.telemetry.logs import about
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["Settler"]
@@ -119,7 +120,7 @@ class Settler:
                 log.error(
                     "message is done but could not be deleted, it may be delivered again: %s",
                     failure.message,
-                    extra={"message_id": deletion.account.message.id, "code": failure.code},
+                    extra=about(deletion.account, code=failure.code),
                 )
                 self.leave(deletion.account)
         return again

@@ -1,0 +1,160 @@
+"""`turnout run` as a process of its own, and queues on an emulator to look at from outside with boto3."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import boto3
+from tests.servers.processes import Server
+
+TURNOUT = str(Path(sys.executable).parent / "turnout")
+NAMES = ("events", "events-dead", "critical", "high", "standard")
+
+AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
+
+
+class Queues:
+    """A fresh set of queues on an emulator."""
+
+    def __init__(self, server: Server, prefix: str) -> None:
+        self._prefix = prefix
+        self.server = server
+        self.client: Any = boto3.client(
+            "sqs",
+            endpoint_url=server.url,
+            region_name="us-east-1",
+            aws_access_key_id="test",
+            aws_secret_access_key="test",
+        )
+        self.urls: dict[str, str] = {
+            name: self.client.create_queue(QueueName=f"{prefix}-{name}")["QueueUrl"] for name in NAMES
+        }
+
+    def environment(self) -> dict[str, str]:
+        """What `turnout run` needs to work on these queues."""
+        return {
+            **{name: value for name, value in os.environ.items() if not name.startswith(("TURNOUT_", "OTEL_", "AWS_"))},
+            **AWS,
+            "AWS_ENDPOINT_URL": self.server.url,
+            "TURNOUT_SOURCE_QUEUE_URL": self.urls["events"],
+            "TURNOUT_DEAD_LETTER_QUEUE_URL": self.urls["events-dead"],
+            "CRITICAL_QUEUE_URL": self.urls["critical"],
+            "HIGH_QUEUE_URL": self.urls["high"],
+            "STANDARD_QUEUE_URL": self.urls["standard"],
+        }
+
+    def publish(self, bodies: list[str]) -> None:
+        for start in range(0, len(bodies), 10):
+            entries = [{"Id": str(n), "MessageBody": body} for n, body in enumerate(bodies[start : start + 10])]
+            answer = self.client.send_message_batch(QueueUrl=self.urls["events"], Entries=entries)
+            assert not answer.get("Failed"), answer
+
+    def count(self, name: str) -> int:
+        """Messages in a queue, those in flight included."""
+        answer = self.client.get_queue_attributes(
+            QueueUrl=self.urls[name],
+            AttributeNames=["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"],
+        )
+        return sum(int(value) for value in answer["Attributes"].values())
+
+    def visible(self, name: str) -> int:
+        """Messages that could be received now."""
+        answer = self.client.get_queue_attributes(
+            QueueUrl=self.urls[name], AttributeNames=["ApproximateNumberOfMessages"]
+        )
+        return int(answer["Attributes"]["ApproximateNumberOfMessages"])
+
+    def drain(self, name: str) -> list[dict[str, Any]]:
+        """Take out everything that is visible."""
+        taken: list[dict[str, Any]] = []
+        while True:
+            answer = self.client.receive_message(
+                QueueUrl=self.urls[name], MaxNumberOfMessages=10, MessageAttributeNames=["All"]
+            )
+            messages = answer.get("Messages", [])
+            if not messages:
+                return taken
+            taken += messages
+            entries = [{"Id": str(n), "ReceiptHandle": m["ReceiptHandle"]} for n, m in enumerate(messages)]
+            self.client.delete_message_batch(QueueUrl=self.urls[name], Entries=entries)
+
+    def event_ids(self, name: str) -> Counter[str]:
+        """How often each event id is in a queue; empties the queue."""
+        return Counter(json.loads(message["Body"])["id"] for message in self.drain(name))
+
+    def wait_until_empty(self, name: str = "events", seconds: float = 60) -> None:
+        """Poll the count of a queue until it is 0; the emulators offer nothing to wait on."""
+        wait_until(lambda: self.count(name) == 0, f"{name} to be empty", seconds)
+
+
+def wait_until(condition: Any, what: str, seconds: float = 30) -> None:
+    """Poll `condition` until it is true; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, f"waited {seconds:.0f} s for {what}"
+        time.sleep(0.05)
+
+
+class Process:
+    """A running `turnout run` whose log can be read while it goes on."""
+
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
+        self._log = log
+
+    @property
+    def log(self) -> str:
+        return self._log.read_text()
+
+    def signal(self, number: signal.Signals) -> None:
+        self._process.send_signal(number)
+
+    def wait(self, seconds: float = 40) -> int:
+        return self._process.wait(seconds)
+
+    def wait_for_log(self, text: str, seconds: float = 30) -> None:
+        wait_until(lambda: text in self.log or self._process.poll() is not None, f"the log to say {text!r}", seconds)
+        assert text in self.log, self.log
+
+    @property
+    def running(self) -> bool:
+        return self._process.poll() is None
+
+
+@contextmanager
+def running(environment: Mapping[str, str], *arguments: str) -> Iterator[Process]:
+    """`turnout run`, killed at the end if it still runs then."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder, "log")
+        with log.open("wb") as output:
+            process = subprocess.Popen(
+                [TURNOUT, "run", *arguments],
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+            )
+        try:
+            yield Process(process, log)
+        finally:
+            if process.poll() is None:
+                process.kill()
+            process.wait()
+
+
+def run_to_the_end(environment: Mapping[str, str], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A command that ends by itself, with what it printed."""
+    return subprocess.run(
+        [TURNOUT, *arguments], env=dict(environment), capture_output=True, text=True, timeout=60, check=False
+    )

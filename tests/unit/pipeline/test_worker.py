@@ -1,0 +1,409 @@
+"""The contract of the worker over in-memory queues: nothing lost, nothing sent where it does not belong."""
+
+import asyncio
+import json
+
+import pytest
+from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event, ruleset
+
+from turnout.message import Attribute, Outcome
+from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage
+
+SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
+
+
+def test_an_event_reaches_its_target_byte_for_byte_and_leaves_the_source() -> None:
+    async def main() -> None:
+        yard = Yard()
+        body = '{ "id":"1",\n "detail": {"to" : "one", "näme": "\\u00fc\U0001f600", "n": 1e3, "n": 1.000}}  '
+        (account,) = await yard.route(body)
+        assert yard.bodies("crm") == [body]
+        assert yard.bodies(SOURCE) == []
+        assert account.outcome is Outcome.DELIVERED
+
+    asyncio.run(main())
+
+
+def test_an_event_for_three_targets_reaches_each_once() -> None:
+    async def main() -> None:
+        yard = Yard()
+        await yard.route(*(event("three", number) for number in range(25)))
+        for queue in ("crm", "archive", "audit"):
+            assert sorted(yard.bodies(queue)) == sorted(event("three", number) for number in range(25))
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 25}
+
+    asyncio.run(main())
+
+
+def test_message_attributes_travel_along_but_never_more_than_ten() -> None:
+    async def main() -> None:
+        yard = Yard()
+        attributes = {f"a{number}": Attribute("String", "v") for number in range(10)}
+        await yard.route(event("one"), attributes=attributes)
+        (stored,) = yard.stored("crm")
+        assert stored.message.attributes == attributes
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("policy", "outcome", "where"),
+    [
+        ("drop", Outcome.DROPPED, None),
+        ("dead-letter", Outcome.DEAD_LETTERED, DEAD),
+        ("archive", Outcome.DELIVERED, "archive"),
+    ],
+)
+def test_an_unmatched_event_goes_where_the_policy_says(policy: str, outcome: Outcome, where: str | None) -> None:
+    async def main() -> None:
+        yard = Yard(RULES.replace("unmatched: drop", f"unmatched: {policy}"))
+        (account,) = await yard.route(event("nowhere"))
+        assert account.outcome is outcome
+        assert yard.worker.books.unmatched == 1
+        for queue in (DEAD, "crm", "archive", "audit", SOURCE):
+            assert len(yard.bodies(queue)) == (1 if queue == where else 0)
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [
+        ("not json", "INVALID_JSON"),
+        ('{"detail": NaN}', "INVALID_JSON"),
+        ('{"detail": {}} trailing', "INVALID_JSON"),
+        ("[1, 2]", "NOT_AN_OBJECT"),
+        ('"text"', "NOT_AN_OBJECT"),
+        ("null", "NOT_AN_OBJECT"),
+        ('{"id": "no detail"}', "MISSING_FIELD"),
+        ('{"detail":' + "[" * 100_000 + "]" * 100_000 + "}", "TOO_DEEP"),
+        ("[" * 500_000, "TOO_DEEP"),
+    ],
+)
+def test_a_malformed_body_becomes_a_letter_with_the_reason(body: str, reason: str) -> None:
+    async def main() -> None:
+        yard = Yard()
+        (account,) = await yard.route(body)
+        assert account.outcome is Outcome.DEAD_LETTERED
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.fault, letter.source, letter.owed) == (reason, "data", "events", ())
+        assert yard.bodies(DEAD) == [body]
+        assert yard.bodies(SOURCE) == []
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '{"id": "1", "detail": {"to": "one", "to": "one"}}',
+        '{"id": "1", "detail": {"to": "one", "n": 1e999, "m": -1e999}}',
+        '{"id": "1", "detail": {"to": "one", "n": ' + "9" * 10_000 + "}}",
+        '{"id": "1", "detail": {"to": "one", "lone": "\\ud800"}}',
+        '{"id": "\\ud800", "detail": {"to": "one"}}',
+        '{"id": 7, "detail-type": [], "detail": {"to": "one"}}',
+        '{"id": "1", "detail": {"to": "one", "pad": "' + "x" * (MAX_MESSAGE_BYTES - 46) + '"}}',
+    ],
+)
+def test_an_odd_but_valid_event_is_routed_like_any_other(body: str) -> None:
+    async def main() -> None:
+        yard = Yard()
+        await yard.route(body)
+        assert yard.bodies("crm") == [body]
+
+    asyncio.run(main())
+
+
+def test_a_huge_malformed_body_still_becomes_a_letter_though_nothing_fits_beside_it() -> None:
+    async def main() -> None:
+        yard = Yard()
+        body = "x" * MAX_MESSAGE_BYTES
+        await yard.route(body)
+        (stored,) = yard.stored(DEAD)
+        assert stored.message.body == body
+        assert stored.message.attributes == {}
+        assert yard.worker.books.letters == {"INVALID_JSON": 1}
+
+    asyncio.run(main())
+
+
+def test_when_one_of_three_targets_fails_the_letter_owes_that_one_only() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_entries("archive", SEND, "InvalidMessageContents")
+        (account,) = await yard.route(event("three"))
+        assert len(yard.bodies("crm")) == len(yard.bodies("audit")) == 1
+        (letter,) = yard.letters()
+        assert letter.owed == ("archive",)
+        assert sorted(letter.done) == ["audit", "crm"]
+        assert (letter.reason, letter.fault, letter.event_id) == ("MESSAGE_REJECTED", "data", "event-1")
+        assert account.outcome is Outcome.DEAD_LETTERED
+
+    asyncio.run(main())
+
+
+def test_a_redriven_letter_is_sent_only_to_the_targets_it_is_owed() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_entries("archive", SEND, "InvalidMessageContents")
+        await yard.route(event("three"), attributes={"tenant": Attribute("String", "a")})
+        (stored,) = yard.stored(DEAD)
+
+        again = Yard()
+        await again.route(stored.message.body, attributes=dict(stored.message.attributes))
+        assert again.bodies("crm") == again.bodies("audit") == []
+        (sent,) = again.stored("archive")
+        assert sent.message.attributes == {"tenant": Attribute("String", "a")}
+
+    asyncio.run(main())
+
+
+def test_only_the_failed_entries_of_a_batch_are_sent_again() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_entries(
+            "crm", SEND, "InternalError", when=lambda m: isinstance(m, OutgoingMessage) and "-3" in m.body, times=2
+        )
+        await yard.route(*(event("one", number) for number in range(10)))
+        assert sorted(yard.bodies("crm")) == sorted(event("one", number) for number in range(10))
+        assert yard.worker.books.target("crm").retried == 2
+
+    asyncio.run(main())
+
+
+def test_one_entry_that_spoils_the_whole_request_does_not_take_its_neighbours_along() -> None:
+    class Spoilt(Yard):
+        def __init__(self) -> None:
+            super().__init__()
+            send = self.sqs.send
+
+            async def refuse_whole_requests(queue: str, messages: object) -> object:
+                assert isinstance(messages, list)
+                if queue.endswith("/crm") and any("-3" in message.body for message in messages):
+                    self.sqs.fail_calls(queue, SEND, "InvalidMessageContents", times=1)
+                return await send(queue, messages)
+
+            self.sqs.send = refuse_whole_requests  # type: ignore[method-assign,assignment]
+
+    async def main() -> None:
+        yard = Spoilt()
+        await yard.route(*(event("one", number) for number in range(10)))
+        assert sorted(yard.bodies("crm")) == sorted(event("one", number) for number in range(10) if number != 3)
+        assert [letter.event_id for letter in yard.letters()] == ["event-3"]
+
+    asyncio.run(main())
+
+
+def test_a_failing_target_is_retried_up_to_the_limit_and_then_becomes_a_letter() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls("crm", SEND, "ServiceUnavailable")
+        (account,) = await yard.route(event("one"))
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.fault, letter.owed, letter.attempts) == (
+            "RETRIES_EXHAUSTED",
+            "system",
+            ("crm",),
+            4,
+        )
+        assert [retry.code for retry in account.deliveries[0].retries] == ["ServiceUnavailable"] * 3
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"), [("QueueDoesNotExist", "QUEUE_MISSING"), ("AccessDenied", "ACCESS_DENIED")]
+)
+def test_a_missing_or_forbidden_queue_is_confirmed_then_dead_lettered_as_config(code: str, reason: str) -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls("crm", SEND, code)
+        await yard.route(event("one"))
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.fault, letter.attempts) == (reason, "config", 3)
+
+    asyncio.run(main())
+
+
+def test_failed_deletes_are_repeated() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_entries(SOURCE, DELETE, "InternalError", times=3)
+        yard.sqs.fail_calls(SOURCE, DELETE, "ServiceUnavailable", times=1)
+        await yard.route(*(event("one", number) for number in range(5)))
+        assert yard.bodies(SOURCE) == []
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 5}
+
+    asyncio.run(main())
+
+
+def test_when_the_letter_cannot_be_written_the_message_stays_in_the_source() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls(DEAD, SEND, "AccessDenied")
+        (account,) = await yard.route("poison")
+        assert account.outcome is Outcome.HANDED_BACK
+        assert yard.bodies(SOURCE) == ["poison"]
+        assert yard.letters() == []
+        yard.sqs.advance(61)
+        (message,) = await yard.sqs.receive(SOURCE)
+        assert message.body == "poison"
+
+    asyncio.run(main())
+
+
+def test_what_cannot_be_deleted_is_counted_as_left_in_the_source() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls(SOURCE, DELETE, "AccessDenied")
+        (account,) = await yard.route(event("one"))
+        assert account.outcome is Outcome.HANDED_BACK
+        assert len(yard.bodies("crm")) == len(yard.bodies(SOURCE)) == 1
+
+    asyncio.run(main())
+
+
+def test_a_message_too_large_for_its_attributes_becomes_a_letter_without_being_sent() -> None:
+    async def main() -> None:
+        rules = RULES.replace("send: [crm]}", "send: [crm], attributes: {note: " + "n" * 200 + "}}")
+        yard = Yard(rules)
+        shell = event("one", pad="")
+        body = event("one", pad="x" * (MAX_MESSAGE_BYTES - len(shell) - 50))
+        await yard.route(body)
+        assert yard.worker.books.letters == {"MESSAGE_TOO_LARGE": 1}
+        assert yard.bodies("crm") == []
+        assert yard.bodies(DEAD) == [body]
+
+    asyncio.run(main())
+
+
+def test_a_stop_hands_back_what_cannot_be_finished_and_deletes_what_is_done() -> None:
+    async def main() -> None:
+        yard = Yard(drain_seconds=0.5)
+        yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
+        object.__setattr__(yard.worker.config.backoff, "attempts", 4)
+        slow = Yard(drain_seconds=0.5, backoff=type(yard.config.backoff)(60.0, 60.0, 50))
+        slow.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
+        await slow.publish(event("three", 1), event("one", 2))
+        async with slow.running():
+            await slow.watch.wait(1)
+        assert slow.worker.books.outcomes == {Outcome.DELIVERED: 1, Outcome.HANDED_BACK: 1}
+        (left,) = await slow.sqs.receive(SOURCE, wait_seconds=0)
+        assert left.body == event("three", 1), "visible again at once"
+
+    asyncio.run(main())
+
+
+def test_a_parked_long_poll_does_not_hold_up_a_stop() -> None:
+    async def main() -> None:
+        yard = Yard(drain_seconds=10.0)
+        started = asyncio.get_running_loop().time()
+        async with yard.running():
+            await asyncio.sleep(0)
+        assert asyncio.get_running_loop().time() - started < 5
+
+    asyncio.run(main())
+
+
+def test_visibility_is_extended_while_a_message_is_held() -> None:
+    async def main() -> None:
+        yard = Yard(backoff=type(Yard().config.backoff)(600.0, 600.0, 50), visibility_seconds=6, drain_seconds=0.1)
+        yard.sqs.fail_calls("crm", SEND, "ServiceUnavailable")
+        await yard.publish(event("one"))
+        async with yard.running():
+            (held,) = [account async for account in _held(yard)]
+            held.visible_at -= 4  # as if four of the six seconds were over
+            await yard.worker._heartbeat.beat()
+            assert yard.worker.books.extensions == 1
+            assert held.visible_at > asyncio.get_running_loop().time() + 5
+
+    asyncio.run(main())
+
+
+async def _held(yard: Yard):  # type: ignore[no-untyped-def]
+    while not len(yard.worker.in_flight):
+        await asyncio.sleep(0)
+    for account in yard.worker.in_flight:
+        yield account
+
+
+def test_a_message_handed_out_again_while_held_is_not_sent_twice() -> None:
+    async def main() -> None:
+        yard = Yard(visibility_seconds=6)
+        gate = asyncio.Event()
+        send = yard.sqs.send
+
+        async def slowly(queue: str, messages: object) -> object:
+            await gate.wait()
+            return await send(queue, messages)  # type: ignore[arg-type]
+
+        yard.sqs.send = slowly  # type: ignore[method-assign,assignment]
+        sent = await send(SOURCE, [OutgoingMessage(event("one"))])
+        assert not sent.failures
+        async with yard.running():
+            async for _ in _held(yard):
+                pass
+            yard.sqs.advance(7)  # its visibility lapses, the other poller receives it again
+            while not yard.worker.books.redelivered:
+                await asyncio.sleep(0)
+            gate.set()
+            await yard.watch.wait(1)
+        assert len(yard.bodies("crm")) == 1
+        assert yard.bodies(SOURCE) == [], "deleted with the newer handle"
+        assert yard.worker.books.received == 1
+
+    asyncio.run(main())
+
+
+def test_a_fifo_target_gets_a_group_and_the_same_deduplication_id_for_the_same_event() -> None:
+    async def main() -> None:
+        rules = RULES.replace("{queue: crm, priority: 0}", "{queue: crm.fifo, priority: 0}")
+        yard = Yard(rules, fifo=["crm.fifo"])
+        body = json.dumps({"id": "event-1", "detail": {"to": "one", "conversationId": "c-1"}})
+        await yard.route(body, body)
+        (stored,) = yard.stored("crm.fifo")
+        assert stored.message.group_id == "c-1"
+        assert stored.message.deduplication_id is not None
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 2}
+
+    asyncio.run(main())
+
+
+def test_new_rules_take_effect_with_the_next_message_and_may_bring_new_targets() -> None:
+    async def main() -> None:
+        yard = Yard(
+            RULES.replace("  archive: {queue: archive, priority: 5}\n", "").replace("crm, archive, audit", "crm")
+        )
+        async with yard.running():
+            await yard.publish(event("one", 1))
+            await yard.watch.wait(1)
+            yard.worker.use(ruleset(RULES.replace("send: [crm]}", "send: [archive]}")))
+            await yard.publish(event("one", 2))
+            await yard.watch.wait(2)
+        assert yard.bodies("crm") == [event("one", 1)]
+        assert yard.bodies("archive") == [event("one", 2)]
+
+    asyncio.run(main())
+
+
+def test_a_bug_in_evaluation_costs_one_letter_and_not_the_worker(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        yard = Yard()
+        rules = yard.worker.ruleset
+        match = rules.match
+
+        class Broken:
+            def __getattr__(self, name: str) -> object:
+                return getattr(rules, name)
+
+            def match(self, body: str, metadata: object = None) -> object:
+                if "-1" in body:
+                    raise ZeroDivisionError
+                return match(body)
+
+        yard.worker._router.routes = type(yard.worker._router.routes)(Broken(), yard.worker._router.routes.senders)  # type: ignore[arg-type]
+        await yard.route(event("one", 1), event("one", 2))
+        assert [letter.reason for letter in yard.letters()] == ["INTERNAL_ERROR"]
+        assert yard.bodies("crm") == [event("one", 2)]
+
+    asyncio.run(main())

@@ -1,0 +1,122 @@
+"""Settings: read from the environment, all problems told at once and in plain words."""
+
+from pathlib import Path
+
+import pytest
+
+from turnout.errors import SettingsError
+from turnout.settings import Settings, load_settings, misspelt_settings, variable
+
+SOURCE = "https://sqs.eu-west-1.amazonaws.com/123456789012/events"
+DEAD = "https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead"
+
+
+@pytest.fixture(autouse=True)
+def _only_what_a_test_sets(monkeypatch: pytest.MonkeyPatch) -> None:
+    for field in Settings.model_fields:
+        monkeypatch.delenv(variable(field), raising=False)
+    monkeypatch.delenv("GENESYS_SOURCE_QUEUE_URL", raising=False)
+    monkeypatch.delenv("GENESYS_DLQ_URL", raising=False)
+
+
+@pytest.fixture
+def queues(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_SOURCE_QUEUE_URL", SOURCE)
+    monkeypatch.setenv("TURNOUT_DEAD_LETTER_QUEUE_URL", DEAD)
+
+
+def problems(**flags: object) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(flags)
+    assert caught.value.exit_code == 2
+    return caught.value.problems
+
+
+@pytest.mark.usefixtures("queues")
+def test_two_queues_are_all_that_must_be_set() -> None:
+    settings = load_settings()
+    assert settings.source_queue_url == (SOURCE,)
+    assert settings.dead_letter_queue_url == DEAD
+    assert settings.rules == Path("rules")
+    assert settings.require == ("detail",)
+
+
+def test_the_tutorials_names_work_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENESYS_SOURCE_QUEUE_URL", SOURCE)
+    monkeypatch.setenv("GENESYS_DLQ_URL", DEAD)
+    assert load_settings().source_queue_url == (SOURCE,)
+    assert load_settings().dead_letter_queue_url == DEAD
+
+
+@pytest.mark.usefixtures("queues")
+def test_our_own_name_wins_over_the_tutorials(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENESYS_SOURCE_QUEUE_URL", SOURCE + "-other")
+    assert load_settings().source_queue_url == (SOURCE,)
+
+
+@pytest.mark.usefixtures("queues")
+def test_flags_override_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_POLLERS", "3")
+    assert load_settings().pollers == 3
+    assert load_settings({"pollers": "5"}).pollers == 5
+    assert load_settings({"source_queue_url": SOURCE + "2"}).source_queue_url == (SOURCE + "2",)
+
+
+def test_several_sources_are_separated_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_SOURCE_QUEUE_URL", f"{SOURCE}, {SOURCE}2.fifo,")
+    monkeypatch.setenv("TURNOUT_DEAD_LETTER_QUEUE_URL", DEAD)
+    assert load_settings().source_queue_url == (SOURCE, SOURCE + "2.fifo")
+
+
+@pytest.mark.usefixtures("queues")
+def test_an_empty_requirement_accepts_any_object_and_other_empty_variables_count_as_unset(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TURNOUT_REQUIRE", "")
+    monkeypatch.setenv("TURNOUT_POLLERS", "")
+    settings = load_settings()
+    assert settings.require == ()
+    assert settings.pollers == Settings.model_fields["pollers"].default
+
+
+def test_every_problem_is_told_at_once_by_the_variables_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_SOURCE_QUEUE_URL", "events")
+    monkeypatch.setenv("TURNOUT_POLLERS", "many")
+    monkeypatch.setenv("TURNOUT_WAIT_SECONDS", "21")
+    monkeypatch.setenv("TURNOUT_LOG_LEVEL", "loud")
+    told = {problem.partition(":")[0]: problem for problem in problems(drain_seconds="-1")}
+    assert set(told) == {
+        "TURNOUT_SOURCE_QUEUE_URL",
+        "TURNOUT_DEAD_LETTER_QUEUE_URL",
+        "TURNOUT_POLLERS",
+        "TURNOUT_WAIT_SECONDS",
+        "TURNOUT_LOG_LEVEL",
+        "TURNOUT_DRAIN_SECONDS",
+    }
+    assert told["TURNOUT_DEAD_LETTER_QUEUE_URL"].endswith("is not set (or GENESYS_DLQ_URL)")
+    assert told["TURNOUT_POLLERS"].endswith("must be a whole number, but is 'many'")
+    assert told["TURNOUT_WAIT_SECONDS"].endswith("must be 20 or less, but is 21")
+
+
+def test_letters_may_not_be_routed_again_for_ever() -> None:
+    (problem,) = problems(source_queue_url=SOURCE, dead_letter_queue_url=SOURCE)
+    assert "also a source queue" in problem
+
+
+def test_a_password_in_a_queue_url_is_refused_and_not_repeated() -> None:
+    (problem,) = problems(source_queue_url="https://user:hunter2@sqs.test/1/q", dead_letter_queue_url=DEAD)
+    assert "hunter2" not in problem
+
+
+def test_a_misspelt_setting_is_pointed_out_and_foreign_variables_are_not() -> None:
+    environ = {"TURNOUT_POLERS": "1", "TURNOUT_SERVICE_HOST": "10.0.0.1", "TURNOUT_POLLERS": "2"}
+    assert misspelt_settings(environ) == (
+        "TURNOUT_POLERS is not a setting and has no effect; did you mean TURNOUT_POLLERS?",
+    )
+
+
+def test_every_setting_is_described_and_those_with_a_unit_name_it() -> None:
+    for name, field in Settings.model_fields.items():
+        assert field.description, name
+        if name.endswith("_seconds"):
+            assert "in seconds" in (field.description or ""), name
