@@ -7,11 +7,13 @@ API reference (SendMessageBatch, MessageAttributeValue) and developer guide ("Am
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
-from turnout.message import Attribute
-from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingMessage
+from turnout.message import Attribute, queue_name
+from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingMessage
+from turnout.sqs.codes import call_error
 
-__all__ = ["MAX_DELAY_SECONDS", "Refusal", "refusal", "sendable_text"]
+__all__ = ["MAX_DELAY_SECONDS", "Refusal", "check_batch", "refusal", "sendable_text"]
 
 MAX_DELAY_SECONDS = 900
 
@@ -24,6 +26,16 @@ _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\.[\x20-\x7e]+)?")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 _GROUP = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
+
+
+def check_batch(entries: Sequence[object], operation: str, queue: str) -> None:
+    """Raise `SqsRejected` unless there are 1 to 10 entries. `queue` is a URL."""
+    if not entries:
+        message = "There should be at least one entry in the request."
+        raise call_error("EmptyBatchRequest", message, operation=operation, queue=queue_name(queue))
+    if len(entries) > MAX_BATCH_ENTRIES:
+        message = f"Maximum number of entries per request are 10. You have sent {len(entries)}."
+        raise call_error("TooManyEntriesInBatchRequest", message, operation=operation, queue=queue_name(queue))
 
 
 def sendable_text(text: str) -> bool:

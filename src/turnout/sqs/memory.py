@@ -23,7 +23,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TypeVar
 
 from turnout.errors import SqsError
 from turnout.message import Message, queue_name
@@ -38,7 +37,7 @@ from turnout.sqs.api import (
     SentBatch,
 )
 from turnout.sqs.codes import call_error, entry_failure
-from turnout.sqs.limits import Refusal, refusal
+from turnout.sqs.limits import Refusal, check_batch, refusal
 from turnout.sqs.memory_queue import MemoryQueue, QueueSettings, StoredMessage
 
 __all__ = ["MemorySqs"]
@@ -46,8 +45,6 @@ __all__ = ["MemorySqs"]
 RECEIVE, SEND = "ReceiveMessage", "SendMessageBatch"
 DELETE, CHANGE = "DeleteMessageBatch", "ChangeMessageVisibilityBatch"
 ATTRIBUTES = "GetQueueAttributes"
-
-E = TypeVar("E")
 
 
 class MemorySqs:
@@ -166,7 +163,7 @@ class MemorySqs:
     async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """See `Sqs.send`."""
         found = await self._enter(queue, SEND)
-        _check_batch(messages, SEND, queue)
+        check_batch(messages, SEND, queue)
         _check_send(found.settings, messages, queue)
         refused = self._refused(queue, SEND, messages)
         fifo, max_bytes = found.settings.fifo, found.settings.max_message_bytes
@@ -186,13 +183,13 @@ class MemorySqs:
     async def delete(self, queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
         """See `Sqs.delete`."""
         found = await self._enter(queue, DELETE)
-        _check_batch(handles, DELETE, queue)
+        check_batch(handles, DELETE, queue)
         return self._each(queue, DELETE, handles, lambda handle: found.delete(handle, self.now()))
 
     async def change_visibility(self, queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
         """See `Sqs.change_visibility`."""
         found = await self._enter(queue, CHANGE)
-        _check_batch(handles, CHANGE, queue)
+        check_batch(handles, CHANGE, queue)
         return self._each(queue, CHANGE, handles, lambda handle: found.change_visibility(handle, seconds, self.now()))
 
     async def queue_attributes(self, queue: str) -> Mapping[str, str]:
@@ -294,14 +291,6 @@ def _resolve(change: asyncio.Future[None]) -> None:
 
 def _error(code: str, message: str, operation: str, queue: str) -> SqsError:
     return call_error(code, message, operation=operation, queue=queue_name(queue))
-
-
-def _check_batch(entries: Sequence[E], operation: str, queue: str) -> None:
-    if not entries:
-        raise _error("EmptyBatchRequest", "There should be at least one entry in the request.", operation, queue)
-    if len(entries) > MAX_BATCH_ENTRIES:
-        message = f"Maximum number of entries per request are 10. You have sent {len(entries)}."
-        raise _error("TooManyEntriesInBatchRequest", message, operation, queue)
 
 
 def _check_send(settings: QueueSettings, messages: Sequence[OutgoingMessage], queue: str) -> None:

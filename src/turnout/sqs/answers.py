@@ -1,0 +1,190 @@
+"""SQS's answers, typed, and what they mean: the part that every client of the real service shares.
+
+An answer is decoded into these records (from JSON, or converted from what aioboto3 returns) and then judged here: MD5
+digests are compared, failed entries are classified, and entries that an answer passes over in silence count as failed.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+
+from turnout.message import Attribute, Message, queue_name
+from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.sqs.codes import entry_failure
+from turnout.sqs.digests import attributes_md5, body_md5
+
+__all__ = [
+    "BatchAnswer",
+    "ReceiveAnswer",
+    "SendAnswer",
+    "batch_failures",
+    "received_messages",
+    "sent_batch",
+    "unencodable_entries",
+]
+
+_log = logging.getLogger("turnout.sqs")
+
+
+class AttributeValue(msgspec.Struct, frozen=True):
+    """MessageAttributeValue."""
+
+    data_type: str = msgspec.field(name="DataType")
+    text: str | None = msgspec.field(name="StringValue", default=None)
+    data: bytes | None = msgspec.field(name="BinaryValue", default=None)
+
+
+class ReceivedMessage(msgspec.Struct, frozen=True):
+    """Message."""
+
+    id: str = msgspec.field(name="MessageId")
+    handle: str = msgspec.field(name="ReceiptHandle")
+    body: str = msgspec.field(name="Body")
+    body_md5: str | None = msgspec.field(name="MD5OfBody", default=None)
+    system: dict[str, str] = msgspec.field(name="Attributes", default_factory=dict)
+    attributes: dict[str, AttributeValue] | None = msgspec.field(name="MessageAttributes", default=None)
+    attributes_md5: str | None = msgspec.field(name="MD5OfMessageAttributes", default=None)
+
+
+class ReceiveAnswer(msgspec.Struct, frozen=True):
+    """ReceiveMessageResult. No messages: null or left out."""
+
+    messages: list[ReceivedMessage] | None = msgspec.field(name="Messages", default=None)
+
+
+class SentEntry(msgspec.Struct, frozen=True):
+    """SendMessageBatchResultEntry."""
+
+    id: str = msgspec.field(name="Id")
+    message_id: str = msgspec.field(name="MessageId")
+    body_md5: str | None = msgspec.field(name="MD5OfMessageBody", default=None)
+    attributes_md5: str | None = msgspec.field(name="MD5OfMessageAttributes", default=None)
+
+
+class DoneEntry(msgspec.Struct, frozen=True):
+    """DeleteMessageBatchResultEntry, ChangeMessageVisibilityBatchResultEntry."""
+
+    id: str = msgspec.field(name="Id")
+
+
+class FailedEntry(msgspec.Struct, frozen=True):
+    """BatchResultErrorEntry."""
+
+    id: str = msgspec.field(name="Id")
+    code: str = msgspec.field(name="Code", default="")
+    message: str | None = msgspec.field(name="Message", default=None)
+    sender_fault: bool | None = msgspec.field(name="SenderFault", default=None)
+
+
+class SendAnswer(msgspec.Struct, frozen=True):
+    """SendMessageBatchResult."""
+
+    successful: list[SentEntry] | None = msgspec.field(name="Successful", default=None)
+    failed: list[FailedEntry] | None = msgspec.field(name="Failed", default=None)
+
+
+class BatchAnswer(msgspec.Struct, frozen=True):
+    """DeleteMessageBatchResult, ChangeMessageVisibilityBatchResult."""
+
+    successful: list[DoneEntry] | None = msgspec.field(name="Successful", default=None)
+    failed: list[FailedEntry] | None = msgspec.field(name="Failed", default=None)
+
+
+_NO_ATTRIBUTES: Mapping[str, Attribute] = {}
+
+
+def received_messages(answer: ReceiveAnswer, queue: str) -> list[Message]:
+    """The messages of an answer.
+
+    One whose digests do not fit arrived damaged. It is left out, and said so in the log: in its queue it is still
+    whole, and comes back when its visibility timeout is over.
+    """
+    messages: list[Message] = []
+    for received in answer.messages or ():
+        attributes = _NO_ATTRIBUTES
+        if received.attributes:
+            attributes = {n: Attribute(v.data_type, v.text, v.data) for n, v in received.attributes.items()}
+        intact = received.body_md5 is None or received.body_md5 == body_md5(received.body)
+        if intact and received.attributes_md5 is not None and attributes:
+            intact = received.attributes_md5 == attributes_md5(attributes)
+        if not intact:
+            _log.warning("message %s from %s arrived damaged and is left out", received.id, queue_name(queue))
+            continue
+        messages.append(Message(received.id, received.handle, received.body, queue, attributes, received.system))
+    return messages
+
+
+def sent_batch(
+    messages: Sequence[OutgoingMessage], answer: SendAnswer, refused: Mapping[int, EntryFailure] = {}
+) -> SentBatch:
+    """What became of the entries of a SendMessageBatch; entry ids are indexes. `refused` were never sent."""
+    ids: list[str | None] = [None] * len(messages)
+    failures = dict(refused)
+    for sent in answer.successful or ():
+        index = _index(sent.id, len(messages))
+        if index is None:
+            continue
+        if _arrived_intact(messages[index], sent):
+            ids[index] = sent.message_id
+        else:
+            message = "SQS received other bytes than were sent."
+            failures[index] = entry_failure(index, "ChecksumMismatch", message, sender_fault=False)
+    for index, failure in _failed(answer.failed, len(messages)):
+        failures[index] = failure
+        ids[index] = None
+    if len(failures) + len(messages) - ids.count(None) != len(messages):
+        failures.update(_unanswered(i for i, message_id in enumerate(ids) if message_id is None and i not in failures))
+    return SentBatch(tuple(ids), tuple(failures[index] for index in sorted(failures)))
+
+
+def batch_failures(count: int, answer: BatchAnswer) -> tuple[EntryFailure, ...]:
+    """The entries, of `count`, that a delete or visibility batch did not do; entry ids are indexes."""
+    failures = dict(_failed(answer.failed, count))
+    if len(answer.successful or ()) + len(failures) != count:
+        done = {_index(entry.id, count) for entry in answer.successful or ()}
+        failures.update(_unanswered(i for i in range(count) if i not in done and i not in failures))
+    return tuple(failures[index] for index in sorted(failures))
+
+
+def unencodable_entries(messages: Sequence[OutgoingMessage]) -> dict[int, EntryFailure]:
+    """The entries that cannot even be written down as UTF-8 (lone surrogates): SQS would refuse each of them."""
+    refused = {}
+    for index, message in enumerate(messages):
+        texts = [message.body, *(attribute.text or "" for attribute in message.attributes.values())]
+        try:
+            "".join(texts).encode()
+        except UnicodeEncodeError:
+            refused[index] = entry_failure(index, "InvalidMessageContents", "The text has characters SQS refuses.")
+    return refused
+
+
+def _arrived_intact(message: OutgoingMessage, sent: SentEntry) -> bool:
+    if sent.body_md5 is not None and sent.body_md5 != body_md5(message.body):
+        return False
+    if sent.attributes_md5 is None or not message.attributes:
+        return True
+    return sent.attributes_md5 == attributes_md5(message.attributes)
+
+
+def _failed(entries: list[FailedEntry] | None, count: int) -> list[tuple[int, EntryFailure]]:
+    failures = []
+    for entry in entries or ():
+        index = _index(entry.id, count)
+        if index is not None:
+            failure = entry_failure(index, entry.code, entry.message or "", sender_fault=entry.sender_fault)
+            failures.append((index, failure))
+    return failures
+
+
+def _unanswered(indexes: Iterable[int]) -> dict[int, EntryFailure]:
+    message = "SQS's answer does not mention this entry."
+    return {index: entry_failure(index, "NotAnswered", message, sender_fault=False) for index in indexes}
+
+
+def _index(entry_id: str, count: int) -> int | None:
+    if entry_id.isascii() and entry_id.isdigit() and len(entry_id) < 3 and int(entry_id) < count:
+        return int(entry_id)
+    return None

@@ -1,0 +1,50 @@
+"""Where a queue lives: the region and, when its URL demands one, the endpoint to speak to.
+
+Pure text work on queue URLs and AWS's own settings; asking botocore for the endpoint of a region is in
+`turnout.sqs.session`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from urllib.parse import urlsplit
+
+import msgspec
+
+__all__ = ["Place", "find_place"]
+
+_SUFFIX = r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws|api\.amazonwebservices\.com\.cn|[a-z0-9.]+\.(?:ic|sgov)\.gov)"
+_REGION = r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)"
+_HOST = re.compile(rf"(?P<front>[a-z0-9-]+\.)?sqs(?P<fips>-fips)?\.{_REGION}\.(?P<vpce>vpce\.)?(?P<suffix>{_SUFFIX})")
+_LEGACY_HOST = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?")
+
+
+class Place(msgspec.Struct, frozen=True):
+    """A region (None: whatever the profile says), and the origin in the queue's URL where that names an endpoint.
+
+    `origin` is set for VPC, FIPS and dual-stack endpoints and for hosts that are not Amazon's. It is used when no
+    endpoint is configured.
+    """
+
+    region: str | None
+    origin: str | None
+
+
+def find_place(queue: str, region: str | None, environment: Mapping[str, str]) -> Place:
+    """The place of the queue with this URL.
+
+    A region that the host name of the URL tells is right, because the queue exists nowhere else; otherwise it is
+    `region` (the setting), then `AWS_REGION`, then `AWS_DEFAULT_REGION`.
+    """
+    parts = urlsplit(queue)
+    host = parts.hostname or ""
+    configured = region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
+    if legacy := _LEGACY_HOST.fullmatch(host):
+        return Place(legacy["region"] or "us-east-1", None)
+    # Without user name and password, which have no business in a queue's URL.
+    origin = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}" if host else None
+    if found := _HOST.fullmatch(host):
+        special = found["front"] or found["fips"] or found["vpce"] or found["suffix"].startswith("api.")
+        return Place(found["region"], origin if special else None)
+    return Place(configured, origin)

@@ -1,0 +1,161 @@
+"""Sessions and clients of aioboto3: AWS's own settings, and the errors of its libraries mapped to our error tree.
+
+This is the only module in `turnout.sqs` that imports aioboto3, aiobotocore, botocore or aiohttp. It knows how to get a
+client and what may go wrong, not what SQS's calls are.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import version
+from typing import Any
+
+import aioboto3
+import aiohttp
+import msgspec
+from aiobotocore.config import AioConfig
+from botocore import exceptions as boto
+
+from turnout.errors import SqsDenied, SqsError, SqsUnavailable
+from turnout.message import queue_name
+from turnout.sqs.codes import call_error
+from turnout.sqs.place import Place, find_place
+
+__all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "user_agent"]
+
+Client = Any  # aiobotocore builds its clients at run time: they have no static type
+
+
+def user_agent() -> str:
+    """What the clients call themselves: `turnout/` and the installed version."""
+    return f"turnout/{version('turnout')}"
+
+
+class AwsConfig(msgspec.Struct, frozen=True):
+    """What the clients need beyond AWS's own settings (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, roles, ...).
+
+    `region`, `endpoint_url` and `profile` override AWS's settings. `connect_seconds` bounds opening a connection,
+    `answer_seconds` an answer (a long poll's own wait comes on top). Long polls have `max_connections` of their own and
+    all other calls have as many again, so that polls never hold back sends.
+    """
+
+    region: str | None = None
+    endpoint_url: str | None = None
+    profile: str | None = None
+    connect_seconds: float = 5.0
+    answer_seconds: float = 10.0
+    max_connections: int = 64
+
+
+class AwsSession:
+    """An aioboto3 session with its configuration; makes SQS clients for places."""
+
+    def __init__(self, config: AwsConfig, environment: Mapping[str, str] = os.environ) -> None:
+        self.config = config
+        self._environment = environment
+        with foreign_errors("Connect"):
+            self.aioboto3 = aioboto3.Session(profile_name=config.profile)
+
+    def place(self, queue: str) -> Place:
+        """Where the queue with this URL lives, with a region; raises `SqsDenied` when there is none."""
+        place = find_place(queue, self.config.region, self._environment)
+        if place.region is None:
+            place = Place(self.aioboto3.region_name, place.origin)
+        if not place.region:
+            message = "no region is known for this queue: set AWS_REGION"
+            raise SqsDenied(message, code="NoRegion", queue=queue_name(queue))
+        return place
+
+    async def client(self, place: Place, *, read_seconds: float) -> Client:
+        """Open a client for SQS at `place`; the caller closes it with its `close()`.
+
+        It never retries, checks no parameters (we build them) and sends a constant user agent (building botocore's
+        takes an eighth of a call's CPU time).
+        """
+        config = AioConfig(
+            connect_timeout=self.config.connect_seconds,
+            read_timeout=read_seconds,
+            max_pool_connections=self.config.max_connections,
+            retries={"total_max_attempts": 1},
+            parameter_validation=False,
+            user_agent=user_agent(),
+        )
+        client = await self._open(place.region, self.config.endpoint_url, config)
+        if self.config.endpoint_url is None and place.origin is not None and _is_default(client):
+            await client.close()
+            client = await self._open(place.region, place.origin, config)
+        return client
+
+    async def _open(self, region: str | None, endpoint_url: str | None, config: AioConfig) -> Client:
+        context = self.aioboto3.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)
+        with foreign_errors("Connect"):
+            try:
+                return await context.__aenter__()
+            except ValueError as error:  # botocore's for "Invalid endpoint"
+                raise SqsDenied(str(error), code="InvalidEndpoint") from error
+
+
+def _is_default(client: Client) -> bool:
+    """Whether no endpoint is configured anywhere, so that botocore took Amazon's own for the region."""
+    endpoint = find_place(client.meta.endpoint_url, None, {})
+    return endpoint.region is not None and ".vpce." not in (endpoint.origin or "")
+
+
+def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
+    """The wait a server asks for: `x-amz-retry-after` (milliseconds) or `retry-after` (seconds)."""
+    for name, unit in (("x-amz-retry-after", 1000.0), ("retry-after", 1.0)):
+        text = headers.get(name, "")
+        if text.isascii() and text.isdigit() and len(text) < 10:
+            return int(text) / unit
+    return None
+
+
+# Somebody has to act; everything else that is not an answer may pass.
+_DENIED = (
+    boto.NoCredentialsError,
+    boto.PartialCredentialsError,
+    boto.ConfigNotFound,
+    boto.ConfigParseError,
+    boto.InvalidConfigError,
+    boto.NoRegionError,
+    boto.InvalidRegionError,
+    boto.EndpointVariantError,
+    boto.EndpointProviderError,
+    boto.UnauthorizedSSOTokenError,
+    boto.SSOTokenLoadError,
+    boto.ProfileNotFound,
+    boto.UnknownCredentialError,
+    boto.InvalidEndpointDiscoveryConfigurationError,
+    boto.InvalidProxiesConfigError,
+)
+
+
+@contextmanager
+def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
+    """Turn whatever aioboto3 and the libraries below it raise into an `SqsError`. `queue` is a URL."""
+    try:
+        yield
+    except SqsError:
+        raise
+    except boto.ClientError as error:
+        raise _answered(error, operation, queue) from error
+    except _DENIED as error:
+        raise SqsDenied(str(error), code=type(error).__name__, operation=operation, queue=queue_name(queue)) from error
+    except (boto.BotoCoreError, aiohttp.ClientError, OSError) as error:
+        message, code = str(error) or "no answer", type(error).__name__
+        raise SqsUnavailable(message, code=code, operation=operation, queue=queue_name(queue)) from error
+
+
+def _answered(error: boto.ClientError, operation: str, queue: str) -> SqsError:
+    details = error.response.get("Error", {})
+    metadata = error.response.get("ResponseMetadata", {})
+    return call_error(
+        details.get("QueryErrorCode") or details.get("Code") or "",
+        details.get("Message") or "",
+        status=metadata.get("HTTPStatusCode", 0),
+        operation=operation,
+        queue=queue_name(queue),
+        retry_after=retry_after_seconds(metadata.get("HTTPHeaders", {})),
+    )
