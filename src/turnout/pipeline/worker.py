@@ -33,8 +33,6 @@ log = logging.getLogger(__name__)
 
 # At the end of a drain, what the deadline leaves for handing back and for the last deletes (at most half of it).
 _HAND_BACK_SECONDS = 3.0
-# How long a poll under way may still bring messages once the worker stops; one that waits on an empty queue is cut.
-_LAST_POLL_SECONDS = 0.5
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,6 +47,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_in_flight_bytes: int
     send_calls: int
     drain_seconds: float
+    last_poll_seconds: float = 0.5
+    """How long a poll under way may still bring messages once the worker stops; a longer one is cut."""
     backoff: Backoff
 
 
@@ -107,7 +107,7 @@ class Worker:
             for queue in config.sources
             for _ in range(config.pollers)
         ]
-        self._heartbeat = Heartbeat(sqs, self.in_flight, self.books, config.visibility_seconds)
+        self.heartbeat = Heartbeat(sqs, self.in_flight, self.books, config.visibility_seconds)
 
     @property
     def ruleset(self) -> Ruleset:
@@ -146,7 +146,7 @@ class Worker:
         background += self._dead_letters.start(tasks)
         for sender in self._senders.values():
             background += sender.start(tasks)
-        background.append(tasks.create_task(self._heartbeat.run(), name="heartbeat"))
+        background.append(tasks.create_task(self.heartbeat.run(), name="heartbeat"))
         background.append(tasks.create_task(self._router.run(), name="router"))
 
     async def _drain(self, polling: Sequence[asyncio.Task[None]]) -> None:
@@ -156,7 +156,7 @@ class Worker:
         log.info("stopping: %d messages in flight, draining", len(self.in_flight))
         for poller in self._pollers:
             poller.stop()
-        await asyncio.wait(polling, timeout=min(_LAST_POLL_SECONDS, reserve))
+        await asyncio.wait(polling, timeout=min(self.config.last_poll_seconds, reserve))
         for poller, task in zip(self._pollers, polling, strict=True):
             if poller.parked:
                 task.cancel()

@@ -7,6 +7,7 @@ import pytest
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event, ruleset
 
 from turnout.message import Attribute, Outcome
+from turnout.pipeline.backoff import Backoff
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage
 
 SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
@@ -102,7 +103,7 @@ def test_a_malformed_body_becomes_a_letter_with_the_reason(body: str, reason: st
         '{"id": "1", "detail": {"to": "one", "lone": "\\ud800"}}',
         '{"id": "\\ud800", "detail": {"to": "one"}}',
         '{"id": 7, "detail-type": [], "detail": {"to": "one"}}',
-        '{"id": "1", "detail": {"to": "one", "pad": "' + "x" * (MAX_MESSAGE_BYTES - 46) + '"}}',
+        '{"id": "1", "detail": {"to": "one", "pad": "' + "x" * (MAX_MESSAGE_BYTES - 47) + '"}}',
     ],
 )
 def test_an_odd_but_valid_event_is_routed_like_any_other(body: str) -> None:
@@ -279,10 +280,7 @@ def test_a_message_too_large_for_its_attributes_becomes_a_letter_without_being_s
 
 def test_a_stop_hands_back_what_cannot_be_finished_and_deletes_what_is_done() -> None:
     async def main() -> None:
-        yard = Yard(drain_seconds=0.5)
-        yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
-        object.__setattr__(yard.worker.config.backoff, "attempts", 4)
-        slow = Yard(drain_seconds=0.5, backoff=type(yard.config.backoff)(60.0, 60.0, 50))
+        slow = Yard(drain_seconds=0.5, backoff=Backoff(60.0, 60.0, 50))
         slow.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
         await slow.publish(event("three", 1), event("one", 2))
         async with slow.running():
@@ -307,13 +305,13 @@ def test_a_parked_long_poll_does_not_hold_up_a_stop() -> None:
 
 def test_visibility_is_extended_while_a_message_is_held() -> None:
     async def main() -> None:
-        yard = Yard(backoff=type(Yard().config.backoff)(600.0, 600.0, 50), visibility_seconds=6, drain_seconds=0.1)
+        yard = Yard(backoff=Backoff(600.0, 600.0, 50), visibility_seconds=6, drain_seconds=0.1)
         yard.sqs.fail_calls("crm", SEND, "ServiceUnavailable")
         await yard.publish(event("one"))
         async with yard.running():
             (held,) = [account async for account in _held(yard)]
             held.visible_at -= 4  # as if four of the six seconds were over
-            await yard.worker._heartbeat.beat()
+            await yard.worker.heartbeat.beat()
             assert yard.worker.books.extensions == 1
             assert held.visible_at > asyncio.get_running_loop().time() + 5
 

@@ -87,6 +87,7 @@ class Yard:
             "max_in_flight_bytes": 1 << 26,
             "send_calls": 2,
             "drain_seconds": 1.0,
+            "last_poll_seconds": 0.01,
             "backoff": QUICK,
             **config,
         }
