@@ -27,7 +27,7 @@ _PATTERNS = re.compile(
     | \beyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*                       # JSON web tokens
     | (?P<userinfo>\b[a-z][a-z0-9+.-]{{1,15}}://)[^\s/@:]{{1,256}}:[^\s/@]{{1,256}}(?=@)  # user:password in a URL
       # name=value; with a colon only in quotes, because "ExpiredToken: The ..." is a sentence
-    | (?P<name>\b[\w-]{{0,64}}{_SECRET_WORD}[\w-]{{0,64}}(?:["']\s{{0,4}}:|\s{{0,4}}=)\s{{0,4}})
+    | (?P<name>{_SECRET_WORD}[\w-]{{0,64}}(?:["']\s{{0,4}}:|\s{{0,4}}=)\s{{0,4}})
         (?:"[^"]*"|'[^']*'|[^\s,;&"'}}\])]+)
     | \b(?:tel|sips?):[^\s"',;>)\]}}]+                                             # addresses of participants
     | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}                 # mail addresses

@@ -176,7 +176,8 @@ class _OtlpSink:
                 sink._taken += len(spans)
                 result = SpanExportResult.FAILURE
                 try:
-                    result = exporter.export(spans)
+                    if not sink._abandoned:
+                        result = exporter.export(spans)
                 finally:
                     if result is SpanExportResult.SUCCESS:
                         counts.exported += len(spans)
@@ -190,6 +191,7 @@ class _OtlpSink:
         self._capacity = settings.queue_size
         self._emitted = 0
         self._taken = 0  # written by the export thread only, under the processor's own lock
+        self._abandoned = False
         self._readable = _converter(resource)
         self._processor = BatchSpanProcessor(
             Counting(), max_queue_size=settings.queue_size, max_export_batch_size=settings.batch_size
@@ -202,6 +204,9 @@ class _OtlpSink:
         self._emitted += len(finished)
         for span in finished:
             self._processor.on_end(self._readable(span))
+
+    def abandon(self) -> None:
+        self._abandoned = True
 
     def shutdown(self) -> None:
         self._processor.shutdown()  # type: ignore[no-untyped-call]

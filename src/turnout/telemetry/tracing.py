@@ -118,6 +118,10 @@ class SpanSink(Protocol):
         """Export what is waiting, then stop. Blocks, maybe for long; called from a thread of its own."""
         ...
 
+    def abandon(self) -> None:
+        """Give up what is still waiting: the time for `shutdown` is over. Does not block."""
+        ...
+
 
 class LateTracing:
     """Tracing that gives out ids early and builds spans late, for messages that are sampled, failed or slow.
@@ -303,6 +307,7 @@ class LateTracing:
             async with asyncio.timeout(timeout_seconds):
                 await done.wait()
         except TimeoutError:
+            self._sink.abandon()
             _log.warning(
                 "The trace collector did not take the last spans within %.1f s; they are lost. "
                 "Check OTEL_EXPORTER_OTLP_ENDPOINT and the collector.",

@@ -51,6 +51,7 @@ class Sink:
     spans: list[Span] = field(default_factory=list)
     capacity: int = 100_000
     shut_down: bool = False
+    abandoned: bool = False
 
     def room(self) -> int:
         return self.capacity - len(self.spans)
@@ -60,6 +61,9 @@ class Sink:
 
     def shutdown(self) -> None:
         self.shut_down = True
+
+    def abandon(self) -> None:
+        self.abandoned = True
 
     def named(self, name: str) -> list[Span]:
         return [span for span in self.spans if span.name == name]

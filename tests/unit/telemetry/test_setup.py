@@ -1,0 +1,270 @@
+"""The `OTEL_*` variables, and collectors that are away, slow, silent or refusing."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import logging
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+
+import pytest
+from tests.servers.otlp import Collector, silent_endpoint, unused_port
+from tests.unit.telemetry.stories import Story
+
+import turnout
+from turnout.telemetry.sampling import Sampler
+from turnout.telemetry.setup import TraceSettings, start_tracing
+from turnout.telemetry.tracing import LateTracing, NoTracing
+
+ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317"}
+
+
+def settings(**environ: str) -> TraceSettings:
+    found = TraceSettings.from_environ(environ)
+    assert found.problems == ()
+    return found
+
+
+def test_tracing_is_off_without_an_endpoint() -> None:
+    assert settings() == TraceSettings()
+    assert settings(OTEL_EXPORTER_OTLP_ENDPOINT=" ").protocol == ""
+    assert isinstance(start_tracing(settings()), NoTracing)
+
+
+@pytest.mark.parametrize(
+    "off",
+    [{"OTEL_SDK_DISABLED": "true"}, {"OTEL_SDK_DISABLED": "TRUE"}, {"OTEL_TRACES_EXPORTER": "none"}],
+)
+def test_tracing_can_be_switched_off(off: dict[str, str]) -> None:
+    assert settings(**ENDPOINT, **off).protocol == ""
+
+
+def test_the_endpoint_of_traces_alone_is_enough() -> None:
+    assert settings(OTEL_EXPORTER_OTLP_TRACES_ENDPOINT="http://127.0.0.1:4317").protocol == "grpc"
+
+
+@pytest.mark.parametrize(
+    ("environ", "protocol"),
+    [
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, "http/protobuf"),
+        (
+            {"OTEL_EXPORTER_OTLP_PROTOCOL": "grpc", "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/protobuf"},
+            "http/protobuf",
+        ),
+        ({}, "grpc"),
+        ({"OTEL_EXPORTER_OTLP_ENDPOINT": "http://jaeger:4318"}, "http/protobuf"),
+        ({"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "https://otel.example/v1/traces"}, "http/protobuf"),
+        ({"OTEL_TRACES_EXPORTER": "otlp"}, "grpc"),
+    ],
+)
+def test_the_protocol_is_said_or_seen_from_the_endpoint(environ: dict[str, str], protocol: str) -> None:
+    assert settings(**(ENDPOINT | environ)).protocol == protocol
+
+
+def test_our_own_defaults_hold_where_the_environment_is_silent() -> None:
+    found = settings(**ENDPOINT)
+    assert found.timeout_seconds == 2.0
+    assert found.queue_size == 16_384
+    assert found.batch_size == 512
+    assert found.sampler == Sampler()
+
+
+def test_the_environment_overrides_our_defaults() -> None:
+    found = settings(
+        **ENDPOINT,
+        OTEL_EXPORTER_OTLP_TIMEOUT="7",
+        OTEL_EXPORTER_OTLP_TRACES_TIMEOUT="0.5",
+        OTEL_BSP_MAX_QUEUE_SIZE="100",
+        OTEL_BSP_MAX_EXPORT_BATCH_SIZE="500",
+        OTEL_TRACES_SAMPLER="traceidratio",
+        OTEL_TRACES_SAMPLER_ARG="0.25",
+    )
+    assert found.timeout_seconds == 0.5
+    assert found.queue_size == 100
+    assert found.batch_size == 100, "a batch cannot be larger than the queue"
+    assert found.sampler == Sampler.ratio(0.25, parent_based=False)
+
+
+def test_what_cannot_be_used_is_reported_and_replaced() -> None:
+    found = TraceSettings.from_environ(
+        ENDPOINT
+        | {
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "soon",
+            "OTEL_BSP_MAX_QUEUE_SIZE": "-5",
+            "OTEL_TRACES_SAMPLER": "dice",
+            "OTEL_TRACES_EXPORTER": "otlp,zipkin",
+        }
+    )
+    assert (found.protocol, found.timeout_seconds, found.queue_size) == ("grpc", 2.0, 16_384)
+    assert {problem.partition(":")[0] for problem in found.problems} == {
+        "OTEL_EXPORTER_OTLP_PROTOCOL",
+        "OTEL_EXPORTER_OTLP_TIMEOUT",
+        "OTEL_BSP_MAX_QUEUE_SIZE",
+        "OTEL_TRACES_SAMPLER",
+        "OTEL_TRACES_EXPORTER",
+    }
+
+
+def test_problems_are_logged_when_tracing_starts(caplog: pytest.LogCaptureFixture) -> None:
+    start_tracing(TraceSettings(problems=("OTEL_TRACES_SAMPLER: no such sampler.",)))
+    ours = [record for record in caplog.records if record.name.startswith("turnout")]
+    assert [(record.levelno, record.getMessage()) for record in ours] == [
+        (logging.WARNING, "OTEL_TRACES_SAMPLER: no such sampler.")
+    ]
+
+
+def test_an_exporter_that_cannot_start_turns_tracing_off_and_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "zip")
+    tracing = start_tracing(TraceSettings.from_environ(ENDPOINT))
+    assert isinstance(tracing, NoTracing)
+    assert "Tracing is off" in caplog.text
+
+
+@contextmanager
+def nobody() -> Iterator[str]:
+    yield f"http://127.0.0.1:{unused_port()}"
+
+
+@contextmanager
+def collector(mode: str, protocol: str) -> Iterator[str]:
+    with Collector(mode=mode, delay_seconds=30).running() as running:
+        yield running.endpoint(protocol)
+
+
+def trouble(kind: str, protocol: str) -> AbstractContextManager[str]:
+    if kind == "away":
+        return nobody()
+    return silent_endpoint() if kind == "silent" else collector(kind, protocol)
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize("kind", ["away", "silent", "slow", "refuse"])
+def test_a_collector_in_trouble_holds_neither_the_worker_nor_its_end(
+    kind: str, protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with trouble(kind, protocol) as endpoint:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        tracing = start_tracing(TraceSettings.from_environ(environ))
+        assert isinstance(tracing, LateTracing)
+        story = Story(tracing)
+        started = time.monotonic()
+        for _ in range(20):
+            story.deliver("a", count=10)
+        worked = time.monotonic() - started
+        started = time.monotonic()
+        asyncio.run(tracing.aclose(0.3))
+        closed = time.monotonic() - started
+        assert len(story.sent) == 200
+        assert worked < 1.0
+        assert closed < 0.8
+        assert tracing.counts.errors == 0
+        assert tracing.counts.exported == 0
+        assert tracing.counts.messages == 200
+
+
+def test_spans_that_a_refusing_collector_does_not_take_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    with Collector(mode="refuse").running() as refusing:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": refusing.http_endpoint, "OTEL_EXPORTER_OTLP_TIMEOUT": "0.2"}
+        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        tracing = start_tracing(TraceSettings.from_environ(environ))
+        assert isinstance(tracing, LateTracing)
+        Story(tracing).deliver("a")
+        asyncio.run(tracing.aclose(5))
+    assert tracing.counts.export_failed == 6
+
+
+def test_a_flood_of_spans_is_dropped_by_whole_messages_and_every_span_is_accounted_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    with Collector(mode="slow", delay_seconds=0.05).running() as slow:
+        environ = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": slow.grpc_endpoint,
+            "OTEL_BSP_MAX_QUEUE_SIZE": "200",
+            "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": "50",
+        }
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        tracing = start_tracing(TraceSettings.from_environ(environ))
+        assert isinstance(tracing, LateTracing)
+        story = Story(tracing)
+        for _ in range(200):
+            story.deliver("a")
+        asyncio.run(tracing.aclose(10))
+        counts = tracing.counts
+        assert counts.spans_dropped > 0
+        assert counts.exported == len(slow.spans)
+        assert counts.messages + counts.spans_dropped // 4 == 200
+        # Every message that was traced at all has arrived whole.
+        processes = slow.named("process orders")
+        assert len(processes) == counts.messages
+        for name in ("evaluate rules", "create a", "send a", "delete orders"):
+            assert {span.trace_id for span in slow.named(name)} == {span.trace_id for span in processes}
+
+
+END_OF_PROCESS = """
+import asyncio, os, sys
+from tests.unit.telemetry.stories import Story
+from turnout.telemetry.setup import TraceSettings, start_tracing
+
+tracing = start_tracing(TraceSettings.from_environ(os.environ))
+story = Story(tracing)
+for _ in range(100):
+    story.deliver("a", count=10)
+asyncio.run(tracing.aclose(0.2))
+print("closed", flush=True)
+"""
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_silent_collector_does_not_hold_the_end_of_the_process(protocol: str) -> None:
+    root = Path(__file__).resolve().parents[3]
+    with silent_endpoint() as endpoint:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol, "PATH": ""}
+        process = subprocess.Popen(
+            [sys.executable, "-c", END_OF_PROCESS], cwd=root, env=environ, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "closed\n"
+            assert process.wait(2) == 0
+        finally:
+            process.kill()
+            process.communicate()
+
+
+def test_a_worker_without_an_endpoint_never_loads_the_sdk() -> None:
+    program = (
+        "import sys\n"
+        "from turnout.telemetry.setup import TraceSettings, start_tracing\n"
+        "import turnout.telemetry.logs\n"
+        "start_tracing(TraceSettings.from_environ({}))\n"
+        "print([name for name in sys.modules if name.startswith(('opentelemetry', 'grpc', 'google', 'requests'))])\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_sdk_is_imported_in_setup_only() -> None:
+    source = Path(turnout.__file__).parent
+    guilty = []
+    for path in sorted(source.rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom):
+                names = [node.module or ""]
+            if any(name.startswith(("opentelemetry.sdk", "opentelemetry.exporter")) for name in names):
+                guilty.append(path.relative_to(source).as_posix())
+    assert set(guilty) == {"telemetry/setup.py"}

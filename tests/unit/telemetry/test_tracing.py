@@ -1,0 +1,418 @@
+"""When spans are built and what travels with the messages; no collector is needed for that."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+import pytest
+from tests.unit.telemetry.stories import DEAD, PARENT, TRACE, TRACEPARENT, Sink, Story, text
+
+from turnout.errors import Fault
+from turnout.message import Account, Attribute, Failure, Outcome, Reason
+from turnout.telemetry.propagation import Context, parse_trace_header, parse_traceparent
+from turnout.telemetry.sampling import Sampler
+from turnout.telemetry.spans import Span, Trace
+from turnout.telemetry.tracing import LateTracing, NoTracing
+
+NEVER = Sampler.ratio(0)
+STATE = {"traceparent": text(TRACEPARENT), "tracestate": text("congo=t61rcWkgMzE")}
+
+
+def tracing(sink: Sink, sampler: Sampler | None = None) -> LateTracing:
+    return LateTracing(sink, sampler=sampler)
+
+
+def injected(attributes: dict[str, Attribute]) -> Context:
+    context = parse_traceparent(attributes["traceparent"].text or "")
+    assert context is not None
+    return context
+
+
+def ten(**named: Attribute) -> dict[str, Attribute]:
+    return named | {f"own-{number}": text("x") for number in range(10 - len(named))}
+
+
+def test_an_unsampled_message_that_went_well_makes_no_spans() -> None:
+    sink = Sink()
+    Story(tracing(sink, NEVER)).deliver("a", "b", count=10)
+    assert sink.spans == []
+
+
+def test_an_unsampled_message_that_failed_is_traced_whole() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    quiet, unlucky = story.receive(2)
+    for account in (quiet, unlucky):
+        story.route(account, "a", "b")
+    story.send(quiet.deliveries[0], unlucky.deliveries[0])
+    story.send(quiet.deliveries[1])
+    story.send(unlucky.deliveries[1], error="AccessDenied")
+    story.write_letter(unlucky)
+    story.delete(quiet, unlucky)
+    story.settle(Outcome.DELIVERED, quiet)
+    story.settle(Outcome.DEAD_LETTERED, unlucky)
+    asyncio.run(story.tracing.aclose(1))
+    assert sorted(span.name for span in sink.spans) == [
+        "create a",
+        "create b",
+        "create orders-dlq",
+        "delete orders",
+        "evaluate rules",
+        "process orders",
+        "receive orders",
+        "send a",
+        "send b",
+        "send orders-dlq",
+    ]
+    assert isinstance(unlucky.trace, Trace)
+    own = {span.trace for span in sink.spans if not span.name.startswith(("receive", "send a"))}
+    assert own == {unlucky.trace.id}
+
+
+def test_the_downstream_of_an_unsampled_message_is_told_so() -> None:
+    story = Story(tracing(Sink(), NEVER))
+    story.deliver("a")
+    attributes, header = story.sent[0]
+    assert injected(attributes).sampled is False
+    assert header is not None
+    assert header.endswith("Sampled=0")
+
+
+def test_a_slow_message_is_traced_whatever_the_sampler_says() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0])
+    story.tick(1_000)
+    story.delete(account)
+    story.settle(Outcome.DELIVERED, account)
+    assert len(sink.named("process orders")) == 1
+
+
+def test_a_delivered_message_that_could_not_be_deleted_is_a_failure() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0])
+    story.delete(account, error="RequestThrottled")
+    story.settle(Outcome.DELIVERED, account)
+    (process,) = sink.named("process orders")
+    assert process.attributes["error.type"] == "RequestThrottled"
+    (delete,) = sink.named("delete orders")
+    assert delete.error == "RequestThrottled"
+
+
+def test_a_message_handed_back_while_the_worker_stops_is_no_failure() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    (account,) = story.receive()
+    story.settle(Outcome.HANDED_BACK, account)
+    assert sink.spans == []
+
+
+def test_a_message_handed_back_because_its_letter_could_not_be_written_is_a_failure() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    (account,) = story.receive()
+    story.reject(account, Failure(Reason.INVALID_JSON, Fault.DATA, "The body is not JSON."))
+    story.write_letter(account, error="AccessDenied")
+    story.settle(Outcome.HANDED_BACK, account)
+    (process,) = sink.named("process orders")
+    assert process.attributes["turnout.outcome"] == "handed_back"
+    (create,) = sink.named("create orders-dlq")
+    assert create.attributes["error.type"] == "AccessDenied"
+    assert create.attributes["aws.sqs.queue.url"] == DEAD
+
+
+def test_at_one_per_cent_every_failed_message_among_thousands_is_traced_whole() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, Sampler.ratio(0.01, parent_based=False)))
+    failures: list[Account] = []
+    for number in range(300):
+        accounts = story.receive(10)
+        for account in accounts:
+            story.route(account, "a")
+        unlucky = accounts[number % 10]
+        failures.append(unlucky)
+        story.send(*[account.deliveries[0] for account in accounts if account is not unlucky])
+        story.send(unlucky.deliveries[0], error="QueueDoesNotExist")
+        story.write_letter(unlucky)
+        story.delete(*accounts)
+        story.settle(Outcome.DELIVERED, *[account for account in accounts if account is not unlucky])
+        story.settle(Outcome.DEAD_LETTERED, unlucky)
+    asyncio.run(story.tracing.aclose(1))
+    by_trace: dict[str, list[str]] = {}
+    for span in sink.spans:
+        by_trace.setdefault(span.trace, []).append(span.name)
+    for account in failures:
+        assert isinstance(account.trace, Trace)
+        assert sorted(by_trace[account.trace.id]) == [
+            "create a",
+            "create orders-dlq",
+            "delete orders",
+            "evaluate rules",
+            "process orders",
+            "send a",
+            "send orders-dlq",
+        ]
+    sampled_by_chance = len(sink.named("process orders")) - 300
+    assert 5 <= sampled_by_chance <= 70  # 27 expected of 2,700
+
+
+def test_the_create_span_has_the_id_that_travelled() -> None:
+    sink = Sink()
+    story = Story(tracing(sink))
+    story.deliver("a", "b", count=3)
+    travelled = {
+        (context.trace, int(context.span, 16)) for context in [injected(attributes) for attributes, _ in story.sent]
+    }
+    created = {(span.trace, span.span_id) for span in sink.spans if span.name.startswith("create")}
+    assert len(travelled) == 6
+    assert travelled == created
+
+
+def test_both_carriers_say_the_same() -> None:
+    story = Story(tracing(Sink()))
+    story.deliver("a")
+    attributes, header = story.sent[0]
+    assert header is not None
+    assert parse_trace_header(header) == injected(attributes)
+
+
+def test_a_retry_carries_the_same_context_again() -> None:
+    story = Story(tracing(Sink()))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0], error="RequestThrottled", last=False)
+    story.send(account.deliveries[0])
+    assert story.sent[0] == story.sent[1]
+
+
+def test_an_incoming_context_is_continued() -> None:
+    sink = Sink()
+    story = Story(tracing(sink))
+    story.deliver("a", attributes=STATE)
+    (process,) = sink.named("process orders")
+    assert (process.trace, process.parent) == (TRACE, int(PARENT, 16))
+    assert process.remote_parent
+    assert process.state == "congo=t61rcWkgMzE"
+    attributes, _ = story.sent[0]
+    assert injected(attributes).trace == TRACE
+    assert injected(attributes).span != PARENT
+    assert attributes["tracestate"] == text("congo=t61rcWkgMzE")
+
+
+def test_an_xray_header_is_continued() -> None:
+    sink = Sink()
+    story = Story(tracing(sink))
+    story.deliver("a", system={"AWSTraceHeader": f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={PARENT};Sampled=1"})
+    (process,) = sink.named("process orders")
+    assert (process.trace, process.parent) == (TRACE, int(PARENT, 16))
+    assert injected(story.sent[0][0]).trace == TRACE
+
+
+def test_an_xray_header_without_a_parent_gives_the_trace_a_root() -> None:
+    sink = Sink()
+    story = Story(tracing(sink))
+    story.deliver("a", system={"AWSTraceHeader": f"Root=1-{TRACE[:8]}-{TRACE[8:]}"})
+    (process,) = sink.named("process orders")
+    assert (process.trace, process.parent) == (TRACE, 0)
+    (receive,) = sink.named("receive orders")
+    assert receive.links == []
+
+
+@pytest.mark.parametrize("malformed", ["garbage", "", f"ff-{TRACE}-{PARENT}-01", "00-" + "0" * 32 + f"-{PARENT}-01"])
+def test_a_malformed_context_starts_a_new_trace(malformed: str) -> None:
+    sink = Sink()
+    story = Story(tracing(sink))
+    story.deliver("a", attributes={"traceparent": text(malformed), "tracestate": text("a=1")})
+    (process,) = sink.named("process orders")
+    assert process.parent == 0
+    assert int(process.trace, 16)
+    assert process.trace != TRACE
+    attributes, _ = story.sent[0]
+    assert injected(attributes).trace == process.trace
+    assert "tracestate" not in attributes, "the state belonged to the context that could not be read"
+
+
+def test_the_tenth_attribute_is_never_taken() -> None:
+    story = Story(tracing(Sink()))
+    story.deliver("a", attributes=ten())
+    attributes, header = story.sent[0]
+    assert attributes == ten()
+    assert header is not None, "the system attribute costs none of the ten"
+    assert isinstance(story.tracing, LateTracing)
+    assert story.tracing.counts.context_dropped == 1
+
+
+def test_replacing_an_attribute_takes_no_further_one() -> None:
+    story = Story(tracing(Sink()))
+    story.deliver("a", attributes=ten(**STATE))
+    attributes, _ = story.sent[0]
+    assert attributes.keys() == ten(**STATE).keys()
+    assert injected(attributes).trace == TRACE
+    assert isinstance(story.tracing, LateTracing)
+    assert story.tracing.counts.context_dropped == 0
+
+
+def test_a_tenth_slot_goes_to_traceparent_and_none_to_tracestate() -> None:
+    """The state is known from elsewhere: a rule replaced the attributes, nine of them."""
+    story = Story(tracing(Sink()))
+    (account,) = story.receive(attributes=STATE)
+    story.route(account, "a")
+    nine = {f"own-{number}": text("x") for number in range(9)}
+    attributes, _ = story.tracing.inject(account.deliveries[0], nine)
+    assert len(attributes) == 10
+    assert injected(attributes).trace == TRACE
+    assert "tracestate" not in attributes
+    assert len(nine) == 9, "the caller's dictionary is left alone"
+
+
+def test_baggage_is_never_forwarded_and_its_slot_is_free() -> None:
+    baggage = ten(baggage=text("customer=42"))
+    for hooks in (tracing(Sink()), NoTracing()):
+        story = Story(hooks)
+        story.deliver("a", attributes=baggage)
+        attributes, _ = story.sent[0]
+        assert "baggage" not in attributes
+        assert len([name for name in attributes if name.startswith("own-")]) == 9
+    story = Story(tracing(Sink()))
+    story.deliver("a", attributes=baggage)
+    assert "traceparent" in story.sent[0][0]
+
+
+def test_without_tracing_the_incoming_context_passes_unchanged() -> None:
+    header = f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={PARENT};Sampled=1;Lineage=a:1"
+    story = Story(NoTracing())
+    story.deliver("a", attributes=STATE, system={"AWSTraceHeader": header})
+    assert story.sent == [(STATE, header)]
+    asyncio.run(story.tracing.aclose(0))
+
+
+def test_a_full_sink_drops_whole_messages_and_counts_their_spans() -> None:
+    sink = Sink(capacity=12)
+    hooks = tracing(sink)
+    story = Story(hooks)
+    for _ in range(5):
+        story.deliver("a")
+    complete = [
+        len([span for span in sink.spans if span.trace == process.trace]) for process in sink.named("process orders")
+    ]
+    assert complete
+    assert all(count == 5 for count in complete)
+    assert len(sink.spans) <= 12
+    assert hooks.counts.messages == len(complete)
+    assert hooks.counts.spans_dropped == (5 - len(complete)) * 4
+
+
+class BrokenSink(Sink):
+    def emit(self, finished: Sequence[Span]) -> None:
+        raise OSError("no")
+
+    def shutdown(self) -> None:
+        raise OSError("no")
+
+
+def test_a_defect_in_tracing_is_counted_and_never_reaches_the_pipeline(caplog: pytest.LogCaptureFixture) -> None:
+    hooks = LateTracing(BrokenSink())
+    story = Story(hooks)
+    story.deliver("a")
+    asyncio.run(hooks.aclose(1))
+    assert hooks.counts.errors == 2
+    ours = [record for record in caplog.records if record.name.startswith("turnout")]
+    assert [(record.levelno, bool(record.exc_info)) for record in ours] == [(logging.ERROR, True)] * 2
+
+
+def test_a_message_that_tracing_does_not_know_is_sent_with_the_context_it_came_with() -> None:
+    hooks = tracing(Sink())
+    story = Story(NoTracing())
+    (account,) = story.receive(attributes=STATE, system={"AWSTraceHeader": "Root=x"})
+    story.route(account, "a")
+    assert hooks.inject(account.deliveries[0], STATE) == (STATE, "Root=x")
+    hooks.settled(account)
+    assert hooks.counts.errors == 0
+
+
+class StuckSink(Sink):
+    def shutdown(self) -> None:
+        time.sleep(5)
+
+
+def test_aclose_keeps_its_deadline_and_the_loop_free(caplog: pytest.LogCaptureFixture) -> None:
+    sink = StuckSink()
+
+    async def close() -> tuple[float, int]:
+        beats = 0
+
+        async def beat() -> None:
+            nonlocal beats
+            while True:
+                await asyncio.sleep(0.01)
+                beats += 1
+
+        pulse = asyncio.create_task(beat(), name="pulse")
+        started = time.monotonic()
+        await LateTracing(sink).aclose(0.3)
+        pulse.cancel()
+        return time.monotonic() - started, beats
+
+    seconds, beats = asyncio.run(close())
+    assert 0.3 <= seconds < 1.0
+    assert beats > 5
+    assert sink.abandoned
+    assert "did not take the last spans" in caplog.text
+
+
+def test_spans_of_messages_settled_after_aclose_are_counted_as_dropped() -> None:
+    sink = Sink()
+    hooks = tracing(sink)
+    asyncio.run(hooks.aclose(1))
+    assert sink.shut_down
+    Story(hooks).deliver("a")
+    assert sink.spans == []
+    assert hooks.counts.spans_dropped == 4
+    asyncio.run(hooks.aclose(1))
+
+
+class Announcing(Sink):
+    """Says when the first span named `send a` has come."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent = asyncio.Event()
+
+    def emit(self, finished: Sequence[Span]) -> None:
+        super().emit(finished)
+        if self.named("send a"):
+            self.sent.set()
+
+
+def test_a_send_span_waits_for_the_others_of_its_batch_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.telemetry.tracing._GATHER_SECONDS", 0.02)
+    sink = Announcing()
+
+    async def tell() -> None:
+        story = Story(tracing(sink))
+        first, second, third = story.receive(3)
+        for account in (first, second, third):
+            story.route(account, "a")
+        story.send(*[account.deliveries[0] for account in (first, second, third)])
+        story.delete(first, second, third)
+        story.settle(Outcome.DELIVERED, first)
+        story.settle(Outcome.DELIVERED, second)
+        assert sink.named("send a") == []
+        async with asyncio.timeout(5):
+            await sink.sent.wait()
+        story.settle(Outcome.DELIVERED, third)
+        await story.tracing.aclose(1)
+
+    asyncio.run(tell())
+    (send,) = sink.named("send a")
+    creates = sink.named("create a")
+    assert [link.span_id for link in send.links] == [span.span_id for span in creates[:2]]
+    assert all([link.span_id for link in span.links] == [send.span_id] for span in creates), "the late one points back"
