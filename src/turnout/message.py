@@ -53,8 +53,8 @@ class Attribute(msgspec.Struct, frozen=True):
 
     def size(self, name: str) -> int:
         """Bytes that count towards the size limit: name, type and value."""
-        value = len(self.text.encode()) if self.text is not None else len(self.data or b"")
-        return len(name.encode()) + len(self.data_type) + value
+        value = len(self.text.encode("utf-8", "surrogatepass")) if self.text is not None else len(self.data or b"")
+        return len(name.encode("utf-8", "surrogatepass")) + len(self.data_type) + value
 
 
 class Message(msgspec.Struct, frozen=True):

@@ -41,8 +41,8 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     """One entry of a SendMessageBatch.
 
     `group_id` and `deduplication_id` go with FIFO queues (a group alone also with standard queues: fair queues);
-    `delay_seconds` (0 to 900) with standard queues only; `trace_header` is the `AWSTraceHeader` system attribute,
-    which counts neither towards the ten attributes nor towards the size.
+    `delay_seconds` (1 to 900; 0 leaves the queue's own delay in force) with standard queues only; `trace_header` is
+    the `AWSTraceHeader` system attribute, which counts neither towards the ten attributes nor towards the size.
     """
 
     body: str
@@ -53,8 +53,11 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     trace_header: str | None = None
 
     def size(self) -> int:
-        """Bytes that count towards the message and batch size limits: body and user attributes."""
-        size = len(self.body.encode())
+        """Bytes that count towards the message and batch size limits: body and user attributes.
+
+        Never raises: a lone surrogate, which SQS refuses, counts as three bytes.
+        """
+        size = len(self.body.encode("utf-8", "surrogatepass"))
         for name, attribute in self.attributes.items():
             size += attribute.size(name)
         return size

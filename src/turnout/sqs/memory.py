@@ -295,8 +295,7 @@ def _error(code: str, message: str, operation: str, queue: str) -> SqsError:
 
 def _check_send(settings: QueueSettings, messages: Sequence[OutgoingMessage], queue: str) -> None:
     """What SQS refuses the whole SendMessageBatch for."""
-    size = sum(len(m.body.encode("utf-8", "replace")) for m in messages)
-    size += sum(attribute.size(name) for m in messages for name, attribute in m.attributes.items())
+    size = sum(message.size() for message in messages)
     if size > MAX_BATCH_BYTES:
         message = f"Batch requests cannot be longer than {MAX_BATCH_BYTES} bytes. You have sent {size} bytes."
         raise _error("BatchRequestTooLong", message, SEND, queue)

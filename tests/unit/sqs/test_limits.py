@@ -1,0 +1,83 @@
+"""What SQS refuses in a message, judged locally."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.message import Attribute
+from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.limits import refusal, sendable_text
+
+
+@pytest.mark.parametrize("text", ["", "plain", "\t\n\r", "\ud7ff\ue000\ufffd", "\U00010000\U0010ffff"])
+def test_permitted_characters_are_sendable(text: str) -> None:
+    assert sendable_text(text)
+
+
+@pytest.mark.parametrize("character", ["\x00", "\x08", "\x0b", "\x0c", "\x1f", "\ud800", "\ufffe", "\uffff"])
+def test_forbidden_characters_are_not(character: str) -> None:
+    assert not sendable_text(f"a{character}b")
+    code, _ = refusal(OutgoingMessage(f"a{character}b")) or ("", "")
+    assert code == "InvalidMessageContents"
+
+
+@pytest.mark.parametrize(
+    ("name", "attribute"),
+    [
+        ("", Attribute("String", text="x")),
+        ("a" * 257, Attribute("String", text="x")),
+        ("AWS.x", Attribute("String", text="x")),
+        ("amazon.x", Attribute("String", text="x")),
+        (".a", Attribute("String", text="x")),
+        ("a.", Attribute("String", text="x")),
+        ("a..b", Attribute("String", text="x")),
+        ("a b", Attribute("String", text="x")),
+        ("a", Attribute("Text", text="x")),
+        ("a", Attribute("String", text="")),
+        ("a", Attribute("String", text="\x00")),
+        ("a", Attribute("String", text="\ud800")),
+        ("a", Attribute("String.\ud800", text="x")),
+        ("a", Attribute("String", data=b"x")),
+        ("a", Attribute("Number", text="twelve")),
+        ("a", Attribute("Binary", data=b"")),
+        ("a", Attribute("Binary", text="x")),
+    ],
+)
+def test_a_bad_attribute_is_refused(name: str, attribute: Attribute) -> None:
+    code, text = refusal(OutgoingMessage("x", {name: attribute})) or ("", "")
+    assert code == "InvalidParameterValue"
+    assert "attribute" in text
+
+
+def test_size_counts_body_names_types_and_values() -> None:
+    message = OutgoingMessage("é" * 10, {"name": Attribute("String", text="value")})
+    assert message.size() == 20 + 4 + 6 + 5
+    assert refusal(message, max_bytes=35) is None
+    assert refusal(message, max_bytes=34) is not None
+
+
+@pytest.mark.parametrize(
+    ("message", "fifo"),
+    [
+        (OutgoingMessage(""), False),
+        (OutgoingMessage("x", delay_seconds=901), False),
+        (OutgoingMessage("x", delay_seconds=-1), False),
+        (OutgoingMessage("x", delay_seconds=1, group_id="g"), True),
+        (OutgoingMessage("x", deduplication_id="d"), False),
+        (OutgoingMessage("x", group_id=""), False),
+        (OutgoingMessage("x", group_id="g" * 129), False),
+        (OutgoingMessage("x", group_id="a b"), True),
+    ],
+)
+def test_bad_parameters_are_refused(message: OutgoingMessage, fifo: bool) -> None:
+    assert refusal(message, fifo=fifo) is not None
+
+
+def test_a_good_message_is_not_refused() -> None:
+    attributes = {
+        "a.b-c_D": Attribute("String.label", text="x"),
+        "n": Attribute("Number", text="-1.5e3"),
+        "b": Attribute("Binary", data=b"\x00"),
+    }
+    assert refusal(OutgoingMessage("x", attributes, delay_seconds=900, group_id="tenant/1")) is None
+    assert refusal(OutgoingMessage("x", attributes, group_id="g", deduplication_id="d"), fifo=True) is None

@@ -1,0 +1,49 @@
+"""Where a queue's URL says that the queue lives."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.sqs.place import Place, find_place
+
+
+@pytest.mark.parametrize(
+    ("url", "region", "origin"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/123456789012/q", "eu-west-1", None),
+        ("https://sqs.us-gov-west-1.amazonaws.com/1/q", "us-gov-west-1", None),
+        ("https://sqs.cn-north-1.amazonaws.com.cn/1/q", "cn-north-1", None),
+        ("https://sqs.eusc-de-east-1.amazonaws.eu/1/q", "eusc-de-east-1", None),
+        ("https://queue.amazonaws.com/1/q", "us-east-1", None),
+        ("https://eu-west-1.queue.amazonaws.com/1/q", "eu-west-1", None),
+        ("https://sqs-fips.us-east-2.amazonaws.com/1/q", "us-east-2", "https://sqs-fips.us-east-2.amazonaws.com"),
+        ("https://sqs.us-east-2.api.aws/1/q", "us-east-2", "https://sqs.us-east-2.api.aws"),
+        (
+            "https://vpce-0ab-12cd.sqs.us-west-2.vpce.amazonaws.com/1/q",
+            "us-west-2",
+            "https://vpce-0ab-12cd.sqs.us-west-2.vpce.amazonaws.com",
+        ),
+        ("http://localhost:4566/000000000000/q", "eu-central-1", "http://localhost:4566"),
+        ("http://user:secret@localhost:4566/0/q", "eu-central-1", "http://localhost:4566"),
+    ],
+)
+def test_the_url_tells_region_and_endpoint(url: str, region: str, origin: str | None) -> None:
+    assert find_place(url, None, {"AWS_REGION": "eu-central-1"}) == Place(region, origin)
+
+
+def test_a_region_is_looked_for_in_the_setting_then_in_the_environment() -> None:
+    url = "http://localhost:4566/0/q"
+    both = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-2"}
+    assert find_place(url, "us-east-1", both).region == "us-east-1"
+    assert find_place(url, None, both).region == "eu-west-1"
+    assert find_place(url, None, {"AWS_REGION": "", "AWS_DEFAULT_REGION": "eu-west-2"}).region == "eu-west-2"
+    assert find_place(url, None, {}).region is None
+
+
+def test_the_region_in_the_host_name_outranks_the_setting() -> None:
+    assert find_place("https://sqs.eu-west-1.amazonaws.com/1/q", "us-east-1", {}).region == "eu-west-1"
+
+
+def test_a_host_that_only_resembles_amazons_is_not_amazons() -> None:
+    place = find_place("https://sqs.eu-west-1.amazonaws.com.evil.example/1/q", None, {})
+    assert place == Place(None, "https://sqs.eu-west-1.amazonaws.com.evil.example")
