@@ -20,8 +20,8 @@ _SHORTEST_SECRET = 8
 
 _PATTERNS = re.compile(
     rf"""
-      (?P<header>\b(?:proxy-)?(?:authorization|x-amz-security-token|x-api-key|cookie|set-cookie)["']?\s{{0,4}}:\s{{0,4}})
-        (?:(?:bearer|basic)\s+)?[^\s,;]+
+      (?P<header>\b(?:proxy-)?(?:authorization|x-amz-security-token|x-api-key|cookie|set-cookie)["']?\s{{0,4}}:\s{{0,4}}["']?)
+        (?:(?:bearer|basic)\s+)?[^\s,;"'}}]+
     | (?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{{8,}}
     | \b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{{12,}}\b                                    # AWS access key ids
     | \beyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*                       # JSON web tokens
