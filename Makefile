@@ -1,0 +1,58 @@
+# `make demo` and `make test` need Python 3.11 or newer (with venv) and make, and nothing else.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+INSTALLED_FROM := pyproject.toml constraints.txt
+TESTS ?= tests
+
+.PHONY: help demo test lint format constraints clean
+
+help:
+	@echo "make demo         see it work: installs into $(VENV), then routes events on an embedded server"
+	@echo "make test         run all tests (TESTS=tests/unit/rules for some)"
+	@echo "make lint         ruff and mypy --strict"
+	@echo "make format       let ruff format the code"
+	@echo "make constraints  pin the newest versions that pyproject.toml allows"
+	@echo "make clean        remove everything that make made"
+
+demo: $(VENV)/.demo
+	$(BIN)/turnout demo $(DEMO)
+
+test: $(VENV)/.test
+	$(BIN)/python -m pytest $(TESTS)
+
+lint: $(VENV)/.lint
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+# One stamp per set of extras: nothing is installed again until a file that says what to install changes.
+$(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(INSTALLED_FROM) | $(BIN)/python
+	$(PIP) --editable '.[$*]'
+	@touch $@
+
+# mypy checks the tests too, so it needs what they import.
+$(VENV)/.lint: $(INSTALLED_FROM) | $(BIN)/python
+	$(PIP) --editable '.[test,lint]'
+	@touch $@
+
+$(BIN)/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
+	$(PYTHON) -m venv $(VENV) || { rm -rf $(VENV); exit 1; }
+
+constraints:
+	rm -rf build/constraints
+	$(PYTHON) -m venv build/constraints
+	build/constraints/bin/python -m pip install --quiet --editable '.[test,lint]'
+	build/constraints/bin/python -m pip freeze --exclude-editable > constraints.txt
+	rm -rf build/constraints
+
+clean:
+	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,32 @@
+"""constraints.txt: plain pins, one for everything that pyproject.toml asks for, each within the range stated there."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).parents[3]
+LINES = (ROOT / "constraints.txt").read_text().splitlines()
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+PINS = {canonicalize_name(name): version for name, _, version in (line.partition("==") for line in LINES)}
+WANTED = [
+    requirement
+    for texts in (PROJECT["dependencies"], *PROJECT["optional-dependencies"].values())
+    for requirement in map(Requirement, texts)
+    if requirement.name != PROJECT["name"]
+]
+
+
+def test_every_line_is_a_name_and_a_version_and_nothing_more() -> None:
+    for line in LINES:
+        assert re.fullmatch(r"[A-Za-z0-9._-]+==[A-Za-z0-9.+!_-]+", line), line
+
+
+@pytest.mark.parametrize("requirement", WANTED, ids=str)
+def test_what_the_project_asks_for_is_pinned_within_its_range(requirement: Requirement) -> None:
+    assert requirement.specifier.contains(PINS[canonicalize_name(requirement.name)])
