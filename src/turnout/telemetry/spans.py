@@ -34,6 +34,8 @@ __all__ = ["CallTrace", "Event", "Kind", "Link", "Matched", "Span", "Trace", "bu
 
 Value = str | int | float | bool | Sequence[str]
 
+_OTHER = "_OTHER"
+"""The conventions' `error.type` where nothing better is known."""
 _MOST_RULES = 64
 _MOST_RETRIES = 64
 _UNREADABLE = frozenset({Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD})
@@ -141,6 +143,7 @@ def failed(account: Account) -> bool:
     return (
         account.failure is not None
         or account.letter is not None
+        or account.delete is not None  # it was done, and then it could not be deleted: it will come again
         or any(delivery.state is State.FAILED for delivery in account.deliveries)
     )
 
@@ -215,8 +218,8 @@ def _process_error(account: Account, attributes: dict[str, Value]) -> str | None
     failure = _cause(account)
     if failure is None:
         code = account.delete.error if account.delete is not None else ""
-        attributes[semconv.ERROR_TYPE] = code or "_OTHER"
-        return code
+        attributes[semconv.ERROR_TYPE] = clean(code) or _OTHER
+        return "The message is done, but could not be deleted; it may be delivered again."
     attributes[semconv.ERROR_TYPE] = failure.reason.value
     attributes[semconv.LETTER_FAULT] = failure.fault.value
     return clean(failure.message)
@@ -317,8 +320,11 @@ def _delete(account: Account, trace: Trace, call: Call) -> Span:
         semconv.OPERATION_TYPE: semconv.SETTLE,
         semconv.MESSAGE_ID: account.message.id,
     }
-    if call.error:
-        attributes[semconv.ERROR_TYPE] = clean(call.error)
+    error = clean(call.error)
+    if not error and account.outcome is Outcome.HANDED_BACK:  # its entry failed, not the call
+        error = _OTHER
+    if error:
+        attributes[semconv.ERROR_TYPE] = error
     return Span(
         name=f"delete {attributes[semconv.DESTINATION]}",
         kind=Kind.CLIENT,
@@ -328,7 +334,7 @@ def _delete(account: Account, trace: Trace, call: Call) -> Span:
         start_ns=call.start_ns,
         end_ns=call.end_ns or account.settled_ns or call.start_ns,
         attributes=attributes,
-        error=clean(call.error) if call.error else None,
+        error=error or None,
         state=trace.state,
     )
 

@@ -107,6 +107,21 @@ def test_a_delivered_message_that_could_not_be_deleted_is_a_failure() -> None:
     assert delete.error == "RequestThrottled"
 
 
+def test_a_message_that_is_done_and_comes_back_all_the_same_is_a_failure() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0])
+    story.delete(account)  # the call went through, this entry of it did not
+    story.settle(Outcome.HANDED_BACK, account)
+    (process,) = sink.named("process orders")
+    assert process.error is not None
+    assert "could not be deleted" in process.error
+    (delete,) = sink.named("delete orders")
+    assert delete.attributes["error.type"] == "_OTHER"
+
+
 def test_a_message_handed_back_while_the_worker_stops_is_no_failure() -> None:
     sink = Sink()
     story = Story(tracing(sink, NEVER))
