@@ -94,7 +94,11 @@ def eager(provider: TracerProvider, batches: Sequence[Sequence[Account]]) -> tup
     """The same tree, made by the SDK's tracer as things happen."""
     tracer = provider.get_tracer("eager")
     propagator = TraceContextTextMapPropagator()
-    common = {"messaging.system": "aws_sqs", "messaging.destination.name": "orders", "server.port": 443}
+    common: dict[str, str | int] = {
+        "messaging.system": "aws_sqs",
+        "messaging.destination.name": "orders",
+        "server.port": 443,
+    }
     common |= {"server.address": "sqs.eu-west-1.amazonaws.com", "aws.sqs.queue.url": f"{BASE}/orders"}
     all_of_it, hooks = time.process_time(), time.thread_time()
     for accounts in batches:

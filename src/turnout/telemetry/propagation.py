@@ -34,17 +34,20 @@ BAGGAGE = "baggage"
 TRACE_HEADER = "AWSTraceHeader"
 
 # https://www.w3.org/TR/trace-context/#traceparent-header: a later version may append fields, version ff is invalid.
-_TRACEPARENT = re.compile(r"(?!ff)([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?", re.DOTALL)
+_TRACEPARENT = re.compile(r"(?!ff|00)[0-9a-f]{2}-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]([0-9a-f])(?:-.*)?", re.DOTALL)
+# The form in use, and for X-Ray below the fields in their usual order, are tried first: that is twice as fast.
+_USUAL_TRACEPARENT = re.compile(r"00-([0-9a-f]{32})-([0-9a-f]{16})-[0-9a-f]([0-9a-f])")
 _STATE_KEY = re.compile(r"[a-z0-9][a-z0-9_\-*/@]{0,255}")
 _STATE_VALUE = re.compile(r"[\x20-\x2b\x2d-\x3c\x3e-\x7e]{0,255}[\x21-\x2b\x2d-\x3c\x3e-\x7e]")
 # https://docs.aws.amazon.com/xray/latest/devguide/xray-concepts.html#xray-concepts-tracingheader
-# The whole header in its usual order is tried first, because it is three times faster than going field by field.
 _USUAL_HEADER = re.compile(r"Root=1-([0-9a-f]{8})-([0-9a-f]{24});Parent=([0-9a-f]{16});Sampled=([01])")
 _ROOT = re.compile(r"1-([0-9a-fA-F]{8})-([0-9a-fA-F]{24})")
 _SPAN_ID = re.compile(r"[0-9a-fA-F]{16}")
 
 _NO_TRACE = "0" * 32
 _NO_SPAN = "0" * 16
+_ODD = frozenset("13579bdf")
+"""Hex digits whose lowest bit is set, which among the flags means sampled."""
 
 _LONGEST_TRACEPARENT = 512
 _LONGEST_TRACESTATE = 512
@@ -84,15 +87,17 @@ def _text(attributes: Mapping[str, Attribute], name: str) -> str:
 
 def parse_traceparent(text: str) -> Context | None:
     """Read a W3C `traceparent` of any version; None when it is malformed or its ids are all zeros."""
-    if len(text) > _LONGEST_TRACEPARENT:
-        return None
-    match = _TRACEPARENT.fullmatch(text)
+    match = _USUAL_TRACEPARENT.fullmatch(text) or _later_version(text)
     if match is None:
         return None
-    version, trace, span, flags, rest = match.groups()
-    if trace == _NO_TRACE or span == _NO_SPAN or (rest is not None and version == "00"):
+    trace, span, flag = match.groups()
+    if trace == _NO_TRACE or span == _NO_SPAN:
         return None
-    return Context(trace, span, int(flags, 16) & 1 == 1)
+    return Context(trace, span, flag in _ODD)
+
+
+def _later_version(text: str) -> re.Match[str] | None:
+    return _TRACEPARENT.fullmatch(text) if len(text) <= _LONGEST_TRACEPARENT else None
 
 
 def parse_tracestate(text: str) -> str:
@@ -118,12 +123,12 @@ def parse_tracestate(text: str) -> str:
 
 def parse_trace_header(text: str) -> Context | None:
     """Read an `AWSTraceHeader`; None when it has no usable `Root`, or a malformed `Parent`."""
-    if len(text) > _LONGEST_TRACE_HEADER:
-        return None
     usual = _USUAL_HEADER.fullmatch(text)
     if usual is not None:
-        time, rest, span, sampled_digit = usual.groups()
-        return _context(time + rest, span, sampled_digit)
+        time, rest, span, decision = usual.groups()
+        return _context(time + rest, span, decision)
+    if len(text) > _LONGEST_TRACE_HEADER:
+        return None
     trace = span = decision = ""
     for field in text.split(";"):
         key, _, value = field.strip().partition("=")
@@ -150,9 +155,9 @@ def _context(trace: str, span: str, decision: str) -> Context | None:
 
 def format_traceparent(trace: str, span: str, sampled: bool) -> str:
     """A W3C `traceparent`, version 00, from 32 and 16 lower-case hex digits."""
-    return f"00-{trace}-{span}-0{1 if sampled else 0}"
+    return f"00-{trace}-{span}-{'01' if sampled else '00'}"
 
 
 def format_trace_header(trace: str, span: str, sampled: bool) -> str:
     """An `AWSTraceHeader` from 32 and 16 lower-case hex digits."""
-    return f"Root=1-{trace[:8]}-{trace[8:]};Parent={span};Sampled={1 if sampled else 0}"
+    return f"Root=1-{trace[:8]}-{trace[8:]};Parent={span};Sampled={'1' if sampled else '0'}"

@@ -368,7 +368,7 @@ def build_call(call: Call, trace: CallTrace) -> Span:
 
 def new_trace() -> str:
     """A random trace id, 32 hex digits, never all zeros. The generator is seeded anew in a forked child."""
-    return f"{getrandbits(128) or 1:032x}"
+    return "%032x" % (getrandbits(128) or 1)  # half the price of an f-string
 
 
 def new_span_id() -> int:

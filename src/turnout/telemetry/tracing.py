@@ -175,7 +175,7 @@ class LateTracing:
                 return _OFF.inject(delivery, attributes)
             if not delivery.span_id:
                 delivery.span_id = getrandbits(64) or 1
-            span = f"{delivery.span_id:016x}"
+            span = "%016x" % delivery.span_id  # noqa: UP031 - half the price of an f-string
             traceparent = Attribute("String", format_traceparent(trace.id, span, trace.sampled))
             carrier = {**attributes, TRACEPARENT: traceparent}
             carrier.pop(BAGGAGE, None)
