@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 
 from turnout.errors import RulesError
 from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.rules import Ruleset, load_rules
 from turnout.service.signals import stop_on_signals
@@ -55,8 +56,11 @@ def worker_config(settings: Settings) -> WorkerConfig:
         max_in_flight=settings.max_in_flight,
         max_in_flight_bytes=settings.max_in_flight_mib * 1024 * 1024,
         send_calls=settings.send_calls,
+        send_calls_total=settings.send_calls_total,
+        hold_seconds=settings.hold_seconds,
         drain_seconds=settings.drain_seconds,
         backoff=Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds, settings.send_attempts),
+        breaker=BreakerConfig(settings.breaker_failures, probe_cap_seconds=settings.breaker_probe_seconds),
     )
 
 

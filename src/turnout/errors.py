@@ -3,11 +3,13 @@
     TurnoutError
     |-- SettingsError        settings are wrong; lists every one of them        (exit code 2)
     |-- RulesError           rule files are wrong; lists every problem          (exit code 1)
-    `-- SqsError             a call to SQS as a whole failed
-        |-- SqsUnavailable   throttled, 5xx, connection lost, timed out         (system: try again)
-        |-- SqsDenied        no permission, no usable credentials, KMS refuses  (config)
-        |-- SqsQueueMissing  the queue does not exist                           (config)
-        `-- SqsRejected      the request or the message is invalid              (data)
+    `-- CallError            a call to a service as a whole failed
+        |-- TargetError      ... to a target that is not a queue: HTTP, SNS, EventBridge, Step Functions
+        `-- SqsError         ... to SQS
+            |-- SqsUnavailable   throttled, 5xx, connection lost, timed out         (system: try again)
+            |-- SqsDenied        no permission, no usable credentials, KMS refuses  (config)
+            |-- SqsQueueMissing  the queue does not exist                           (config)
+            `-- SqsRejected      the request or the message is invalid              (data)
 
 A failure of one entry of a batch is not an exception: it is data (`turnout.sqs.api.EntryFailure`), because its
 neighbours succeeded. Errors of foreign libraries are mapped to this tree in one place each, next to the library's
@@ -20,6 +22,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 __all__ = [
+    "CallError",
     "Fault",
     "RulesError",
     "SettingsError",
@@ -28,6 +31,7 @@ __all__ = [
     "SqsQueueMissing",
     "SqsRejected",
     "SqsUnavailable",
+    "TargetError",
     "TurnoutError",
 ]
 
@@ -73,15 +77,44 @@ class RulesError(TurnoutError):
         super().__init__("\n".join(self.problems))
 
 
-class SqsError(TurnoutError):
-    """A whole call to SQS failed: no entry of it is known to have taken effect.
+class CallError(TurnoutError):
+    """A whole call to a service failed: no entry of it is known to have taken effect."""
+
+    code: str
+    """The service's error code, or the name of the connection failure; few different values."""
+    fault = Fault.SYSTEM
+    retryable = False
+    retry_after: float | None = None
+    """Seconds that the service asked us to wait, when it did."""
+
+
+class TargetError(CallError):
+    """A call to a target that is not a queue failed. `target` says which, without secrets."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        fault: Fault,
+        retryable: bool,
+        target: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        self.code = code
+        self.fault = fault
+        self.retryable = retryable
+        self.target = target
+        self.retry_after = retry_after
+        super().__init__(f"{target}: {code}: {message}" if target else f"{code}: {message}")
+
+
+class SqsError(CallError):
+    """A whole call to SQS failed.
 
     `code` is the service's error code in its short spelling (`QueueDoesNotExist`), or the name of the connection
     failure; `operation` is the API call (`SendMessageBatch`); `queue` is the queue's name, never a signed URL.
     """
-
-    fault = Fault.SYSTEM
-    retryable = False
 
     def __init__(self, message: str, *, code: str, operation: str = "", queue: str = "") -> None:
         self.code = code
@@ -107,7 +140,6 @@ class SqsUnavailable(SqsError):
     ) -> None:
         super().__init__(message, code=code, operation=operation, queue=queue)
         self.retry_after = retry_after
-        """Seconds that the service asked us to wait, when it did."""
 
 
 class SqsDenied(SqsError):

@@ -72,6 +72,9 @@ class Settings(BaseSettings):
         256, ge=1, le=65_536, description="Bytes of message bodies held at a time, at most, in MiB."
     )
     send_calls: int = Field(4, ge=1, le=64, description="Batches under way at a time, per target.")
+    send_calls_total: int = Field(
+        12, ge=1, le=512, description="Batches under way at a time, all targets together; urgent targets go first."
+    )
     send_attempts: int = Field(
         12, ge=1, le=100, description="Attempts at a delivery, the first included, before it is dead-lettered."
     )
@@ -79,6 +82,18 @@ class Settings(BaseSettings):
         0.2, gt=0, le=60, description="Longest wait before the second attempt, in seconds; doubles each time."
     )
     backoff_cap_seconds: float = Field(30.0, gt=0, le=900, description="Longest wait between attempts, in seconds.")
+    breaker_failures: int = Field(
+        5, ge=1, le=1_000, description="Calls to a target that must fail in a row before it is left alone for a while."
+    )
+    breaker_probe_seconds: float = Field(
+        30.0, gt=0, le=900, description="Longest wait between two tries of a target that is left alone, in seconds."
+    )
+    hold_seconds: float = Field(
+        900.0,
+        ge=0,
+        le=36_000,
+        description="How long a delivery waits for a target that is left alone before it is dead-lettered, in seconds.",
+    )
     drain_seconds: float = Field(
         25.0,
         ge=0,

@@ -12,7 +12,7 @@ LAYERS = (
     ("errors",),
     ("message",),
     ("rules", "sqs", "telemetry", "settings"),
-    ("letter",),
+    ("letter", "targets"),
     ("pipeline", "recovery", "genesys"),
     ("service", "serverless"),
     ("app",),

@@ -10,21 +10,26 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 
+import msgspec
+
 from turnout.errors import Fault
 from turnout.letter import LetterAttribute, original_attributes, read_letter_attribute, sealed_attributes
 from turnout.message import Account, Attribute, Delivery, Failure, Outcome, Reason, State, queue_name
-from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
-from turnout.pipeline.sender import Sender
+from turnout.pipeline.sender import Sender, SenderConfig
 from turnout.pipeline.settler import Settler
 from turnout.rules import Match
 from turnout.sqs.api import OutgoingMessage, Sqs
+from turnout.targets.queue import QueueDestination
 from turnout.telemetry.logs import about
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["DeadLetters"]
 
 log = logging.getLogger(__name__)
+
+# For so long a letter waits for a dead-letter queue that fails; then its message returns to the source by itself.
+_HOLD_SECONDS = 60.0
 
 
 class DeadLetters:
@@ -38,8 +43,7 @@ class DeadLetters:
         settler: Settler,
         tracing: Tracing,
         books: Books,
-        backoff: Backoff,
-        calls: int,
+        config: SenderConfig,
         fingerprint: Callable[[], str],
     ) -> None:
         self._queue = queue
@@ -50,12 +54,13 @@ class DeadLetters:
         name = queue_name(queue)
         self._sender = Sender(
             name=name,
-            queue=queue,
-            sqs=sqs,
+            priority=0,
+            destination=QueueDestination(sqs, queue),
             compose=self._compose,
             settled=self._settled,
-            backoff=backoff,
-            calls=calls,
+            overflow=lambda _, letter: self._settler.leave(letter.account),
+            config=msgspec.structs.replace(config, hold_seconds=min(config.hold_seconds, _HOLD_SECONDS)),
+            slots=None,
             books=books.target(name),
         )
 

@@ -4,20 +4,24 @@ What is buffered and what a flush does is its owner's business; here lives only 
 
 - A batch goes out at once when nothing is under way, and otherwise as soon as it is full or the last call returns
   (Nagle's rule). So an idle worker adds no delay, a busy one sends full batches, and there is no linger to tune.
-- A batch holds at most ten items and 1 MiB.
+- A batch holds at most `max_items` items and `max_bytes` bytes.
 - Items of one lane (a FIFO message group) go one after the other: the next starts when the one before is finished,
   retries included, so that their order survives partial failures.
 - Items to be repeated wait here for their time and then go first.
+- The owner may hold everything until some time (`hold`): a breaker that is open, a rate that is used up.
+- Who shares `slots` with other outboxes takes one for each call, before the batch is cut, so that it fills meanwhile.
 """
 
 from __future__ import annotations
 
 import asyncio
 import heapq
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from typing import Generic, TypeVar
 
+from turnout.pipeline.slots import Slots
 from turnout.sqs.api import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES
 
 __all__ = ["Outbox"]
@@ -37,7 +41,8 @@ class Outbox(Generic[T]):
     """Batches items of type T. `put` never blocks: what bounds the buffer is the worker's in-flight limit.
 
     `flush` gets one batch and returns the items to repeat, each with its delay in seconds; every other item of the
-    batch counts as finished. It must not raise: an exception there is a bug and ends the worker.
+    batch counts as finished. It must not raise: an exception there is a bug and ends the worker. `taken` is told how
+    many items each batch has, before it is flushed; it may call `hold`.
     """
 
     def __init__(
@@ -48,12 +53,24 @@ class Outbox(Generic[T]):
         calls: int,
         size: Callable[[T], int] = _no_size,
         lane: Callable[[T], str | None] = _no_lane,
+        max_items: int = MAX_BATCH_ENTRIES,
+        max_bytes: int = MAX_BATCH_BYTES,
+        slots: Slots | None = None,
+        priority: int = 0,
+        taken: Callable[[int], None] | None = None,
     ) -> None:
         self.name = name
         self._flush = flush
         self._calls = calls
         self._size = size
         self._lane = lane
+        self._max_items = max_items
+        self._max_bytes = max_bytes
+        self._slots = slots
+        self._priority = priority
+        self._taken = taken
+        self._held_until = 0.0
+        self._hold_timer: asyncio.TimerHandle | None = None
         self._buffer: deque[T] = deque()
         self._bytes = 0
         self._active = 0
@@ -84,6 +101,41 @@ class Outbox(Generic[T]):
         """Items held back for any reason; those in a call under way are not counted."""
         return len(self._buffer) + len(self._later) + sum(map(len, self._lanes.values()))
 
+    def hold(self, until: float) -> None:
+        """Flush nothing before loop time `until`; 0 ends a hold, infinity holds until the next call of this."""
+        self._held_until = until
+        if self._hold_timer is not None:
+            self._hold_timer.cancel()
+            self._hold_timer = None
+        if until == 0.0:
+            self._wake()
+        elif until != math.inf:
+            self._hold_timer = asyncio.get_running_loop().call_at(until, self.hold, 0.0)
+
+    def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
+        """Take out every item that is `unwanted`, wherever it waits; calls under way go on."""
+        behind: list[T] = []
+        for lane, waiting in self._lanes.items():
+            behind += filter(unwanted, waiting)
+            self._lanes[lane] = deque(item for item in waiting if not unwanted(item))
+        removed = [item for item in self._buffer if unwanted(item)]
+        self._buffer = deque(item for item in self._buffer if not unwanted(item))
+        self._bytes = sum(map(self._size, self._buffer))
+        removed += [item for _, _, item in self._later if unwanted(item)]
+        self._later = [entry for entry in self._later if not unwanted(entry[2])]
+        heapq.heapify(self._later)
+        self._free_lanes(removed)
+        return removed + behind
+
+    def trim(self, keep: int) -> list[T]:
+        """Take out what came last until `keep` items are left; what waits for a retry stays."""
+        excess = len(self) - keep
+        if excess <= 0:
+            return []
+        queued = [*self._buffer, *(item for waiting in self._lanes.values() for item in waiting)]
+        last = {id(item) for item in queued[-excess:]}
+        return self.remove(lambda item: id(item) in last)
+
     def withdraw(self, due_after: float) -> list[T]:
         """Take out every item that waits for a retry due later than loop time `due_after`, and what waits behind it."""
         kept: list[tuple[float, int, T]] = []
@@ -100,13 +152,18 @@ class Outbox(Generic[T]):
         return items
 
     def _ready(self) -> bool:
-        return bool(self._buffer) and (
-            self._active == 0 or len(self._buffer) >= MAX_BATCH_ENTRIES or self._bytes >= MAX_BATCH_BYTES
+        return (
+            bool(self._buffer)
+            and not self._held_until
+            and (self._active == 0 or len(self._buffer) >= self._max_items or self._bytes >= self._max_bytes)
         )
 
     def _wake(self) -> None:
-        if self._idle and self._ready():
-            self._idle.popleft().set_result(None)
+        while self._idle and self._ready():
+            waiter = self._idle.popleft()
+            if not waiter.done():
+                waiter.set_result(None)
+                return
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -116,22 +173,39 @@ class Outbox(Generic[T]):
                 self._idle.append(waiter)
                 try:
                     await waiter
-                finally:
-                    if not waiter.done() or waiter.cancelled():
+                except asyncio.CancelledError:
+                    if waiter in self._idle:
                         self._idle.remove(waiter)
-            batch = self._take()
+                    raise
             self._active += 1
-            self._wake()
             try:
-                again = await self._flush(batch)
+                if self._slots is None:
+                    await self._send_one()
+                else:
+                    await self._slots.acquire(self._priority)
+                    try:
+                        await self._send_one()
+                    finally:
+                        self._slots.release()
             finally:
                 self._active -= 1
-            self._finish(batch, again)
+            self._wake()
+
+    async def _send_one(self) -> None:
+        if self._held_until:  # since the slot was asked for
+            return
+        batch = self._take()
+        if not batch:
+            return
+        if self._taken is not None:
+            self._taken(len(batch))
+        self._wake()
+        self._finish(batch, await self._flush(batch))
 
     def _take(self) -> list[T]:
         batch: list[T] = []
-        room = MAX_BATCH_BYTES
-        while self._buffer and len(batch) < MAX_BATCH_ENTRIES:
+        room = self._max_bytes
+        while self._buffer and len(batch) < self._max_items:
             size = self._size(self._buffer[0])
             if size > room and batch:
                 break
@@ -150,10 +224,12 @@ class Outbox(Generic[T]):
         if repeated:
             self._set_timer()
         if self._lanes:
-            for item in batch:
-                if id(item) not in repeated:
-                    self._next_in_lane(item)
-        self._wake()
+            self._free_lanes(item for item in batch if id(item) not in repeated)
+
+    def _free_lanes(self, finished: Iterable[T]) -> None:
+        if self._lanes:
+            for item in finished:
+                self._next_in_lane(item)
 
     def _next_in_lane(self, item: T) -> None:
         lane = self._lane(item)

@@ -84,11 +84,18 @@ class Router:
             self._dead_letters.write(account, time.time_ns())
             return
         senders = self.routes.senders
+        if deliveries and all(senders[delivery.target].full for delivery in deliveries):
+            self._settler.postpone(account)
+            return
         account.deliveries = deliveries
         account.owed = len(deliveries)
         for delivery in deliveries:
             try:
-                senders[delivery.target].put(delivery)
+                sender = senders[delivery.target]
+                if sender.full:
+                    self.overflowed(sender, delivery)
+                else:
+                    sender.put(delivery)
             except Exception as error:  # noqa: BLE001 - as above; the message's other deliveries go on
                 delivery.state = State.FAILED
                 delivery.failure = _bug(error, account)
@@ -136,6 +143,14 @@ class Router:
             self._dead_letters.write(account, time.time_ns())
         else:
             self._settler.delete(account, Outcome.DELIVERED)
+
+    def overflowed(self, sender: Sender, delivery: Delivery) -> None:
+        """A delivery can no longer wait for its failing target."""
+        account = delivery.account
+        if len(account.deliveries) == 1:
+            self._settler.postpone(account)
+        else:
+            sender.refuse(delivery)
 
     def _fail(self, account: Account, reason: Reason, text: str) -> list[Delivery]:
         fault = Fault.CONFIG if reason is Reason.UNMATCHED else Fault.DATA

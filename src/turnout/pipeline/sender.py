@@ -1,36 +1,56 @@
-"""Sends deliveries to one queue: batches them, judges what comes back entry by entry, repeats or gives up.
+"""Sends deliveries to one target: batches them, judges what comes back entry by entry, repeats or gives up.
 
 One sender serves one target; the dead-letter queue has one as well. What is sent is composed elsewhere (`compose`),
-when it leaves is decided by the outbox, what a finished delivery means for its message by the settler.
+when it leaves is decided by the outbox, whether the target is to be left alone by the breaker, what a finished delivery
+means for its message by the router.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
-from turnout.errors import Fault, SqsError, SqsRejected, SqsUnavailable
-from turnout.message import Call, Delivery, Failure, Reason, Retry, State, queue_name
+from turnout.errors import CallError, Fault, SqsRejected
+from turnout.message import Call, Delivery, Failure, Reason, Retry, State
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import TargetBooks
+from turnout.pipeline.breaker import Breaker, BreakerConfig, BreakerState
 from turnout.pipeline.outbox import Outbox
-from turnout.sqs.api import MAX_MESSAGE_BYTES, EntryFailure, OutgoingMessage, Sqs
+from turnout.pipeline.rate import Rate
+from turnout.pipeline.slots import Slots
+from turnout.sqs.api import EntryFailure, OutgoingMessage
+from turnout.targets.api import Destination
 from turnout.telemetry.logs import about
 
-__all__ = ["Sender"]
+__all__ = ["Sender", "SenderConfig"]
 
 log = logging.getLogger(__name__)
 
-# A missing queue or permission is an operator's to repair, so repeating is of little use; but right after a
-# deployment both can be seen for a moment, so it has to be confirmed.
-_CONFIG_CONFIRMATIONS = 3
+# Right after a deployment a queue or a permission can be missing for a moment; so much for one delivery alone.
+_CONFIG_ATTEMPTS = 3
 
 
-class _Parcel(msgspec.Struct):
+class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The bounds of one sender."""
+
+    backoff: Backoff
+    breaker: BreakerConfig
+    calls: int
+    """Batches under way at a time."""
+    hold_seconds: float
+    """How long a delivery may wait for a target whose breaker is open."""
+    max_held: int
+    """How many deliveries may wait for such a target."""
+    per_second: float | None = None
+    """Messages a second, at most."""
+
+
+class _Parcel(msgspec.Struct, eq=False):
     """A delivery and what is sent for it, composed once so that every attempt sends the same."""
 
     delivery: Delivery
@@ -46,61 +66,101 @@ def _group(parcel: _Parcel) -> str | None:
     return parcel.message.group_id
 
 
+def _no_group(_: _Parcel) -> None:
+    return None
+
+
 class Sender:
-    """The way to one queue. `settled` is called exactly once per delivery, when it is done or has failed for good."""
+    """The way to one target. `settled` is called exactly once per delivery, when it is done or has failed for good.
+
+    `overflow` is given the deliveries that wait here and are too many, when the target stops working; it answers with
+    `refuse`, or takes the whole message away.
+    """
 
     def __init__(
         self,
         *,
         name: str,
-        queue: str,
-        sqs: Sqs,
+        priority: int,
+        destination: Destination,
         compose: Callable[[Delivery], OutgoingMessage],
         settled: Callable[[Delivery], None],
-        backoff: Backoff,
-        calls: int,
+        overflow: Callable[[Sender, Delivery], None],
+        config: SenderConfig,
+        slots: Slots | None,
         books: TargetBooks,
     ) -> None:
         self.name = name
-        self.queue = queue
-        self._sqs = sqs
+        self.destination = destination
+        self.breaker = Breaker(config.breaker)
         self._compose = compose
         self._settled = settled
-        self._backoff = backoff
+        self._overflow = overflow
+        self._config = config
         self._books = books
-        ordered = queue.endswith(".fifo")
-        self._outbox: Outbox[_Parcel] = (
-            Outbox(f"send-{name}", self._flush, calls=calls, size=_size, lane=_group)
-            if ordered
-            else Outbox(f"send-{name}", self._flush, calls=calls, size=_size)
+        self._rate = Rate(config.per_second, destination.max_entries) if config.per_second else None
+        self._refusal = EntryFailure(0, "", "", Fault.CONFIG, False)
+        """The failure that opened the breaker."""
+        self._outbox: Outbox[_Parcel] = Outbox(
+            f"send-{name}",
+            self._flush,
+            calls=config.calls,
+            size=_size,
+            lane=_group if destination.ordered else _no_group,
+            max_items=destination.max_entries,
+            max_bytes=destination.max_batch_bytes,
+            slots=slots,
+            priority=priority,
+            taken=self._taken,
         )
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the concurrent batch calls; they run until cancelled."""
         return self._outbox.start(tasks)
 
+    def __len__(self) -> int:
+        """Deliveries that wait here."""
+        return len(self._outbox)
+
+    @property
+    def full(self) -> bool:
+        """Whether the target fails and as many deliveries wait for it as may."""
+        return self.breaker.state is not BreakerState.CLOSED and len(self._outbox) >= self._config.max_held
+
     def put(self, delivery: Delivery) -> None:
         """Take a delivery over. What cannot be sent at all fails here and now."""
+        if self._hopeless():
+            self._give_up(delivery, _final(self._refusal, 0))
+            return
         message = self._compose(delivery)
         size = delivery.account.body_bytes + sum(value.size(name) for name, value in message.attributes.items())
-        if size > MAX_MESSAGE_BYTES:
-            self._give_up(
-                delivery,
-                Failure(
-                    Reason.MESSAGE_TOO_LARGE,
-                    Fault.DATA,
-                    f"{size} bytes with its attributes; {queue_name(self.queue)} takes {MAX_MESSAGE_BYTES}",
-                ),
-            )
+        most = self.destination.max_message_bytes
+        if size > most:
+            text = f"{size} bytes with its attributes; {self.destination.name} takes {most}"
+            self._give_up(delivery, Failure(Reason.MESSAGE_TOO_LARGE, Fault.DATA, text))
             return
         self._outbox.put(_Parcel(delivery, message, size))
 
+    def refuse(self, delivery: Delivery) -> None:
+        """Give a delivery up because the target is `full`."""
+        self._give_up(delivery, Failure(Reason.RETRIES_EXHAUSTED, Fault.SYSTEM, self._refusal.message))
+
     def withdraw(self, due_after: float) -> list[Delivery]:
-        """Take back the deliveries whose next attempt is due later than loop time `due_after`."""
+        """Take back the deliveries that will not be tried before loop time `due_after`."""
+        if self.breaker.state is BreakerState.OPEN and self.breaker.probe_at > due_after:
+            return [parcel.delivery for parcel in self._outbox.remove(lambda _: True)]
         return [parcel.delivery for parcel in self._outbox.withdraw(due_after)]
 
+    def _taken(self, count: int) -> None:
+        now = asyncio.get_running_loop().time()
+        if self.breaker.state is not BreakerState.CLOSED:
+            self.breaker.start()
+            self._outbox.hold(math.inf)
+        elif self._rate is not None and (until := self._rate.spend(count, now)):
+            self._outbox.hold(until)
+
     async def _flush(self, parcels: list[_Parcel]) -> list[tuple[_Parcel, float]]:
-        call = Call("send", self.queue, time.time_ns())
+        call = Call("send", self.destination.url, time.time_ns())
         call.count = len(parcels)
         for parcel in parcels:
             parcel.delivery.attempts += 1
@@ -108,21 +168,20 @@ class Sender:
         failures: Sequence[EntryFailure]
         retry_after = 0.0
         try:
-            failures = (await self._sqs.send(self.queue, [parcel.message for parcel in parcels])).failures
-        except SqsError as error:
+            failures = (await self.destination.send([parcel.message for parcel in parcels])).failures
+        except CallError as error:
             call.error = error.code
             call.end_ns = time.time_ns()
             if isinstance(error, SqsRejected) and len(parcels) > 1:
                 # One entry spoils the request, and SQS does not say which: each goes alone.
                 return [again for parcel in parcels for again in await self._flush([parcel])]
-            if isinstance(error, SqsUnavailable):
-                retry_after = error.retry_after or 0.0
-            failures = [
-                EntryFailure(index, error.code, str(error), error.fault, error.retryable)
-                for index in range(len(parcels))
-            ]
+            retry_after = error.retry_after or 0.0
+            text, code = str(error), error.code
+            failures = [EntryFailure(n, code, text, error.fault, error.retryable) for n in range(len(parcels))]
+            self._call_failed(failures[0], len(parcels))
         else:
             call.end_ns = time.time_ns()
+            self._call_succeeded()
         failed = {failure.index: failure for failure in failures}
         again: list[tuple[_Parcel, float]] = []
         for index, parcel in enumerate(parcels):
@@ -133,6 +192,42 @@ class Sender:
                 again.append((parcel, delay))
         return again
 
+    def _call_succeeded(self) -> None:
+        if self.breaker.succeeded():
+            log.warning("target %s works again", self.name, extra={"target": self.name})
+            self._outbox.hold(0.0)
+
+    def _call_failed(self, failure: EntryFailure, count: int) -> None:
+        if failure.fault is Fault.DATA:  # it answered, only this message it does not want
+            self._call_succeeded()
+            return
+        now = asyncio.get_running_loop().time()
+        opened = self.breaker.failed(failure.fault, now)
+        if self.breaker.state is BreakerState.CLOSED:
+            return
+        self._refusal = failure
+        self._outbox.hold(self.breaker.probe_at)
+        config = self.breaker.fault is Fault.CONFIG
+        if opened:
+            what = "everything for it is dead-lettered until that is repaired" if config else "it is left alone"
+            log.error(
+                "target %s fails, %s: %s", self.name, what, failure.message,
+                extra={"target": self.name, "code": failure.code},
+            )  # fmt: skip
+        too_old = time.time_ns() - int(self._config.hold_seconds * 1e9)
+        self._give_up_all(self._outbox.remove(lambda parcel: config or parcel.delivery.queued_ns < too_old), failure)
+        for parcel in self._outbox.trim(max(0, self._config.max_held - count)):
+            self._overflow(self, parcel.delivery)
+
+    def _hopeless(self) -> bool:
+        """Whether an operator has to act before anything can be sent, and it is not yet time to look again."""
+        breaker = self.breaker
+        return (
+            breaker.state is BreakerState.OPEN
+            and breaker.fault is Fault.CONFIG
+            and asyncio.get_running_loop().time() < breaker.probe_at
+        )
+
     def _done(self, delivery: Delivery, at_ns: int) -> None:
         delivery.state = State.DONE
         delivery.settled_ns = at_ns
@@ -141,25 +236,33 @@ class Sender:
 
     def _retry(self, delivery: Delivery, failure: EntryFailure, retry_after: float) -> float | None:
         """Seconds until the next attempt, or None when the delivery has failed for good (and was settled)."""
-        limit = self._backoff.attempts
-        if failure.fault is Fault.CONFIG:
-            limit = min(limit, _CONFIG_CONFIRMATIONS)
-        elif not failure.retryable:
-            limit = 1
-        if delivery.attempts >= limit:
+        if self._exhausted(delivery, failure):
             self._give_up(delivery, _final(failure, delivery.attempts))
             return None
-        delay = self._backoff.delay(delivery.attempts, at_least=retry_after)
+        delay = self._config.backoff.delay(delivery.attempts, at_least=retry_after)
         delivery.retries.append(Retry(time.time_ns(), failure.code, delay))
         self._books.retried += 1
         log.debug(
-            "send to %s failed, next attempt in %.1f s: %s",
-            self.name,
-            delay,
-            failure.message,
+            "send to %s failed, next attempt in %.1f s: %s", self.name, delay, failure.message,
             extra=about(delivery.account, target=self.name, code=failure.code),
-        )
+        )  # fmt: skip
         return delay
+
+    def _exhausted(self, delivery: Delivery, failure: EntryFailure) -> bool:
+        if failure.fault is Fault.CONFIG:
+            if self.breaker.state is not BreakerState.CLOSED:
+                return True
+            return delivery.attempts >= min(self._config.backoff.attempts, _CONFIG_ATTEMPTS)
+        if not failure.retryable:
+            return True
+        if self.breaker.state is BreakerState.CLOSED:
+            return delivery.attempts >= self._config.backoff.attempts
+        # While the target as a whole is down, attempts say nothing about this delivery; time does.
+        return time.time_ns() - delivery.queued_ns > self._config.hold_seconds * 1e9
+
+    def _give_up_all(self, parcels: Iterable[_Parcel], failure: EntryFailure) -> None:
+        for parcel in parcels:
+            self._give_up(parcel.delivery, _final(failure, parcel.delivery.attempts))
 
     def _give_up(self, delivery: Delivery, failure: Failure) -> None:
         delivery.state = State.FAILED
@@ -171,8 +274,7 @@ class Sender:
 
 def _final(failure: EntryFailure, attempts: int) -> Failure:
     if failure.fault is Fault.CONFIG:
-        missing = "NonExistentQueue" in failure.code or "QueueDoesNotExist" in failure.code
-        reason = Reason.QUEUE_MISSING if missing else Reason.ACCESS_DENIED
+        reason = Reason.QUEUE_MISSING if failure.code == "QueueDoesNotExist" else Reason.ACCESS_DENIED
     elif failure.retryable:
         reason = Reason.RETRIES_EXHAUSTED
     else:

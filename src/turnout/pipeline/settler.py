@@ -26,6 +26,8 @@ __all__ = ["Settler"]
 
 log = logging.getLogger(__name__)
 
+_POSTPONE_SECONDS = 300
+
 
 class _Deletion(msgspec.Struct):
     account: Account
@@ -54,10 +56,14 @@ class Settler:
         self._outboxes: dict[str, Outbox[_Deletion]] = {
             queue: Outbox("delete", self._flush, calls=calls) for queue in sources
         }
+        self._postponed: dict[str, Outbox[Account]] = {
+            queue: Outbox("postpone", self._postpone, calls=1) for queue in sources
+        }
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the concurrent batch calls; they run until cancelled."""
-        return [task for outbox in self._outboxes.values() for task in outbox.start(tasks)]
+        deleting = [task for outbox in self._outboxes.values() for task in outbox.start(tasks)]
+        return deleting + [task for outbox in self._postponed.values() for task in outbox.start(tasks)]
 
     def delete(self, account: Account, outcome: Outcome) -> None:
         """Delete a message that is accounted for."""
@@ -68,6 +74,11 @@ class Settler:
         """Stop holding a message without deleting it: it comes back when its visibility timeout runs out."""
         account.outcome = Outcome.HANDED_BACK
         self._close(account)
+
+    def postpone(self, account: Account) -> None:
+        """Hand a message back for some minutes, because none of its targets can take it or hold it."""
+        account.outcome = Outcome.HANDED_BACK
+        self._postponed[account.message.queue].put(account)
 
     async def hand_back(self, accounts: Iterable[Account]) -> None:
         """Make messages visible to other workers at once (visibility 0); should that fail, they return later."""
@@ -81,9 +92,14 @@ class Settler:
                     batch = held[start : start + MAX_BATCH_ENTRIES]
                     tasks.create_task(self._hand_back(queue, batch), name="hand-back")
 
-    async def _hand_back(self, queue: str, accounts: list[Account]) -> None:
+    async def _postpone(self, accounts: list[Account]) -> list[tuple[Account, float]]:
+        # Each return costs the message one of the receives that its queue's redrive policy allows it.
+        await self._hand_back(accounts[0].message.queue, accounts, _POSTPONE_SECONDS)
+        return []
+
+    async def _hand_back(self, queue: str, accounts: list[Account], seconds: int = 0) -> None:
         try:
-            failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], 0)
+            failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], seconds)
         except SqsError as error:
             log.warning("%d messages not handed back, they return when their visibility ends: %s", len(accounts), error)
         else:

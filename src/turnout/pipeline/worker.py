@@ -8,23 +8,26 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from turnout.message import Account, queue_name, queue_url
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
+from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.deadletter import DeadLetters
 from turnout.pipeline.heartbeat import Heartbeat
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.outgoing import Composer
 from turnout.pipeline.poller import Poller
 from turnout.pipeline.router import Router, Routes
-from turnout.pipeline.sender import Sender
+from turnout.pipeline.sender import Sender, SenderConfig
 from turnout.pipeline.settler import Settler
+from turnout.pipeline.slots import Slots
 from turnout.rules import Ruleset, Target
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
+from turnout.targets.queue import QueueDestination
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["Worker", "WorkerConfig"]
@@ -46,10 +49,24 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     max_in_flight: int
     max_in_flight_bytes: int
     send_calls: int
+    send_calls_total: int
+    hold_seconds: float
     drain_seconds: float
     last_poll_seconds: float = 0.5
     """How long a poll under way may still bring messages once the worker stops; a longer one is cut."""
     backoff: Backoff
+    breaker: BreakerConfig = BreakerConfig()
+
+    def sender(self) -> SenderConfig:
+        """What each sender needs of this."""
+        return SenderConfig(
+            backoff=self.backoff,
+            breaker=self.breaker,
+            calls=self.send_calls,
+            hold_seconds=self.hold_seconds,
+            # The rest stays for the targets that work.
+            max_held=max(1, self.max_in_flight // 2),
+        )
 
 
 class Worker:
@@ -63,6 +80,7 @@ class Worker:
         self._tracing = tracing
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
+        self._slots = Slots(config.send_calls_total)
         self._senders: dict[tuple[str, str], Sender] = {}
         received: asyncio.Queue[list[Account]] = asyncio.Queue(maxsize=config.pollers * len(config.sources))
         self._settler = Settler(
@@ -80,8 +98,7 @@ class Worker:
             settler=self._settler,
             tracing=tracing,
             books=self.books,
-            backoff=config.backoff,
-            calls=config.send_calls,
+            config=config.sender(),
             fingerprint=lambda: self.ruleset.fingerprint,
         )
         self._router = Router(
@@ -113,6 +130,11 @@ class Worker:
     def ruleset(self) -> Ruleset:
         """The active rules."""
         return self._router.routes.ruleset
+
+    @property
+    def senders(self) -> Mapping[str, Sender]:
+        """The senders of the active rules' targets, by name."""
+        return self._router.routes.senders
 
     def use(self, ruleset: Ruleset) -> None:
         """Make `ruleset` the active one, from the next message on."""
@@ -183,12 +205,13 @@ class Worker:
         if sender is None:
             sender = self._senders[target.name, queue] = Sender(
                 name=target.name,
-                queue=queue,
-                sqs=self._sqs,
+                priority=target.priority,
+                destination=QueueDestination(self._sqs, queue),
                 compose=Composer(target, self._tracing, self.books),
                 settled=self._router.delivered,
-                backoff=self.config.backoff,
-                calls=self.config.send_calls,
+                overflow=self._router.overflowed,
+                config=self.config.sender(),
+                slots=self._slots,
                 books=self.books.target(target.name),
             )
             if self._tasks is not None:

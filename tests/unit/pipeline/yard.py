@@ -86,6 +86,8 @@ class Yard:
             "max_in_flight": 100,
             "max_in_flight_bytes": 1 << 26,
             "send_calls": 2,
+            "send_calls_total": 8,
+            "hold_seconds": 5.0,
             "drain_seconds": 1.0,
             "last_poll_seconds": 0.01,
             "backoff": QUICK,

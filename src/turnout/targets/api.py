@@ -1,0 +1,53 @@
+"""The interface of a destination: what a sender needs to know of the place it sends to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from turnout.sqs.api import OutgoingMessage, SentBatch
+
+__all__ = ["Destination"]
+
+
+class Destination(Protocol):
+    """One place that takes messages in batches.
+
+    `send` takes 1 to `max_entries` messages that together have at most `max_batch_bytes`, each of at most
+    `max_message_bytes` (body and attributes). It raises `turnout.errors.CallError` when the call as a whole failed and
+    returns the failures of single entries otherwise. It does not retry. Cancelling it is safe.
+    """
+
+    @property
+    def name(self) -> str:
+        """For logs and spans: a queue's name, a URL without its query, an ARN's last part."""
+        ...
+
+    @property
+    def url(self) -> str:
+        """For spans: the queue's URL or the like; no secrets."""
+        ...
+
+    @property
+    def max_entries(self) -> int:
+        """Messages in one call."""
+        ...
+
+    @property
+    def max_message_bytes(self) -> int:
+        """Body and attributes of one message."""
+        ...
+
+    @property
+    def max_batch_bytes(self) -> int:
+        """Bodies and attributes of one call."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether messages of one group must arrive in the order in which they were given (FIFO)."""
+        ...
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """Send one batch; see the class."""
+        ...

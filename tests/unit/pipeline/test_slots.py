@@ -1,0 +1,108 @@
+"""Who gets a slot when there are too few."""
+
+import asyncio
+from collections import Counter
+
+from turnout.pipeline.slots import Slots
+
+
+def served(priorities: list[int], *, rounds: int) -> list[int]:
+    """The order in which waiters of these priorities, each coming back at once, get the only slot."""
+
+    async def main() -> list[int]:
+        slots = Slots(1)
+        order: list[int] = []
+        done = asyncio.Event()
+
+        async def customer(priority: int) -> None:
+            while True:
+                await slots.acquire(priority)
+                order.append(priority)
+                if len(order) == rounds:
+                    done.set()
+                slots.release()
+                await asyncio.sleep(0)
+
+        await slots.acquire(0)
+        tasks = [asyncio.create_task(customer(priority)) for priority in priorities]
+        await asyncio.sleep(0)
+        slots.release()
+        await done.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        return order[:rounds]
+
+    return asyncio.run(main())
+
+
+def test_the_most_urgent_waiter_goes_first() -> None:
+    assert served([5, 0, 9], rounds=3)[0] == 0
+
+
+def test_among_equals_the_one_who_came_first_goes_first() -> None:
+    async def main() -> None:
+        slots = Slots(1)
+        await slots.acquire(1)
+        order: list[str] = []
+
+        async def wait(name: str) -> None:
+            await slots.acquire(1)
+            order.append(name)
+            slots.release()
+
+        tasks = [asyncio.create_task(wait(name)) for name in "abc"]
+        await asyncio.sleep(0)
+        slots.release()
+        await asyncio.gather(*tasks)
+        assert order == ["a", "b", "c"]
+
+    asyncio.run(main())
+
+
+def test_the_least_urgent_still_get_their_share_under_pressure() -> None:
+    counts = Counter(served([0, 0, 0, 9], rounds=800))
+    assert 0.05 < counts[9] / 800 < 0.25
+
+
+def test_a_cancelled_waiter_passes_a_slot_it_was_just_given_on() -> None:
+    async def main() -> None:
+        slots = Slots(1)
+        await slots.acquire(0)
+        first = asyncio.create_task(slots.acquire(0))
+        second = asyncio.create_task(slots.acquire(0))
+        await asyncio.sleep(0)
+        slots.release()  # granted to the first ...
+        first.cancel()  # ... who is cancelled before it runs
+        async with asyncio.timeout(1):
+            await second
+        slots.release()
+        async with asyncio.timeout(1):
+            await slots.acquire(0)
+
+    asyncio.run(main())
+
+
+def test_slots_are_never_lost_or_made_up() -> None:
+    async def main() -> None:
+        slots = Slots(3)
+        holding = most = 0
+
+        async def work(priority: int) -> None:
+            nonlocal holding, most
+            for _ in range(20):
+                await slots.acquire(priority)
+                holding += 1
+                most = max(most, holding)
+                await asyncio.sleep(0)
+                holding -= 1
+                slots.release()
+
+        tasks = [asyncio.create_task(work(number % 4)) for number in range(12)]
+        for task in tasks[::5]:
+            asyncio.get_running_loop().call_later(0.001, task.cancel)
+        await asyncio.wait(tasks)
+        assert most <= 3
+        # A cancelled worker in the middle of its call did not give its slot back here; the outbox does, in a finally.
+
+    asyncio.run(main())
