@@ -1,0 +1,123 @@
+"""A message body in, an event or a rejection out. Nothing a producer writes can raise here.
+
+What is accepted is JSON (RFC 8259) in UTF-8 whose outermost value is an object, nested `MAX_DEPTH` deep at most:
+
+- `NaN` and `Infinity` are not JSON and are refused; a number beyond a 64-bit float is taken as infinite (an integer
+  beyond 4,300 digits likewise), because a producer's odd number is no reason to lose an event.
+- Half of a surrogate pair written as an escape is accepted. Of a key that stands twice, the last value counts.
+- A byte order mark is refused: JSON must not begin with one, and the body is forwarded byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import NoReturn
+
+import msgspec
+
+from turnout.message import Reason
+from turnout.rules.model import Json, Rejection
+
+__all__ = ["MAX_DEPTH", "decode"]
+
+MAX_DEPTH = 512
+"""How many objects and arrays may stand inside each other, the event itself included."""
+
+_LONGEST_INTEGER = 4_300
+
+_decode = msgspec.json.Decoder().decode
+
+_DEEP = Rejection(Reason.TOO_DEEP, f"objects and arrays are nested more than {MAX_DEPTH} levels deep")
+
+
+def decode(body: str | bytes) -> dict[str, Json] | Rejection:
+    """The event in a body, or why there is none."""
+    try:
+        value: Json = _decode(body)
+    except RecursionError:
+        return _DEEP
+    except (ValueError, msgspec.MsgspecError):
+        # Not JSON, or one of the few things that are JSON and that msgspec refuses: the slow decoder tells which.
+        decoded = _decode_slowly(body)
+        if isinstance(decoded, Rejection):
+            return decoded
+        value = decoded
+    # A level of nesting takes two characters, so most bodies need not be counted.
+    if len(body) > 2 * MAX_DEPTH and _brackets(body) > MAX_DEPTH and _depth_exceeds(value, MAX_DEPTH):
+        return _DEEP
+    if not isinstance(value, dict):
+        return Rejection(Reason.NOT_AN_OBJECT, f"the body is JSON, but {_kind(value)} and not an object")
+    return value
+
+
+def _brackets(body: str | bytes) -> int:
+    if isinstance(body, str):
+        return body.count("{") + body.count("[")
+    return body.count(b"{") + body.count(b"[")
+
+
+def _depth_exceeds(value: Json, limit: int) -> bool:
+    """Level by level, because recursion is what deep nesting breaks."""
+    level = [value]
+    for _ in range(limit):
+        below = (child for container in level for child in _children(container))
+        level = [child for child in below if isinstance(child, dict | list)]
+        if not level:
+            return False
+    return True
+
+
+def _children(container: Json) -> Iterable[Json]:
+    if isinstance(container, dict):
+        return container.values()
+    return container if isinstance(container, list) else ()
+
+
+def _kind(value: Json) -> str:
+    if isinstance(value, list):
+        return "an array"
+    if isinstance(value, str):
+        return "a string"
+    if value is None:
+        return "null"
+    return "true or false" if isinstance(value, bool) else "a number"
+
+
+# ---------------------------------------------------------------------------------------------------- the slow decoder
+
+
+class _NotJson(ValueError):
+    pass
+
+
+def _decode_slowly(body: str | bytes) -> Json | Rejection:
+    try:
+        text = body if isinstance(body, str) else body.decode()
+        if text.startswith("\ufeff"):
+            return _invalid("it begins with a byte order mark")
+        value: Json = _lenient.decode(text)
+    except RecursionError:
+        return _DEEP
+    except UnicodeDecodeError as error:
+        return _invalid(f"it is not UTF-8 at byte {error.start + 1}")
+    except json.JSONDecodeError as error:
+        return _invalid(f"{error.msg} at line {error.lineno} column {error.colno}")
+    except _NotJson as error:
+        return _invalid(str(error))
+    return value
+
+
+def _invalid(reason: str) -> Rejection:
+    return Rejection(Reason.INVALID_JSON, f"the body is not JSON: {reason}")
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= _LONGEST_INTEGER else float(digits)
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise _NotJson(f"{constant} is not a JSON number")
+
+
+_lenient = json.JSONDecoder(parse_int=_integer, parse_constant=_refuse)

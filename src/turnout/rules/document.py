@@ -1,0 +1,250 @@
+"""A YAML file as a tree of nodes that know their place, read from PyYAML's event stream.
+
+PyYAML's own loaders are not used: they lose places, take the last of two equal keys, expand aliases without bound,
+build objects from tags, and read `no` as a boolean. Here duplicate keys, tags and runaway aliases are problems, and
+plain scalars mean what JSON has: null, true, false and numbers; everything else is a string.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+import yaml
+
+from turnout.rules.limits import DEFAULT_LIMITS, Limits
+from turnout.rules.model import Json
+from turnout.rules.problems import Code
+
+__all__ = ["ListNode", "MapNode", "Node", "ScalarNode", "YamlError", "read_document", "to_json"]
+
+# The C parser is some ten times faster and has the same events and marks.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+_STRING_TAG = "tag:yaml.org,2002:str"
+_INTEGER = re.compile(r"[-+]?[0-9]{1,4300}")
+_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?")
+_WORDS: dict[str, bool | None] = {
+    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+}
+
+
+@dataclass(slots=True)
+class ScalarNode:
+    """A scalar. `line` and `column` count from 0 and point at its first character (or quote, or `|`)."""
+
+    text: str
+    style: str
+    """The quote, `|` or `>`; empty for a plain scalar."""
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    size: int = 1
+
+    @property
+    def value(self) -> str | int | float | bool | None:
+        """What the scalar means; a quoted or block scalar is always a string."""
+        if self.style:
+            return self.text
+        if self.text in _WORDS:
+            return _WORDS[self.text]
+        if _INTEGER.fullmatch(self.text):
+            return int(self.text)
+        return float(self.text) if _FLOAT.fullmatch(self.text) else self.text
+
+
+@dataclass(slots=True)
+class ListNode:
+    """A sequence."""
+
+    line: int
+    column: int
+    items: list[Node] = field(default_factory=list)
+    size: int = 1
+
+
+@dataclass(slots=True)
+class MapNode:
+    """A mapping; its keys are scalars, each once, in document order."""
+
+    line: int
+    column: int
+    items: dict[str, tuple[ScalarNode, Node]] = field(default_factory=dict)
+    size: int = 1
+
+    def get(self, key: str) -> Node | None:
+        """The value under a key."""
+        found = self.items.get(key)
+        return found[1] if found else None
+
+
+Node: TypeAlias = ScalarNode | ListNode | MapNode
+
+
+class YamlError(ValueError):
+    """The text is not YAML, or not the YAML that rule files are written in. `line` and `column` count from 0."""
+
+    def __init__(self, code: Code, message: str, line: int, column: int) -> None:
+        self.code = code
+        self.line = line
+        self.column = column
+        super().__init__(message)
+
+
+def read_document(
+    text: str, report: Callable[[Code, str, ScalarNode], None], limits: Limits = DEFAULT_LIMITS
+) -> Node | None:
+    """The document in the text; None when it is empty. `report` hears of problems that do not stop the reading.
+
+    Raises `YamlError` for what does.
+    """
+    reader = _Reader(report, limits)
+    try:
+        for event in yaml.parse(text, Loader=_Loader):
+            reader.take(event)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        message = ", ".join(part for part in (error.context, error.problem) if part)
+        raise YamlError(Code.YAML, message, mark.line if mark else 0, mark.column if mark else 0) from error
+    except yaml.YAMLError as error:
+        line, column = _place_of_reader_error(text, error)
+        raise YamlError(Code.YAML, "a character that YAML does not allow", line, column) from error
+    except RecursionError as error:
+        raise YamlError(Code.TOO_DEEP, "nested too deep", 0, 0) from error
+    return reader.root
+
+
+def _place_of_reader_error(text: str, error: yaml.YAMLError) -> tuple[int, int]:
+    position = getattr(error, "position", None)
+    before = text[:position] if isinstance(position, int) else ""
+    return before.count("\n"), len(before) - before.rfind("\n") - 1
+
+
+class _Reader:
+    """Builds the tree from events, with a stack of what is open."""
+
+    def __init__(self, report: Callable[[Code, str, ScalarNode], None], limits: Limits) -> None:
+        self.root: Node | None = None
+        self._report = report
+        self._limits = limits
+        self._open: list[tuple[ListNode | MapNode, str | None]] = []
+        self._keys: list[ScalarNode | None] = []
+        self._anchors: dict[str, Node | None] = {}
+        self._documents = 0
+        self._aliased = 0
+
+    def take(self, event: yaml.Event) -> None:
+        """One event."""
+        match event:
+            case yaml.ScalarEvent():
+                self._scalar(event)
+            case yaml.SequenceStartEvent():
+                self._begin(event, ListNode(*_place(event)))
+            case yaml.MappingStartEvent():
+                self._begin(event, MapNode(*_place(event)))
+            case yaml.CollectionEndEvent():
+                self._end()
+            case yaml.AliasEvent():
+                self._alias(event)
+            case yaml.DocumentStartEvent():
+                self._documents += 1
+                if self._documents > 1:
+                    raise _error(Code.YAML, "a second document begins here; a rule file holds one", event)
+
+    def _scalar(self, event: yaml.ScalarEvent) -> None:
+        self._check_tag(event)
+        # An explicit `!!str` makes a string of what would be a number, as quotes do.
+        style = event.style or ("!" if event.tag == _STRING_TAG else "")
+        end = event.end_mark
+        node = ScalarNode(event.value, style, *_place(event), end.line if end else 0, end.column if end else 0)
+        self._add(node, event)
+        self._name(event.anchor, node)
+
+    def _begin(self, event: yaml.CollectionStartEvent, node: ListNode | MapNode) -> None:
+        self._check_tag(event)
+        if len(self._open) >= self._limits.yaml_depth:
+            raise _error(Code.TOO_DEEP, f"nested more than {self._limits.yaml_depth} levels deep", event)
+        self._add(node, event)
+        if event.anchor:
+            self._anchors[event.anchor] = None  # still open: it may not contain itself
+        self._open.append((node, event.anchor))
+        self._keys.append(None)
+
+    def _end(self) -> None:
+        node, anchor = self._open.pop()
+        self._keys.pop()
+        self._name(anchor, node)
+        if self._open:
+            self._open[-1][0].size += node.size - 1
+
+    def _name(self, anchor: str | None, node: Node) -> None:
+        if anchor:
+            self._anchors[anchor] = node
+
+    def _alias(self, event: yaml.AliasEvent) -> None:
+        node = self._anchors.get(event.anchor or "")
+        if node is None:
+            known = event.anchor in self._anchors
+            reason = f"'*{event.anchor}' contains itself" if known else f"there is no anchor '&{event.anchor}'"
+            raise _error(Code.ALIAS, reason, event)
+        self._aliased += node.size
+        if self._aliased > self._limits.alias_nodes:
+            raise _error(Code.ALIAS, f"aliases add more than {self._limits.alias_nodes} values to this file", event)
+        self._add(node, event)
+        if self._open:
+            self._open[-1][0].size += node.size - 1
+
+    def _add(self, node: Node, event: yaml.NodeEvent) -> None:
+        """Put a node where it belongs: into the open sequence, as a key, as a value, or at the root."""
+        if not self._open:
+            self.root = node
+            return
+        parent, _ = self._open[-1]
+        parent.size += 1
+        if isinstance(parent, ListNode):
+            parent.items.append(node)
+            return
+        key = self._keys[-1]
+        if key is None:
+            if not isinstance(node, ScalarNode):
+                raise _error(Code.YAML, "a key must be a word, not a list or a mapping", event)
+            if node.text == "<<" and not node.style:
+                raise _error(Code.YAML, "merge keys ('<<') are not supported", event)
+            self._keys[-1] = node
+            return
+        self._keys[-1] = None
+        if key.text in parent.items:
+            first = parent.items[key.text][0]
+            self._report(Code.DUPLICATE_KEY, f"'{key.text}' stands twice, first in line {first.line + 1}", key)
+            return
+        parent.items[key.text] = (key, node)
+
+    def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
+        tag = event.tag
+        if tag is not None and not (tag == _STRING_TAG and isinstance(event, yaml.ScalarEvent)):
+            raise _error(Code.TAG, f"YAML tags are not supported: {tag}", event)
+
+
+def _place(event: yaml.Event) -> tuple[int, int]:
+    mark = event.start_mark
+    return (mark.line, mark.column) if mark else (0, 0)
+
+
+def _error(code: Code, message: str, event: yaml.Event) -> YamlError:
+    return YamlError(code, message, *_place(event))
+
+
+def to_json(node: Node) -> Json:
+    """The node as a JSON value. A number beyond a 64-bit float is infinite, as in a decoded event."""
+    match node:
+        case ScalarNode():
+            return node.value
+        case ListNode(items=items):
+            return [to_json(item) for item in items]
+        case MapNode(items=members):
+            return {name: to_json(value) for name, (_, value) in members.items()}

@@ -1,0 +1,86 @@
+"""The fields of rule files: one table that the reader checks against and that documentation and editors are fed from.
+
+What the values mean beyond their type is in reading.py.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+
+__all__ = ["ATTRIBUTE", "EXAMPLE", "FILE", "NAME", "RULE", "TARGET", "Field", "Type"]
+
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
+"""Ids of rules and names of targets."""
+
+
+class Type(Enum):
+    """What a field holds, in the words of error messages."""
+
+    TEXT = "text"
+    NAME = "a name: letters, digits, '-', '_' and '.', 100 at most"
+    BOOLEAN = "true or false"
+    INTEGER = "a whole number"
+    EXPRESSION = "an expression, such as detail.channel == 'voice'"
+    PATH = "a path, such as detail.queueId"
+    NAMES = "a list, such as [critical]"
+    LIST = "a list"
+    MAPPING = "a mapping"
+    ANY = "a value"
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One field: its type, what it is for, and its bounds."""
+
+    type: Type
+    description: str
+    required: bool = False
+    choices: tuple[str, ...] = ()
+    least: int = 0
+    most: int = 0
+
+
+FILE: Mapping[str, Field] = {
+    "targets": Field(Type.MAPPING, "Where events can go: a name, and what it stands for."),
+    "unmatched": Field(Type.TEXT, "What happens to an event that no rule matches: drop, dead-letter, or a target."),
+    "rules": Field(Type.LIST, "The rules, in the order they are tried."),
+}
+
+TARGET: Mapping[str, Field] = {
+    "queue": Field(Type.TEXT, "URL or name of the SQS queue; ${NAME} reads the environment.", required=True),
+    "priority": Field(Type.INTEGER, "0 is the most urgent; 5 when left out.", most=99),
+    "description": Field(Type.TEXT, "What the target is for."),
+}
+
+RULE: Mapping[str, Field] = {
+    "id": Field(Type.NAME, "The rule's name in metrics, logs and letters.", required=True),
+    "description": Field(Type.TEXT, "What the rule is for."),
+    "when": Field(Type.EXPRESSION, "The condition, as an expression."),
+    "pattern": Field(Type.MAPPING, "The condition, as an EventBridge event pattern."),
+    "send": Field(Type.NAMES, "The targets that a matching event goes to.", required=True),
+    "enabled": Field(Type.BOOLEAN, "false: the rule is checked but not tried."),
+    "mode": Field(Type.TEXT, "shadow: matches are counted, nothing is sent.", choices=("active", "shadow")),
+    "stop": Field(Type.BOOLEAN, "true: when this rule matches, later ones are not tried."),
+    "group": Field(Type.PATH, "Where the message group of FIFO and fair queues comes from."),
+    "deduplicate": Field(Type.PATH, "Where the deduplication id of FIFO queues comes from."),
+    "delay": Field(Type.INTEGER, "Seconds before the message becomes visible in its target.", most=900),
+    "attributes": Field(Type.MAPPING, "Message attributes: a name, and a path or {value: constant}."),
+    "owner": Field(Type.TEXT, "Who to ask about the rule."),
+    "tags": Field(Type.NAMES, "Words to find rules by."),
+    "examples": Field(Type.LIST, "Events that the rule must match, and events that it must not."),
+}
+
+EXAMPLE: Mapping[str, Field] = {
+    "event": Field(Type.MAPPING, "The event.", required=True),
+    "match": Field(Type.BOOLEAN, "Whether the rule's condition matches it.", required=True),
+    "metadata": Field(Type.MAPPING, "What @ paths see."),
+    "description": Field(Type.TEXT, "What the example shows."),
+}
+
+ATTRIBUTE: Mapping[str, Field] = {
+    "path": Field(Type.PATH, "Where the attribute's value comes from."),
+    "value": Field(Type.ANY, "A constant: text, a number, true or false."),
+}
