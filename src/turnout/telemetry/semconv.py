@@ -6,6 +6,7 @@ The `messaging.*`, `aws.*`, `server.*` and `error.*` names are those of the Open
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
@@ -61,12 +62,18 @@ def clean(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def queue_attributes(url: str) -> dict[str, str | int]:
-    """The attributes every span about this queue carries. The answer is shared: copy it, do not change it."""
+    """The attributes every span about this queue (or other AWS destination, by its ARN) carries.
+
+    The answer is shared: copy it, do not change it.
+    """
+    if url.startswith("arn:"):  # arn:partition:service:region:account:resource
+        service, name = url.split(":")[2:3], re.split("[:/]", url)[-1]
+        return {SYSTEM: f"aws_{service[0]}" if service else "aws", DESTINATION: clean(name)}
     attributes: dict[str, str | int] = {SYSTEM: SYSTEM_SQS, DESTINATION: clean(queue_name(url))}
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         host, port = parts.hostname, parts.port
-    except ValueError:  # an impossible port: the queue's name must do
+    except ValueError:  # no such URL can be: the name must do
         return attributes
     if host:
         attributes[SERVER_ADDRESS] = host

@@ -37,7 +37,8 @@ Value = str | int | float | bool | Sequence[str]
 _OTHER = "_OTHER"
 """The conventions' `error.type` where nothing better is known."""
 _MOST_RULES = 64
-_MOST_RETRIES = 64
+MOST_CALLS = 64
+"""Attempts of one delivery, the last ones, that are told. A target may be down for hours."""
 _UNREADABLE = frozenset({Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD})
 """Reasons that are found while the event is decoded and the rules are evaluated."""
 
@@ -258,7 +259,7 @@ def _evaluate(account: Account, trace: Trace, rules: list[str]) -> Span:
 
 
 def _create(delivery: Delivery, trace: Trace, about: Mapping[str, Value], letter_of: Account | None = None) -> Span:
-    calls = delivery.calls
+    calls = delivery.calls[-MOST_CALLS:]
     url = delivery.queue or (calls[-1].queue if calls else "")
     attributes: dict[str, Value] = {
         **(
@@ -296,7 +297,7 @@ def _create(delivery: Delivery, trace: Trace, about: Mapping[str, Value], letter
                 retry.at_ns,
                 {semconv.ERROR_TYPE: clean(retry.code), semconv.RETRY_DELAY: retry.delay_seconds},
             )
-            for retry in delivery.retries[-_MOST_RETRIES:]
+            for retry in delivery.retries[-MOST_CALLS:]
         ],
         error=error,
         state=trace.state,

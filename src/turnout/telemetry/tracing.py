@@ -205,8 +205,12 @@ class LateTracing:
             self._defect("settled")
 
     def _trace(self, account: Account, trace: Trace) -> None:
-        if self._closed or self._sink.room() < spans.count(account):
-            self.counts.spans_dropped += spans.count(account)
+        own = spans.count(account)
+        calls = 1 + sum(len(delivery.calls) for delivery in account.deliveries)
+        if account.letter is not None:
+            calls += len(account.letter.calls)
+        if self._closed or self._sink.room() < own + calls:  # at most so many; the spans of calls are shared
+            self.counts.spans_dropped += own
             return
         self.counts.messages += 1
         receive = account.receive
@@ -227,7 +231,7 @@ class LateTracing:
         """Link the calls of this delivery to its `create` span; build the spans of those that are complete."""
         if not delivery.span_id:
             delivery.span_id = new_span_id()
-        for call in delivery.calls:
+        for call in delivery.calls[-spans.MOST_CALLS :]:
             span = call.span
             if not isinstance(span, CallTrace):
                 if call.count == 1:
