@@ -69,7 +69,7 @@ def queue_attributes(url: str) -> dict[str, str | int]:
     if url.startswith("arn:"):  # arn:partition:service:region:account:resource
         service, name = url.split(":")[2:3], re.split("[:/]", url)[-1]
         return {SYSTEM: f"aws_{service[0]}" if service else "aws", DESTINATION: clean(name)}
-    attributes: dict[str, str | int] = {SYSTEM: SYSTEM_SQS, DESTINATION: clean(queue_name(url))}
+    attributes: dict[str, str | int] = {SYSTEM: SYSTEM_SQS, DESTINATION: clean(queue_name(re.split("[?#]", url)[0]))}
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port

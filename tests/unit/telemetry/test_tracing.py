@@ -333,6 +333,22 @@ class BrokenSink(Sink):
         raise OSError("no")
 
 
+def test_a_delivery_that_was_tried_for_hours_tells_of_its_last_attempts() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    (account,) = story.receive()
+    story.route(account, "a")
+    for number in range(500):
+        story.send(account.deliveries[0], error=f"Error{number}", last=False)
+    story.send(account.deliveries[0])
+    story.delete(account)
+    story.settle(Outcome.DELIVERED, account)
+    (create,) = sink.named("create a")
+    assert create.attributes["turnout.delivery.attempts"] == 501
+    assert len(create.events) == len(create.links) == len(sink.named("send a")) == 64
+    assert create.events[-1].attributes["error.type"] == "Error499"
+
+
 def test_a_defect_in_tracing_is_counted_and_never_reaches_the_pipeline(caplog: pytest.LogCaptureFixture) -> None:
     hooks = LateTracing(BrokenSink())
     story = Story(hooks)

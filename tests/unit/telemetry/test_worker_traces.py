@@ -1,0 +1,149 @@
+"""The spans of the real worker over in-memory queues: what the pipeline records is what tracing needs."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+from tests.unit.pipeline.yard import DEAD, Watch, Yard, event, ruleset
+from tests.unit.telemetry.stories import TRACE, TRACEPARENT, Sink, text
+
+from turnout.message import Account, Attribute, Delivery
+from turnout.pipeline.worker import Worker
+from turnout.telemetry.propagation import parse_traceparent
+from turnout.telemetry.spans import Kind, Span
+from turnout.telemetry.tracing import LateTracing
+
+SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
+
+
+class Traced(Watch):
+    """Real tracing that also tells when messages are settled."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sink = Sink()
+        self.late = LateTracing(self.sink)
+
+    def received(self, accounts: Sequence[Account]) -> None:
+        self.late.received(accounts)
+
+    def inject(self, delivery: Delivery, attributes: dict[str, Attribute]) -> tuple[dict[str, Attribute], str | None]:
+        return self.late.inject(delivery, attributes)
+
+    def settled(self, account: Account) -> None:
+        self.late.settled(account)
+        super().settled(account)
+
+    async def aclose(self, timeout_seconds: float) -> None:
+        await self.late.aclose(timeout_seconds)
+
+
+def traced() -> tuple[Yard, Traced]:
+    yard = Yard()
+    yard.watch = watch = Traced()
+    yard.worker = Worker(yard.config, ruleset(), yard.sqs, watch)
+    return yard, watch
+
+
+def route(yard: Yard, watch: Traced, *bodies: str, attributes: dict[str, Attribute] | None = None) -> Sink:
+    async def main() -> None:
+        await yard.route(*bodies, attributes=attributes)
+        await watch.aclose(1)
+
+    asyncio.run(main())
+    assert watch.late.counts.errors == 0
+    for span in watch.sink.spans:
+        assert 0 < span.start_ns <= span.end_ns, span.name
+    return watch.sink
+
+
+def one(sink: Sink, name: str) -> Span:
+    (span,) = sink.named(name)
+    return span
+
+
+def test_the_worker_delivers_with_a_span_for_every_step() -> None:
+    yard, watch = traced()
+    sink = route(yard, watch, event("three"))
+    process = one(sink, "process events")
+    assert process.kind is Kind.CONSUMER
+    assert process.attributes["turnout.rules.matched"] == ["three"]
+    assert process.attributes["turnout.event.id"] == "event-1"
+    assert process.attributes["turnout.outcome"] == "delivered"
+    names = sorted(span.name for span in sink.spans if span.parent == process.span_id)
+    assert names == ["create archive", "create audit", "create crm", "delete events", "evaluate rules"]
+    for span in sink.spans:
+        if span.parent == process.span_id:
+            assert process.start_ns <= span.start_ns <= span.end_ns <= process.end_ns, span.name
+    for queue in ("crm", "archive", "audit"):
+        (stored,) = yard.stored(queue)
+        context = parse_traceparent(stored.message.attributes["traceparent"].text or "")
+        create = one(sink, f"create {queue}")
+        assert context is not None
+        assert (context.trace, int(context.span, 16)) == (create.trace, create.span_id)
+        header = stored.message.trace_header or ""
+        assert header.endswith(f"Parent={context.span};Sampled=1")
+        assert one(sink, f"send {queue}").parent == create.span_id
+
+
+def test_the_worker_continues_the_trace_it_is_given() -> None:
+    yard, watch = traced()
+    sink = route(yard, watch, event("one"), attributes={"traceparent": text(TRACEPARENT)})
+    assert one(sink, "process events").trace == TRACE
+    (stored,) = yard.stored("crm")
+    assert TRACE in (stored.message.attributes["traceparent"].text or "")
+
+
+def test_the_worker_tells_of_its_retries() -> None:
+    yard, watch = traced()
+    yard.sqs.fail_calls("crm", SEND, "RequestThrottled", times=2)
+    sink = route(yard, watch, event("one"))
+    create = one(sink, "create crm")
+    assert [event.attributes["error.type"] for event in create.events] == ["RequestThrottled"] * 2
+    assert create.attributes["turnout.delivery.attempts"] == 3
+    assert [span.error for span in sink.named("send crm")] == ["RequestThrottled", "RequestThrottled", None]
+    assert one(sink, "process events").error is None
+
+
+def test_a_dead_lettered_message_of_the_worker_is_traced_into_the_dead_letter_queue() -> None:
+    yard, watch = traced()
+    yard.sqs.fail_entries("archive", SEND, "InvalidMessageContents")
+    sink = route(yard, watch, event("three"))
+    process, letter = one(sink, "process events"), one(sink, "create events-dead")
+    assert process.attributes["error.type"] == "MESSAGE_REJECTED"
+    assert process.attributes["turnout.outcome"] == "dead_lettered"
+    assert letter.attributes["turnout.letter.owed"] == ["archive"]
+    (stored,) = yard.stored(DEAD)
+    context = parse_traceparent(stored.message.attributes["traceparent"].text or "")
+    assert context is not None
+    assert (context.trace, int(context.span, 16)) == (letter.trace, letter.span_id)
+
+
+def test_a_malformed_body_is_traced_as_a_failed_evaluation() -> None:
+    yard, watch = traced()
+    sink = route(yard, watch, "not json")
+    assert one(sink, "evaluate rules").attributes["error.type"] == "INVALID_JSON"
+    assert one(sink, "process events").attributes["error.type"] == "INVALID_JSON"
+    assert one(sink, "create events-dead").attributes["turnout.letter.reason"] == "INVALID_JSON"
+
+
+def test_an_unmatched_event_is_traced_as_dropped() -> None:
+    yard, watch = traced()
+    sink = route(yard, watch, event("nowhere"))
+    process = one(sink, "process events")
+    assert process.attributes["turnout.outcome"] == "dropped"
+    assert process.error is None
+    assert [span.name for span in sink.spans if span.name.startswith("create")] == []
+
+
+def test_a_batch_of_the_worker_is_linked_both_ways() -> None:
+    yard, watch = traced()
+    sink = route(yard, watch, *(event("one", number) for number in range(10)))
+    creates = {span.span_id: span for span in sink.named("create crm")}
+    sends = {span.span_id: span for span in sink.named("send crm")}
+    assert len(creates) == 10
+    there = {(send.span_id, link.span_id) for send in sends.values() for link in send.links}
+    back = {(link.span_id, create.span_id) for create in creates.values() for link in create.links}
+    assert there == back
+    assert len(there) == 10
