@@ -1,0 +1,84 @@
+"""`turnout rules`: look at rules without running them. `match` says where events would go."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from turnout.rules import Match, load_rules
+
+__all__ = ["rules"]
+
+_RULES_OPTION = click.option(
+    "--rules",
+    "directory",
+    type=click.Path(path_type=Path),
+    default=Path("rules"),
+    envvar="TURNOUT_RULES",
+    show_default=True,
+    help="Directory of rule files, or one rule file.  [TURNOUT_RULES]",
+)
+
+
+@click.group(short_help="Look at rules: where would these events go?")
+def rules() -> None:
+    """Look at rules without running them."""
+
+
+@rules.command(short_help="Say where events would go.")
+@_RULES_OPTION
+@click.option(
+    "--events",
+    "events",
+    type=click.File("rb"),
+    required=True,
+    help="File with one event body per line; - is standard input. Blank lines are skipped.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object per event, one per line.")
+@click.option(
+    "--require",
+    default="",
+    help="Paths that every event must have, separated by commas. None by default, unlike in the worker.",
+)
+def match(directory: Path, events: BinaryIO, as_json: bool, require: str) -> None:
+    """Hold each event against the rules and print the rules that match and the targets it would go to."""
+    ruleset = load_rules(directory, require=[path.strip() for path in require.split(",") if path.strip()])
+    matches = ((number, ruleset.match(body)) for number, body in _bodies(events))
+    if as_json:
+        for _, found in matches:
+            click.echo(json.dumps(_record(found)))
+    else:
+        _print_table(matches)
+
+
+def _bodies(events: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The line numbers and the bodies. A line is taken as it is: it need not be JSON, nor UTF-8."""
+    for number, line in enumerate(events, start=1):
+        body = line.strip(b" \t\r\n")
+        if body:
+            yield number, body
+
+
+def _record(found: Match) -> dict[str, object]:
+    record: dict[str, object] = {"rules": list(found.rules), "targets": list(found.targets)}
+    if found.rejected is not None:
+        record["rejected"] = {"reason": str(found.rejected.reason), "message": found.rejected.message}
+    return record
+
+
+def _print_table(matches: Iterator[tuple[int, Match]]) -> None:
+    table = Table("line", "type", "rules", "targets", header_style="bold")
+    table.columns[0].justify = "right"
+    for number, found in matches:
+        if found.rejected is not None:
+            table.add_row(str(number), "", f"rejected: {found.rejected.reason}", found.rejected.message)
+            continue
+        names = [*found.rules, *(f"{name} (shadow)" for name in found.shadow)]
+        table.add_row(str(number), found.event_type or "", ", ".join(names) or "-", ", ".join(found.targets) or "-")
+    Console().print(table)
