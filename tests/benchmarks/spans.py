@@ -27,9 +27,9 @@ from opentelemetry.trace import Link, SpanKind, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from turnout.message import Account, Attribute, Call, Delivery, Message, Outcome, State
+from turnout.telemetry.records import Trace
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup import TraceSettings, start_tracing
-from turnout.telemetry.spans import Trace
 from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
 
 BASE = "https://sqs.eu-west-1.amazonaws.com/123456789012"

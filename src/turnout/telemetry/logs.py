@@ -17,8 +17,8 @@ from typing import Literal, TextIO, cast
 import msgspec
 
 from turnout.message import Account
+from turnout.telemetry.records import Matched, Trace
 from turnout.telemetry.redaction import MASK, is_secret, redactor
-from turnout.telemetry.spans import Matched, Trace
 
 __all__ = ["JsonLines", "Repeats", "TextLines", "about", "configure_logging"]
 

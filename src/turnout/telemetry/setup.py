@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from turnout.telemetry.records import Kind, Span, TracingCounts
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.semconv import SCHEMA_URL
-from turnout.telemetry.spans import Kind, Span
-from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing, TracingCounts
+from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource

@@ -17,22 +17,16 @@ Nothing of a body and no contact data is ever put on a span.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from enum import IntEnum
-from random import getrandbits
-from typing import Protocol, cast
-
-import msgspec
+from collections.abc import Mapping
+from typing import cast
 
 from turnout.errors import Fault
 from turnout.message import Account, Call, Delivery, Failure, Outcome, Reason, State
 from turnout.telemetry import semconv
-from turnout.telemetry.propagation import Context
+from turnout.telemetry.records import CallTrace, Event, Kind, Link, Matched, Span, Trace, Value, new_span_id
 from turnout.telemetry.semconv import clean, queue_attributes
 
-__all__ = ["CallTrace", "Event", "Kind", "Link", "Matched", "Span", "Trace", "build", "build_call", "count", "failed"]
-
-Value = str | int | float | bool | Sequence[str]
+__all__ = ["MOST_CALLS", "build", "build_call", "count", "failed"]
 
 _OTHER = "_OTHER"
 """The conventions' `error.type` where nothing better is known."""
@@ -41,100 +35,6 @@ MOST_CALLS = 64
 """Attempts of one delivery, the last ones, that are told. A target may be down for hours."""
 _UNREADABLE = frozenset({Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD})
 """Reasons that are found while the event is decoded and the rules are evaluated."""
-
-
-class Kind(IntEnum):
-    """Span kinds, numbered as in OTLP."""
-
-    INTERNAL = 1
-    CLIENT = 3
-    PRODUCER = 4
-    CONSUMER = 5
-
-
-class Matched(Protocol):
-    """What is read from `turnout.rules.Match`."""
-
-    @property
-    def rules(self) -> Sequence[str]:
-        """Ids of the rules that matched."""
-
-    @property
-    def event_id(self) -> str | None:
-        """The event's own id."""
-
-    @property
-    def conversation_id(self) -> str | None:
-        """The conversation or interaction that the event is about."""
-
-    @property
-    def event_type(self) -> str | None:
-        """The event's `detail-type`."""
-
-
-class Trace(msgspec.Struct, gc=False):
-    """What tracing remembers of one message while it is under way."""
-
-    id: str
-    """The trace id, 32 hex digits. Trace ids are kept as the text in which they come and go."""
-    parent: str
-    """Span id of the creation context that came with the message; empty: there was none, `process` is a root."""
-    sampled: bool
-    state: str = ""
-
-
-class Link(msgspec.Struct, frozen=True, gc=False):
-    """A pointer to a span of another trace. `message_id` says which message it stands for, where there are several."""
-
-    trace: str
-    span_id: int
-    message_id: str = ""
-    remote: bool = False
-
-
-class Event(msgspec.Struct, frozen=True):
-    """Something that happened within a span, at a time in nanoseconds since the epoch."""
-
-    name: str
-    at_ns: int
-    attributes: Mapping[str, Value]
-
-
-class Span(msgspec.Struct):
-    """A finished span. Times are nanoseconds since the epoch; `parent` 0 makes it a root, `trace` is 32 hex digits."""
-
-    name: str
-    kind: Kind
-    trace: str
-    span_id: int
-    parent: int
-    start_ns: int
-    end_ns: int
-    attributes: dict[str, Value]
-    links: Sequence[Link] = ()
-    events: Sequence[Event] = ()
-    error: str | None = None
-    """The description of status ERROR; None leaves the status unset."""
-    remote_parent: bool = False
-    state: str = ""
-
-
-class CallTrace:
-    """The context of one batch call's own span, and the links gathered for it until it is built."""
-
-    __slots__ = ("built", "contexts", "links", "parent", "seen", "span_id", "trace")
-
-    def __init__(self, trace: str, span_id: int, parent: int = 0) -> None:
-        self.trace = trace
-        self.span_id = span_id
-        self.parent = parent
-        self.links: list[Link] = []
-        """A send call's: to the `create` spans it carried."""
-        self.contexts: list[tuple[Context, str]] = []
-        """A receive call's: the creation contexts of the messages it brought, and the messages' ids."""
-        self.seen = 0
-        """Messages of the call that have been settled and traced."""
-        self.built = False
 
 
 def failed(account: Account) -> bool:
@@ -365,13 +265,3 @@ def build_call(call: Call, trace: CallTrace) -> Span:
         ],
         error=clean(call.error) if call.error else None,
     )
-
-
-def new_trace() -> str:
-    """A random trace id, 32 hex digits, never all zeros. The generator is seeded anew in a forked child."""
-    return "%032x" % (getrandbits(128) or 1)  # half the price of an f-string
-
-
-def new_span_id() -> int:
-    """A random span id, never 0."""
-    return getrandbits(64) or 1

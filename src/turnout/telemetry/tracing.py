@@ -24,10 +24,19 @@ from turnout.telemetry.propagation import (
     format_trace_header,
     format_traceparent,
 )
+from turnout.telemetry.records import (
+    CallTrace,
+    Link,
+    Span,
+    SpanSink,
+    Trace,
+    TracingCounts,
+    new_span_id,
+    new_trace,
+)
 from turnout.telemetry.sampling import Sampler
-from turnout.telemetry.spans import CallTrace, Link, Span, Trace, new_span_id, new_trace
 
-__all__ = ["LateTracing", "NoTracing", "SpanSink", "Tracing", "TracingCounts"]
+__all__ = ["LateTracing", "NoTracing", "Tracing"]
 
 _log = logging.getLogger(__name__)
 
@@ -81,46 +90,6 @@ class NoTracing:
 
     async def aclose(self, timeout_seconds: float) -> None:
         """Nothing to do."""
-
-
-class TracingCounts:
-    """Plain counters of tracing itself. Each is written by one thread only; anybody may read them."""
-
-    __slots__ = ("context_dropped", "errors", "export_failed", "exported", "messages", "spans_dropped")
-
-    def __init__(self) -> None:
-        self.messages = 0
-        """Messages whose spans were built."""
-        self.spans_dropped = 0
-        """Spans not built, or built and thrown away, because too many wait for the collector."""
-        self.context_dropped = 0
-        """Messages sent without `traceparent`, because ten attributes were there already."""
-        self.errors = 0
-        """Failures inside tracing itself (defects)."""
-        self.exported = 0
-        """Spans that the collector accepted."""
-        self.export_failed = 0
-        """Spans lost because the collector refused them, was away, or was too slow."""
-
-
-class SpanSink(Protocol):
-    """Where finished spans go. `room` and `emit` never block."""
-
-    def room(self) -> int:
-        """How many more spans can wait."""
-        ...
-
-    def emit(self, finished: Sequence[Span]) -> None:
-        """Take these spans; there is room for them."""
-        ...
-
-    def shutdown(self) -> None:
-        """Export what is waiting, then stop. Blocks, maybe for long; called from a thread of its own."""
-        ...
-
-    def abandon(self) -> None:
-        """Give up what is still waiting: the time for `shutdown` is over. Does not block."""
-        ...
 
 
 class LateTracing:

@@ -19,7 +19,7 @@ from turnout.message import (
     Retry,
     State,
 )
-from turnout.telemetry.spans import Span
+from turnout.telemetry.records import Span
 from turnout.telemetry.tracing import Tracing
 
 BASE = "https://sqs.eu-west-1.amazonaws.com/123456789012"

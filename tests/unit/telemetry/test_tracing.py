@@ -13,8 +13,8 @@ from tests.unit.telemetry.stories import DEAD, PARENT, TRACE, TRACEPARENT, Sink,
 from turnout.errors import Fault
 from turnout.message import Account, Attribute, Failure, Outcome, Reason
 from turnout.telemetry.propagation import Context, parse_trace_header, parse_traceparent
+from turnout.telemetry.records import Span, Trace
 from turnout.telemetry.sampling import Sampler
-from turnout.telemetry.spans import Span, Trace
 from turnout.telemetry.tracing import LateTracing, NoTracing
 
 NEVER = Sampler.ratio(0)

@@ -11,7 +11,7 @@ from tests.unit.telemetry.stories import TRACE, TRACEPARENT, Sink, text
 from turnout.message import Account, Attribute, Delivery
 from turnout.pipeline.worker import Worker
 from turnout.telemetry.propagation import parse_traceparent
-from turnout.telemetry.spans import Kind, Span
+from turnout.telemetry.records import Kind, Span
 from turnout.telemetry.tracing import LateTracing
 
 SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
