@@ -16,7 +16,7 @@ import msgspec
 from turnout.demo.events import DemoMessage
 from turnout.demo.server import REGION, DemoServerError
 from turnout.errors import TurnoutError
-from turnout.message import Message, queue_name
+from turnout.message import Message, queue_name, queue_url
 from turnout.rules import Target
 from turnout.sqs.api import MAX_BATCH_ENTRIES, EntryFailure, OutgoingMessage, SentBatch, Sqs
 from turnout.sqs.batching import batches
@@ -78,7 +78,9 @@ class Stage:
 
     def __init__(self, sqs: Sqs, targets: Sequence[Target], queues: Queues) -> None:
         self._sqs = sqs
-        self._stand_ins = {target.queue: queues.targets[target.name] for target in targets}
+        self._stand_ins = {
+            queue_url(target.queue, beside=queues.source): queues.targets[target.name] for target in targets
+        }
 
     async def receive(
         self, queue: str, *, max_messages: int = 10, wait_seconds: int = 20, visibility_seconds: int | None = None

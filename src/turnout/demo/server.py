@@ -31,7 +31,7 @@ READY_SECONDS = 30.0
 """How long the server may take to answer; it usually takes a quarter of a second."""
 
 STOP_SECONDS = 5.0
-"""How long the server may take to stop after SIGTERM before it is killed."""
+"""How long the kernel may take to end a killed process."""
 
 POLL_SECONDS = 0.05
 LOG_TAIL_LINES = 30
@@ -136,15 +136,11 @@ def _answers(url: str) -> bool:
 
 
 def _stop(process: subprocess.Popen[bytes]) -> None:
-    process.terminate()
-    try:
-        process.wait(STOP_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.wait(STOP_SECONDS)
-    finally:
-        if process.stdin is not None:
-            process.stdin.close()
+    # Killed, because it has nothing to save, and asked nicely it first waits seconds for long polls to end.
+    process.kill()
+    process.wait(STOP_SECONDS)
+    if process.stdin is not None:
+        process.stdin.close()
 
 
 def _tail(log: Path) -> str:

@@ -12,6 +12,7 @@ from turnout.demo.events import DemoMessage, generate
 from turnout.demo.queues import Queues, Stage, create_queues, drain, publish
 from turnout.demo.server import DemoServerError, embedded_server
 from turnout.errors import TurnoutError
+from turnout.message import queue_url
 from turnout.rules import Target
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
@@ -77,12 +78,15 @@ def test_an_event_that_the_source_refuses_is_an_error() -> None:
 def test_what_is_meant_for_a_rules_queue_goes_to_the_embedded_one() -> None:
     async def scene() -> None:
         sqs = MemorySqs()
-        source, dead, critical = (sqs.create_queue(name) for name in ("source", "dead", "critical"))
+        source, dead, critical, high = (sqs.create_queue(name) for name in ("source", "dead", "critical", "high"))
         real = "https://sqs.eu-west-1.amazonaws.com/123456789012/critical"
-        stage = Stage(sqs, [Target("critical", real)], Queues(source, dead, {"critical": critical}))
-        await stage.send(real, [OutgoingMessage("to the target")])
+        targets = [Target("critical", real), Target("high", "high-in-the-same-account")]
+        stage = Stage(sqs, targets, Queues(source, dead, {"critical": critical, "high": high}))
+        await stage.send(real, [OutgoingMessage("by URL")])
+        await stage.send(queue_url("high-in-the-same-account", beside=source), [OutgoingMessage("by name")])
         await stage.send(dead, [OutgoingMessage("a letter")])
-        assert [stored.message.body for stored in sqs.messages(critical)] == ["to the target"]
+        assert [stored.message.body for stored in sqs.messages(critical)] == ["by URL"]
+        assert [stored.message.body for stored in sqs.messages(high)] == ["by name"]
         assert [stored.message.body for stored in sqs.messages(dead)] == ["a letter"]
 
     asyncio.run(scene())

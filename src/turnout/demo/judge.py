@@ -1,0 +1,45 @@
+"""Where a message has to go, found by other means than the worker's.
+
+The worker decodes a projection of the event and asks an index of compiled rules. Here the event is decoded whole and
+every rule is interpreted in turn; poison is known as such since it was made.
+"""
+
+from __future__ import annotations
+
+import json
+
+from turnout.demo.audit import DEAD_LETTERS, Verdict
+from turnout.demo.events import DemoMessage
+from turnout.rules import Ruleset
+from turnout.rules.interpret import Scope, holds
+from turnout.rules.model import Mode, Unmatched
+
+__all__ = ["judge"]
+
+
+def judge(message: DemoMessage, ruleset: Ruleset) -> Verdict:
+    """The places where `message` has to be found in the end."""
+    if message.poison is not None:
+        return Verdict((DEAD_LETTERS,))
+    targets = _targets(message, ruleset)
+    if targets:
+        return Verdict(targets)
+    match ruleset.unmatched:
+        case Unmatched.DROP:
+            return Verdict(())
+        case Unmatched.DEAD_LETTER:
+            return Verdict((DEAD_LETTERS,))
+        case target:
+            return Verdict((target,))
+
+
+def _targets(message: DemoMessage, ruleset: Ruleset) -> tuple[str, ...]:
+    metadata = {"attributes": {name: value.text for name, value in message.attributes.items()}, "receive_count": 1}
+    scope = Scope(json.loads(message.body), metadata)
+    targets: dict[str, None] = {}
+    for rule in ruleset.rules:
+        if rule.enabled and rule.mode is Mode.ACTIVE and holds(rule.condition, scope):
+            targets.update(dict.fromkeys(rule.send))
+            if rule.stop:
+                break
+    return tuple(targets)

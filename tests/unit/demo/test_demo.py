@@ -1,0 +1,134 @@
+"""`turnout demo` as a command: played for real on the embedded server, with small streams."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from turnout.demo.events import generate
+
+RULES = """\
+targets:
+  critical: {queue: "${CRITICAL_QUEUE_URL}", priority: 0}
+  standard: {queue: "https://sqs.eu-west-1.amazonaws.com/123456789012/standard"}
+unmatched: drop
+rules:
+  - {id: urgent, when: detail.tags.priority == 'critical', send: [critical]}
+  - {id: voice, when: detail.channel == 'voice' or detail.eventBody.mediaType == 'VOICE', send: [standard]}
+"""
+
+
+@pytest.fixture
+def rules(tmp_path: Path) -> Path:
+    file = tmp_path / "rules.yaml"
+    file.write_text(RULES)
+    return file
+
+
+def start(*arguments: object, environment: dict[str, str] | None = None) -> subprocess.Popen[str]:
+    turnout = Path(sys.executable).with_name("turnout")
+    command = [str(turnout), "demo", *map(str, arguments)]
+    clean = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "OTEL_", "TURNOUT_"))}
+    return subprocess.Popen(
+        command, env=clean | (environment or {}), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def played(*arguments: object, environment: dict[str, str] | None = None) -> tuple[int, str, str]:
+    process = start(*arguments, environment=environment)
+    try:
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    return process.returncode, out, err
+
+
+def expected_deliveries(seed: int, count: int) -> dict[str, int]:
+    events = [json.loads(message.body) for message in generate(seed, count) if message.poison is None]
+    details: list[dict[str, Any]] = [event["detail"] for event in events]
+    critical = sum(detail.get("tags", {}).get("priority") == "critical" for detail in details)
+    voice = sum(
+        "voice" in (detail.get("channel"), detail.get("eventBody", {}).get("mediaType", "").lower())
+        for detail in details
+    )
+    return {"critical": critical, "standard": voice}
+
+
+def test_json_prints_exactly_one_object_and_every_event_is_where_it_belongs(rules: Path) -> None:
+    code, out, err = played("--events", 300, "--seed", 4, "--rules", rules, "--json")
+    assert code == 0, err
+    printed = json.loads(out)
+    assert printed.pop("seconds") > 0
+    poison = sorted(message.poison for message in generate(4, 300) if message.poison)
+    assert printed == {
+        "received": 300,
+        "delivered": expected_deliveries(4, 300),
+        "dead_lettered": {reason: poison.count(reason) for reason in dict.fromkeys(poison)},
+        "unmatched": printed["unmatched"],
+        "duplicates": 0,
+        "lost": 0,
+    }
+    assert sum(printed["dead_lettered"].values()) == len(poison) == 8
+
+
+def test_without_json_it_prints_tables_and_the_verdict(rules: Path) -> None:
+    code, out, err = played("--events", 100, "--rules", rules)
+    assert code == 0, err
+    assert "What was dead-lettered, and why" in out
+    assert "The story of message" in out
+    assert out.splitlines()[-1] == "100 published, lost: 0, duplicates: 0"
+
+
+def test_the_users_own_aws_settings_play_no_part(rules: Path) -> None:
+    environment = {
+        "AWS_PROFILE": "of-another-account",
+        "AWS_REGION": "eu-central-1",
+        "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "http_proxy": "http://127.0.0.1:9",
+        "TURNOUT_SOURCE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
+        "CRITICAL_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/critical",
+    }
+    code, out, err = played("--events", 50, "--rules", rules, "--json", environment=environment)
+    assert code == 0, err
+    assert json.loads(out)["lost"] == 0
+
+
+def test_rules_that_cannot_be_used_are_reported_before_anything_is_started(tmp_path: Path) -> None:
+    (tmp_path / "broken.yaml").write_text("rules: [{id: x, when: 'detail.', send: [nowhere]}]\n")
+    code, out, err = played("--rules", tmp_path, "--json")
+    assert code == 1
+    assert out == ""
+    assert "broken.yaml:1:" in err
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_it_early_with_what_there_is_and_stops_the_server(rules: Path, number: signal.Signals) -> None:
+    process = start("--events", 1_000_000, "--rules", rules, "--json")
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    try:
+        assert process.stderr is not None
+        server = wait_for_server(children)
+        threading.Timer(1.5, process.send_signal, [number]).start()
+        out, err = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert not Path(f"/proc/{server}").exists()
+    if out:  # it had begun to publish
+        assert process.returncode == 130, err
+        assert json.loads(out)["lost"] == 0
+        assert "stopped early" in err
+
+
+def wait_for_server(children: Path) -> str:
+    while not (found := children.read_text().split()):
+        pass
+    return found[0]
