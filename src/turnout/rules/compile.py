@@ -50,13 +50,14 @@ from turnout.rules.ast import (
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.values import any_pair
 
-__all__ = ["Compiled", "Finder", "compile_condition", "compile_finder", "needs_metadata"]
+__all__ = ["Compiled", "Finder", "Judge", "compile_condition", "compile_finder", "compile_predicate", "needs_metadata"]
 
 Compiled: TypeAlias = Callable[[object, object, object], bool]
 """(event, metadata, element) -> verdict."""
 Finder: TypeAlias = Callable[[object, object, object], Sequence[object]]
 """(event, metadata, element) -> the values of a term."""
-_Judge: TypeAlias = Callable[[object], bool]
+Judge: TypeAlias = Callable[[object], bool]
+"""Whether one value fits."""
 
 _TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.STRING: (str,),
@@ -78,9 +79,9 @@ def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS) -> 
         case Constant(value=value):
             return lambda event, metadata, element: value
         case Test(term=Path(root=Root.EVENT) as path, predicate=predicate) if path.keys:
-            return _test_member(path.keys, _judge(predicate, limits))
+            return _test_member(path.keys, compile_predicate(predicate, limits))
         case Test(term=term, predicate=predicate):
-            find, judge = compile_finder(term, limits), _judge(predicate, limits)
+            find, judge = compile_finder(term, limits), compile_predicate(predicate, limits)
             return lambda event, metadata, element: any(map(judge, find(event, metadata, element)))
         case Compare(left=left, order=order, right=right):
             lefts, rights = compile_finder(left, limits), compile_finder(right, limits)
@@ -111,7 +112,7 @@ def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS) -> 
             return lambda event, metadata, element: any(part(event, metadata, element) for part in parts)
 
 
-def _test_member(names: tuple[str, ...], judge: _Judge) -> Compiled:
+def _test_member(names: tuple[str, ...], judge: Judge) -> Compiled:
     """The commonest test: one plain member of the event. Only dicts are subscripted with a string without an error."""
 
     def test(event: object, metadata: object, element: object) -> bool:
@@ -196,12 +197,13 @@ def _find_walking(path: Path, limits: Limits) -> Finder:
 # -------------------------------------------------------------------------------------------------------- predicates
 
 
-def _judge(predicate: Predicate, limits: Limits) -> _Judge:
+def compile_predicate(predicate: Predicate, limits: Limits = DEFAULT_LIMITS) -> Judge:
+    """The predicate as one function of one value."""
     match predicate:
         case OneOf(items=items):
             return _one_of(items)
         case Except(predicate=inner):
-            judge = _judge(inner, limits)
+            judge = compile_predicate(inner, limits)
             return lambda value: not judge(value)
         case Range(low=low, high=high):
             return _range(low, high)
@@ -228,7 +230,7 @@ def _judge(predicate: Predicate, limits: Limits) -> _Judge:
             return lambda value: isinstance(value, str) and networks.contains(network, value)
 
 
-def _one_of(items: tuple[Literal, ...]) -> _Judge:
+def _one_of(items: tuple[Literal, ...]) -> Judge:
     # Python takes True for 1, so each JSON type is looked up among its own kind.
     known: dict[type, frozenset[object]] = {}
     for kind, types in _TYPES.items():
@@ -242,12 +244,12 @@ def _one_of(items: tuple[Literal, ...]) -> _Judge:
     return lambda value: (wanted := known.get(type(value), nothing)) is not nothing and value in wanted
 
 
-def _range(low: Bound | None, high: Bound | None) -> _Judge:
+def _range(low: Bound | None, high: Bound | None) -> Judge:
     bound = low or high
     if bound is None:
         return lambda value: False
     types = _TYPES[Kind.STRING if isinstance(bound.value, str) else Kind.NUMBER]
-    checks: list[_Judge] = []
+    checks: list[Judge] = []
     if low is not None:
         checks.append(partial(operator.le if low.inclusive else operator.lt, low.value))
     if high is not None:
@@ -259,7 +261,7 @@ def _range(low: Bound | None, high: Bound | None) -> _Judge:
     return lambda value: type(value) in types and first(value) and second(value)
 
 
-def _contains(item: Literal) -> _Judge:
+def _contains(item: Literal) -> Judge:
     element = _one_of((item,))
     text = item.value if item.kind is Kind.STRING else None
 
@@ -271,6 +273,6 @@ def _contains(item: Literal) -> _Judge:
     return judge
 
 
-def _folded(text: str, compare: Callable[[str, str], bool]) -> _Judge:
+def _folded(text: str, compare: Callable[[str, str], bool]) -> Judge:
     lowered = text.lower()
     return lambda value: isinstance(value, str) and compare(value.lower(), lowered)
