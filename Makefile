@@ -56,3 +56,8 @@ constraints:
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# CPU per message of the real worker on a stub of SQS: BENCH=--all for every row, BENCH=--help for the rest.
+.PHONY: bench
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks.bench $(BENCH)

@@ -286,7 +286,8 @@ async def serve(host: str, port: int, tls_port: int = 0, certificate: str = "", 
     await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
-def _exit_with_parent() -> None:
+def exit_with_parent() -> None:
+    """Read standard input to its end, which comes when the process that started us is gone, and exit."""
     while os.read(0, 1):
         pass
     os._exit(0)
@@ -294,7 +295,7 @@ def _exit_with_parent() -> None:
 
 def main(arguments: list[str]) -> None:
     """`HOST PORT [TLS_PORT CERTIFICATE KEY]`."""
-    threading.Thread(target=_exit_with_parent, name="parent", daemon=True).start()
+    threading.Thread(target=exit_with_parent, name="parent", daemon=True).start()
     host, port, *tls = arguments
     if tls:
         uvloop.run(serve(host, int(port), int(tls[0]), tls[1], tls[2]))

@@ -1,0 +1,138 @@
+"""The program that is measured, as a process (or several), with the environment that its row asks for."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.benchmarks.clocks import process_tree
+from tests.benchmarks.rows import Row
+from tests.benchmarks.rulesets import QUEUES, write_rules
+from tests.benchmarks.stub.process import Stub
+
+from turnout.settings import Settings
+
+__all__ = ["DEAD_LETTERS", "SOURCE", "Subject", "running_subject"]
+
+SOURCE, DEAD_LETTERS = "events", "events-dead"
+ROOT = Path(__file__).parents[2]
+START_SECONDS = 120.0
+STOP_SECONDS = 30.0
+
+
+class Subject:
+    """A running program. `start_seconds` passed before its first ReceiveMessage."""
+
+    def __init__(self, processes: list[subprocess.Popen[bytes]], log: Path, start_seconds: float) -> None:
+        self._processes = processes
+        self._log = log
+        self.start_seconds = start_seconds
+
+    @property
+    def pids(self) -> list[int]:
+        """The processes it consists of now."""
+        return [pid for process in self._processes for pid in process_tree(process.pid)]
+
+    def check(self) -> None:
+        """Raise `RuntimeError` with what it said when one of its processes has ended."""
+        if any(process.poll() is not None for process in self._processes):
+            raise RuntimeError(f"the program ended early; it said:\n{self._log.read_text()[-4000:]}")
+
+
+@contextlib.contextmanager
+def running_subject(row: Row, stub: Stub, traces: str, extra: dict[str, str]) -> Iterator[Subject]:
+    """Run what the row names until the end of the context; ready when it polls the source queue.
+
+    `traces` is the OTLP endpoint; `extra` is added to the environment.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        for name in (SOURCE, DEAD_LETTERS):
+            stub.queue(name)
+        for name in QUEUES:
+            stub.queue(name, sink=True)
+        environment = {**_environment(row, stub, traces), **extra}
+        if row.program == "turnout":
+            environment["TURNOUT_RULES"] = str(write_rules(Path(folder), row.rules))
+        log = Path(folder, "log")
+        begun = time.monotonic()
+        with log.open("wb") as output:
+            processes = [
+                subprocess.Popen(
+                    _command(row), env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                )
+                for _ in range(1 if "processes" in Settings.model_fields else row.processes)
+            ]
+        subject = Subject(processes, log, 0.0)
+        try:
+            while not stub.wait(SOURCE, parked=row.processes, seconds=0.5):
+                subject.check()
+                if time.monotonic() - begun > START_SECONDS:
+                    raise RuntimeError(f"the program does not poll; it said:\n{log.read_text()[-4000:]}")
+            subject.start_seconds = time.monotonic() - begun
+            yield subject
+        finally:
+            _stop(processes, kill=row.program != "turnout")
+
+
+def _stop(processes: list[subprocess.Popen[bytes]], *, kill: bool) -> None:
+    for process in processes:
+        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+    for process in processes:
+        try:
+            process.wait(STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _command(row: Row) -> list[str]:
+    match row.program:
+        case "turnout":
+            return [str(Path(sys.executable).parent / "turnout"), "run"]
+        case "bare":
+            return [sys.executable, "-m", "tests.benchmarks.comparisons.bare", str(row.targets), "tuned"]
+        case "bare_default":
+            return [sys.executable, "-m", "tests.benchmarks.comparisons.bare", str(row.targets)]
+        case _:
+            return [sys.executable, "-m", f"tests.benchmarks.comparisons.{row.program}"]
+
+
+def _environment(row: Row, stub: Stub, traces: str) -> dict[str, str]:
+    ours = ("TURNOUT_", "OTEL_", "AWS_", "GENESYS_")
+    url = stub.tls_url if row.tls else stub.url
+    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    environment |= {
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
+        "AWS_REGION": "us-east-1",
+        "AWS_DEFAULT_REGION": "us-east-1",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AWS_ENDPOINT_URL_SQS": url,
+        "AWS_CA_BUNDLE": str(stub.ca),
+        "TURNOUT_SOURCE_QUEUE_URL": f"{url}/000000000000/{SOURCE}",
+        "TURNOUT_DEAD_LETTER_QUEUE_URL": f"{url}/000000000000/{DEAD_LETTERS}",
+        "TURNOUT_LOG_LEVEL": "warning",
+        # However slow a busy machine makes it: what is measured here is head sampling.
+        "TURNOUT_TRACE_SLOW_SECONDS": "60",
+    }
+    environment |= {f"{name.upper()}_QUEUE_URL": f"{url}/000000000000/{name}" for name in QUEUES}
+    if "sqs_client" in Settings.model_fields:
+        environment["TURNOUT_SQS_CLIENT"] = row.client
+    if "processes" in Settings.model_fields:
+        environment["TURNOUT_PROCESSES"] = str(row.processes)
+    if row.tracing is not None:
+        environment |= {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": traces,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
+            "OTEL_TRACES_SAMPLER_ARG": str(row.tracing),
+            "OTEL_BSP_SCHEDULE_DELAY": "500",
+        }
+    return environment
