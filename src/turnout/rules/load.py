@@ -87,7 +87,9 @@ def read_rules(
     digest = hashlib.sha256()
     for file in _files(Path(path), reading.problems):
         text = _text(file, limits, reading.problems)
-        if text is not None:
+        if text is None:
+            drafts.partial = True
+        else:
             digest.update(f"{file.shown.name}\0{text}\0".encode())
             _read_file(str(file.shown), text, paths, environment, limits, drafts)
     reading.require = list(_require(require, paths, reading.problems))
@@ -160,10 +162,12 @@ class _Drafts:
         self.rules: list[DraftRule] = []
         self.unmatched: list[tuple[ScalarNode, Reporter]] = []
         self.reporters: list[Reporter] = []
+        self.partial = False
+        """A file could not be read: what seems to be missing may stand there."""
 
     def assemble(self, reading: Reading, environment: Environment, path: str) -> None:
         """Check what only all files together show, and fill the reading."""
-        if self.reporters and not self.rules and not any(reporter.problems for reporter in self.reporters):
+        if self.reporters and not self.partial and not any((self.rules, *(each.problems for each in self.reporters))):
             reading.problems.append(Problem(path, 0, 0, "", Code.NO_RULES, "there are no rules in these files"))
         self._targets(reading, environment)
         self._unmatched(reading, path)
@@ -189,7 +193,7 @@ class _Drafts:
     def _unmatched(self, reading: Reading, path: str) -> None:
         names = (*Unmatched, *reading.targets)
         for node, reporter in self.unmatched:
-            if node.text not in names:
+            if node.text not in names and not self.partial:
                 known = ", ".join(names)
                 hint = nearest(node.text, names)
                 reporter.node(Code.UNKNOWN_TARGET, f"unmatched must be one of {known}{hint}", node)
@@ -198,7 +202,7 @@ class _Drafts:
                 reporter.node(Code.DUPLICATE_NAME, f"unmatched is already given at {where}, and differs", node)
             else:
                 reading.unmatched = node.text
-        if self.reporters and not self.unmatched:
+        if self.reporters and not self.unmatched and not self.partial:
             description = schema.FILE["unmatched"].description
             reading.problems.append(
                 Problem(path, 0, 0, "", Code.MISSING_FIELD, f"'unmatched' is missing. {description}")
@@ -216,7 +220,7 @@ class _Drafts:
             elif rule.id:
                 known[rule.id] = rule
             for node in draft.send:
-                if node.text not in reading.targets:
+                if node.text not in reading.targets and not self.partial:
                     hint = nearest(node.text, reading.targets)
                     reporter.node(Code.UNKNOWN_TARGET, f"there is no target '{node.text}'{hint}", node)
                     sound = False
@@ -238,6 +242,7 @@ def _read_file(
         root = read_document(text, reporter.node, limits)
     except YamlError as error:
         reporter.at(error.code, str(error), error.line, error.column)
+        drafts.partial = True
         return
     if root is None or (isinstance(root, ScalarNode) and root.value is None):
         return
