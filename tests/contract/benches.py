@@ -16,6 +16,7 @@ from turnout.sqs.aio import open_aio_sqs
 from turnout.sqs.api import MAX_MESSAGE_BYTES, Sqs
 from turnout.sqs.memory import MemorySqs
 from turnout.sqs.session import AwsConfig
+from turnout.sqs.wire.client import open_wire_sqs
 
 __all__ = ["BENCHES", "Bench", "open_bench"]
 
@@ -27,9 +28,15 @@ BENCHES = {
     "aio-ministack": ("aio", "ministack"),
     "aio-moto": ("aio", "moto"),
     "aio-roto": ("aio", "roto"),
+    "wire-ministack": ("wire", "ministack"),
+    "wire-moto": ("wire", "moto"),
+    "wire-roto": ("wire", "roto"),
 }
 
-OPENERS: dict[str, Callable[[AwsConfig], AbstractAsyncContextManager[Sqs]]] = {"aio": open_aio_sqs}
+OPENERS: dict[str, Callable[[AwsConfig], AbstractAsyncContextManager[Sqs]]] = {
+    "aio": open_aio_sqs,
+    "wire": open_wire_sqs,
+}
 
 _numbers = itertools.count(1)
 

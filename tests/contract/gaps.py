@@ -20,7 +20,7 @@ GAPS: dict[str, dict[str, str]] = {
         "test_a_forbidden_character_is_refused": "accepts every character",
         "test_only_the_bad_entry_of_a_batch_fails": "refuses the whole batch for one oversized entry",
         "test_a_redriven_message_names_the_queue_it_came_from": "has no DeadLetterQueueSourceArn",
-        "test_a_fifo_queue_refuses_a_message_without_a_group": "calls it MissingRequiredParameterException",
+        "test_fifo_sequence_numbers_grow": "makes sequence numbers at random",
     },
     "roto": {
         "test_a_message_may_have_ten_attributes_and_not_eleven": "accepts any number of attributes",

@@ -78,13 +78,20 @@ async def test_a_fifo_duplicate_is_accepted_and_not_delivered(bench: Bench) -> N
     assert await bench.sqs.receive(queue, wait_seconds=0) == []
 
 
-async def test_fifo_messages_say_their_group_and_sequence(bench: Bench) -> None:
+async def test_fifo_messages_say_their_group_and_deduplication_id(bench: Bench) -> None:
     queue = await bench.queue(fifo=True)
-    await bench.sqs.send(queue, [in_group("a", "group-1"), in_group("b", "group-1")])
-    first, second = await bench.sqs.receive(queue)
-    assert first.system["MessageGroupId"] == "group-1"
-    assert first.system["MessageDeduplicationId"] == "a"
-    assert int(first.system["SequenceNumber"]) < int(second.system["SequenceNumber"])
+    await bench.sqs.send(queue, [in_group("a", "group-1")])
+    (message,) = await bench.sqs.receive(queue)
+    assert message.system["MessageGroupId"] == "group-1"
+    assert message.system["MessageDeduplicationId"] == "a"
+
+
+async def test_fifo_sequence_numbers_grow(bench: Bench) -> None:
+    queue = await bench.queue(fifo=True)
+    await bench.sqs.send(queue, [in_group(str(number), "g") for number in range(10)])
+    numbers = [int(message.system["SequenceNumber"]) for message in await bench.sqs.receive(queue)]
+    assert len(numbers) > 5
+    assert numbers == sorted(set(numbers))
 
 
 async def test_a_fifo_queue_refuses_a_message_without_a_group(bench: Bench) -> None:

@@ -16,6 +16,7 @@ import msgspec
 from turnout.errors import SqsUnavailable
 from turnout.message import Attribute, Message, queue_name
 from turnout.sqs.answers import (
+    AttributesAnswer,
     BatchAnswer,
     ReceiveAnswer,
     SendAnswer,
@@ -151,12 +152,6 @@ class AioSqs:
                 clients = self._by_place[place] = _Clients(polls, calls)
             self._by_queue[queue] = clients
             return clients
-
-
-class AttributesAnswer(msgspec.Struct, frozen=True):
-    """GetQueueAttributesResult."""
-
-    attributes: dict[str, str] | None = msgspec.field(name="Attributes", default=None)
 
 
 def _entry(index: int, message: OutgoingMessage) -> dict[str, object]:

@@ -17,6 +17,7 @@ from turnout.sqs.codes import entry_failure
 from turnout.sqs.digests import attributes_md5, body_md5
 
 __all__ = [
+    "AttributesAnswer",
     "BatchAnswer",
     "ReceiveAnswer",
     "SendAnswer",
@@ -91,6 +92,12 @@ class BatchAnswer(msgspec.Struct, frozen=True):
 
     successful: list[DoneEntry] | None = msgspec.field(name="Successful", default=None)
     failed: list[FailedEntry] | None = msgspec.field(name="Failed", default=None)
+
+
+class AttributesAnswer(msgspec.Struct, frozen=True):
+    """GetQueueAttributesResult."""
+
+    attributes: dict[str, str] | None = msgspec.field(name="Attributes", default=None)
 
 
 _NO_ATTRIBUTES: Mapping[str, Attribute] = {}

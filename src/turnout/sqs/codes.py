@@ -67,8 +67,11 @@ _ERRORS: dict[Kind, type[SqsError]] = {
     Kind.REJECTED: SqsRejected,
 }
 
-# Query-protocol codes that are not simply the JSON shape's name behind a prefix.
+# Codes that are not simply one name, with or without a prefix, in both protocols.
 _SHORT = {
+    "InvalidParameterValueException": "InvalidParameterValue",
+    "MissingRequiredParameterException": "MissingParameter",
+    "AccessDeniedException": "AccessDenied",
     "NonExistentQueue": "QueueDoesNotExist",
     "QueueAlreadyExists": "QueueNameExists",
     "KMS.AccessDeniedException": "KmsAccessDenied",
@@ -90,9 +93,9 @@ _CODES = {
         ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException
         RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException SlowDown
         ThrottledException Throttling ThrottlingException TooManyRequestsException TransactionInProgressException
-        Closed""",
+        BadAnswer Closed""",
     Kind.DENIED: """
-        AccessDenied AccessDeniedException AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature
+        AccessDenied AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature
         IncompleteSignatureException InvalidAccessKeyId InvalidAddress InvalidClientTokenId InvalidSecurity
         InvalidSecurityToken InvalidSignatureException KmsAccessDenied KmsDisabled KmsInvalidKeyUsage
         KmsInvalidState KmsNotFound KmsOptInRequired MissingAuthenticationToken

@@ -11,16 +11,20 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
 import aioboto3
 import aiohttp
 import msgspec
 from aiobotocore.config import AioConfig
 from botocore import exceptions as boto
+from botocore.httpsession import get_cert_path
+from botocore.utils import get_environ_proxies
 
 from turnout.errors import SqsDenied, SqsError, SqsUnavailable
 from turnout.message import queue_name
 from turnout.sqs.codes import call_error
+from turnout.sqs.credentials import Credentials
 from turnout.sqs.place import Place, find_place
 
 __all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "user_agent"]
@@ -88,6 +92,37 @@ class AwsSession:
             client = await self._open(place.region, place.origin, config)
         return client
 
+    async def endpoint_url(self, place: Place) -> str:
+        """The URL that botocore would speak to for SQS at `place`, custom, FIPS and dual-stack endpoints included."""
+        client = await self.client(place, read_seconds=self.config.answer_seconds)
+        try:
+            return str(client.meta.endpoint_url)
+        finally:
+            await client.close()
+
+    async def credentials(self, anew: bool = False) -> Credentials:
+        """The current credentials; temporary ones are renewed in time. `anew` looks for them from the beginning."""
+        with foreign_errors("Credentials"):
+            if anew:
+                self.aioboto3 = aioboto3.Session(profile_name=self.config.profile)
+            found = await self.aioboto3.get_credentials()
+            if found is None:
+                raise boto.NoCredentialsError
+            frozen = await found.get_frozen_credentials()
+        for text in (frozen.access_key, frozen.secret_key, frozen.token or ""):
+            if not (text.isascii() and text.isprintable()):  # it would end up in a header
+                raise SqsDenied("the credentials contain characters that they cannot have", code="InvalidCredentials")
+        return Credentials(frozen.access_key, frozen.secret_key, frozen.token or None)
+
+    def ca_bundle(self) -> str:
+        """The file of certificate authorities to trust: `AWS_CA_BUNDLE`, the profile's, or the one botocore uses."""
+        configured = self.aioboto3._session.get_config_variable("ca_bundle")
+        return str(configured or get_cert_path(True))
+
+    def proxied(self, url: str) -> bool:
+        """Whether the environment asks for a proxy on the way to `url`."""
+        return urlsplit(url).scheme in get_environ_proxies(url)
+
     async def _open(self, region: str | None, endpoint_url: str | None, config: AioConfig) -> Client:
         context = self.aioboto3.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)
         with foreign_errors("Connect"):
@@ -151,8 +186,10 @@ def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
 def _answered(error: boto.ClientError, operation: str, queue: str) -> SqsError:
     details = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
+    code = details.get("QueryErrorCode") or details.get("Code") or ""
     return call_error(
-        details.get("QueryErrorCode") or details.get("Code") or "",
+        # Where an answer has no code, because it is not one of SQS's, botocore makes one of the HTTP status.
+        "BadAnswer" if code.isdigit() or not code else code,
         details.get("Message") or "",
         status=metadata.get("HTTPStatusCode", 0),
         operation=operation,

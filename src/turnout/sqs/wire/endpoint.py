@@ -1,0 +1,51 @@
+"""Where to connect to for an endpoint URL: address, TLS, `Host` header, path."""
+
+from __future__ import annotations
+
+import ssl
+from urllib.parse import urlsplit
+
+import msgspec
+
+from turnout.errors import SqsDenied
+from turnout.sqs.wire.pool import Address
+
+__all__ = ["Endpoint", "parse_endpoint"]
+
+_PORTS = {"http": 80, "https": 443}
+
+
+class Endpoint(msgspec.Struct, frozen=True):
+    """`authority` is what the `Host` header says; `path` is asked for, and signed."""
+
+    address: Address
+    authority: str
+    path: str
+
+
+def parse_endpoint(url: str, ca_bundle: str) -> Endpoint:
+    """Take an endpoint URL apart; raises `SqsDenied` when it is not an HTTP URL. `ca_bundle` is a file of CAs."""
+    parts = urlsplit(url)
+    host = parts.hostname
+    try:
+        port = parts.port
+    except ValueError:
+        host = None
+    if parts.scheme not in _PORTS or not host or not url.isascii() or not url.isprintable() or " " in url:
+        raise SqsDenied(f"{url!r} is not an http or https URL with a host", code="InvalidEndpoint")
+    authority = f"[{host}]" if ":" in host else host
+    if port is not None and port != _PORTS[parts.scheme]:
+        authority += f":{port}"
+    tls = _tls_context(ca_bundle) if parts.scheme == "https" else None
+    path = f"{parts.path.removesuffix('/')}/"
+    return Endpoint(Address(host, port or _PORTS[parts.scheme], tls), authority, path)
+
+
+def _tls_context(ca_bundle: str) -> ssl.SSLContext:
+    try:
+        context = ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:
+        message = f"the certificate authorities in {ca_bundle} cannot be read: {error}"
+        raise SqsDenied(message, code="InvalidCaBundle") from error
+    context.set_alpn_protocols(["http/1.1"])
+    return context
