@@ -8,6 +8,7 @@ and handed to its batch processor.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
@@ -126,6 +127,8 @@ def start_tracing(
 
 def _exporter(settings: TraceSettings) -> SpanExporter:
     if settings.protocol == "grpc":
+        # gRPC's core writes to standard error by itself, past all logging: a line for every collector that restarts.
+        os.environ.setdefault("GRPC_VERBOSITY", "ERROR")
         from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter as GrpcExporter
 
         return GrpcExporter(timeout=settings.timeout_seconds)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import asyncio
 import logging
+import os
 import subprocess
 import sys
 import time
@@ -127,6 +128,18 @@ def test_an_exporter_that_cannot_start_turns_tracing_off_and_says_so(
     tracing = start_tracing(TraceSettings.from_environ(ENDPOINT))
     assert isinstance(tracing, NoTracing)
     assert "Tracing is off" in caplog.text
+
+
+def test_grpc_itself_says_only_errors_unless_the_environment_wants_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    for wanted, expected in ((None, "ERROR"), ("DEBUG", "DEBUG")):
+        monkeypatch.delenv("GRPC_VERBOSITY", raising=False)
+        if wanted:
+            monkeypatch.setenv("GRPC_VERBOSITY", wanted)
+        with nobody() as endpoint:
+            monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+            tracing = start_tracing(TraceSettings.from_environ({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}))
+            asyncio.run(tracing.aclose(1))
+        assert os.environ["GRPC_VERBOSITY"] == expected
 
 
 @contextmanager
