@@ -1,6 +1,6 @@
 """The stream of events that the demonstration publishes: realistic, seeded, with poison and repeats in it.
 
-The same seed gives the same messages, byte for byte. What single events look like is in `shapes`.
+The same seed gives the same messages, byte for byte. What single events look like is in `shapes` and `conversation`.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from random import Random
 
 import msgspec
 
-from turnout.demo.shapes import Conversation, Json, Organisation, tutorial_event
+from turnout.demo.conversation import Conversation
+from turnout.demo.shapes import Json, Organisation, tutorial_event
 from turnout.message import Attribute, Reason
 
 __all__ = ["MAX_BODY_BYTES", "POISON_EVERY", "REPEAT_EVERY", "DemoMessage", "generate"]
@@ -75,12 +76,14 @@ def _events(rng: Random) -> Iterator[DemoMessage]:
     while True:
         now_ms += rng.randint(5, 400)
         draw = rng.random()
-        if draw < 0.30:
+        if draw < 0.25:
             event = tutorial_event(rng, now_ms)
-        elif draw < 0.36:
+        elif draw < 0.28:
             event = org.agent_state(rng, now_ms)
-        elif draw < 0.39:
+        elif draw < 0.29:
             event = org.operations_event(rng, now_ms)
+        elif draw < 0.295:
+            event = org.jobs_availability(rng, now_ms)
         else:
             while len(open_stories) < OPEN_CONVERSATIONS:
                 open_stories.append(Conversation(rng, org, now_ms).events()[::-1])
