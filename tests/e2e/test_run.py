@@ -46,13 +46,8 @@ def test_two_source_queues_are_read_by_one_worker(queues: Queues, rules: Path) -
 
 def test_a_stop_while_a_target_fails_hands_the_messages_back_at_once(queues: Queues, rules: Path) -> None:
     queues.publish([event(number, "rest") for number in range(5)])
-    queues.client.delete_queue(QueueUrl=queues.urls["standard"])
-    queues.client.delete_queue(QueueUrl=queues.urls["events-dead"])
-    environment = queues.environment() | {
-        "TURNOUT_BACKOFF_BASE_SECONDS": "60",
-        "TURNOUT_BACKOFF_CAP_SECONDS": "900",
+    environment = queues.with_standard_unreachable() | {
         "TURNOUT_DRAIN_SECONDS": "2",
-        "TURNOUT_LOG_LEVEL": "debug",
     }
     with running(environment, "--rules", str(rules)) as turnout:
         turnout.wait_for_log("send to standard failed")
@@ -64,12 +59,8 @@ def test_a_stop_while_a_target_fails_hands_the_messages_back_at_once(queues: Que
 
 def test_a_second_signal_exits_at_once(queues: Queues, rules: Path) -> None:
     queues.publish([event(1, "rest")])
-    queues.client.delete_queue(QueueUrl=queues.urls["standard"])
-    environment = queues.environment() | {
-        "TURNOUT_BACKOFF_BASE_SECONDS": "20",
-        "TURNOUT_BACKOFF_CAP_SECONDS": "20",
+    environment = queues.with_standard_unreachable() | {
         "TURNOUT_DRAIN_SECONDS": "600",
-        "TURNOUT_LOG_LEVEL": "debug",
     }
     with running(environment, "--rules", str(rules)) as turnout:
         turnout.wait_for_log("send to standard failed")
@@ -97,13 +88,9 @@ def test_a_killed_worker_loses_nothing(queues: Queues, rules: Path) -> None:
 
 def test_a_message_in_backoff_longer_than_its_visibility_is_not_handed_out_again(queues: Queues, rules: Path) -> None:
     queues.publish([event(1, "rest")])
-    queues.client.delete_queue(QueueUrl=queues.urls["standard"])
-    environment = queues.environment() | {
+    environment = queues.with_standard_unreachable() | {
         "TURNOUT_VISIBILITY_SECONDS": "6",
-        "TURNOUT_BACKOFF_BASE_SECONDS": "60",
-        "TURNOUT_BACKOFF_CAP_SECONDS": "900",
         "TURNOUT_DRAIN_SECONDS": "1",
-        "TURNOUT_LOG_LEVEL": "debug",
     }
     with running(environment, "--rules", str(rules)) as turnout:
         turnout.wait_for_log("send to standard failed")

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import boto3
-from tests.servers.processes import Server
+from tests.servers.processes import Server, free_port
 
 TURNOUT = str(Path(sys.executable).parent / "turnout")
 NAMES = ("events", "events-dead", "critical", "high", "standard")
@@ -52,6 +52,20 @@ class Queues:
             "CRITICAL_QUEUE_URL": self.urls["critical"],
             "HIGH_QUEUE_URL": self.urls["high"],
             "STANDARD_QUEUE_URL": self.urls["standard"],
+        }
+
+    def with_standard_unreachable(self) -> dict[str, str]:
+        """The same, with a target at a port where nothing listens, and retries that come late."""
+        environment = self.environment()
+        # Without a configured endpoint the host in each queue's URL counts.
+        del environment["AWS_ENDPOINT_URL"]
+        return environment | {
+            "STANDARD_QUEUE_URL": f"http://127.0.0.1:{free_port()}/000000000000/standard",
+            "TURNOUT_BACKOFF_BASE_SECONDS": "60",
+            "TURNOUT_BACKOFF_CAP_SECONDS": "900",
+            "TURNOUT_BREAKER_FAILURES": "1000",
+            "TURNOUT_LOG_LEVEL": "debug",
+            "TURNOUT_WAIT_SECONDS": "1",
         }
 
     def publish(self, bodies: list[str]) -> None:

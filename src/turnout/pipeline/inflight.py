@@ -25,8 +25,7 @@ class InFlight:
         self._bytes = 0
         self._reserved = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
-        self._empty = asyncio.Event()
-        self._empty.set()
+        self._shrunk = asyncio.Event()
 
     def __len__(self) -> int:
         """Messages held now."""
@@ -70,7 +69,6 @@ class InFlight:
             return False
         self._held[key] = account
         self._bytes += account.body_bytes
-        self._empty.clear()
         return True
 
     def remove(self, account: Account) -> None:
@@ -78,16 +76,17 @@ class InFlight:
         message = account.message
         del self._held[message.queue, message.id]
         self._bytes -= account.body_bytes
-        if not self._held:
-            self._empty.set()
+        self._shrunk.set()
         if self._waiting:
             self._wake()
 
-    async def wait_empty(self, timeout_seconds: float) -> bool:
-        """Wait until nothing is held; False when that did not happen in time."""
+    async def wait_until(self, count: int, timeout_seconds: float) -> bool:
+        """Wait until at most `count` messages are held; False when that did not happen in time."""
         try:
             async with asyncio.timeout(max(0.0, timeout_seconds)):
-                await self._empty.wait()
+                while len(self._held) > count:
+                    self._shrunk.clear()
+                    await self._shrunk.wait()
         except TimeoutError:
             return False
         return True

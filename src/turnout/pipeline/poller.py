@@ -25,8 +25,9 @@ log = logging.getLogger(__name__)
 class Poller:
     """Feeds the queue of received batches until it is told to stop.
 
-    `parked` is true while the poller waits for room or for SQS: then, and only then, its task may be cancelled
-    without a received message being forgotten.
+    `waiting` is true while no poll is under way: the poller waits for room, or after an error. Its task may then be
+    cancelled at no loss. To cancel it during a poll may leave messages invisible until their timeout ends; a batch once
+    received is registered as in flight before anything is awaited.
     """
 
     def __init__(
@@ -54,18 +55,19 @@ class Poller:
         self._visibility = visibility_seconds
         self._backoff = backoff
         self._stopping = False
-        self.parked = False
+        self.waiting = True
 
     def stop(self) -> None:
         """Make the poll under way the last one."""
         self._stopping = True
 
     async def run(self) -> None:
-        """Poll until stopped or, while parked, cancelled."""
+        """Poll until stopped or cancelled."""
         errors = 0
         while not self._stopping:
-            self.parked = True
+            self.waiting = True
             await self._in_flight.reserve(self._batch)
+            self.waiting = False
             try:
                 accounts = await self._receive()
             except SqsError as error:
@@ -80,11 +82,11 @@ class Poller:
                 await self._pause(failed, errors)
                 continue
             errors = 0
-            self.parked = False
             if accounts:
                 await self._received.put(accounts)
 
     async def _pause(self, error: SqsError, errors: int) -> None:
+        self.waiting = True
         self._books.poll_errors += 1
         delay = self._backoff.delay(errors)
         name = queue_name(self._queue)

@@ -71,7 +71,8 @@ class Router:
         while True:
             accounts = await self._received.get()
             for account in accounts:
-                self.route(account)
+                if account.outcome is None:  # not handed back by a drain in the meantime
+                    self.route(account)
             # The queue answers without a pause while it is not empty; senders and pollers need their turn.
             await asyncio.sleep(0)
 

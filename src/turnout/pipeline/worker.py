@@ -176,20 +176,24 @@ class Worker:
         reserve = min(_HAND_BACK_SECONDS, self.config.drain_seconds / 2)
         deadline = loop.time() + self.config.drain_seconds - reserve
         log.info("stopping: %d messages in flight, draining", len(self.in_flight))
-        for poller in self._pollers:
-            poller.stop()
-        await asyncio.wait(polling, timeout=min(self.config.last_poll_seconds, reserve))
         for poller, task in zip(self._pollers, polling, strict=True):
-            if poller.parked:
+            poller.stop()
+            if poller.waiting:
                 task.cancel()
-        # What would only be tried again after the deadline need not be waited for.
-        await self._settler.hand_back(self._withdraw(deadline))
-        if await self.in_flight.wait_empty(deadline - loop.time()):
-            log.info("stopped: nothing left in flight")
-            return
-        await self._settler.hand_back(account for account in self.in_flight if account.outcome is None)
-        await self.in_flight.wait_empty(reserve)
-        log.info("stopped: handed back what was not finished; %d deletes unconfirmed", len(self.in_flight))
+        await asyncio.wait(polling, timeout=min(self.config.last_poll_seconds, reserve))
+        # What would only be tried again after the deadline is not waited for, but handed back.
+        hopeless = self._withdraw(deadline)
+        await self.in_flight.wait_until(len(hopeless), deadline - loop.time())
+        if len(self.in_flight):
+            # A poll that we cut may live on at SQS and swallow what we hand back: first let the polls end.
+            await asyncio.wait(polling, timeout=max(0.0, deadline - loop.time()))
+            await self.in_flight.wait_until(len(hopeless), deadline - loop.time())
+        for task in polling:
+            task.cancel()
+        held = [account for account in self.in_flight if account.outcome is None]
+        await self._settler.hand_back(held)
+        await self.in_flight.wait_until(0, reserve)
+        log.info("stopped: %d messages handed back, %d deletes unconfirmed", len(held), len(self.in_flight))
 
     def _withdraw(self, deadline: float) -> list[Account]:
         """The messages of which nothing is left to do before the deadline."""

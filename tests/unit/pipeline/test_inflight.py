@@ -88,11 +88,11 @@ def test_bodies_are_bounded_by_bytes_as_well() -> None:
 def test_waiting_for_empty_ends_when_the_last_message_is_settled_or_the_time_is_up() -> None:
     async def main() -> None:
         in_flight = InFlight(10, 1000)
-        assert await in_flight.wait_empty(0.01)
+        assert await in_flight.wait_until(0, 0.01)
         held = account(1)
         in_flight.add(held)
-        assert not await in_flight.wait_empty(0.01)
-        waiting = asyncio.create_task(in_flight.wait_empty(5))
+        assert not await in_flight.wait_until(0, 0.01)
+        waiting = asyncio.create_task(in_flight.wait_until(0, 5))
         in_flight.remove(held)
         assert await waiting
 

@@ -267,7 +267,7 @@ def test_what_cannot_be_deleted_is_counted_as_left_in_the_source() -> None:
 
 def test_a_message_too_large_for_its_attributes_becomes_a_letter_without_being_sent() -> None:
     async def main() -> None:
-        rules = RULES.replace("send: [crm]}", "send: [crm], attributes: {note: " + "n" * 200 + "}}")
+        rules = RULES.replace("send: [crm]}", "send: [crm], attributes: {note: {value: " + "n" * 200 + "}}}")
         yard = Yard(rules)
         shell = event("one", pad="")
         body = event("one", pad="x" * (MAX_MESSAGE_BYTES - len(shell) - 50))

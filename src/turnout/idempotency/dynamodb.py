@@ -1,0 +1,171 @@
+"""The store of many processes: one DynamoDB table with the string key `key` and TTL on `expires`.
+
+One item an event: `done` (set of target names), `owner` and `lease_until` (epoch seconds) while somebody holds it, and
+`expires`. Every claim is one conditional UpdateItem, so two workers never both get a yes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Mapping
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from turnout.idempotency.api import Claim, StoreUnavailable
+
+__all__ = ["DynamoStore", "open_dynamo_store"]
+
+_CLAIM = "SET #o = :owner, lease_until = :until, expires = :expires"
+_FREE = "attribute_not_exists(#o) OR #o = :owner OR lease_until < :now"
+_NAMES = {"#o": "owner"}
+
+
+@contextlib.asynccontextmanager
+async def open_dynamo_store(
+    table: str, *, ttl_days: float, region: str | None = None, timeout_seconds: float = 2.0, connections: int = 50
+) -> AsyncIterator[DynamoStore]:
+    """A store on the table of that name; AWS's own settings say where and as whom."""
+    config = AioConfig(
+        connect_timeout=timeout_seconds,
+        read_timeout=timeout_seconds,
+        max_pool_connections=connections,
+        # One quick repetition evens out a hiccup; beyond that the worker's own policy decides.
+        retries={"total_max_attempts": 2, "mode": "standard"},
+    )
+    with _foreign_errors():
+        client = await aioboto3.Session(region_name=region).client("dynamodb", config=config).__aenter__()
+    store = DynamoStore(client, table, ttl_days)
+    try:
+        yield store
+    finally:
+        await store.aclose()
+
+
+class DynamoStore:
+    """Implements `turnout.idempotency.api.IdempotencyStore`; `client` is an aioboto3 DynamoDB client."""
+
+    def __init__(self, client: Any, table: str, ttl_days: float, clock: Callable[[], float] = time.time) -> None:
+        self._client = client
+        self._table = table
+        self._ttl = ttl_days * 86_400
+        self._clock = clock
+
+    async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+        """See `IdempotencyStore.claim`."""
+        claims = await _together([self._claim(key, owner, lease_seconds) for key, owner in keys.items()])
+        return dict(zip(keys, claims, strict=True))
+
+    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
+        """See `IdempotencyStore.renew`."""
+        await _together([self._renew(key, owner, lease_seconds) for key, owner in keys.items()])
+
+    async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
+        """See `IdempotencyStore.record`."""
+        await _together([self._record(key, owner, targets) for key, (owner, targets) in done.items()])
+
+    async def aclose(self) -> None:
+        """Close the client's connections."""
+        await self._client.close()
+
+    async def _claim(self, key: str, owner: str, lease_seconds: float) -> Claim:
+        now = self._clock()
+        values = {
+            ":owner": {"S": owner},
+            ":until": _number(now + lease_seconds),
+            ":now": _number(now),
+            ":expires": _number(now + self._ttl),
+        }
+        item = await self._update(key, _CLAIM, _FREE, values, answer="ALL_NEW")
+        if item is not None:
+            return Claim(_targets(item))
+        held = await self._get(key)
+        until = float(held.get("lease_until", {}).get("N", "0"))
+        return Claim(_targets(held), max(1.0, until - now))
+
+    async def _renew(self, key: str, owner: str, lease_seconds: float) -> None:
+        values = {":owner": {"S": owner}, ":until": _number(self._clock() + lease_seconds)}
+        await self._update(key, "SET lease_until = :until", "#o = :owner", values)
+
+    async def _record(self, key: str, owner: str, targets: frozenset[str]) -> None:
+        values: dict[str, object] = {":expires": _number(self._clock() + self._ttl)}
+        add = ""
+        if targets:
+            add = " ADD done :done"
+            values[":done"] = {"SS": sorted(targets)}
+        mine = "attribute_not_exists(#o) OR #o = :owner"
+        released = await self._update(
+            key, f"SET expires = :expires REMOVE #o, lease_until{add}", mine, {**values, ":owner": {"S": owner}}
+        )
+        if released is None and targets:
+            # Somebody else holds the event by now. What we did is true all the same; the lease is not ours to end.
+            await self._update(key, f"SET expires = :expires{add}", None, values, names=None)
+
+    async def _update(
+        self,
+        key: str,
+        update: str,
+        condition: str | None,
+        values: Mapping[str, object],
+        *,
+        answer: str = "NONE",
+        names: Mapping[str, str] | None = _NAMES,
+    ) -> dict[str, Any] | None:
+        """One UpdateItem; None when its condition does not hold."""
+        request: dict[str, Any] = {
+            "TableName": self._table,
+            "Key": {"key": {"S": key}},
+            "UpdateExpression": update,
+            "ExpressionAttributeValues": values,
+            "ReturnValues": answer,
+        }
+        if names:
+            request["ExpressionAttributeNames"] = names
+        if condition is not None:
+            request["ConditionExpression"] = condition
+        with _foreign_errors():
+            try:
+                response = await self._client.update_item(**request)
+            except ClientError as error:
+                if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
+                    return None
+                raise
+        return dict(response.get("Attributes", {}))
+
+    async def _get(self, key: str) -> dict[str, Any]:
+        with _foreign_errors():
+            response = await self._client.get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
+        return dict(response.get("Item", {}))
+
+
+async def _together(calls: list[Any]) -> list[Any]:
+    """Run the calls at once; when some fail, wait for the others, then raise the first failure."""
+    results = await asyncio.gather(*calls, return_exceptions=True)
+    for result in results:
+        if isinstance(result, BaseException):
+            raise result
+    return results
+
+
+def _number(value: float) -> dict[str, str]:
+    return {"N": f"{value:.3f}"}
+
+
+def _targets(item: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(item.get("done", {}).get("SS", ()))
+
+
+@contextlib.contextmanager
+def _foreign_errors() -> Any:
+    """botocore's and the network's errors become `StoreUnavailable`."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        raise StoreUnavailable(f"the idempotency table cannot be used: {code}: {error}") from error
+    except (BotoCoreError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"the idempotency table cannot be reached: {error}") from error
