@@ -47,6 +47,7 @@ from turnout.rules.ast import (
     Wildcard,
     paths,
 )
+from turnout.rules.folding import fold
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.values import any_pair
 
@@ -274,5 +275,5 @@ def _contains(item: Literal) -> Judge:
 
 
 def _folded(text: str, compare: Callable[[str, str], bool]) -> Judge:
-    lowered = text.lower()
-    return lambda value: isinstance(value, str) and compare(value.lower(), lowered)
+    folded = fold(text)
+    return lambda value: isinstance(value, str) and compare(fold(value), folded)

@@ -43,6 +43,7 @@ from turnout.rules.ast import (
     Test,
     Wildcard,
 )
+from turnout.rules.folding import fold
 
 __all__ = ["Scope", "find", "fits", "holds"]
 
@@ -120,12 +121,12 @@ def _below(value: object, bound: Bound | None) -> bool:
 
 def _text_fits(predicate: Predicate, value: str) -> bool:
     match predicate:
-        case Prefix(text=text, fold=fold):
-            return value.lower().startswith(text.lower()) if fold else value.startswith(text)
-        case Suffix(text=text, fold=fold):
-            return value.lower().endswith(text.lower()) if fold else value.endswith(text)
+        case Prefix(text=text, fold=folds):
+            return fold(value).startswith(fold(text)) if folds else value.startswith(text)
+        case Suffix(text=text, fold=folds):
+            return fold(value).endswith(fold(text)) if folds else value.endswith(text)
         case EqualsFold(text=text):
-            return value.lower() == text.lower()
+            return fold(value) == fold(text)
         case Wildcard(pattern=pattern):
             return wildcards.fits(value, wildcards.pieces(pattern))
         case Matches(pattern=pattern):

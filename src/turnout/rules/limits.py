@@ -25,6 +25,8 @@ class Limits:
     """Steps of one path, those of its filters included."""
     wildcard_stars: int = 16
     """`*` in one `wildcard` pattern."""
+    pattern_combinations: int = 1_000
+    """Ways to satisfy an event pattern that `$or` may multiply out to."""
     regex_length: int = 1_000
     """Characters of one regular expression."""
     regex_memory_bytes: int = 1 << 20

@@ -24,7 +24,10 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """Stable codes. TR1xx: files and fields, TR2xx: expressions, TR3xx: patterns, TR4xx: examples, TR5xx: lint."""
+    """Stable codes. TR1xx: files and fields, TR2xx: expressions, TR3xx: patterns, TR4xx: examples, TR5xx: lint.
+
+    TR32x are warnings about patterns that AWS accepts and that mislead.
+    """
 
     NO_RULES = "TR101"
     UNREADABLE = "TR102"
@@ -51,6 +54,20 @@ class Code(StrEnum):
     NETWORK = "TR208"
     WILDCARD = "TR209"
     LIMIT = "TR210"
+    PATTERN_JSON = "TR301"
+    PATTERN_SHAPE = "TR302"
+    PATTERN_OPERATOR = "TR303"
+    PATTERN_OPERAND = "TR304"
+    PATTERN_NUMBER = "TR305"
+    PATTERN_NETWORK = "TR306"
+    PATTERN_WILDCARD = "TR307"
+    PATTERN_OR = "TR308"
+    PATTERN_LIMIT = "TR310"
+    PATTERN_OVERRIDES = "TR321"
+    PATTERN_DUPLICATE = "TR322"
+    PATTERN_DOTTED = "TR323"
+    PATTERN_ANYTHING_BUT = "TR324"
+    PATTERN_COMPLEX = "TR325"
     EXAMPLE = "TR401"
 
 
