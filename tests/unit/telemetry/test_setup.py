@@ -179,8 +179,8 @@ def test_a_collector_in_trouble_holds_neither_the_worker_nor_its_end(
         asyncio.run(tracing.aclose(0.3))
         closed = time.monotonic() - started
         assert len(story.sent) == 200
-        assert worked < 1.0
-        assert closed < 0.8
+        assert worked < 3.0
+        assert closed < 1.5
         assert tracing.counts.errors == 0
         assert tracing.counts.exported == 0
         assert tracing.counts.messages == 200
@@ -252,7 +252,7 @@ def test_a_silent_collector_does_not_hold_the_end_of_the_process(protocol: str) 
         try:
             assert process.stdout is not None
             assert process.stdout.readline() == "closed\n"
-            assert process.wait(2) == 0
+            assert process.wait(6) == 0  # exporting all of it would take 24 s
         finally:
             process.kill()
             process.communicate()

