@@ -25,7 +25,7 @@ from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import Tracing
 
-__all__ = ["load_ruleset", "open_worker", "serve"]
+__all__ = ["event_loop_factory", "load_ruleset", "open_worker", "serve", "worker_config"]
 
 log = logging.getLogger(__name__)
 
@@ -83,12 +83,12 @@ def serve(settings: Settings) -> int:
     for sentence in misspelt_settings():
         log.warning("%s", sentence)
     ruleset = load_ruleset(settings)
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
         runner.run(_serve(settings, ruleset))
     return 0
 
 
-def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
+def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     """uvloop's event loop where there is one, else asyncio's own."""
     try:
         import uvloop

@@ -71,6 +71,7 @@ def _play(plan: Plan) -> Result:
     """Start everything, play, and stop everything, also on Ctrl-C and SIGTERM."""
     from rich.console import Console
 
+    from turnout.app import event_loop_factory
     from turnout.demo.report import progress_bar
     from turnout.demo.run import play
     from turnout.demo.server import client_environment, embedded_server
@@ -93,7 +94,7 @@ def _play(plan: Plan) -> Result:
         environment = client_environment(endpoint, os.environ)
         os.environ.clear()
         os.environ.update(environment)
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
             return runner.run(run(endpoint))
 
 
