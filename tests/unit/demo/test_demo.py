@@ -7,11 +7,13 @@ import os
 import signal
 import subprocess
 import sys
-import threading
+import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from turnout.demo.events import generate
@@ -112,22 +114,49 @@ def test_rules_that_cannot_be_used_are_reported_before_anything_is_started(tmp_p
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_ends_it_early_with_what_there_is_and_stops_the_server(rules: Path, number: signal.Signals) -> None:
     process = start("--events", 1_000_000, "--rules", rules, "--json")
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     try:
-        assert process.stderr is not None
-        server = wait_for_server(children)
-        threading.Timer(1.5, process.send_signal, [number]).start()
+        server, endpoint = server_of(process)
+        eventually(lambda: messages_in(endpoint, "turnout-standard") > 0)
+        process.send_signal(number)
         out, err = process.communicate(timeout=60)
     finally:
         process.kill()
+    assert process.returncode == 130, err
+    assert "stopped early" in err
+    printed = json.loads(out)
+    assert printed["received"] > 0
+    assert printed["lost"] == 0
     assert not Path(f"/proc/{server}").exists()
-    if out:  # it had begun to publish
-        assert process.returncode == 130, err
-        assert json.loads(out)["lost"] == 0
-        assert "stopped early" in err
 
 
-def wait_for_server(children: Path) -> str:
-    while not (found := children.read_text().split()):
-        pass
-    return found[0]
+def server_of(process: subprocess.Popen[str]) -> tuple[str, str]:
+    """Process id and endpoint of the embedded server that `process` has started, once it is there."""
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    eventually(lambda: children.read_text() != "")
+    server = children.read_text().split()[0]
+    environ = Path(f"/proc/{server}/environ")
+    eventually(lambda: "GATEWAY_PORT=" in environ.read_text())
+    port = dict(line.partition("=")[::2] for line in environ.read_text().split("\0"))["GATEWAY_PORT"]
+    return server, f"http://127.0.0.1:{port}"
+
+
+def messages_in(endpoint: str, queue: str) -> int:
+    """How many messages are in the queue; 0 while there is no server or no such queue."""
+    try:
+        answer = httpx.post(
+            endpoint,
+            headers={"X-Amz-Target": "AmazonSQS.GetQueueAttributes", "Content-Type": "application/x-amz-json-1.0"},
+            json={"QueueUrl": f"{endpoint}/000000000000/{queue}", "AttributeNames": ["All"]},
+        )
+    except httpx.TransportError:
+        return 0
+    attributes: dict[str, str] = answer.json().get("Attributes", {})
+    return int(attributes.get("ApproximateNumberOfMessages", 0))
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
+    """Wait until another process has made `condition` true."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.02)
