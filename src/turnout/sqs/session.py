@@ -166,6 +166,9 @@ _DENIED = (
     boto.InvalidProxiesConfigError,
 )
 
+# What botocore's parsers let through when an answer is not SQS's: other JSON than an object, bytes that are no text.
+_BAD_ANSWER = (UnicodeDecodeError, AttributeError, TypeError, RecursionError)
+
 
 @contextmanager
 def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
@@ -181,6 +184,9 @@ def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
     except (boto.BotoCoreError, aiohttp.ClientError, OSError) as error:
         message, code = str(error) or "no answer", type(error).__name__
         raise SqsUnavailable(message, code=code, operation=operation, queue=queue_name(queue)) from error
+    except _BAD_ANSWER as error:
+        message = f"the answer is not SQS's: {error}"
+        raise SqsUnavailable(message, code="BadAnswer", operation=operation, queue=queue_name(queue)) from error
 
 
 def _answered(error: boto.ClientError, operation: str, queue: str) -> SqsError:
