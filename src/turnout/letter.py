@@ -25,6 +25,7 @@ __all__ = [
     "ERROR_MESSAGE",
     "LETTER",
     "LETTER_VERSION",
+    "REPLAY",
     "LetterAttribute",
     "original_attributes",
     "read_letter_attribute",
@@ -32,6 +33,8 @@ __all__ = [
 ]
 
 LETTER = "Turnout.Letter"
+REPLAY = "Turnout.Replay"
+"""Marks a message that is replayed on purpose; its value is the replay's id."""
 ERROR_CODE = "ERROR_CODE"
 ERROR_MESSAGE = "ERROR_MESSAGE"
 LETTER_VERSION = 1

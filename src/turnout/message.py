@@ -215,6 +215,7 @@ class Account:
         "failure",
         "fingerprint",
         "handle",
+        "key",
         "letter",
         "match",
         "message",
@@ -225,6 +226,7 @@ class Account:
         "routed_ns",
         "settled_ns",
         "span_id",
+        "taken",
         "trace",
         "visible_at",
     )
@@ -247,6 +249,10 @@ class Account:
         self.fingerprint = ""
         """The fingerprint of the ruleset that said so."""
         self.deliveries: list[Delivery] = []
+        self.taken: frozenset[str] = frozenset()
+        """Targets that took the event before this receive; it is not sent to them again."""
+        self.key = ""
+        """Under which the idempotency store knows the event while we hold it; empty: not claimed."""
         self.owed = 0
         """Deliveries that are still pending."""
         self.failure: Failure | None = None

@@ -94,6 +94,26 @@ class Settings(BaseSettings):
         le=36_000,
         description="How long a delivery waits for a target that is left alone before it is dead-lettered, in seconds.",
     )
+    idempotency: Literal["none", "memory", "dynamodb"] = Field(
+        "none",
+        description="Where to remember which targets took which event, so that a redelivered message is not sent to "
+        "them again: nowhere, in this process, or in a DynamoDB table shared by many.",
+    )
+    idempotency_table: str = Field("", description="Name of the DynamoDB table, for dynamodb.")
+    idempotency_events: int = Field(200_000, ge=1, description="Events remembered at a time, for memory.")
+    idempotency_days: float = Field(
+        15.0, ge=14, le=365, description="How long an event is remembered, in days, for dynamodb."
+    )
+    idempotency_on_error: Literal["continue", "wait"] = Field(
+        "continue",
+        description="When the table does not answer: continue without it (duplicates are possible), or let messages "
+        "wait in their queue.",
+    )
+    idempotency_key: Literal["event", "genesys"] = Field(
+        "event",
+        description="What makes two messages one event: its id, or for Genesys events topic, time and conversation, "
+        "which also recognises what Genesys published twice.",
+    )
     drain_seconds: float = Field(
         25.0,
         ge=0,
@@ -141,13 +161,15 @@ class Settings(BaseSettings):
         _check_queue_url(value)
         return value
 
-    @field_validator("log_level", "log_format", mode="before")
+    @field_validator("log_level", "log_format", "idempotency", "idempotency_on_error", "idempotency_key", mode="before")
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
+        if self.idempotency == "dynamodb" and not self.idempotency_table:
+            raise ValueError(f"{variable('idempotency_table')} is not set, which {variable('idempotency')} needs")
         if self.dead_letter_queue_url in self.source_queue_url:
             raise ValueError(
                 f"{variable('dead_letter_queue_url')} is also a source queue: letters would be routed again for ever"

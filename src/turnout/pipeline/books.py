@@ -47,6 +47,10 @@ class Books:
         """Visibility timeouts extended."""
         self.expired = 0
         """Messages whose visibility could not be kept; each may be received again."""
+        self.suppressed = 0
+        """Deliveries not made because the target had taken the event before."""
+        self.store_errors = 0
+        """Failed calls to the idempotency store."""
         self.attributes_dropped = 0
         """Message attributes left behind because a message carries ten at most."""
 

@@ -106,7 +106,7 @@ class DeadLetters:
         match = account.match if isinstance(account.match, Match) else None
         before = read_letter_attribute(message.attributes)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        done = dict.fromkeys(before.done if before else ())
+        done = dict.fromkeys(sorted(account.taken))
         done.update((each.target, None) for each in account.deliveries if each.state is State.DONE)
         originals, trace_header = self._tracing.inject(delivery, original_attributes(message.attributes))
         letter = LetterAttribute(

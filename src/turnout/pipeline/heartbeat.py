@@ -10,6 +10,7 @@ from collections import defaultdict
 from turnout.errors import SqsError
 from turnout.message import Account
 from turnout.pipeline.books import Books
+from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, Sqs
 from turnout.telemetry.logs import about
@@ -26,11 +27,14 @@ class Heartbeat:
     which is nearly every one, costs nothing.
     """
 
-    def __init__(self, sqs: Sqs, in_flight: InFlight, books: Books, visibility_seconds: int) -> None:
+    def __init__(
+        self, sqs: Sqs, in_flight: InFlight, books: Books, visibility_seconds: int, claims: Claims | None = None
+    ) -> None:
         self._sqs = sqs
         self._in_flight = in_flight
         self._books = books
         self._visibility = visibility_seconds
+        self._claims = claims
 
     async def run(self) -> None:
         """Extend until cancelled."""
@@ -63,6 +67,8 @@ class Heartbeat:
         except SqsError as error:
             log.warning("visibility of %d messages not extended, trying again: %s", len(accounts), error)
             return
+        if self._claims is not None:
+            await self._claims.renew(accounts)
         failed = {failure.index: failure for failure in failures}
         for index, account in enumerate(accounts):
             failure = failed.get(index)

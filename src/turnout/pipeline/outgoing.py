@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping
 
-from turnout.letter import original_attributes
+from turnout.letter import REPLAY, original_attributes
 from turnout.message import Attribute, Delivery
 from turnout.pipeline.books import Books
 from turnout.rules import Match, Send, Target
@@ -61,7 +61,7 @@ class Composer:
         # What the rule sets comes first, since ten is all a message carries.
         attributes = dict(send.attributes)
         for name, value in original_attributes(received).items():
-            if name in attributes:
+            if name in attributes or name == REPLAY:
                 continue
             if len(attributes) >= MAX_MESSAGE_ATTRIBUTES:
                 self._books.attributes_dropped += 1

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
@@ -16,6 +16,7 @@ from turnout.errors import Fault
 from turnout.letter import read_letter_attribute
 from turnout.message import Account, Delivery, Failure, Message, Outcome, Reason, State, queue_name
 from turnout.pipeline.books import Books
+from turnout.pipeline.claims import Claims
 from turnout.pipeline.deadletter import DeadLetters
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
@@ -26,6 +27,9 @@ from turnout.telemetry.logs import about
 __all__ = ["Router", "Routes", "metadata"]
 
 log = logging.getLogger(__name__)
+
+# For so long a message goes back to its queue when none of its targets works; each return costs it a receive.
+POSTPONE_SECONDS = 300.0
 
 
 class Routes(msgspec.Struct, frozen=True):
@@ -59,34 +63,61 @@ class Router:
         received: asyncio.Queue[list[Account]],
         settler: Settler,
         dead_letters: DeadLetters,
+        claims: Claims | None,
         books: Books,
     ) -> None:
         self._received = received
         self._settler = settler
         self._dead_letters = dead_letters
+        self._claims = claims
         self._books = books
 
     async def run(self) -> None:
         """Route until cancelled."""
         while True:
-            accounts = await self._received.get()
-            for account in accounts:
-                if account.outcome is None:  # not handed back by a drain in the meantime
-                    self.route(account)
+            # What a drain handed back in the meantime is no longer ours.
+            accounts = [account for account in await self._received.get() if account.outcome is None]
+            decided = [(account, self._decide(account)) for account in accounts]
+            if self._claims is not None:
+                decided = await self._claimed(self._claims, decided)
+            for account, deliveries in decided:
+                self._open(account, deliveries)
             # The queue answers without a pause while it is not empty; senders and pollers need their turn.
             await asyncio.sleep(0)
 
-    def route(self, account: Account) -> None:
-        """Match one message and open its deliveries, its letter or its deletion. Never raises."""
-        try:
-            deliveries = self._decide(account)
-        except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
-            account.failure = _bug(error, account)
-            self._dead_letters.write(account, time.time_ns())
-            return
+    async def _claimed(
+        self, claims: Claims, decided: Sequence[tuple[Account, list[Delivery]]]
+    ) -> list[tuple[Account, list[Delivery]]]:
+        """What is left to deliver when other receives of the same events are taken into account."""
+        wanted = [(account, deliveries) for account, deliveries in decided if deliveries]
+        if not wanted:
+            return []
+        answers = await claims.claim([account for account, _ in wanted])
+        left = []
+        for (account, deliveries), claim in zip(wanted, answers, strict=True):
+            if account.outcome is not None:
+                continue
+            if claim.busy_seconds:
+                self._settler.postpone(account, claim.busy_seconds)
+                continue
+            account.taken |= claim.done
+            left.append((account, self._untaken(account, deliveries)))
+        return left
+
+    def _untaken(self, account: Account, deliveries: list[Delivery]) -> list[Delivery]:
+        if not account.taken:
+            return deliveries
+        left = [delivery for delivery in deliveries if delivery.target not in account.taken]
+        self._books.suppressed += len(deliveries) - len(left)
+        if not left:
+            self._settler.delete(account, Outcome.DELIVERED)
+        return left
+
+    def _open(self, account: Account, deliveries: list[Delivery]) -> None:
+        """Hand deliveries to their senders."""
         senders = self.routes.senders
         if deliveries and all(senders[delivery.target].full for delivery in deliveries):
-            self._settler.postpone(account)
+            self._settler.postpone(account, POSTPONE_SECONDS)
             return
         account.deliveries = deliveries
         account.owed = len(deliveries)
@@ -97,13 +128,21 @@ class Router:
                     self.overflowed(sender, delivery)
                 else:
                     sender.put(delivery)
-            except Exception as error:  # noqa: BLE001 - as above; the message's other deliveries go on
+            except Exception as error:  # noqa: BLE001 - as in _decide; the message's other deliveries go on
                 delivery.state = State.FAILED
                 delivery.failure = _bug(error, account)
                 self.delivered(delivery)
 
     def _decide(self, account: Account) -> list[Delivery]:
         """The deliveries to make; none when the message goes elsewhere, and then that has been arranged."""
+        try:
+            return self._match(account)
+        except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
+            account.failure = _bug(error, account)
+            self._dead_letters.write(account, time.time_ns())
+            return []
+
+    def _match(self, account: Account) -> list[Delivery]:
         routes = self.routes
         ruleset = routes.ruleset
         message = account.message
@@ -128,10 +167,8 @@ class Router:
         before = read_letter_attribute(message.attributes) if message.attributes else None
         if before is not None and before.done:
             # A redriven letter: the targets that took the event must not get it twice.
-            targets = tuple(target for target in targets if target not in before.done)
-            if not targets:
-                self._settler.delete(account, Outcome.DELIVERED)
-        return [Delivery(account, target, now) for target in targets]
+            account.taken = frozenset(before.done)
+        return self._untaken(account, [Delivery(account, target, now) for target in targets])
 
     def delivered(self, delivery: Delivery) -> None:
         """A sender has finished one delivery, either way: when it was the message's last, the message is settled."""
@@ -149,7 +186,7 @@ class Router:
         """A delivery can no longer wait for its failing target."""
         account = delivery.account
         if len(account.deliveries) == 1:
-            self._settler.postpone(account)
+            self._settler.postpone(account, POSTPONE_SECONDS)
         else:
             sender.refuse(delivery)
 

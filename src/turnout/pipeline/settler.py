@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import time
 from collections.abc import Iterable, Sequence
 
@@ -16,9 +17,10 @@ from turnout.errors import SqsError
 from turnout.message import Account, Call, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
+from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.outbox import Outbox
-from turnout.sqs.api import MAX_BATCH_ENTRIES, EntryFailure, Sqs
+from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, EntryFailure, Sqs
 from turnout.telemetry.logs import about
 from turnout.telemetry.tracing import Tracing
 
@@ -26,12 +28,15 @@ __all__ = ["Settler"]
 
 log = logging.getLogger(__name__)
 
-_POSTPONE_SECONDS = 300
 
-
-class _Deletion(msgspec.Struct):
+class _Deletion(msgspec.Struct, eq=False):
     account: Account
     attempts: int = 0
+
+
+class _Postponement(msgspec.Struct, eq=False):
+    account: Account
+    seconds: int
 
 
 class Settler:
@@ -45,24 +50,28 @@ class Settler:
         in_flight: InFlight,
         tracing: Tracing,
         books: Books,
+        claims: Claims | None,
         backoff: Backoff,
         calls: int,
     ) -> None:
         self._sqs = sqs
         self._in_flight = in_flight
         self._tracing = tracing
+        self._claims = claims
         self._books = books
         self._backoff = backoff
         self._outboxes: dict[str, Outbox[_Deletion]] = {
             queue: Outbox("delete", self._flush, calls=calls) for queue in sources
         }
-        self._postponed: dict[str, Outbox[Account]] = {
+        self._postponed: dict[str, Outbox[_Postponement]] = {
             queue: Outbox("postpone", self._postpone, calls=1) for queue in sources
         }
+        self._leaving: Outbox[Account] = Outbox("leave", self._leave, calls=1)
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the concurrent batch calls; they run until cancelled."""
         deleting = [task for outbox in self._outboxes.values() for task in outbox.start(tasks)]
+        deleting += self._leaving.start(tasks)
         return deleting + [task for outbox in self._postponed.values() for task in outbox.start(tasks)]
 
     def delete(self, account: Account, outcome: Outcome) -> None:
@@ -73,12 +82,15 @@ class Settler:
     def leave(self, account: Account) -> None:
         """Stop holding a message without deleting it: it comes back when its visibility timeout runs out."""
         account.outcome = Outcome.HANDED_BACK
-        self._close(account)
+        if self._claims is not None and account.key:
+            self._leaving.put(account)
+        else:
+            self._close(account)
 
-    def postpone(self, account: Account) -> None:
-        """Hand a message back for some minutes, because none of its targets can take it or hold it."""
+    def postpone(self, account: Account, seconds: float) -> None:
+        """Hand a message back for so many seconds, because nothing can be done with it now."""
         account.outcome = Outcome.HANDED_BACK
-        self._postponed[account.message.queue].put(account)
+        self._postponed[account.message.queue].put(_Postponement(account, math.ceil(seconds)))
 
     async def hand_back(self, accounts: Iterable[Account]) -> None:
         """Make messages visible to other workers at once (visibility 0); should that fail, they return later."""
@@ -90,14 +102,23 @@ class Settler:
             for queue, held in queues.items():
                 for start in range(0, len(held), MAX_BATCH_ENTRIES):
                     batch = held[start : start + MAX_BATCH_ENTRIES]
-                    tasks.create_task(self._hand_back(queue, batch), name="hand-back")
+                    tasks.create_task(self._hand_back(queue, batch, 0), name="hand-back")
 
-    async def _postpone(self, accounts: list[Account]) -> list[tuple[Account, float]]:
-        # Each return costs the message one of the receives that its queue's redrive policy allows it.
-        await self._hand_back(accounts[0].message.queue, accounts, _POSTPONE_SECONDS)
+    async def _postpone(self, postponements: list[_Postponement]) -> list[tuple[_Postponement, float]]:
+        queue = postponements[0].account.message.queue
+        for seconds in {postponement.seconds for postponement in postponements}:
+            accounts = [each.account for each in postponements if each.seconds == seconds]
+            await self._hand_back(queue, accounts, min(seconds, MAX_VISIBILITY_SECONDS))
         return []
 
-    async def _hand_back(self, queue: str, accounts: list[Account], seconds: int = 0) -> None:
+    async def _leave(self, accounts: list[Account]) -> list[tuple[Account, float]]:
+        await self._record(accounts)
+        for account in accounts:
+            self._close(account)
+        return []
+
+    async def _hand_back(self, queue: str, accounts: list[Account], seconds: int) -> None:
+        await self._record(accounts)
         try:
             failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], seconds)
         except SqsError as error:
@@ -108,11 +129,17 @@ class Settler:
         for account in accounts:
             self._close(account)
 
+    async def _record(self, accounts: Sequence[Account]) -> None:
+        if self._claims is not None:
+            await self._claims.record(accounts)
+
     async def _flush(self, deletions: list[_Deletion]) -> list[tuple[_Deletion, float]]:
         queue = deletions[0].account.message.queue
         call = Call("delete", queue, time.time_ns())
         call.count = len(deletions)
         failures: Sequence[EntryFailure]
+        # First what was done, then the delete: a crash in between costs a redelivery that is recognised.
+        await self._record([deletion.account for deletion in deletions])
         try:
             failures = await self._sqs.delete(queue, [deletion.account.handle for deletion in deletions])
         except SqsError as error:

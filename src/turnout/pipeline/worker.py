@@ -8,14 +8,17 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from turnout.idempotency.api import IdempotencyStore
+from turnout.idempotency.keys import event_key
 from turnout.message import Account, queue_name, queue_url
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.breaker import BreakerConfig
+from turnout.pipeline.claims import Claims
 from turnout.pipeline.deadletter import DeadLetters
 from turnout.pipeline.heartbeat import Heartbeat
 from turnout.pipeline.inflight import InFlight
@@ -56,6 +59,9 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long a poll under way may still bring messages once the worker stops; a longer one is cut."""
     backoff: Backoff
     breaker: BreakerConfig = BreakerConfig()
+    idempotency_key: Callable[[str | None, str], str] = event_key
+    idempotency_waits: bool = False
+    """Whether messages wait while the idempotency store does not answer, rather than go on without it."""
 
     def sender(self) -> SenderConfig:
         """What each sender needs of this."""
@@ -72,7 +78,14 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
 class Worker:
     """One process's pipeline. Build it, `run` it once."""
 
-    def __init__(self, config: WorkerConfig, ruleset: Ruleset, sqs: Sqs, tracing: Tracing) -> None:
+    def __init__(
+        self,
+        config: WorkerConfig,
+        ruleset: Ruleset,
+        sqs: Sqs,
+        tracing: Tracing,
+        store: IdempotencyStore | None = None,
+    ) -> None:
         self.config = config
         self.books = Books()
         self.in_flight = InFlight(config.max_in_flight, config.max_in_flight_bytes)
@@ -83,12 +96,27 @@ class Worker:
         self._slots = Slots(config.send_calls_total)
         self._senders: dict[tuple[str, str], Sender] = {}
         received: asyncio.Queue[list[Account]] = asyncio.Queue(maxsize=config.pollers * len(config.sources))
+        claims = (
+            None
+            if store is None
+            else Claims(
+                store,
+                key=config.idempotency_key,
+                # As long as SQS keeps the message for us: after a crash both end together.
+                lease_seconds=config.visibility_seconds,
+                wait_on_error=config.idempotency_waits,
+                books=self.books,
+            )
+        )
+        # A store is asked over the network: then one router alone would do one batch per round trip.
+        self._routers = 1 if store is None else config.pollers * len(config.sources)
         self._settler = Settler(
             sources=config.sources,
             sqs=sqs,
             in_flight=self.in_flight,
             tracing=tracing,
             books=self.books,
+            claims=claims,
             backoff=config.backoff,
             calls=config.send_calls,
         )
@@ -105,6 +133,7 @@ class Worker:
             received=received,
             settler=self._settler,
             dead_letters=self._dead_letters,
+            claims=claims,
             books=self.books,
         )
         self.use(ruleset)
@@ -124,7 +153,7 @@ class Worker:
             for queue in config.sources
             for _ in range(config.pollers)
         ]
-        self.heartbeat = Heartbeat(sqs, self.in_flight, self.books, config.visibility_seconds)
+        self.heartbeat = Heartbeat(sqs, self.in_flight, self.books, config.visibility_seconds, claims)
 
     @property
     def ruleset(self) -> Ruleset:
@@ -169,7 +198,7 @@ class Worker:
         for sender in self._senders.values():
             background += sender.start(tasks)
         background.append(tasks.create_task(self.heartbeat.run(), name="heartbeat"))
-        background.append(tasks.create_task(self._router.run(), name="router"))
+        background += [tasks.create_task(self._router.run(), name=f"router-{n}") for n in range(self._routers)]
 
     async def _drain(self, polling: Sequence[asyncio.Task[None]]) -> None:
         loop = asyncio.get_running_loop()

@@ -1,0 +1,105 @@
+"""Asks the idempotency store before sending, tells it afterwards, and decides what happens when it does not answer.
+
+What a store is lives in `turnout.idempotency`; here is only its use by the worker.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import socket
+from collections.abc import Awaitable, Callable, Sequence
+
+from turnout.idempotency.api import Claim, IdempotencyStore, StoreUnavailable
+from turnout.letter import REPLAY
+from turnout.message import Account, State
+from turnout.pipeline.books import Books
+from turnout.rules import Match
+
+__all__ = ["Claims"]
+
+log = logging.getLogger(__name__)
+
+_FREE = Claim()
+
+
+class Claims:
+    """The worker's side of the store.
+
+    `wait_on_error` says what an unreachable store means: True hands messages back until it answers, False goes on
+    without it, at the price of a possible duplicate. Neither loses a message.
+    """
+
+    def __init__(
+        self,
+        store: IdempotencyStore,
+        *,
+        key: Callable[[str | None, str], str],
+        lease_seconds: float,
+        wait_on_error: bool,
+        books: Books,
+    ) -> None:
+        self._store = store
+        self._key = key
+        self._lease = lease_seconds
+        self._wait_on_error = wait_on_error
+        self._books = books
+        self._process = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
+
+    async def claim(self, accounts: Sequence[Account]) -> Sequence[Claim]:
+        """One answer per account, in order. Claimed accounts get their `key`."""
+        keys = [self._account_key(account) for account in accounts]
+        owners: dict[str, str] = {}
+        for account, key in zip(accounts, keys, strict=True):
+            owners.setdefault(key, self._owner(account))
+        try:
+            claims = await self._store.claim(owners, self._lease)
+        except StoreUnavailable as error:
+            self._books.store_errors += 1
+            what = "messages wait" if self._wait_on_error else "going on without it, duplicates are possible"
+            log.error("%s: %s", what, error, extra={"code": "StoreUnavailable"})
+            return [Claim(busy_seconds=self._lease) if self._wait_on_error else _FREE] * len(accounts)
+        answers = []
+        for account, key in zip(accounts, keys, strict=True):
+            claim = claims[key]
+            if not claim.busy_seconds and owners[key] != self._owner(account):
+                # The same event twice in one batch: the first goes, the other waits to see what becomes of it.
+                claim = Claim(busy_seconds=1.0)
+            if not claim.busy_seconds:
+                account.key = key
+            answers.append(claim)
+        return answers
+
+    async def renew(self, accounts: Sequence[Account]) -> None:
+        """Keep the claims of messages that are held for long."""
+        keys = {account.key: self._owner(account) for account in accounts if account.key}
+        if keys:
+            await self._told(self._store.renew(keys, self._lease))
+
+    async def record(self, accounts: Sequence[Account]) -> None:
+        """Tell the store which targets took each event, and give the claims up."""
+        done = {account.key: (self._owner(account), _taken(account)) for account in accounts if account.key}
+        if done:
+            await self._told(self._store.record(done))
+
+    async def _told(self, telling: Awaitable[None]) -> None:
+        try:
+            await telling
+        except StoreUnavailable as error:
+            self._books.store_errors += 1
+            log.error("not recorded, duplicates are possible: %s", error, extra={"code": "StoreUnavailable"})
+
+    def _account_key(self, account: Account) -> str:
+        match = account.match
+        event_id = match.event_id if isinstance(match, Match) else None
+        key = self._key(event_id, account.message.body)
+        replay = account.message.attributes.get(REPLAY)
+        # A replay is meant to be sent again: once per replay.
+        return f"{key}:replay:{replay.text}" if replay is not None else key
+
+    def _owner(self, account: Account) -> str:
+        return f"{self._process}:{account.message.id}"
+
+
+def _taken(account: Account) -> frozenset[str]:
+    return frozenset(delivery.target for delivery in account.deliveries if delivery.state is State.DONE)
