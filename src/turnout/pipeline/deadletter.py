@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 import msgspec
@@ -22,6 +22,7 @@ from turnout.rules import Match
 from turnout.sqs.api import OutgoingMessage, Sqs
 from turnout.targets.queue import QueueDestination
 from turnout.telemetry.logs import about
+from turnout.telemetry.records import Trace
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["DeadLetters"]
@@ -33,7 +34,7 @@ _HOLD_SECONDS = 60.0
 
 
 class DeadLetters:
-    """The way to the dead-letter queue. `fingerprint` tells which ruleset is active when a letter is written."""
+    """The way to the dead-letter queue."""
 
     def __init__(
         self,
@@ -44,13 +45,11 @@ class DeadLetters:
         tracing: Tracing,
         books: Books,
         config: SenderConfig,
-        fingerprint: Callable[[], str],
     ) -> None:
         self._queue = queue
         self._settler = settler
         self._tracing = tracing
         self._books = books
-        self._fingerprint = fingerprint
         name = queue_name(queue)
         self._sender = Sender(
             name=name,
@@ -122,8 +121,8 @@ class DeadLetters:
             + (before.attempts if before else 0),
             first_failure=(before.first_failure if before else "") or now,
             last_failure=now,
-            ruleset=self._fingerprint(),
-            trace_id=_trace_id(originals),
+            ruleset=account.fingerprint,
+            trace_id=account.trace.id if isinstance(account.trace, Trace) else _trace_id(originals),
         )
         attributes = sealed_attributes(letter, originals, account.body_bytes)
         if not self._queue.endswith(".fifo"):

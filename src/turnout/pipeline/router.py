@@ -149,6 +149,7 @@ class Router:
         account.routed_ns = time.time_ns()
         match = ruleset.match(message.body, metadata(message) if ruleset.needs_metadata else None)
         account.match = match
+        account.fingerprint = ruleset.fingerprint
         account.evaluated_ns = now = time.time_ns()
         if match.rejected is not None:
             return self._fail(account, match.rejected.reason, match.rejected.message)

@@ -132,6 +132,7 @@ class Sender:
         if self._hopeless():
             self._give_up(delivery, _final(self._refusal, 0))
             return
+        delivery.queue = self.destination.url
         message = self._compose(delivery)
         size = delivery.account.body_bytes + sum(value.size(name) for name, value in message.attributes.items())
         most = self.destination.max_message_bytes
@@ -168,7 +169,7 @@ class Sender:
         failures: Sequence[EntryFailure]
         retry_after = 0.0
         try:
-            failures = (await self.destination.send([parcel.message for parcel in parcels])).failures
+            sent = await self.destination.send([parcel.message for parcel in parcels])
         except CallError as error:
             call.error = error.code
             call.end_ns = time.time_ns()
@@ -181,6 +182,9 @@ class Sender:
             self._call_failed(failures[0], len(parcels))
         else:
             call.end_ns = time.time_ns()
+            failures = sent.failures
+            for parcel, message_id in zip(parcels, sent.message_ids, strict=True):
+                parcel.delivery.message_id = message_id or ""
             self._call_succeeded()
         failed = {failure.index: failure for failure in failures}
         again: list[tuple[_Parcel, float]] = []

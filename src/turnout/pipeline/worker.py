@@ -127,7 +127,6 @@ class Worker:
             tracing=tracing,
             books=self.books,
             config=config.sender(),
-            fingerprint=lambda: self.ruleset.fingerprint,
         )
         self._router = Router(
             received=received,
