@@ -44,7 +44,7 @@ def demo(events: int, seed: int, rules: Path | None, as_json: bool) -> None:
     from turnout.rules import load_rules
     from turnout.telemetry.logs import configure_logging
 
-    configure_logging("error", "auto")
+    configure_logging("error", "text")
     ruleset = load_rules(rules or find_rules(), require=("detail",))
     result = _play(Plan(events, seed, ruleset))
     if as_json:
@@ -82,11 +82,13 @@ def _play(plan: Plan) -> Result:
         stop = asyncio.Event()
         tracing = start_tracing(TraceSettings.from_environ(os.environ))
         with stop_on_signals(stop), progress_bar(Console(stderr=True)) as bar:
-            task = bar.add_task("routing", total=plan.events)
+            task = bar.add_task("starting", total=plan.events)
+
+            def progress(doing: str, done: int, total: int) -> None:
+                bar.update(task, description=doing, completed=done, total=total)
+
             try:
-                return await play(
-                    plan, endpoint, tracing, stop=stop, progress=lambda done: bar.update(task, completed=done)
-                )
+                return await play(plan, endpoint, tracing, stop=stop, progress=progress)
             finally:
                 await tracing.aclose(FLUSH_SECONDS)
 

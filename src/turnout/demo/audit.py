@@ -62,6 +62,11 @@ class Audit:
         self._why: dict[str, str] = {}
         self._unfinished = 0
 
+    @property
+    def expected(self) -> int:
+        """How many messages have to be found in all."""
+        return (+self._expected).total()
+
     def published(self, message: DemoMessage, verdict: Verdict) -> None:
         """Expect `message` where `verdict` says, once more than so far."""
         body = _fingerprint(message.body)

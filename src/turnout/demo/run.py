@@ -9,6 +9,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import islice
 
 import msgspec
@@ -19,7 +20,7 @@ from turnout.demo.events import DemoMessage, generate
 from turnout.demo.judge import judge
 from turnout.demo.queues import Queues, Stage, create_queues, drain, publish
 from turnout.demo.witness import Witness
-from turnout.message import Account
+from turnout.message import Account, Message
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker
 from turnout.rules import Ruleset
@@ -29,7 +30,7 @@ from turnout.sqs.api import Sqs
 from turnout.sqs.session import AwsConfig
 from turnout.telemetry.tracing import Tracing
 
-__all__ = ["Plan", "Result", "play"]
+__all__ = ["Plan", "Progress", "Result", "play"]
 
 BACKLOG = 1000
 """Events that wait in the source queue at most: the embedded server looks at every one of them on each receive."""
@@ -62,16 +63,15 @@ class Result(msgspec.Struct, frozen=True):
     """One message's way through the worker: the one with the most deliveries."""
 
 
-async def play(
-    plan: Plan, endpoint: str, tracing: Tracing, *, stop: asyncio.Event, progress: Callable[[int], None]
-) -> Result:
-    """Play the demonstration on the server at `endpoint`; setting `stop` ends it early, with what there is.
+Progress = Callable[[str, int, int], None]
+"""Called with what is going on (`routing`, `checking`), how much of it is done, and how much there is to do."""
 
-    `progress` is called with the number of messages settled so far.
-    """
+
+async def play(plan: Plan, endpoint: str, tracing: Tracing, *, stop: asyncio.Event, progress: Progress) -> Result:
+    """Play the demonstration on the server at `endpoint`; setting `stop` ends it early, with what there is."""
     targets = list(plan.ruleset.targets.values())
     queues = await create_queues(endpoint, targets)
-    witness = Witness(tracing, progress)
+    witness = Witness(tracing, lambda done: progress("routing", done, plan.events))
     settings = load_settings({"source_queue_url": queues.source, "dead_letter_queue_url": queues.dead_letter})
     async with open_aio_sqs(AwsConfig()) as sqs:
         worker = Worker(worker_config(settings), plan.ruleset, Stage(sqs, targets, queues), witness)
@@ -81,7 +81,7 @@ async def play(
         async with _running(worker):
             published = await _feed(sqs, queues.source, messages, published, witness, stop)
         audit = _expectations(plan, published)
-        await _drain_all(sqs, queues, audit)
+        await _drain_all(sqs, queues, audit, progress)
     return Result(published, witness.last - started, worker.books, audit.findings(), witness.story)
 
 
@@ -126,11 +126,15 @@ def _expectations(plan: Plan, published: int) -> Audit:
     return audit
 
 
-async def _drain_all(sqs: Sqs, queues: Queues, audit: Audit) -> None:
-    for target, queue in queues.targets.items():
+async def _drain_all(sqs: Sqs, queues: Queues, audit: Audit, progress: Progress) -> None:
+    total = audit.expected
+    places: list[tuple[str, Callable[[Message], None]]] = [
+        (queue, partial(audit.found_in_target, target)) for target, queue in queues.targets.items()
+    ]
+    places += [(queues.dead_letter, audit.found_dead), (queues.source, audit.found_in_source)]
+    done = 0
+    for queue, found in places:
         async for message in drain(sqs, queue):
-            audit.found_in_target(target, message)
-    async for message in drain(sqs, queues.dead_letter):
-        audit.found_dead(message)
-    async for message in drain(sqs, queues.source):
-        audit.found_in_source(message)
+            found(message)
+            done += 1
+            progress("checking", done, max(done, total))

@@ -38,6 +38,10 @@ def test_an_event_that_arrived_everywhere_leaves_nothing_lost() -> None:
     assert audit.findings() == Findings({"critical": 1, "standard": 1}, {}, {}, unfinished=0, lost=0, duplicates=0)
 
 
+def test_what_has_to_be_found_counts_every_place() -> None:
+    assert audit_of(("a", BOTH), ("b", Verdict(())), ("{", Verdict((DEAD_LETTERS,)))).expected == 3
+
+
 def test_each_delivery_that_is_absent_is_lost() -> None:
     audit = audit_of(("a", BOTH), ("b", BOTH))
     audit.found_in_target("critical", message("a"))
