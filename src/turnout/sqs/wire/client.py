@@ -31,6 +31,7 @@ from turnout.sqs.limits import check_batch
 from turnout.sqs.place import Place
 from turnout.sqs.session import AwsConfig, AwsSession
 from turnout.sqs.wire import codec
+from turnout.sqs.wire.codec import UNREADABLE
 from turnout.sqs.wire.endpoint import parse_endpoint
 from turnout.sqs.wire.route import Operation, Route
 
@@ -162,6 +163,6 @@ class WireSqs:
 def _decoded(decoder: msgspec.json.Decoder[A], body: bytes, operation: Operation, queue: str) -> A:
     try:
         return decoder.decode(body)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         message = f"the answer is not SQS's: {error}"
         raise SqsUnavailable(message, code="BadAnswer", operation=operation.name, queue=queue_name(queue)) from error

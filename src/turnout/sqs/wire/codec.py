@@ -13,6 +13,7 @@ from turnout.message import Attribute
 from turnout.sqs.api import OutgoingMessage
 
 __all__ = [
+    "UNREADABLE",
     "attributes_request",
     "delete_request",
     "error_code",
@@ -64,6 +65,9 @@ class _Error(msgspec.Struct):
     capital_message: str | None = msgspec.field(name="Message", default=None)
 
 
+UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""What msgspec raises for JSON that is none, is not UTF-8, does not fit, or is nested too deeply."""
+
 # The ids of entries are their indexes.
 _IDS = tuple(str(index) for index in range(10))
 _ALL = ("All",)
@@ -109,7 +113,7 @@ def error_code(body: bytes, query_error: str) -> tuple[str, str] | None:
     """
     try:
         error = _decode_error(body)
-    except msgspec.DecodeError:  # a proxy's page, for instance
+    except UNREADABLE:  # a proxy's page, for instance
         return None
     code = error.type or query_error.partition(";")[0]
     return (code, error.message or error.capital_message or "") if code else None

@@ -1,0 +1,177 @@
+"""One suite for every idempotency store: claims are leases, records stay, whoever asks."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from uuid import uuid4
+
+import boto3
+import pytest
+from tests.servers.emulators import ministack, moto
+from tests.servers.processes import Server
+
+from turnout.idempotency.api import IdempotencyStore, StoreUnavailable
+from turnout.idempotency.dynamodb import open_dynamo_store
+from turnout.idempotency.memory import MemoryStore
+
+Scenario = Callable[[IdempotencyStore], Awaitable[None]]
+Run = Callable[[Scenario], None]
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Server]]:
+    with ministack() as first, moto() as second:
+        yield {"ministack": first, "moto": second}
+
+
+@pytest.fixture(params=["memory", "ministack", "moto"])
+def run(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """Runs a scenario with a fresh store."""
+    if request.param == "memory":
+
+        def in_memory(scenario: Scenario) -> None:
+            asyncio.run(_scenario(scenario, MemoryStore(1000)))
+
+        return in_memory
+    server: Server = request.getfixturevalue("servers")[request.param]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    table = f"t{uuid4().hex}"
+    client = boto3.client("dynamodb", region_name="us-east-1")
+    client.create_table(
+        TableName=table,
+        KeySchema=[{"AttributeName": "key", "KeyType": "HASH"}],
+        AttributeDefinitions=[{"AttributeName": "key", "AttributeType": "S"}],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+    def on_dynamodb(scenario: Scenario) -> None:
+        async def main() -> None:
+            async with open_dynamo_store(table, ttl_days=15, region="us-east-1") as store:
+                await _scenario(scenario, store)
+
+        asyncio.run(main())
+
+    return on_dynamodb
+
+
+async def _scenario(scenario: Scenario, store: IdempotencyStore) -> None:
+    async with asyncio.timeout(30):
+        await scenario(store)
+
+
+def test_a_new_event_is_free_and_nothing_is_done(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        claims = await store.claim({"a": "me", "b": "me"}, 30)
+        assert [(claims[key].done, claims[key].busy_seconds) for key in "ab"] == [(frozenset(), 0.0)] * 2
+
+    run(scenario)
+
+
+def test_a_claimed_event_is_busy_for_others_and_free_for_its_owner(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"a": "me"}, 30)
+        assert 25 < (await store.claim({"a": "other"}, 30))["a"].busy_seconds <= 30
+        assert (await store.claim({"a": "me"}, 30))["a"].busy_seconds == 0
+
+    run(scenario)
+
+
+def test_of_many_who_claim_at_once_exactly_one_gets_it(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        answers = await asyncio.gather(*(store.claim({"a": f"worker-{n}"}, 30) for n in range(10)))
+        assert sum(not answer["a"].busy_seconds for answer in answers) == 1
+
+    run(scenario)
+
+
+def test_a_lease_that_ran_out_is_free_again_and_what_was_done_is_remembered(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"a": "me"}, 30)
+        await store.record({"a": ("me", frozenset({"crm"}))})
+        await store.claim({"a": "crashed"}, 0.05)
+        await asyncio.sleep(0.1)  # the lease itself is what is waited for
+        claim = (await store.claim({"a": "other"}, 30))["a"]
+        assert (claim.done, claim.busy_seconds) == (frozenset({"crm"}), 0.0)
+
+    run(scenario)
+
+
+def test_a_record_adds_to_what_was_done_and_ends_the_lease(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"a": "me"}, 30)
+        await store.record({"a": ("me", frozenset({"crm"}))})
+        await store.claim({"a": "you"}, 30)
+        await store.record({"a": ("you", frozenset({"audit", "archive"}))})
+        claim = (await store.claim({"a": "third"}, 30))["a"]
+        assert (claim.done, claim.busy_seconds) == (frozenset({"crm", "audit", "archive"}), 0.0)
+
+    run(scenario)
+
+
+def test_a_record_without_targets_only_ends_the_lease(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"a": "me"}, 30)
+        await store.record({"a": ("me", frozenset())})
+        claim = (await store.claim({"a": "you"}, 30))["a"]
+        assert (claim.done, claim.busy_seconds) == (frozenset(), 0.0)
+
+    run(scenario)
+
+
+def test_who_lost_its_lease_may_record_but_does_not_end_the_lease_of_the_next(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"a": "slow"}, 0.05)
+        await asyncio.sleep(0.1)  # the lease itself is what is waited for
+        await store.claim({"a": "next"}, 30)
+        await store.record({"a": ("slow", frozenset({"crm"}))})
+        claim = (await store.claim({"a": "third"}, 30))["a"]
+        assert claim.done == frozenset({"crm"})
+        assert claim.busy_seconds > 0
+
+    run(scenario)
+
+
+def test_a_renewed_lease_lasts_longer_and_only_its_owner_can_renew_it(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"a": "me", "b": "me"}, 0.3)
+        await store.renew({"a": "me", "b": "somebody else"}, 60)
+        await asyncio.sleep(0.4)  # the first leases themselves are what is waited for
+        claims = await store.claim({"a": "other", "b": "other"}, 30)
+        assert claims["a"].busy_seconds > 30
+        assert claims["b"].busy_seconds == 0
+
+    run(scenario)
+
+
+def test_a_missing_table_and_a_dead_endpoint_are_told_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with open_dynamo_store("nowhere", ttl_days=15, region="us-east-1", timeout_seconds=0.5) as store:
+            for call in (
+                store.claim({"a": "me"}, 30),
+                store.renew({"a": "me"}, 30),
+                store.record({"a": ("me", frozenset({"crm"}))}),
+            ):
+                with pytest.raises(StoreUnavailable):
+                    await call
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    asyncio.run(main())
+    with ministack() as server:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+        asyncio.run(main())
+
+
+def test_the_memory_of_one_process_is_bounded() -> None:
+    async def main() -> None:
+        store = MemoryStore(10)
+        for number in range(100):
+            await store.claim({str(number): "me"}, 30)
+            await store.record({str(number): ("me", frozenset({"crm"}))})
+        claims = await store.claim({"95": "x", "5": "x"}, 30)
+        assert claims["95"].done == frozenset({"crm"})
+        assert claims["5"].done == frozenset(), "forgotten"
+
+    asyncio.run(main())
