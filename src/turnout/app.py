@@ -13,6 +13,9 @@ import os
 from collections.abc import AsyncIterator, Callable
 
 from turnout.errors import RulesError
+from turnout.idempotency.api import IdempotencyStore
+from turnout.idempotency.keys import event_key, genesys_key
+from turnout.idempotency.memory import MemoryStore
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
@@ -60,6 +63,8 @@ def worker_config(settings: Settings) -> WorkerConfig:
         hold_seconds=settings.hold_seconds,
         drain_seconds=settings.drain_seconds,
         backoff=Backoff(settings.backoff_base_seconds, settings.backoff_cap_seconds, settings.send_attempts),
+        idempotency_key=genesys_key if settings.idempotency_key == "genesys" else event_key,
+        idempotency_waits=settings.idempotency_on_error == "wait",
         breaker=BreakerConfig(settings.breaker_failures, probe_cap_seconds=settings.breaker_probe_seconds),
     )
 
@@ -70,8 +75,22 @@ async def open_worker(settings: Settings, ruleset: Ruleset, tracing: Tracing) ->
     polls = settings.pollers * len(settings.source_queue_url)
     calls = settings.send_calls * (len(ruleset.targets) + 1 + len(settings.source_queue_url))
     config = AwsConfig(max_connections=max(polls, calls) + _SPARE_CONNECTIONS)
-    async with open_aio_sqs(config) as sqs:
-        yield Worker(worker_config(settings), ruleset, sqs, tracing)
+    async with open_aio_sqs(config) as sqs, _open_store(settings) as store:
+        yield Worker(worker_config(settings), ruleset, sqs, tracing, store)
+
+
+@contextlib.asynccontextmanager
+async def _open_store(settings: Settings) -> AsyncIterator[IdempotencyStore | None]:
+    if settings.idempotency == "memory":
+        yield MemoryStore(settings.idempotency_events)
+    elif settings.idempotency == "dynamodb":
+        # Imported on demand: most workers need no DynamoDB client.
+        from turnout.idempotency.dynamodb import open_dynamo_store
+
+        async with open_dynamo_store(settings.idempotency_table, ttl_days=settings.idempotency_days) as store:
+            yield store
+    else:
+        yield None
 
 
 def serve(settings: Settings) -> int:

@@ -8,7 +8,6 @@ from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event, ruleset
 
 from turnout.message import Attribute, Outcome
 from turnout.pipeline.backoff import Backoff
-from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage
 
 SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
@@ -404,89 +403,5 @@ def test_a_bug_in_evaluation_costs_one_letter_and_not_the_worker(monkeypatch: py
         await yard.route(event("one", 1), event("one", 2))
         assert [letter.reason for letter in yard.letters()] == ["INTERNAL_ERROR"]
         assert yard.bodies("crm") == [event("one", 2)]
-
-    asyncio.run(main())
-
-
-def test_a_target_that_is_down_is_left_alone_and_gets_everything_once_it_is_back() -> None:
-    async def main() -> None:
-        yard = Yard(breaker=BreakerConfig(failures=2, probe_seconds=0.01, probe_cap_seconds=0.02), hold_seconds=60.0)
-        yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
-        await yard.publish(*(event("three", number) for number in range(30)))
-        async with yard.running():
-            sender = yard.worker.senders["archive"]
-            while sender.breaker.state is BreakerState.CLOSED or len(yard.bodies("audit")) < 30:  # noqa: ASYNC110 - no event to wait for
-                await asyncio.sleep(0.001)
-            await asyncio.sleep(0.1)  # probes fail meanwhile
-            assert yard.watch.accounts == [], "held, neither dead-lettered nor handed back"
-            yard.sqs.heal()
-            await yard.watch.wait(30)
-        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 30}
-        assert len(yard.bodies("archive")) == 30
-        assert all(stored.receive_count == 1 for stored in yard.stored(SOURCE))
-
-    asyncio.run(main())
-
-
-def test_a_target_that_stays_down_longer_than_deliveries_may_wait_gets_letters() -> None:
-    async def main() -> None:
-        yard = Yard(breaker=BreakerConfig(failures=1, probe_seconds=0.01, probe_cap_seconds=0.01), hold_seconds=0.05)
-        yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
-        await yard.route(event("three", 1), event("three", 2))
-        assert [(letter.reason, letter.owed) for letter in yard.letters()] == [("RETRIES_EXHAUSTED", ("archive",))] * 2
-
-    asyncio.run(main())
-
-
-def test_once_a_missing_queue_is_confirmed_what_belongs_there_is_dead_lettered_without_another_try() -> None:
-    async def main() -> None:
-        yard = Yard(breaker=BreakerConfig(config_failures=3, probe_seconds=600.0, probe_cap_seconds=600.0))
-        yard.sqs.fail_calls("crm", SEND, "QueueDoesNotExist", times=3)
-        await yard.publish(*(event("one", number) for number in range(40)))
-        async with yard.running():
-            await yard.watch.wait(40)
-            await yard.publish(event("one", 41))
-            await yard.watch.wait(41)
-        assert yard.worker.books.letters == {"QUEUE_MISSING": 41}
-        assert yard.bodies("crm") == [], "the queue would take them by now, but nobody has looked again yet"
-
-    asyncio.run(main())
-
-
-def test_when_a_target_is_down_and_its_share_is_full_its_messages_are_postponed_and_others_go_on() -> None:
-    async def main() -> None:
-        yard = Yard(
-            max_in_flight=40,
-            breaker=BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0),
-            hold_seconds=600.0,
-        )
-        rules = RULES.replace("rules:\n", "rules:\n  - {id: two, when: detail.to == 'two', send: [audit]}\n")
-        yard.worker.use(ruleset(rules))
-        yard.sqs.fail_calls("crm", SEND, "ServiceUnavailable")
-        await yard.publish(*(event("one", number) for number in range(60)))
-        await yard.publish(*(event("two", number) for number in range(20)))
-        async with yard.running():
-            while len(yard.bodies("audit")) < 20 or yard.worker.books.outcomes[Outcome.HANDED_BACK] < 20:  # noqa: ASYNC110 - no event
-                await asyncio.sleep(0.001)
-            assert len(yard.worker.in_flight) <= 40
-        assert len(yard.bodies(SOURCE)) == 60, "nothing lost, nothing dead-lettered"
-        assert yard.letters() == []
-
-    asyncio.run(main())
-
-
-def test_when_the_full_target_is_one_of_several_the_others_are_served_and_the_letter_owes_that_one() -> None:
-    async def main() -> None:
-        yard = Yard(
-            max_in_flight=20,
-            breaker=BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0),
-            hold_seconds=600.0,
-        )
-        yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
-        await yard.publish(*(event("three", number) for number in range(30)))
-        async with yard.running():
-            await yard.watch.wait(20)
-        assert len(yard.bodies("audit")) == len(yard.bodies("crm")) == 30
-        assert {letter.owed for letter in yard.letters()} == {("archive",)}
 
     asyncio.run(main())

@@ -1,0 +1,73 @@
+"""What makes two messages one event."""
+
+import json
+from copy import deepcopy
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.idempotency.keys import event_key, genesys_key
+
+EVENT: dict[str, Any] = {
+    "id": "envelope-1",
+    "detail": {
+        "topicName": "v2.detail.events.conversation.c-1.user.end",
+        "eventBody": {
+            "eventTime": 1765552507657,
+            "conversationId": "c-1",
+            "participantId": "p-1",
+            "sessionId": "s-1",
+        },
+        "timestamp": "2025-12-12T15:15:07.919Z",
+    },
+}
+
+
+def key(event: dict[str, Any]) -> str:
+    return genesys_key(event["id"], json.dumps(event))
+
+
+def changed(**event_body: object) -> dict[str, Any]:
+    event = deepcopy(EVENT)
+    event["detail"]["eventBody"].update(event_body)
+    return event
+
+
+def test_the_events_own_id_counts_and_without_one_its_body() -> None:
+    assert event_key("e-1", "{}") == event_key("e-1", "{ }") != event_key("e-2", "{}")
+    assert event_key(None, "{}") != event_key(None, "{ }")
+    assert event_key("x", "x") != event_key(None, "x")
+
+
+def test_an_event_published_again_under_another_envelope_id_is_recognised() -> None:
+    again = {**deepcopy(EVENT), "id": "envelope-2"}
+    again["detail"]["timestamp"] = "2025-12-12T15:20:00.000Z"
+    assert key(EVENT) == key(again)
+
+
+def test_another_session_time_or_topic_is_another_event() -> None:
+    other_topic = deepcopy(EVENT)
+    other_topic["detail"]["topicName"] = "v2.detail.events.conversation.c-1.acw"
+    keys = {key(EVENT), key(changed(sessionId="s-2")), key(changed(eventTime=1)), key(other_topic)}
+    assert len(keys) == 4
+
+
+def test_attribute_events_of_one_moment_differ_by_their_content() -> None:
+    def attributes(value: str, envelope: str) -> dict[str, Any]:
+        event = changed(attributes={"k": value})
+        event["id"] = envelope
+        event["detail"]["topicName"] = "v2.detail.events.conversation.c-1.attributes"
+        return event
+
+    assert key(attributes("a", "e-1")) == key(attributes("a", "e-2")) != key(attributes("b", "e-1"))
+
+
+def test_an_event_that_is_not_genesyss_falls_back_to_its_id() -> None:
+    assert genesys_key("e-1", '{"id": "e-1", "detail": {}}') == event_key("e-1", "")
+    assert genesys_key("e-1", '{"detail": {"topicName": 7}}') == event_key("e-1", "")
+
+
+@given(st.text(), st.none() | st.text(min_size=1))
+def test_a_key_is_found_for_anything(body: str, event_id: str | None) -> None:
+    assert genesys_key(event_id, body) == event_key(event_id, body)

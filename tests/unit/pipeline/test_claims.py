@@ -1,0 +1,111 @@
+"""The worker with an idempotency store: what SQS delivers again is not sent again."""
+
+import asyncio
+from collections.abc import Mapping
+
+import pytest
+from tests.unit.pipeline.yard import SOURCE, Yard, event
+
+from turnout.idempotency.api import Claim, IdempotencyStore, StoreUnavailable
+from turnout.idempotency.keys import event_key
+from turnout.idempotency.memory import MemoryStore
+from turnout.message import Attribute, Outcome
+from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.worker import Worker
+
+SEND = "SendMessageBatch"
+
+
+def with_store(store: IdempotencyStore, **config: object) -> Yard:
+    """A yard whose worker asks a store."""
+    yard = Yard(**config)  # type: ignore[arg-type]
+    yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+    return yard
+
+
+def test_with_a_store_an_event_that_comes_twice_is_sent_once() -> None:
+    async def main() -> None:
+        yard = with_store(MemoryStore(100))
+        async with yard.running():
+            await yard.publish(event("three", 1))
+            await yard.watch.wait(1)
+            await yard.publish(event("three", 1), event("three", 2))
+            await yard.watch.wait(3)
+        assert sorted(yard.bodies("crm")) == [event("three", 1), event("three", 2)]
+        assert yard.worker.books.suppressed == 3
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 3}
+
+    asyncio.run(main())
+
+
+def test_with_a_store_a_redelivery_goes_only_to_the_targets_that_had_not_taken_the_event() -> None:
+    async def main() -> None:
+        store = MemoryStore(100)
+        first = with_store(store, drain_seconds=0.2, backoff=Backoff(60.0, 60.0, 50))
+        first.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
+        await first.publish(event("three", 1))
+        async with first.running():
+            while not first.bodies("crm") or not first.bodies("audit"):  # noqa: ASYNC110 - no event to wait for
+                await asyncio.sleep(0.001)
+        assert first.worker.books.outcomes == {Outcome.HANDED_BACK: 1}
+        again = with_store(store)
+        await again.route(event("three", 1))
+        assert (again.bodies("crm"), again.bodies("audit")) == ([], [])
+        assert again.bodies("archive") == [event("three", 1)]
+
+    asyncio.run(main())
+
+
+def test_an_event_that_another_worker_holds_waits_in_its_queue() -> None:
+    async def main() -> None:
+        store = MemoryStore(100)
+        await store.claim({event_key("event-1", ""): "somebody else"}, 30.0)
+        yard = with_store(store)
+        (account,) = await yard.route(event("one", 1))
+        assert account.outcome is Outcome.HANDED_BACK
+        assert yard.bodies("crm") == []
+        yard.sqs.advance(31)
+        (message,) = await yard.sqs.receive(SOURCE)
+        assert message.body == event("one", 1)
+
+    asyncio.run(main())
+
+
+def test_a_replayed_event_passes_the_store_once_and_its_mark_is_not_passed_on() -> None:
+    async def main() -> None:
+        yard = with_store(MemoryStore(100))
+        replay = {"Turnout.Replay": Attribute("String", "r-1")}
+        async with yard.running():
+            await yard.publish(event("one", 1))
+            await yard.watch.wait(1)
+            await yard.publish(event("one", 1), attributes=replay)
+            await yard.watch.wait(2)
+            await yard.publish(event("one", 1), attributes=replay)
+            await yard.watch.wait(3)
+        assert len(yard.bodies("crm")) == 2
+        assert all(not stored.message.attributes for stored in yard.stored("crm"))
+
+    asyncio.run(main())
+
+
+class Unreachable(MemoryStore):
+    """A store that never answers."""
+
+    async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+        raise StoreUnavailable("no table here")
+
+    async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
+        raise StoreUnavailable("no table here")
+
+
+@pytest.mark.parametrize(("waits", "outcome"), [(False, Outcome.DELIVERED), (True, Outcome.HANDED_BACK)])
+def test_an_unreachable_store_loses_nothing_whether_the_worker_goes_on_or_waits(waits: bool, outcome: Outcome) -> None:
+    async def main() -> None:
+        yard = with_store(Unreachable(1), idempotency_waits=waits)
+        (account,) = await yard.route(event("one", 1))
+        assert account.outcome is outcome
+        assert len(yard.bodies("crm")) == (0 if waits else 1)
+        assert len(yard.bodies(SOURCE)) == (1 if waits else 0)
+        assert yard.worker.books.store_errors >= 1
+
+    asyncio.run(main())
