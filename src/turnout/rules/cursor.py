@@ -55,7 +55,7 @@ class Cursor:
         """Read this word or punctuation, or fail; `opened` is the bracket it would close."""
         if self.takes(text):
             return
-        if self.token.kind is TokenKind.END and text in ")]":
+        if self.token.kind is TokenKind.END:
             raise ExpressionError(Code.SYNTAX, f"this '{opened.text}' is never closed", opened.at)
         self.unexpected(wanted or f"'{text}'", code)
 

@@ -108,9 +108,14 @@ def read_document(
         for event in yaml.parse(text, Loader=_Loader):
             reader.take(event)
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
+        mark = error.problem_mark
+        if mark is None or (error.context_mark and mark.line > text.count("\n")):
+            mark = error.context_mark  # what is never closed is found at the end, and its beginning helps more
+        line, column = (mark.line, mark.column) if mark else (0, 0)
         message = ", ".join(part for part in (error.context, error.problem) if part)
-        raise YamlError(Code.YAML, message, mark.line if mark else 0, mark.column if mark else 0) from error
+        if "cannot start any token" in message:
+            message += "; quote a value that begins with '@', '`' or '%', and indent with spaces"
+        raise YamlError(Code.YAML, message, line, column) from error
     except yaml.YAMLError as error:
         line, column = _place_of_reader_error(text, error)
         raise YamlError(Code.YAML, "a character that YAML does not allow", line, column) from error

@@ -12,7 +12,7 @@ What the functions mean is in functions.py; what the tree means, in ast.py.
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from turnout.rules.ast import (
     Condition,
@@ -85,6 +85,13 @@ def _read(token: Token, reader: PathReader) -> Path:
         raise ExpressionError(error.code, str(error), Span(start, max(start + 1, token.at.end))) from error
 
 
+class _Read(NamedTuple):
+    """A primary that was read, and the token it begins with."""
+
+    start: Token
+    primary: Condition | Operand
+
+
 class _Parser(Cursor):
     """Recursive descent over the tokens; `_depth` bounds the recursion."""
 
@@ -109,31 +116,31 @@ class _Parser(Cursor):
             self.unexpected("'and', 'or' or the end of the expression")
         return condition
 
-    def _or(self) -> Condition:
-        items = [self._and()]
+    def _or(self, read: _Read | None = None) -> Condition:
+        """A condition. `read` is its first primary when that was read already (see `_parenthesised`)."""
+        items = [self._and(read)]
         while self.takes("or"):
-            items.append(self._and())
+            items.append(self._and(None))
         return disjunction(items)
 
-    def _and(self) -> Condition:
-        items = [self._not()]
+    def _and(self, read: _Read | None) -> Condition:
+        items = [self._not(read)]
         while self.takes("and"):
-            items.append(self._not())
+            items.append(self._not(None))
         return conjunction(items)
 
-    def _not(self) -> Condition:
+    def _not(self, read: _Read | None) -> Condition:
         token = self.token
-        if self.takes("not"):
+        if read is None and self.takes("not"):
             with _Deeper(self, token.at):
-                item = self._not()
+                item = self._not(None)
             return Not(item, at=Span(token.at.start, self.end))
-        return self._comparison()
+        return self._comparison(read or _Read(token, self._primary()))
 
     # ------------------------------------------------------------------------------------------------- comparisons
 
-    def _comparison(self) -> Condition:
-        start = self.token
-        first = self._primary()
+    def _comparison(self, read: _Read) -> Condition:
+        start, first = read
         if isinstance(first, Condition):
             if self.token.kind is TokenKind.OPERATOR:
                 self.fail("the left side is already true or false; drop the comparison, or put 'not' before it")
@@ -227,7 +234,7 @@ class _Parser(Cursor):
                 return self._function(token)
             case TokenKind.PUNCTUATION if token.text == "(":
                 with _Deeper(self, token.at):
-                    inner = self._or_operand()
+                    inner = self._parenthesised()
                 self.expect(")", opened=token)
                 return inner
             case TokenKind.PUNCTUATION if token.text == "[":
@@ -236,14 +243,17 @@ class _Parser(Cursor):
             self.position -= 1
         self.unexpected("a path, a value or a condition")
 
-    def _or_operand(self) -> Condition | Operand:
-        """What parentheses hold: a condition, or an operand alone as in `(detail.x) == 1`."""
-        start = self.position
-        operand = self._primary() if self.token.text != "not" else None
-        if operand is not None and self.token.text == ")" and not isinstance(operand, Condition):
-            return operand
-        self.position = start
-        return self._or()
+    def _parenthesised(self) -> Condition | Operand:
+        """What parentheses hold: a condition, or an operand alone as in `(detail.x) == 1`.
+
+        Nothing is read twice: going back would double the work with every parenthesis.
+        """
+        token = self.token
+        if token.kind is TokenKind.WORD:
+            return self._or()
+        first = self._primary()
+        alone = self.token.text == ")" and not isinstance(first, Condition)
+        return first if alone else self._or(_Read(token, first))
 
     def _path(self, token: Token) -> Path:
         path = _read(token, self._reader)

@@ -1,0 +1,113 @@
+"""`turnout check` and `turnout rules match`, as an operator sees them."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.unit.rules.language import HEAD, write
+
+from turnout.cli.check import check
+from turnout.cli.rules import rules
+
+GOOD = HEAD.replace("{queue: high}", '{queue: "${HIGH_QUEUE_URL}"}') + (
+    "rules:\n  - id: r\n    when: detail.x == 1\n    send: [high]\n"
+    "    examples: [{event: {detail: {x: 1}}, match: true}]\n"
+)
+SETTINGS = {
+    "TURNOUT_SOURCE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
+    "TURNOUT_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead",
+}
+
+
+@pytest.fixture(autouse=True)
+def _no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in (*SETTINGS, "GENESYS_SOURCE_QUEUE_URL", "GENESYS_DLQ_URL", "HIGH_QUEUE_URL", "TURNOUT_RULES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def run_check(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(check, arguments, env=environ)
+
+
+def test_check_of_given_rules_only_notes_what_is_not_set(tmp_path: Path) -> None:
+    result = run_check("--rules", str(write(tmp_path, GOOD)))
+    assert result.exit_code == 0, result.output
+    assert "ok, 1 rule, 2 targets, 1 example, fingerprint " in result.stdout
+    assert "note: " in result.stderr
+    assert "HIGH_QUEUE_URL is not set" in result.stderr
+    assert "TURNOUT_SOURCE_QUEUE_URL" in result.stderr
+
+
+def test_check_of_a_deployment_wants_everything_set(tmp_path: Path) -> None:
+    path = str(write(tmp_path, GOOD))
+    result = run_check(TURNOUT_RULES=path)
+    assert result.exit_code == 1
+    assert "HIGH_QUEUE_URL is not set" in result.stdout
+    assert "TURNOUT_SOURCE_QUEUE_URL" in result.stdout
+    assert "3 problems" in result.stdout
+    assert run_check(TURNOUT_RULES=path, HIGH_QUEUE_URL="high", **SETTINGS).exit_code == 0
+
+
+def test_check_shows_wrong_settings_and_wrong_rules_together(tmp_path: Path) -> None:
+    path = str(write(tmp_path, GOOD.replace("detail.x == 1", "lenght(detail.x) == 1")))
+    result = run_check("--rules", path, TURNOUT_POLLERS="many")
+    assert result.exit_code == 1
+    assert "TURNOUT_POLLERS" in result.stdout
+    assert f"{path}:5:11: r: TR202" in result.stdout
+    assert "^^^^^^" in result.stdout
+
+
+def test_check_runs_the_examples_of_sound_rules_even_when_others_are_not(tmp_path: Path) -> None:
+    text = GOOD.replace("match: true", "match: false") + "  - {id: s, when: detail.x =, send: [high]}\n"
+    result = run_check("--rules", str(write(tmp_path, text)))
+    assert result.exit_code == 1
+    assert "TR401" in result.stdout
+    assert "TR201" in result.stdout
+    assert "2 problems" in result.stdout
+
+
+def test_check_of_rules_that_do_not_exist_says_so(tmp_path: Path) -> None:
+    result = run_check("--rules", str(tmp_path / "none"))
+    assert result.exit_code == 1
+    assert "cannot be read" in result.stdout
+
+
+def run_match(tmp_path: Path, events: bytes, *arguments: str) -> Result:
+    path = write(tmp_path, GOOD)
+    return CliRunner().invoke(rules, ["match", "--rules", str(path), "--events", "-", *arguments], input=events)
+
+
+EVENTS = b'{"detail": {"x": 1}}\n\n  \n{"detail": {"x": 2}}\r\nnot json\n[1]\n\xff\n{"detail": {"x": 1.0}}'
+
+
+def test_match_prints_one_line_per_event(tmp_path: Path) -> None:
+    result = run_match(tmp_path, EVENTS, "--json")
+    assert result.exit_code == 0, result.output
+    lines = [json.loads(line) for line in result.stdout.splitlines()]
+    assert lines[0] == {"rules": ["r"], "targets": ["high"]}
+    assert lines[1] == {"rules": [], "targets": []}
+    assert [line["rejected"]["reason"] for line in lines[2:5]] == ["INVALID_JSON", "NOT_AN_OBJECT", "INVALID_JSON"]
+    assert all(line["rules"] == line["targets"] == [] for line in lines[2:5])
+    assert lines[5] == {"rules": ["r"], "targets": ["high"]}
+    assert len(lines) == 6
+
+
+def test_match_prints_a_table_for_people(tmp_path: Path) -> None:
+    result = run_match(tmp_path, EVENTS)
+    assert result.exit_code == 0, result.output
+    assert "high" in result.stdout
+    assert "INVALID_JSON" in result.stdout
+
+
+def test_match_reads_a_file(tmp_path: Path) -> None:
+    events = tmp_path / "events.jsonl"
+    events.write_bytes(EVENTS)
+    path = str(write(tmp_path, GOOD))
+    result = CliRunner().invoke(rules, ["match", "--rules", path, "--events", str(events), "--json"])
+    assert len(result.stdout.splitlines()) == 6
+
+
+def test_match_can_require_paths(tmp_path: Path) -> None:
+    result = run_match(tmp_path, b'{"x": 1}\n', "--json", "--require", "detail")
+    assert json.loads(result.stdout)["rejected"]["reason"] == "MISSING_FIELD"

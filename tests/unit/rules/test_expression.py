@@ -1,0 +1,175 @@
+"""Reading expressions: what is refused, in which words, and exactly where."""
+
+import time
+
+import pytest
+from tests.unit.rules.language import read
+
+from turnout.rules.ast import And, Kind, Literal, OneOf, Or, Path, Test
+from turnout.rules.expression import ExpressionError
+from turnout.rules.limits import Limits
+from turnout.rules.problems import Code
+
+REFUSED = [
+    ("", "", Code.SYNTAX, "empty"),
+    ("detail.x", "detail.x", Code.SYNTAX, "exists(detail.x)"),
+    ("detail.x == ", "", Code.SYNTAX, "the end of the expression"),
+    ("detail.x == 1 or", "", Code.SYNTAX, "the end of the expression"),
+    ("detail.x = 5", "=", Code.SYNTAX, "write =="),
+    ("detail.x && detail.y", "&", Code.SYNTAX, "'and'"),
+    ("detail.x == 5 AND detail.y == 6", "AND", Code.SYNTAX, "lower case"),
+    ("detail.x == 5 detail.y == 6", "detail.y", Code.SYNTAX, "'and'"),
+    ("(detail.x == 5", "(", Code.SYNTAX, "never closed"),
+    ("detail.x == 5)", ")", Code.SYNTAX, "found ')'"),
+    ("detail.x == 'abc", "'", Code.SYNTAX, "never closed"),
+    ("detail.x in ['a'", "[", Code.SYNTAX, "never closed"),
+    ("detail.x in []", "[]", Code.SYNTAX, "empty"),
+    ("detail.x in ['a', detail.b]", "detail.b", Code.SYNTAX, "a list holds"),
+    ("detail.x in 'a'", "'a'", Code.SYNTAX, "a list or a path"),
+    ("detail.x == [1, 2]", "[1, 2]", Code.SYNTAX, "'in'"),
+    ("detail.x not 5", "not", Code.SYNTAX, "an operator"),
+    ("detail.x > true", "true", Code.SYNTAX, "ordered"),
+    ("detail.x == 1e999", "1e999", Code.SYNTAX, "64-bit"),
+    ("exists(detail.x) == true", "==", Code.SYNTAX, "already true or false"),
+    ("detail.x + 1 > 2", "+", Code.SYNTAX, "arithmetic"),
+    ("detail.x ~ 'a'", "~", Code.SYNTAX, "unexpected"),
+    ("lenght(detail.x) > 2", "lenght", Code.UNKNOWN_FUNCTION, "'len'"),
+    ("startswith(detail.x, 'a')", "startswith", Code.UNKNOWN_FUNCTION, "'starts_with'"),
+    ("regex(detail.x, 'a')", "regex", Code.UNKNOWN_FUNCTION, "'matches'"),
+    ("len() > 1", ")", Code.ARGUMENT, "missing"),
+    ("len(5) > 1", "5", Code.ARGUMENT, "must be a path"),
+    ("exists(lower(detail.x))", "exists", Code.ARGUMENT, "only a path"),
+    ("starts_with(detail.x)", ")", Code.SYNTAX, "second argument"),
+    ("starts_with(detail.x, 5)", "5", Code.ARGUMENT, "must be a string"),
+    ("starts_with(detail.x, detail.y)", "detail.y", Code.ARGUMENT, "must be a value"),
+    ("matches(detail.x, '(a')", "'(a'", Code.REGEX, "RE2"),
+    ("matches(detail.x, '(?=a)')", "'(?=a)'", Code.REGEX, "RE2"),
+    ("cidr(detail.x, '10.0.0.0/33')", "'10.0.0.0/33'", Code.NETWORK, "CIDR"),
+    ("wildcard(detail.x, 'a**b')", "'a**b'", Code.WILDCARD, "in a row"),
+    ("any(detail.x)", ")", Code.ARGUMENT, "a condition"),
+    ("all(detail.x[*], 'a')", "'a'", Code.SYNTAX, "not a condition"),
+    ("@ == 5", "@", Code.PATH, "any(...)"),
+    ("@tenant == 'x'", "@tenant", Code.METADATA, "@attributes"),
+    ("@atributes.x == 'x'", "@atributes.x", Code.METADATA, "'attributes'"),
+    ("detail.x. == 5", ".", Code.PATH, "after a dot"),
+    ("detail.x[0 == 1", "[", Code.PATH, "never closed"),
+    ("detail.x[?(@.y =~ 'a')].z == 1", "=~ 'a')].z", Code.PATH_REFUSED, "matches(path"),
+    ("detail.x > ${NOPE}", "${NOPE}", Code.ENVIRONMENT, "NOPE is not set"),
+    ("detail.x == 'a${NOPE}'", "'a${NOPE}'", Code.ENVIRONMENT, "NOPE is not set"),
+    ("any($..a, any($..b, @ == 1))", "$..b", Code.PATH_REFUSED, "one value"),
+    ("any($..a, @..b == 1)", "@..b", Code.PATH_REFUSED, "'..'"),
+    ("any(detail.a[*], @ in detail.b)", "detail.b", Code.PATH_REFUSED, "one value"),
+]
+
+
+@pytest.mark.parametrize(("text", "wrong", "code", "words"), REFUSED)
+def test_what_is_wrong_is_named_at_its_place(text: str, wrong: str, code: Code, words: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        read(text)
+    error = caught.value
+    assert error.code is code
+    assert words in error.message
+    assert text[error.at.start : error.at.end] == wrong
+
+
+def test_nesting_is_limited() -> None:
+    read("(" * 30 + "a == 1" + ")" * 30)
+    with pytest.raises(ExpressionError, match="levels deep"):
+        read("(" * 10_000 + "a == 1" + ")" * 10_000, limits=Limits(expression_length=100_000))
+    with pytest.raises(ExpressionError, match="levels deep"):
+        read("not " * 100 + "a == 1")
+
+
+def test_parentheses_are_read_once_and_not_once_per_level() -> None:
+    started = time.perf_counter()
+    read("(" * 39 + "a == 1" + ")" * 39)
+    read("(" * 39 + "a" + ")" * 39 + " == 1")
+    assert time.perf_counter() - started < 1
+
+
+def test_the_size_of_a_condition_is_limited() -> None:
+    with pytest.raises(ExpressionError, match="more than 100 parts"):
+        read(" or ".join(["a == 1"] * 60), limits=Limits(nodes=100))
+
+
+def test_the_size_of_a_list_is_limited() -> None:
+    items = ", ".join(map(str, range(101)))
+    with pytest.raises(ExpressionError, match="more than 100 items"):
+        read(f"a in [{items}]", limits=Limits(list_items=100))
+
+
+def test_a_long_list_does_not_count_as_a_large_condition() -> None:
+    items = ", ".join(map(str, range(500)))
+    condition = read(f"a in [{items}]", limits=Limits(nodes=100))
+    assert isinstance(condition, Test)
+    assert isinstance(condition.predicate, OneOf)
+    assert len(condition.predicate.items) == 500
+
+
+def test_the_length_of_an_expression_is_limited() -> None:
+    with pytest.raises(ExpressionError, match="characters in one expression"):
+        read("a == 1" + " " * 30_000)
+
+
+def test_a_regular_expression_is_limited_in_length_and_in_what_it_expands_to() -> None:
+    with pytest.raises(ExpressionError, match="characters in a regular expression"):
+        read(f"matches(a, '{'a' * 2_000}')")
+    with pytest.raises(ExpressionError, match="RE2"):
+        read("matches(a, '((a{100}){100}){100}')")
+
+
+def test_stars_in_a_wildcard_are_limited() -> None:
+    with pytest.raises(ExpressionError, match="'\\*' in a wildcard"):
+        read(f"wildcard(a, '{'*a' * 20}')")
+
+
+def test_a_reference_to_the_environment_is_a_value_and_never_code() -> None:
+    condition = read("a == '${NAME}'", environ={"NAME": "x' or true == true or a == '"})
+    assert isinstance(condition, Test)
+    assert condition.predicate == OneOf((Literal(Kind.STRING, "x' or true == true or a == '"),))
+
+
+@pytest.mark.parametrize(
+    ("value", "literal"),
+    [
+        ("120000", Literal(Kind.NUMBER, 120000)),
+        ("1.5", Literal(Kind.NUMBER, 1.5)),
+        ("true", Literal(Kind.BOOL, True)),
+        ("NaN", Literal(Kind.STRING, "NaN")),
+        ("voice", Literal(Kind.STRING, "voice")),
+        ("1e999", Literal(Kind.STRING, "1e999")),
+    ],
+)
+def test_a_bare_reference_is_a_number_when_it_reads_like_one(value: str, literal: Literal) -> None:
+    condition = read("a == ${NAME}", environ={"NAME": value})
+    assert isinstance(condition, Test)
+    assert condition.predicate == OneOf((literal,))
+
+
+def test_a_default_stands_in_for_a_variable_that_is_not_set() -> None:
+    assert read("a > ${NAME:-5}") == read("a > 5")
+    assert read("a == '$${NAME}'") != read("a == '${NAME:-x}'")
+
+
+def test_keywords_can_be_members() -> None:
+    condition = read("detail.in == 1 and $.not == 2 and detail.len == 3")
+    assert isinstance(condition, And)
+    assert [item.term.keys for item in condition.items if isinstance(item, Test) and isinstance(item.term, Path)] == [
+        ("detail", "in"),
+        ("not",),
+        ("detail", "len"),
+    ]
+
+
+def test_and_binds_tighter_than_or_and_both_are_flat() -> None:
+    condition = read("a == 1 or b == 2 and (c == 3 and d == 4) or (e == 5 or f == 6)")
+    assert isinstance(condition, Or)
+    assert len(condition.items) == 4
+    assert isinstance(condition.items[1], And)
+    assert len(condition.items[1].items) == 3
+
+
+def test_equal_conditions_are_equal_wherever_they_stand() -> None:
+    assert read("a == 1") == read("   (a)  ==  1.0 ")
+    assert hash(read("5 < a")) == hash(read("a > 5"))
+    assert read("a == 1") != read("a == true")

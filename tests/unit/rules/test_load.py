@@ -1,0 +1,307 @@
+"""Loading rule files: what is accepted, and every problem at once with its place."""
+
+import os
+from pathlib import Path
+
+import pytest
+from tests.unit.rules.language import HEAD, write
+
+from turnout import load_rules
+from turnout.errors import RulesError
+from turnout.rules.ast import Root
+from turnout.rules.limits import Limits
+from turnout.rules.model import Mode
+from turnout.rules.problems import RuleFilesError
+
+RULE = HEAD + "rules:\n  - id: r\n    when: detail.x == 1\n    send: [standard]\n"
+
+
+def problems(path: Path, **variables: str) -> list[str]:
+    with pytest.raises(RulesError) as caught:
+        load_rules(path, environ=variables)
+    return [problem.replace(str(path) + os.sep, "") for problem in caught.value.problems]
+
+
+def test_every_field_of_a_rule_is_read(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        HEAD
+        + """
+rules:
+  - id: everything
+    description: All of it
+    when: detail.x == 1
+    send: [standard, high, standard]
+    enabled: false
+    mode: shadow
+    stop: true
+    group: detail.queueId
+    deduplicate: "@message_id"
+    delay: 30
+    attributes: {tenant: detail.tenant, team: {value: emea}, level: 5, also: {path: $.id}, urgent: true}
+    owner: ops
+    tags: [a, b]
+    examples:
+      - {event: {detail: {x: 1}}, match: true, metadata: {receive_count: 2}, description: one}
+""",
+    )
+    (rule,) = load_rules(tmp_path).rules
+    assert rule.id == "everything"
+    assert rule.description == "All of it"
+    assert rule.source == "detail.x == 1"
+    assert rule.send == ("standard", "high")
+    assert not rule.enabled
+    assert rule.mode is Mode.SHADOW
+    assert rule.stop
+    assert rule.group is not None
+    assert rule.group.keys == ("detail", "queueId")
+    assert rule.deduplicate is not None
+    assert rule.deduplicate.root is Root.METADATA
+    assert rule.delay == 30
+    assert rule.attributes["team"] == "emea"
+    assert rule.attributes["level"] == 5
+    assert rule.attributes["urgent"] is True
+    assert rule.owner == "ops"
+    assert rule.tags == ("a", "b")
+    (example,) = rule.examples
+    assert example.event == {"detail": {"x": 1}}
+    assert example.metadata == {"receive_count": 2}
+    assert rule.place.line == 5
+
+
+def test_files_are_read_in_name_order_and_hidden_ones_are_not(tmp_path: Path) -> None:
+    write(tmp_path, HEAD, "00.yaml")
+    for name in ("20.yml", "10.yaml", ".30.yaml", "40.txt"):
+        identifier = name.strip(".").partition(".")[0]
+        write(tmp_path, f"rules:\n  - {{id: r{identifier}, when: exists(a), send: [high]}}\n", name)
+    (tmp_path / "50.yaml.d").mkdir()
+    assert [rule.id for rule in load_rules(tmp_path).rules] == ["r10", "r20"]
+
+
+def test_one_file_alone_can_be_loaded(tmp_path: Path) -> None:
+    assert len(load_rules(write(tmp_path, RULE)).rules) == 1
+    assert len(load_rules(str(write(tmp_path, RULE, "rules.conf"))).rules) == 1
+
+
+def test_a_mounted_config_map_is_read_from_one_version(tmp_path: Path) -> None:
+    version = tmp_path / "..2025_01_01"
+    version.mkdir()
+    write(version, RULE, "a.yaml")
+    (tmp_path / "..data").symlink_to(version.name)
+    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
+    (rule,) = load_rules(tmp_path).rules
+    assert rule.place.file == str(tmp_path / "a.yaml")
+
+
+def test_several_files_share_targets_and_unmatched(tmp_path: Path) -> None:
+    write(tmp_path, "targets: {a: {queue: qa, priority: 0}}\nunmatched: a\n", "1.yaml")
+    write(tmp_path, "targets: {b: {queue: qb}}\nunmatched: a\n", "2.yaml")
+    write(tmp_path, "rules: [{id: r, when: exists(x), send: [a, b]}]\n", "3.yaml")
+    ruleset = load_rules(tmp_path)
+    assert {name: (target.queue, target.priority) for name, target in ruleset.targets.items()} == {
+        "a": ("qa", 0),
+        "b": ("qb", 5),
+    }
+    assert ruleset.unmatched == "a"
+
+
+def test_all_problems_of_all_files_are_reported_at_once(tmp_path: Path) -> None:
+    write(
+        tmp_path,
+        """targets:
+  critical: {queue: q, priorty: 0}
+unmatched: drp
+rules:
+  - id: a
+    when: lenght(detail.x) > 3
+    send: [critcal]
+    enabled: yes
+  - id: a
+    when: detail.x ==
+    send: critical
+    delay: 901
+""",
+        "1.yaml",
+    )
+    write(tmp_path, "rules:\n  - id: b\n    wen: detail.x == 1\n    send: [critical]\n  - 5\n", "2.yaml")
+    assert problems(tmp_path) == [
+        "1.yaml:2:24: TR110 target 'critical' has no field 'priorty'; did you mean 'priority'?",
+        "1.yaml:3:12: TR115 unmatched must be one of drop, dead-letter, critical; did you mean 'drop'?",
+        "1.yaml:6:11: a: TR202 there is no function 'lenght'; did you mean 'len'?",
+        "1.yaml:7:12: a: TR115 there is no target 'critcal'; did you mean 'critical'?",
+        "1.yaml:8:14: a: TR112 enabled must be true or false, not 'yes'; write true",
+        f"1.yaml:9:9: a: TR114 the id 'a' is already taken at {tmp_path}/1.yaml:5:9".replace(f"{tmp_path}/", ""),
+        "1.yaml:10:22: a: TR201 expected a path, a value or a condition, found the end of the expression",
+        "1.yaml:11:11: a: TR112 send must be a list, such as [critical]",
+        "1.yaml:12:12: a: TR113 delay must be a whole number from 0 to 900",
+        "2.yaml:2:5: b: TR116 a rule needs a condition: 'when' with an expression",
+        "2.yaml:3:5: b: TR110 a rule has no field 'wen'; did you mean 'when'?",
+        "2.yaml:5:5: TR112 a rule must be a mapping with id, when and send",
+    ]
+
+
+def test_the_caret_points_into_the_expression(tmp_path: Path) -> None:
+    path = write(tmp_path, HEAD + "rules:\n  - id: r\n    when: 'a == ''x'' and lenght(b) > 3'\n    send: [high]\n")
+    with pytest.raises(RuleFilesError) as caught:
+        load_rules(path)
+    *_, source, caret = str(caught.value).splitlines()
+    assert source[caret.index("^") : caret.rindex("^") + 1] == "lenght"
+    (problem,) = caught.value.problems
+    assert "^" not in problem
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("rules: 5", "rules must be a list"),
+        ("5", "a rule file is a mapping"),
+        ("targets: [a]", "targets must be a mapping"),
+        ("targets: {drop: {queue: q}}", "'drop' cannot be a target's name"),
+        ("targets: {a b: {queue: q}}", "'a b' cannot be a target's name"),
+        ("targets: {a: {}}", "target 'a' needs 'queue'"),
+        ("targets: {a: {queue: ''}}", "it is empty"),
+        ("targets: {a: {queue: '${1X}'}}", "${NAME}"),
+        ("targets: {a: {queue: null}}", "queue must be text, not nothing"),
+        ("targets: {a: {queue: q, priority: -1}}", "from 0 to 99"),
+        ("targets: {a: {queue: q, priority: true}}", "from 0 to 99"),
+        ("unmatched: [drop]", "unmatched must be"),
+        ("rulez: []", "did you mean 'rules'"),
+        ("rules: [{id: a b, when: exists(x), send: [high]}]", "id must be a name"),
+        ("rules: [{id: r, when: exists(x), send: []}]", "one target at least"),
+        ("rules: [{id: r, when: exists(x), send: [[high]]}]", "send holds names, not a list"),
+        ("rules: [{id: r, when: exists(x)}]", "needs 'send'"),
+        ("rules: [{when: exists(x), send: [high]}]", "needs 'id'"),
+        ("rules: [{id: r, when: {a: b}, send: [high]}]", "quote it as a whole"),
+        ("rules: [{id: r, when: exists(x), pattern: {a: [1]}, send: [high]}]", "not both"),
+        ("rules: [{id: r, when: exists(x), send: [high], mode: shaddow}]", "did you mean 'shadow'"),
+        ("rules: [{id: r, when: exists(x), send: [high], group: detail.}]", "after a dot"),
+        ("rules: [{id: r, when: exists(x), send: [high], group: '@.x'}]", "no meaning here"),
+        ("rules: [{id: r, when: exists(x), send: [high], group: x == 1}]", "a path is expected"),
+        ("rules: [{id: r, when: exists(x), send: [high], attributes: {AWS.x: a}}]", "SQS does not take 'AWS.x'"),
+        ("rules: [{id: r, when: exists(x), send: [high], attributes: {a: [1]}}]", "must be a path, a number"),
+        ("rules: [{id: r, when: exists(x), send: [high], attributes: {a: {value: x, path: y}}}]", "either"),
+        ("rules: [{id: r, when: exists(x), send: [high], examples: {}}]", "examples must be a list"),
+        ("rules: [{id: r, when: exists(x), send: [high], examples: [{event: [], match: true}]}]", "not a list"),
+        ("rules: [{id: r, when: exists(x), send: [high], examples: [{event: {}, match: 1}]}]", "true or false"),
+        ("rules: [{id: r, when: exists(x), send: [high], examples: [{evnt: {}, match: true}]}]", "'event'"),
+        ("rules: [{id: r, id: s, when: exists(x), send: [high]}]", "stands twice"),
+        ("rules: !!set {a}", "tags are not supported"),
+    ],
+)
+def test_a_wrong_file_is_refused_in_plain_words(tmp_path: Path, text: str, words: str) -> None:
+    write(tmp_path, HEAD, "00.yaml")
+    write(tmp_path, text)
+    found = [problem for problem in problems(tmp_path) if "TR101" not in problem]
+    assert any(words in problem and problem.startswith("rules.yaml:") for problem in found), found
+
+
+def test_unmatched_must_be_said(tmp_path: Path) -> None:
+    write(tmp_path, "targets: {a: {queue: q}}\nrules: [{id: r, when: exists(x), send: [a]}]\n")
+    assert any("'unmatched' is missing" in problem for problem in problems(tmp_path))
+
+
+def test_unmatched_must_be_said_the_same_everywhere(tmp_path: Path) -> None:
+    write(tmp_path, RULE, "1.yaml")
+    write(tmp_path, "unmatched: dead-letter\n", "2.yaml")
+    (problem,) = problems(tmp_path)
+    assert problem.startswith("2.yaml:1:12: TR114")
+
+
+def test_a_target_is_defined_once(tmp_path: Path) -> None:
+    write(tmp_path, RULE, "1.yaml")
+    write(tmp_path, "targets: {high: {queue: q}}\n", "2.yaml")
+    (problem,) = problems(tmp_path)
+    assert problem.startswith("2.yaml:1:11: TR114 target 'high' is already defined")
+
+
+def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -> None:
+    write(tmp_path, "targets: {a: [\nunmatched: drop", "1.yaml")
+    write(tmp_path, "rules: [{id: r, when: exists(x), send: [a]}]\n", "2.yaml")
+    (problem,) = problems(tmp_path)
+    assert problem.startswith("1.yaml:1:14")
+    assert "TR103" in problem
+
+
+def test_a_value_that_yaml_does_not_let_begin_with_an_at_sign_is_to_be_quoted(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("detail.x", "@receive_count"))
+    (problem,) = problems(tmp_path)
+    assert "rules.yaml:5:11: TR103" in problem
+    assert "quote a value that begins with '@'" in problem
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    assert problems(tmp_path / "none") == [f"{tmp_path}/none: TR102 cannot be read: No such file or directory"]
+    assert "no rule files here" in problems(tmp_path)[0]
+    (tmp_path / "a.yaml").write_bytes(b"rules:\n  \xff")
+    assert "not UTF-8 in line 2" in problems(tmp_path)[0]
+    (tmp_path / "a.yaml").unlink()
+    (tmp_path / "b.yaml").symlink_to("nowhere")
+    assert "b.yaml: TR102" in problems(tmp_path)[0]
+
+
+def test_files_without_rules_are_a_problem(tmp_path: Path) -> None:
+    write(tmp_path, HEAD)
+    assert "no rules in these files" in problems(tmp_path)[0]
+
+
+def test_a_file_beyond_the_size_limit_is_not_read(tmp_path: Path) -> None:
+    write(tmp_path, RULE)
+    with pytest.raises(RulesError, match="larger than 10 bytes"):
+        load_rules(tmp_path, limits=Limits(file_bytes=10))
+
+
+def test_a_byte_order_mark_is_accepted_in_rule_files(tmp_path: Path) -> None:
+    assert len(load_rules(write(tmp_path, "\ufeff" + RULE)).rules) == 1
+
+
+def test_a_queue_comes_from_the_environment(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("queue: standard", 'queue: "${BASE}/${NAME:-standard}"'))
+    ruleset = load_rules(tmp_path, environ={"BASE": "https://sqs.example/1"})
+    assert ruleset.targets["standard"].queue == "https://sqs.example/1/standard"
+    assert ruleset.unresolved() == ()
+
+
+def test_an_unset_variable_of_a_queue_stops_sending_but_not_matching(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("queue: standard", 'queue: "${STANDARD_QUEUE_URL}"'))
+    ruleset = load_rules(tmp_path, environ={"STANDARD_QUEUE_URI": "x"})
+    assert ruleset.targets["standard"].unresolved == ("STANDARD_QUEUE_URL",)
+    assert ruleset.match('{"detail": {"x": 1}}').targets == ("standard",)
+    (problem,) = ruleset.unresolved()
+    assert "STANDARD_QUEUE_URL is not set; did you mean 'STANDARD_QUEUE_URI'?" in problem.message
+    assert (problem.line, problem.column) == (1, 29)
+
+
+def test_an_unset_variable_of_a_condition_is_a_problem(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("== 1", "== '${TENANT}'"))
+    (problem,) = problems(tmp_path)
+    assert "TENANT is not set" in problem
+    assert load_rules(tmp_path, environ={"TENANT": "1"}).match('{"detail": {"x": "1"}}').rules == ("r",)
+
+
+def test_the_process_environment_is_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TENANT", "emea")
+    write(tmp_path, RULE.replace("== 1", "== '${TENANT}'"))
+    assert load_rules(tmp_path).match('{"detail": {"x": "emea"}}').rules == ("r",)
+
+
+def test_the_fingerprint_changes_with_what_was_read(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("queue: standard", 'queue: "${Q}"'))
+    first = load_rules(tmp_path, environ={"Q": "a", "OTHER": "1"}).fingerprint
+    assert len(first) == 16
+    assert int(first, 16) >= 0
+    assert load_rules(tmp_path, environ={"Q": "a", "OTHER": "2"}).fingerprint == first
+    assert load_rules(tmp_path, environ={"Q": "b"}).fingerprint != first
+    assert load_rules(tmp_path, environ={"Q": "a"}, require=["detail"]).fingerprint != first
+    write(tmp_path, RULE + "    # a comment\n")
+    assert load_rules(tmp_path, environ={"Q": "a"}).fingerprint != first
+
+
+def test_required_paths_are_checked_at_load(tmp_path: Path) -> None:
+    path = write(tmp_path, RULE)
+    with pytest.raises(RulesError, match=r"'detail\.\.' *: after a dot|after a dot"):
+        load_rules(path, require=["detail", "detail."])
+
+
+def test_a_disabled_rule_is_checked_like_any_other(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("detail.x == 1", "detail.x =") + "    enabled: false\n")
+    assert "TR201" in problems(tmp_path)[0]
