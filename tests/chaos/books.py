@@ -69,7 +69,7 @@ def balance(events: Sequence[Event], found: Mapping[str, Sequence[Document]], jo
     for event in events:
         _event(event, copies, letters[event.body], journal, result)
     result.misplaced += _changed_attributes(events, found)
-    result.misplaced += _out_of_order(events, found[TARGETS["ledger"]])
+    result.misplaced += _out_of_order(events, found[TARGETS["ledger"]], journal)
     return result
 
 
@@ -124,14 +124,18 @@ def _changed_attributes(events: Sequence[Event], found: Mapping[str, Sequence[Do
                 yield f"{label(message['Body'])} in {place} has other attributes than it came with"
 
 
-def _out_of_order(events: Sequence[Event], ledger: Sequence[Document]) -> Iterator[str]:
-    """What came through the FIFO source stands in the FIFO target in the order of its group."""
-    ordered = {event.body: event for event in events if event.source == FIFO_SOURCE}
+def _out_of_order(events: Sequence[Event], ledger: Sequence[Document], journal: Journal) -> Iterator[str]:
+    """What came through the FIFO source stands in the FIFO target in the order of its group.
+
+    Except for what came again because it could neither be delivered nor written into a letter: a group does not stop
+    for that.
+    """
+    ordered = {event.body: (number, event) for number, event in enumerate(events) if event.source == FIFO_SOURCE}
     last: dict[str, int] = {}
     for message in ledger:
-        event = ordered.get(message["Body"])
-        if event is None:
+        if message["Body"] not in ordered:
             continue
-        if event.number < last.get(event.group, -1):
-            yield f"{label(event.body)} overtook another of {event.group}"
-        last[event.group] = event.number
+        number, event = ordered[message["Body"]]
+        if number < last.get(event.group, -1) and not journal.again[event.body]:
+            yield f"{label(event.body)} of {event.group} was overtaken: {journal.trail(event.body)}"
+        last[event.group] = number

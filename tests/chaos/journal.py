@@ -57,7 +57,7 @@ def letter_of(message: Document) -> Letter:
 class _Custody:
     """One message of a source queue, by its SQS id."""
 
-    __slots__ = ("arrivals", "body", "cause", "handle", "held", "letter_trouble", "refused_extensions")
+    __slots__ = ("arrivals", "body", "cause", "handle", "held", "letter_trouble", "refused_extensions", "trail")
 
     def __init__(self, body: str) -> None:
         self.body = body
@@ -71,6 +71,11 @@ class _Custody:
         """Why it may come once more than it should."""
         self.refused_extensions = 0
         self.letter_trouble = False
+        self.trail: list[str] = []
+        """What happened to it, for the reader of a violation."""
+
+    def note(self, what: str) -> None:
+        self.trail.append(what)
 
 
 class Journal:
@@ -81,6 +86,7 @@ class Journal:
         self._queue_targets = {queue: target for target, queue in TARGETS.items()}
         self._custody: dict[str, _Custody] = {}
         self._handles: dict[str, str] = {}
+        self._ids: dict[str, str] = {}
         self._letters: dict[str, list[Letter]] = defaultdict(list)
         self._confirmed: set[tuple[str, str]] = set()
         self.faults: list[Injected] = []
@@ -104,10 +110,9 @@ class Journal:
         self.faults.append(fault)
         if operation == "SendMessageBatch":
             self.troubled.update((queue, body) for body in fault.bodies)
-        if queue == DEAD:
-            for custody in self._custody.values():
-                if custody.body in fault.bodies:
-                    custody.letter_trouble = True
+        for custody in self._by_body(fault.bodies):
+            custody.note(f"{kind} ({operation} {queue})")
+            custody.letter_trouble = custody.letter_trouble or queue == DEAD
 
     def by_kind(self) -> Counter[Kind]:
         """How many faults of each kind were injected."""
@@ -120,7 +125,9 @@ class Journal:
         for message in messages:
             custody = self._custody.setdefault(message["MessageId"], _Custody(message["Body"]))
             custody.handle = message["ReceiptHandle"]
+            self._ids[message["Body"]] = message["MessageId"]
             self._handles[custody.handle] = message["MessageId"]
+            custody.note("received" if arrived else "received in vain")
             if not arrived:
                 continue
             if custody.arrivals:
@@ -138,23 +145,27 @@ class Journal:
             return "extensions refused"
         if custody.letter_trouble:
             return "letter not written"
-        self.violations.append(f"handed out again without a reason: {label(custody.body)}")
+        self.violations.append(f"handed out again without a reason: {label(custody.body)}: {custody.trail}")
         return UNEXPLAINED
 
     def visible_again(self, message_id: str, cause: str) -> None:
         """A message was, or will be, handed out once more because of an injected fault, or a kill."""
         self._custody[message_id].cause = cause
+        self._custody[message_id].note(cause)
 
     def asked_to_delete(self, handles: Iterable[str]) -> None:
         """A worker wants to delete these: each must be accounted for by what the worker has been told."""
         for handle in handles:
             custody = self._of(handle)
             missing = self._unaccounted(custody.body)
+            custody.note("to be deleted")
             if missing:
-                self.violations.append(f"deleted though it still belongs to {missing}: {label(custody.body)}")
+                what = f"deleted though it still belongs to {missing}: {label(custody.body)}: {custody.trail}"
+                self.violations.append(what)
             if handle != custody.handle:
                 # It was handed out since, which had its own reason. This delete does nothing, whatever SQS says.
                 custody.cause = "older handle"
+                custody.note(custody.cause)
 
     def deleted_from_source(self, handles: Iterable[str]) -> None:
         """These deletions took effect."""
@@ -162,6 +173,7 @@ class Journal:
             custody = self._of(handle)
             if handle == custody.handle:
                 custody.held = False
+                custody.note("deleted")
                 self.deleted.add(self._handles[handle])
 
     def released(self, handles: Iterable[str]) -> None:
@@ -170,16 +182,19 @@ class Journal:
             custody = self._of(handle)
             custody.held = False
             custody.cause = custody.cause or "handed back"
+            custody.note("handed back")
 
     def extended(self, handles: Iterable[str]) -> None:
         """The visibility of these was extended, and the worker was told so."""
         for handle in handles:
             self._of(handle).refused_extensions = 0
+            self._of(handle).note("extended")
 
     def extension_refused(self, handles: Iterable[str]) -> None:
         """An extension met a fault."""
         for handle in handles:
             self._of(handle).refused_extensions += 1
+            self._of(handle).note("not extended")
 
     def killed(self) -> None:
         """Every worker is dead: what they held comes back."""
@@ -187,10 +202,15 @@ class Journal:
             if custody.held:
                 custody.held = False
                 custody.cause = "kill"
+                custody.note("kill")
 
     def held(self) -> int:
         """Messages that a worker has, as far as one can know."""
         return sum(custody.held for custody in self._custody.values())
+
+    def trail(self, body: str) -> list[str]:
+        """What happened to an event, for the reader of a report."""
+        return [note for custody in self._by_body([body]) for note in custody.trail]
 
     def bodies(self, handles: Iterable[str]) -> tuple[str, ...]:
         """The bodies of the messages with these handles."""
@@ -212,6 +232,9 @@ class Journal:
                 self._letters[body].append(letter_of(entry))
             else:
                 self._confirmed.add((queue, body))
+
+    def _by_body(self, bodies: Iterable[str]) -> list[_Custody]:
+        return [self._custody[self._ids[body]] for body in bodies if body in self._ids]
 
     def _of(self, handle: str) -> _Custody:
         return self._custody[self._handles[handle]]

@@ -231,17 +231,19 @@ async def chaos_run(
     """One run: a load, workers and a storm of faults; ends when the source queues are empty and the workers stopped.
 
     What `seed` draws, besides load and faults: one worker or two, the policy for unmatched events, how the broken
-    target is broken, and whether credentials expire.
+    target is broken, whether credentials expire, and how long workers wait between attempts.
     """
     random = Random(f"run {seed}")
     unmatched = random.choice(["drop", "dead-letter"])
     count = random.choice([1, 1, 2])
     missing, credentials = random.random() < 0.5, random.random() < 0.25
+    # With long waits between attempts messages are held beyond their visibility timeout, which must be extended.
+    patience = random.choice([{}, {}, {"TURNOUT_BACKOFF_BASE_SECONDS": "4", "TURNOUT_BACKOFF_CAP_SECONDS": "8"}])
     load = events(seed, messages, unmatched=unmatched, ordered=ordered)
     plan = plan or Plan(seed)
     started = time.monotonic()
     async with open_yard(load, plan, unmatched=unmatched, missing=missing, credentials=credentials) as yard:
-        yard.settings |= settings or {}
+        yard.settings |= {**patience, **(settings or {})}
         result = Result(seed, Balance(), yard.journal, plan.rate)
         asyncio.get_running_loop().call_later(_STORM_SECONDS, plan.calm)
         half = len(load) // 2
