@@ -12,6 +12,7 @@ from rich.text import Text
 from turnout.demo.run import Result
 from turnout.message import Account, Call, Delivery
 from turnout.rules import Match, Ruleset
+from turnout.rules.model import Mode
 
 __all__ = ["progress_bar", "show", "summary"]
 
@@ -69,7 +70,8 @@ def _rules_table(result: Result, ruleset: Ruleset) -> Table:
     table.add_column("sends to")
     for rule in ruleset.rules:
         if rule.enabled:
-            table.add_row(Text(rule.id), f"{result.books.matches[rule.id]:,}", Text(", ".join(rule.send)))
+            sends = "nothing, on trial (shadow)" if rule.mode is Mode.SHADOW else ", ".join(rule.send)
+            table.add_row(Text(rule.id), f"{result.books.matches[rule.id]:,}", Text(sends))
     table.add_row(Text("no rule", style="dim"), f"{result.books.unmatched:,}", Text(ruleset.unmatched, style="dim"))
     return table
 

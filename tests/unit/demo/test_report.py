@@ -27,6 +27,7 @@ unmatched: drop
 rules:
   - {id: urgent, when: detail.priority == 'critical', send: [critical, standard]}
   - {id: asleep, when: detail.priority == 'low', send: [standard], enabled: false}
+  - {id: tried, when: detail.priority == 'low', send: [standard], mode: shadow}
 """
 
 
@@ -61,7 +62,7 @@ def delivered_account(ruleset: Ruleset) -> Account:
 def result(ruleset: Ruleset, findings: Findings) -> Result:
     books = Books()
     books.received, books.unmatched = 100, 39
-    books.matches["urgent"] = 60
+    books.matches.update(urgent=60, tried=7)
     return Result(100, 0.5, books, findings, delivered_account(ruleset))
 
 
@@ -98,6 +99,7 @@ def test_a_target_that_got_nothing_is_in_the_summary_too(ruleset: Ruleset) -> No
 def test_the_tables_say_what_went_where_and_what_was_dead_lettered_and_why(ruleset: Ruleset) -> None:
     lines = [line.split() for line in shown(result(ruleset, FINDINGS), ruleset).splitlines()]
     assert ["urgent", "60", "critical,", "standard"] in lines
+    assert ["tried", "7", "nothing,", "on", "trial", "(shadow)"] in lines
     assert ["no", "rule", "39", "drop"] in lines
     assert lines.index(["critical", "0", "60"]) < lines.index(["standard", "5", "60"]), "most urgent first"
     assert ["INVALID_JSON", "1", "[red]no", "braces"] in lines, "text from events is not markup"
