@@ -12,15 +12,16 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 
-from turnout.errors import RulesError
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.keys import event_key, genesys_key
 from turnout.idempotency.memory import MemoryStore
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
-from turnout.rules import Ruleset, load_rules
-from turnout.service.signals import stop_on_signals
+from turnout.rules import Ruleset
+from turnout.rules.reload import load_ready_rules
+from turnout.service.reloader import Reloader
+from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.settings import Settings, misspelt_settings
 from turnout.sqs.aio import open_aio_sqs
 from turnout.sqs.session import AwsConfig
@@ -37,15 +38,11 @@ _SPARE_CONNECTIONS = 16
 
 
 def load_ruleset(settings: Settings) -> Ruleset:
-    """The rules that the settings name, ready to send: every target's queue must be known.
+    """The rules that the settings name, ready to send: every target's queue is known, every example holds.
 
     Raises `RulesError` with every problem at once.
     """
-    ruleset = load_rules(settings.rules, require=settings.require)
-    problems = ruleset.unresolved()
-    if problems:
-        raise RulesError([str(problem) for problem in problems])
-    return ruleset
+    return load_ready_rules(settings.rules, require=settings.require)
 
 
 def worker_config(settings: Settings) -> WorkerConfig:
@@ -122,9 +119,18 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> None:
     tracing = start_tracing(TraceSettings.from_environ(os.environ), slow_seconds=settings.trace_slow_seconds)
     with stop_on_signals(stop):
         try:
-            async with open_worker(settings, ruleset, tracing) as worker:
+            async with open_worker(settings, ruleset, tracing) as worker, asyncio.TaskGroup() as tasks:
+                reloader = Reloader(
+                    settings.rules,
+                    load=lambda: load_ruleset(settings),
+                    use=worker.use,
+                    active=ruleset.fingerprint,
+                )
                 # What start-up made stays for good: the collector need not look at it again.
                 gc.freeze()
-                await worker.run(stop)
+                with call_on_hangup(reloader.ask):
+                    reloading = tasks.create_task(reloader.run(), name="reloader")
+                    await worker.run(stop)
+                    reloading.cancel()
         finally:
             await tracing.aclose(settings.telemetry_seconds)

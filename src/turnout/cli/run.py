@@ -38,8 +38,8 @@ def run(**options: Any) -> None:
 
     Each option can be given by the environment variable in brackets; an option wins. AWS's own settings
     (AWS_REGION, AWS_PROFILE, AWS_ENDPOINT_URL, roles) and OpenTelemetry's (OTEL_EXPORTER_OTLP_ENDPOINT, ...) are
-    read from the environment. SIGTERM or Ctrl-C drains and exits 0; a second one exits at once. SIGHUP reloads nothing
-    yet: restart to change settings.
+    read from the environment. SIGTERM or Ctrl-C drains and exits 0; a second one exits at once. Changed rule files are
+    reloaded by themselves, and at a SIGHUP; changed settings need a restart.
     """
     settings = load_settings({name: value for name, value in options.items() if value is not None})
     # After the settings, because the AWS client takes a moment to import and wrong settings should not wait for it.

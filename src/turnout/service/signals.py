@@ -1,4 +1,4 @@
-"""Turns SIGTERM and SIGINT into a graceful stop: the first asks, the second does not."""
+"""Turns signals into calls: SIGTERM and SIGINT stop (the first asks, the second does not), SIGHUP reloads."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-__all__ = ["stop_on_signals"]
+__all__ = ["call_on_hangup", "stop_on_signals"]
 
 log = logging.getLogger(__name__)
 
@@ -40,3 +40,14 @@ def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
     finally:
         for number in numbers:
             loop.remove_signal_handler(number)
+
+
+@contextlib.contextmanager
+def call_on_hangup(call: Callable[[], None]) -> Iterator[None]:
+    """Within this context SIGHUP calls `call` in the event loop."""
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, call)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)

@@ -1,0 +1,134 @@
+"""Notices changed rule files and puts the new rules to work, or keeps the old ones and says why.
+
+Changes are noticed by inotify where the mount has it, and in any case by looking at names, times and links every few
+seconds; a SIGHUP asks as well. Loading happens in a thread, so that no message waits for it; the swap itself is one
+assignment in the worker.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from watchfiles import awatch
+
+from turnout.errors import RulesError
+from turnout.rules import Ruleset
+
+__all__ = ["Reloader"]
+
+log = logging.getLogger(__name__)
+
+# Editors and ConfigMap updates touch several files; what comes within this time is one change.
+_SETTLE_SECONDS = 0.1
+_LOOK_SECONDS = 2.0
+
+_Signature = tuple[tuple[str, int, int, str], ...]
+
+
+class Reloader:
+    """Keeps a worker's rules equal to their files. `load` makes rules ready, `use` puts them to work.
+
+    `success` and `loaded_at` (seconds since the epoch) speak of the last attempt and the last success.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        load: Callable[[], Ruleset],
+        use: Callable[[Ruleset], None],
+        active: str,
+        look_seconds: float = _LOOK_SECONDS,
+    ) -> None:
+        self._path = path
+        self._load = load
+        self._use = use
+        self._look_seconds = look_seconds
+        self._asked = asyncio.Event()
+        self._seen = signature(path)
+        self.fingerprint = active
+        self.success = True
+        self.loaded_at = time.time()
+        self.attempts = 0
+
+    def ask(self) -> None:
+        """Reload soon, whether or not a change was noticed."""
+        self._asked.set()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._watch(), name="rules-watch")
+            tasks.create_task(self._look(), name="rules-look")
+            while True:
+                await self._asked.wait()
+                await asyncio.sleep(_SETTLE_SECONDS)
+                self._asked.clear()
+                await self.reload()
+
+    async def reload(self) -> bool:
+        """Load aside; on success swap, on failure keep what is active. True when the files' rules are active now."""
+        self.attempts += 1
+        self._seen = await asyncio.to_thread(signature, self._path)
+        try:
+            ruleset = await asyncio.to_thread(self._load)
+        except RulesError as error:
+            self.success = False
+            for problem in error.problems:
+                log.error("rules not reloaded: %s", problem)
+            log.error("rules not reloaded, the old ones stay active", extra={"ruleset": self.fingerprint})
+            return False
+        except Exception:  # a bug of ours in loading must not end a worker that has rules to work by
+            self.success = False
+            log.exception("rules not reloaded, please report this; the old ones stay active")
+            return False
+        self.success = True
+        self.loaded_at = time.time()
+        if ruleset.fingerprint == self.fingerprint:
+            log.info("rules unchanged", extra={"ruleset": self.fingerprint})
+            return True
+        before, self.fingerprint = self.fingerprint, ruleset.fingerprint
+        self._use(ruleset)
+        log.info("rules reloaded: %d rules", len(ruleset.rules), extra={"ruleset": ruleset.fingerprint, "was": before})
+        return True
+
+    async def _watch(self) -> None:
+        while True:
+            try:
+                # A file's directory, because editors replace files.
+                watched = self._path if self._path.is_dir() else self._path.parent
+                async for _ in awatch(watched, debounce=50, recursive=False):
+                    self.ask()
+            except (OSError, RuntimeError) as error:
+                # No such directory, or no inotify: `_look` sees to it meanwhile.
+                log.debug("rules cannot be watched at the moment: %s", error)
+            await asyncio.sleep(self._look_seconds)
+
+    async def _look(self) -> None:
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            if await asyncio.to_thread(signature, self._path) != self._seen:
+                self.ask()
+
+
+def signature(path: Path) -> _Signature:
+    """Names, sizes, times and link targets of what is at a path; empty when nothing is there."""
+    try:
+        found = sorted(path.iterdir()) if path.is_dir() else [path]
+        return tuple(_entry(entry) for entry in found)
+    except OSError:
+        return ()
+
+
+def _entry(path: Path) -> tuple[str, int, int, str]:
+    target = os.readlink(path) if path.is_symlink() else ""
+    try:
+        status = path.stat()
+    except FileNotFoundError:  # a dangling link, for a moment
+        return (path.name, 0, 0, target)
+    return (path.name, status.st_size, status.st_mtime_ns, target)

@@ -1,0 +1,204 @@
+"""Rules on disk change in every way that editors, mounts and mistakes change them."""
+
+import asyncio
+import os
+import shutil
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from turnout.rules import Ruleset
+from turnout.rules.reload import load_ready_rules
+from turnout.service.reloader import Reloader
+
+RULES = """
+targets: {{a: {{queue: a}}}}
+unmatched: drop
+rules:
+  - {{id: {name}, when: detail.x == 1, send: [a], examples: [{{event: {{detail: {{x: {example}}}}}, match: true}}]}}
+"""
+
+
+def rules(name: str, example: int = 1) -> str:
+    return RULES.format(name=name, example=example)
+
+
+class Watched:
+    """A reloader at work on a path, and the rules it last put to use."""
+
+    def __init__(self, path: Path, *, look_seconds: float = 0.05) -> None:
+        self.active: Ruleset = load_ready_rules(path)
+        self._change = asyncio.Event()
+        self.reloader = Reloader(
+            path,
+            load=lambda: load_ready_rules(path),
+            use=self._use,
+            active=self.active.fingerprint,
+            look_seconds=look_seconds,
+        )
+
+    def _use(self, ruleset: Ruleset) -> None:
+        self.active = ruleset
+        self._change.set()
+
+    @property
+    def names(self) -> list[str]:
+        return [rule.id for rule in self.active.rules]
+
+    async def change(self) -> None:
+        """Wait until other rules are used."""
+        await self._change.wait()
+        self._change.clear()
+
+    async def attempt(self, number: int) -> None:
+        """Wait until there have been so many attempts and the last one is over."""
+        while self.reloader.attempts < number or self.reloader.success:
+            await asyncio.sleep(0.005)
+
+
+def watch(path: Path, scenario: Callable[[Watched], Awaitable[None]], *, look_seconds: float = 0.05) -> None:
+    async def main() -> None:
+        watched = Watched(path, look_seconds=look_seconds)
+        task = asyncio.create_task(watched.reloader.run())
+        try:
+            async with asyncio.timeout(20):
+                await scenario(watched)
+        finally:
+            task.cancel()
+            await asyncio.wait([task])
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    path = tmp_path / "rules"
+    path.mkdir()
+    (path / "rules.yaml").write_text(rules("one"))
+    return path
+
+
+def test_a_changed_file_takes_effect(folder: Path) -> None:
+    async def scenario(watched: Watched) -> None:
+        (folder / "rules.yaml").write_text(rules("two"))
+        await watched.change()
+        assert watched.names == ["two"]
+        assert watched.reloader.fingerprint == watched.active.fingerprint
+
+    watch(folder, scenario)
+
+
+def test_a_change_is_noticed_at_once_by_inotify_without_waiting_for_the_next_look(folder: Path) -> None:
+    async def scenario(watched: Watched) -> None:
+        await asyncio.sleep(0.3)  # the watch is set up by a thread of the library, which tells nobody
+        (folder / "rules.yaml").write_text(rules("two"))
+        async with asyncio.timeout(5):
+            await watched.change()
+
+    watch(folder, scenario, look_seconds=3600)
+
+
+def test_a_new_file_and_a_removed_file_count(folder: Path) -> None:
+    async def scenario(watched: Watched) -> None:
+        extra = rules("two").partition("rules:")[2]
+        (folder / "more.yaml").write_text(f"rules:{extra}")
+        await watched.change()
+        assert watched.names == ["two", "one"]
+        (folder / "more.yaml").unlink()
+        await watched.change()
+        assert watched.names == ["one"]
+
+    watch(folder, scenario)
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["rules: [", rules("two", example=2), rules("two").replace("detail.x ==", "detail.x ="), "", "\0"],
+    ids=["not YAML", "failing example", "wrong expression", "empty", "binary"],
+)
+def test_a_broken_file_leaves_the_old_rules_and_the_repaired_one_takes_effect(folder: Path, broken: str) -> None:
+    async def scenario(watched: Watched) -> None:
+        (folder / "rules.yaml").write_text(broken)
+        await watched.attempt(1)
+        assert watched.names == ["one"]
+        assert not watched.reloader.success
+        (folder / "rules.yaml").write_text(rules("three"))
+        await watched.change()
+        assert watched.names == ["three"]
+        assert watched.reloader.success
+
+    watch(folder, scenario)
+
+
+def test_a_deleted_directory_leaves_the_old_rules_until_it_is_back(folder: Path) -> None:
+    async def scenario(watched: Watched) -> None:
+        shutil.rmtree(folder)
+        await watched.attempt(1)
+        assert watched.names == ["one"]
+        folder.mkdir()
+        (folder / "rules.yaml").write_text(rules("two"))
+        await watched.change()
+        assert watched.names == ["two"]
+
+    watch(folder, scenario)
+
+
+def test_a_configmap_is_swapped_by_its_link(tmp_path: Path) -> None:
+    mount = tmp_path / "mount"
+
+    def version(number: int, name: str) -> None:
+        data = mount / f"..version-{number}"
+        data.mkdir(parents=True)
+        (data / "rules.yaml").write_text(rules(name))
+        (mount / "..data_tmp").symlink_to(data.name)
+        os.replace(mount / "..data_tmp", mount / "..data")
+
+    version(1, "one")
+    (mount / "rules.yaml").symlink_to("..data/rules.yaml")
+
+    async def scenario(watched: Watched) -> None:
+        version(2, "two")
+        shutil.rmtree(mount / "..version-1")
+        await watched.change()
+        assert watched.names == ["two"]
+
+    watch(mount, scenario)
+
+
+def test_a_single_file_is_watched_through_replacement(tmp_path: Path) -> None:
+    file = tmp_path / "only.yaml"
+    file.write_text(rules("one"))
+
+    async def scenario(watched: Watched) -> None:
+        (tmp_path / "new").write_text(rules("two"))
+        os.replace(tmp_path / "new", file)
+        await watched.change()
+        assert watched.names == ["two"]
+
+    watch(file, scenario)
+
+
+def test_asking_reloads_and_unchanged_rules_are_not_swapped(folder: Path) -> None:
+    async def scenario(watched: Watched) -> None:
+        before = watched.active
+        watched.reloader.ask()
+        while not watched.reloader.attempts:
+            await asyncio.sleep(0.005)
+        assert await watched.reloader.reload()
+        assert watched.active is before
+        assert watched.reloader.success
+
+    watch(folder, scenario, look_seconds=3600)
+
+
+def test_a_bug_in_loading_keeps_the_old_rules(folder: Path) -> None:
+    async def main() -> None:
+        def load() -> Ruleset:
+            raise ZeroDivisionError
+
+        reloader = Reloader(folder, load=load, use=lambda _: None, active="x")
+        assert not await reloader.reload()
+        assert not reloader.success
+
+    asyncio.run(main())
