@@ -10,9 +10,8 @@ from tests.e2e.turnout import Queues, running, wait_until
 
 def swapped(text: str) -> str:
     """The same two rules, each with the other's targets."""
-    return (
-        text.replace("[critical, high]", "[X]").replace("[standard]", "[critical, high]").replace("[X]", "[standard]")
-    )
+    parts = text.replace("[critical, high]", "[X]").replace("[standard]", "[critical, high]")
+    return parts.replace("[X]", "[standard]")
 
 
 def test_rules_change_under_load_by_file_and_by_sighup(queues: Queues, rules: Path) -> None:
@@ -30,6 +29,7 @@ def test_rules_change_under_load_by_file_and_by_sighup(queues: Queues, rules: Pa
 
     with running(queues.environment(), "--rules", str(rules)) as turnout:
         publish(100)
+        turnout.wait_for_log("routing from")
         for version, expected in zip(versions, said, strict=True):
             before = turnout.log.count(expected)
             file.write_text(version)
@@ -41,8 +41,8 @@ def test_rules_change_under_load_by_file_and_by_sighup(queues: Queues, rules: Pa
         queues.wait_until_empty()
         turnout.signal(signal.SIGTERM)
         assert turnout.wait() == 0, turnout.log
+        assert "rules.yaml:8:" in turnout.log
     critical, high, standard = (queues.event_ids(name) for name in ("critical", "high", "standard"))
     assert critical == high
     assert critical + standard == {f"event-{number}": 1 for number in range(len(published))}
     assert not set(critical) & set(standard)
-    assert "rules.yaml:8:" in turnout.log

@@ -45,7 +45,7 @@ def test_with_a_store_a_redelivery_goes_only_to_the_targets_that_had_not_taken_t
         first.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
         await first.publish(event("three", 1))
         async with first.running():
-            while not first.bodies("crm") or not first.bodies("audit"):  # noqa: ASYNC110 - no event to wait for
+            while not first.bodies("crm") or not first.bodies("audit"):
                 await asyncio.sleep(0.001)
         assert first.worker.books.outcomes == {Outcome.HANDED_BACK: 1}
         again = with_store(store)

@@ -17,7 +17,7 @@ def test_a_target_that_is_down_is_left_alone_and_gets_everything_once_it_is_back
         await yard.publish(*(event("three", number) for number in range(30)))
         async with yard.running():
             sender = yard.worker.senders["archive"]
-            while sender.breaker.state is BreakerState.CLOSED or len(yard.bodies("audit")) < 30:  # noqa: ASYNC110 - no event to wait for
+            while sender.breaker.state is BreakerState.CLOSED or len(yard.bodies("audit")) < 30:
                 await asyncio.sleep(0.001)
             await asyncio.sleep(0.1)  # probes fail meanwhile
             assert yard.watch.accounts == [], "held, neither dead-lettered nor handed back"
@@ -68,7 +68,7 @@ def test_when_a_target_is_down_and_its_share_is_full_its_messages_are_postponed_
         await yard.publish(*(event("one", number) for number in range(60)))
         await yard.publish(*(event("two", number) for number in range(20)))
         async with yard.running():
-            while len(yard.bodies("audit")) < 20 or yard.worker.books.outcomes[Outcome.HANDED_BACK] < 20:  # noqa: ASYNC110 - no event
+            while len(yard.bodies("audit")) < 20 or yard.worker.books.outcomes[Outcome.HANDED_BACK] < 20:
                 await asyncio.sleep(0.001)
             assert len(yard.worker.in_flight) <= 40
         assert len(yard.bodies(SOURCE)) == 60, "nothing lost, nothing dead-lettered"

@@ -319,7 +319,7 @@ def test_visibility_is_extended_while_a_message_is_held() -> None:
 
 
 async def _held(yard: Yard):  # type: ignore[no-untyped-def]
-    while not len(yard.worker.in_flight):  # noqa: ASYNC110 - a turn of the loop, not a wait
+    while not len(yard.worker.in_flight):
         await asyncio.sleep(0)
     for account in yard.worker.in_flight:
         yield account
@@ -342,7 +342,7 @@ def test_a_message_handed_out_again_while_held_is_not_sent_twice() -> None:
             async for _ in _held(yard):
                 pass
             yard.sqs.advance(7)  # its visibility lapses, the other poller receives it again
-            while not yard.worker.books.redelivered:  # noqa: ASYNC110 - a turn of the loop, not a wait
+            while not yard.worker.books.redelivered:
                 await asyncio.sleep(0)
             gate.set()
             await yard.watch.wait(1)
