@@ -125,7 +125,7 @@ class FaultProxy:
         document = json.loads(request.body)
         queue = queue_name(document["QueueUrl"])
         self._journal.calls[operation] += 1
-        if operation == "DeleteMessageBatch":
+        if operation == "DeleteMessageBatch" and queue in self._sources:
             self._journal.asked_to_delete(_handles(document))
         if self._credentials is not None and not self._credentials.accepts(request.headers.get("authorization", "")):
             return self._refuse(Kind.EXPIRED_TOKEN, Random(0), operation, queue, document)
@@ -200,13 +200,15 @@ class FaultProxy:
         self, operation: str, queue: str, document: Document, said: Document, untold: Kind | None = None
     ) -> None:
         journal = self._journal
-        if operation == "ReceiveMessage" and queue in self._sources:
+        if operation == "SendMessageBatch":
+            done = {entry["Id"] for entry in said.get("Successful") or ()}
+            journal.accepted(queue, [entry for entry in document["Entries"] if entry["Id"] in done], untold)
+        elif queue not in self._sources:
+            return
+        elif operation == "ReceiveMessage":
             messages = said.get("Messages") or []
             self._given_out.update((message["MessageId"], message) for message in messages)
             journal.handed_out(messages, arrived=untold is None)
-        elif operation == "SendMessageBatch":
-            done = {entry["Id"] for entry in said.get("Successful") or ()}
-            journal.accepted(queue, [entry for entry in document["Entries"] if entry["Id"] in done], untold)
         elif operation == "DeleteMessageBatch":
             handles = _handles(document, said)
             journal.deleted_from_source(handles)

@@ -44,11 +44,13 @@ Handler = Callable[[Request], Awaitable[Answer]]
 async def serve(handler: Handler) -> AsyncIterator[int]:
     """Serve on a free port of 127.0.0.1, which is given out, until the end of the context.
 
-    When a client hangs up, the call to `handler` that it waited for is cancelled.
+    When a client hangs up, the call to `handler` that it waited for is cancelled. What `handler` raised is raised at
+    the end.
     """
     connections: set[_Connection] = set()
+    errors: list[Exception] = []
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(lambda: _Connection(handler, connections), "127.0.0.1", 0)
+    server = await loop.create_server(lambda: _Connection(handler, connections, errors), "127.0.0.1", 0)
     try:
         port: int = server.sockets[0].getsockname()[1]
         yield port
@@ -57,14 +59,17 @@ async def serve(handler: Handler) -> AsyncIterator[int]:
         for connection in list(connections):
             connection.abort()
         await server.wait_closed()
+    if errors:
+        raise ExceptionGroup("the handler failed", errors)
 
 
 class _Connection(asyncio.Protocol):
     """One client connection: one request at a time, as keep-alive clients send them."""
 
-    def __init__(self, handler: Handler, connections: set[_Connection]) -> None:
+    def __init__(self, handler: Handler, connections: set[_Connection], errors: list[Exception]) -> None:
         self._handler = handler
         self._connections = connections
+        self._errors = errors
         self._transport: asyncio.Transport | None = None
         self._received = bytearray()
         self._task: asyncio.Task[None] | None = None
@@ -110,9 +115,14 @@ class _Connection(asyncio.Protocol):
         return Request(method, path, headers, body)
 
     async def _answer(self, request: Request) -> None:
-        answer = await self._handler(request)
         transport = self._transport
         assert transport is not None
+        try:
+            answer = await self._handler(request)
+        except Exception as error:  # noqa: BLE001 - told by `serve`
+            self._errors.append(error)
+            transport.abort()
+            return
         if answer.reset or transport.is_closing():
             transport.abort()
             return
