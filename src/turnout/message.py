@@ -70,6 +70,8 @@ class Message(msgspec.Struct, frozen=True):
     queue: str
     attributes: Mapping[str, Attribute] = {}
     system: Mapping[str, str] = {}
+    body_md5: str | None = None
+    """MD5 of the body in hexadecimal, as SQS says and the client has verified; None where SQS said nothing."""
 
     @property
     def receive_count(self) -> int:

@@ -46,7 +46,8 @@ class Composer:
         attributes = self._attributes(message.attributes, send) if message.attributes or send.attributes else {}
         attributes, trace_header = self._tracing.inject(delivery, attributes)
         if not self._fifo:
-            return OutgoingMessage(message.body, attributes, send.delay or 0, send.group, None, trace_header)
+            delay, digest = send.delay or 0, message.body_md5
+            return OutgoingMessage(message.body, attributes, delay, send.group, None, trace_header, digest)
         group = send.group or message.system.get("MessageGroupId") or match.conversation_id or match.event_id
         return OutgoingMessage(
             message.body,
@@ -55,6 +56,7 @@ class Composer:
             group_id=(group or message.id)[:128],
             deduplication_id=send.deduplicate or deduplication_id(delivery, match),
             trace_header=trace_header,
+            body_md5=message.body_md5,
         )
 
     def _attributes(self, received: Mapping[str, Attribute], send: Send) -> dict[str, Attribute]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TypeVar
 
 import msgspec
@@ -30,7 +30,7 @@ from turnout.sqs.limits import check_batch
 from turnout.sqs.place import Place
 from turnout.sqs.session import AwsConfig, AwsSession, Client, foreign_errors
 
-__all__ = ["AioSqs", "open_aio_sqs"]
+__all__ = ["AioSqs", "entry_parameters", "open_aio_sqs", "receive_parameters"]
 
 A = TypeVar("A", bound=msgspec.Struct)
 
@@ -74,21 +74,14 @@ class AioSqs:
         self, queue: str, *, max_messages: int = 10, wait_seconds: int = 20, visibility_seconds: int | None = None
     ) -> list[Message]:
         """See `Sqs.receive`."""
-        parameters: dict[str, object] = {
-            "MaxNumberOfMessages": max_messages,
-            "WaitTimeSeconds": wait_seconds,
-            "MessageAttributeNames": ["All"],
-            "MessageSystemAttributeNames": ["All"],
-        }
-        if visibility_seconds is not None:
-            parameters["VisibilityTimeout"] = visibility_seconds
+        parameters = receive_parameters(max_messages, wait_seconds, visibility_seconds)
         return received_messages(await self._call("ReceiveMessage", queue, parameters, ReceiveAnswer), queue)
 
     async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """See `Sqs.send`."""
         check_batch(messages, "SendMessageBatch", queue)
         refused = unencodable_entries(messages)
-        entries = [_entry(index, message) for index, message in enumerate(messages) if index not in refused]
+        entries = [entry_parameters(index, message) for index, message in enumerate(messages) if index not in refused]
         answer = SendAnswer()
         if entries:
             answer = await self._call("SendMessageBatch", queue, {"Entries": entries}, SendAnswer)
@@ -147,14 +140,31 @@ class AioSqs:
             clients = self._by_place.get(place)
             if clients is None:
                 answer_seconds = self._session.config.answer_seconds
-                calls = await self._session.client(place, read_seconds=answer_seconds)
-                polls = await self._session.client(place, read_seconds=MAX_WAIT_SECONDS + answer_seconds)
+                async with AsyncExitStack() as stack:
+                    calls = await self._session.client(place, read_seconds=answer_seconds)
+                    stack.push_async_callback(calls.close)
+                    polls = await self._session.client(place, read_seconds=MAX_WAIT_SECONDS + answer_seconds)
+                    stack.pop_all()  # both are open: they stay so until `aclose`
                 clients = self._by_place[place] = _Clients(polls, calls)
             self._by_queue[queue] = clients
             return clients
 
 
-def _entry(index: int, message: OutgoingMessage) -> dict[str, object]:
+def receive_parameters(max_messages: int, wait_seconds: int, visibility_seconds: int | None) -> dict[str, object]:
+    """The parameters of a ReceiveMessage, without the queue."""
+    parameters: dict[str, object] = {
+        "MaxNumberOfMessages": max_messages,
+        "WaitTimeSeconds": wait_seconds,
+        "MessageAttributeNames": ["All"],
+        "MessageSystemAttributeNames": ["All"],
+    }
+    if visibility_seconds is not None:
+        parameters["VisibilityTimeout"] = visibility_seconds
+    return parameters
+
+
+def entry_parameters(index: int, message: OutgoingMessage) -> dict[str, object]:
+    """One entry of a SendMessageBatch; its id is its index."""
     entry: dict[str, object] = {"Id": str(index), "MessageBody": message.body}
     if message.attributes:
         entry["MessageAttributes"] = {name: _value(attribute) for name, attribute in message.attributes.items()}

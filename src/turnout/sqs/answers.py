@@ -7,12 +7,12 @@ digests are compared, failed entries are classified, and entries that an answer 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from turnout.message import Attribute, Message, queue_name
-from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.sqs.api import MAX_BATCH_ENTRIES, EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.codes import entry_failure
 from turnout.sqs.digests import attributes_md5, body_md5
 
@@ -100,6 +100,9 @@ class AttributesAnswer(msgspec.Struct, frozen=True):
     attributes: dict[str, str] | None = msgspec.field(name="Attributes", default=None)
 
 
+# The ids of entries are their indexes.
+_INDEXES = {str(index): index for index in range(MAX_BATCH_ENTRIES)}
+
 _NO_ATTRIBUTES: Mapping[str, Attribute] = {}
 
 
@@ -120,39 +123,45 @@ def received_messages(answer: ReceiveAnswer, queue: str) -> list[Message]:
         if not intact:
             _log.warning("message %s from %s arrived damaged and is left out", received.id, queue_name(queue))
             continue
-        messages.append(Message(received.id, received.handle, received.body, queue, attributes, received.system))
+        messages.append(
+            Message(received.id, received.handle, received.body, queue, attributes, received.system, received.body_md5)
+        )
     return messages
 
 
 def sent_batch(
     messages: Sequence[OutgoingMessage], answer: SendAnswer, refused: Mapping[int, EntryFailure] = {}
 ) -> SentBatch:
-    """What became of the entries of a SendMessageBatch; entry ids are indexes. `refused` were never sent."""
+    """What became of the entries of a SendMessageBatch; entry ids are indexes. `refused` were never sent.
+
+    An entry that an answer mentions twice counts as failed if it failed once.
+    """
     ids: list[str | None] = [None] * len(messages)
     failures = dict(refused)
     for sent in answer.successful or ():
-        index = _index(sent.id, len(messages))
-        if index is None:
-            continue
-        if _arrived_intact(messages[index], sent):
-            ids[index] = sent.message_id
-        else:
+        index = _INDEXES.get(sent.id, MAX_BATCH_ENTRIES)
+        if index >= len(messages):
+            continue  # nobody sent that
+        ids[index] = sent.message_id
+        if not _arrived_intact(messages[index], sent):
             message = "SQS received other bytes than were sent."
             failures[index] = entry_failure(index, "ChecksumMismatch", message, sender_fault=False)
-    for index, failure in _failed(answer.failed, len(messages)):
-        failures[index] = failure
-        ids[index] = None
-    if len(failures) + len(messages) - ids.count(None) != len(messages):
-        failures.update(_unanswered(i for i, message_id in enumerate(ids) if message_id is None and i not in failures))
+    failures.update(_failed(answer.failed, len(messages)))
+    for index, message_id in enumerate(ids):
+        if index in failures:
+            ids[index] = None
+        elif message_id is None:
+            failures[index] = _unanswered(index)
     return SentBatch(tuple(ids), tuple(failures[index] for index in sorted(failures)))
 
 
 def batch_failures(count: int, answer: BatchAnswer) -> tuple[EntryFailure, ...]:
     """The entries, of `count`, that a delete or visibility batch did not do; entry ids are indexes."""
     failures = dict(_failed(answer.failed, count))
-    if len(answer.successful or ()) + len(failures) != count:
-        done = {_index(entry.id, count) for entry in answer.successful or ()}
-        failures.update(_unanswered(i for i in range(count) if i not in done and i not in failures))
+    done = {entry.id for entry in answer.successful or ()}
+    for entry_id, index in _INDEXES.items():
+        if index < count and entry_id not in done and index not in failures:
+            failures[index] = _unanswered(index)
     return tuple(failures[index] for index in sorted(failures))
 
 
@@ -169,7 +178,7 @@ def unencodable_entries(messages: Sequence[OutgoingMessage]) -> dict[int, EntryF
 
 
 def _arrived_intact(message: OutgoingMessage, sent: SentEntry) -> bool:
-    if sent.body_md5 is not None and sent.body_md5 != body_md5(message.body):
+    if sent.body_md5 is not None and sent.body_md5 != (message.body_md5 or body_md5(message.body)):
         return False
     if sent.attributes_md5 is None or not message.attributes:
         return True
@@ -179,19 +188,12 @@ def _arrived_intact(message: OutgoingMessage, sent: SentEntry) -> bool:
 def _failed(entries: list[FailedEntry] | None, count: int) -> list[tuple[int, EntryFailure]]:
     failures = []
     for entry in entries or ():
-        index = _index(entry.id, count)
-        if index is not None:
+        index = _INDEXES.get(entry.id, MAX_BATCH_ENTRIES)
+        if index < count:
             failure = entry_failure(index, entry.code, entry.message or "", sender_fault=entry.sender_fault)
             failures.append((index, failure))
     return failures
 
 
-def _unanswered(indexes: Iterable[int]) -> dict[int, EntryFailure]:
-    message = "SQS's answer does not mention this entry."
-    return {index: entry_failure(index, "NotAnswered", message, sender_fault=False) for index in indexes}
-
-
-def _index(entry_id: str, count: int) -> int | None:
-    if entry_id.isascii() and entry_id.isdigit() and len(entry_id) < 3 and int(entry_id) < count:
-        return int(entry_id)
-    return None
+def _unanswered(index: int) -> EntryFailure:
+    return entry_failure(index, "NotAnswered", "SQS's answer does not mention this entry.", sender_fault=False)

@@ -43,6 +43,7 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     `group_id` and `deduplication_id` go with FIFO queues (a group alone also with standard queues: fair queues);
     `delay_seconds` (1 to 900; 0 leaves the queue's own delay in force) with standard queues only; `trace_header` is
     the `AWSTraceHeader` system attribute, which counts neither towards the ten attributes nor towards the size.
+    `body_md5` is the body's MD5 where it is known already, from `Message.body_md5`, and saves computing it again.
     """
 
     body: str
@@ -51,6 +52,7 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     group_id: str | None = None
     deduplication_id: str | None = None
     trace_header: str | None = None
+    body_md5: str | None = None
 
     def size(self) -> int:
         """Bytes that count towards the message and batch size limits: body and user attributes.

@@ -538,7 +538,7 @@ def test_a_wrong_clock_is_corrected_by_the_servers_date_and_the_call_repeated_on
     run(test())
 
 
-@pytest.mark.parametrize("date", [formatdate(usegmt=True), "", "yesterday"])
+@pytest.mark.parametrize("date", ["now", "", "yesterday"])
 def test_a_bad_signature_with_a_right_clock_is_an_error(date: str) -> None:
     async def test() -> None:
         calls = 0
@@ -546,7 +546,9 @@ def test_a_bad_signature_with_a_right_clock_is_an_error(date: str) -> None:
         def handle(_: Request) -> object:
             nonlocal calls
             calls += 1
-            return answer({"__type": "InvalidSignatureException"}, 403, Date=date)
+            return answer(
+                {"__type": "InvalidSignatureException"}, 403, Date=formatdate(usegmt=True) if date == "now" else date
+            )
 
         async with raw_server(serving(handle)) as server, open_route(server.url) as route:
             with pytest.raises(SqsDenied, match="InvalidSignatureException"):
