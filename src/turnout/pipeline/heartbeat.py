@@ -62,8 +62,9 @@ class Heartbeat:
 
     async def _extend(self, queue: str, accounts: list[Account], seconds: int) -> None:
         asked_at = asyncio.get_running_loop().time()
+        handles = [account.handle for account in accounts]
         try:
-            failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], seconds)
+            failures = await self._sqs.change_visibility(queue, handles, seconds)
         except SqsError as error:
             log.warning("visibility of %d messages not extended, trying again: %s", len(accounts), error)
             return
@@ -71,6 +72,8 @@ class Heartbeat:
             await self._claims.renew(accounts)
         failed = {failure.index: failure for failure in failures}
         for index, account in enumerate(accounts):
+            if account.handle != handles[index]:
+                continue  # handed out again meanwhile: the newer handle has a timeout of its own
             failure = failed.get(index)
             if failure is None:
                 account.visible_at = asked_at + seconds

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
-from turnout.errors import SqsError
+from turnout.errors import Fault, SqsError, SqsRejected
 from turnout.message import Account, Call, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
@@ -140,10 +140,14 @@ class Settler:
         failures: Sequence[EntryFailure]
         # First what was done, then the delete: a crash in between costs a redelivery that is recognised.
         await self._record([deletion.account for deletion in deletions])
+        handles = [deletion.account.handle for deletion in deletions]
         try:
-            failures = await self._sqs.delete(queue, [deletion.account.handle for deletion in deletions])
+            failures = await self._sqs.delete(queue, handles)
         except SqsError as error:
             call.error = error.code
+            if isinstance(error, SqsRejected) and len(deletions) > 1:
+                # One handle spoils the call, and SQS does not say which: each goes alone.
+                return [again for deletion in deletions for again in await self._flush([deletion])]
             failures = [
                 EntryFailure(index, error.code, str(error), error.fault, error.retryable)
                 for index in range(len(deletions))
@@ -155,9 +159,13 @@ class Settler:
             deletion.attempts += 1
             deletion.account.delete = call
             failure = failed.get(index)
-            if failure is None:
+            repeat = deletion.attempts < self._backoff.attempts
+            if repeat and deletion.account.handle != handles[index]:
+                # SQS handed the message out again meanwhile: whatever it says, only the newest handle deletes.
+                again.append((deletion, 0.0))
+            elif failure is None:
                 self._close(deletion.account)
-            elif failure.retryable and deletion.attempts < self._backoff.attempts:
+            elif repeat and failure.fault is not Fault.DATA:
                 again.append((deletion, self._backoff.delay(deletion.attempts)))
             else:
                 log.error(

@@ -1,0 +1,114 @@
+"""Deletes that fail: each is a duplicate unless it is repeated, with the handle that counts."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+from tests.unit.pipeline.yard import SOURCE, Yard, event
+
+from turnout.errors import Fault
+from turnout.message import Outcome
+from turnout.sqs.api import EntryFailure
+from turnout.sqs.codes import call_error
+
+DELETE = "DeleteMessageBatch"
+
+
+@pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "ExpiredToken", "AccessDenied", "SignatureDoesNotMatch"])
+def test_a_delete_that_is_denied_for_a_moment_is_repeated(code: str) -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls(SOURCE, DELETE, code, times=1)
+        yard.sqs.fail_entries(SOURCE, DELETE, code, times=1)
+        await yard.route(*(event("one", number) for number in range(5)))
+        assert yard.bodies(SOURCE) == []
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 5}
+
+    asyncio.run(main())
+
+
+def test_one_handle_that_spoils_the_call_does_not_keep_the_others_from_being_deleted() -> None:
+    async def main() -> None:
+        yard = Yard()
+        delete = yard.sqs.delete
+        bad = ""
+
+        async def picky(queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
+            nonlocal bad
+            bad = bad or handles[0]
+            if bad in handles:
+                raise call_error("ReceiptHandleIsInvalid", "One of them is not valid.", operation=DELETE)
+            return await delete(queue, handles)
+
+        yard.sqs.delete = picky  # type: ignore[method-assign]
+        await yard.route(*(event("one", number) for number in range(10)))
+        assert len(yard.bodies(SOURCE)) == 1
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 9, Outcome.HANDED_BACK: 1}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("refused", [False, True])
+def test_a_message_that_is_handed_out_again_during_its_delete_is_deleted_with_the_newer_handle(refused: bool) -> None:
+    """A standard queue says "deleted" to an outdated handle and keeps the message, or says that the handle expired."""
+
+    async def main() -> None:
+        yard = Yard(visibility_seconds=6)
+        delete = yard.sqs.delete
+        first = True
+
+        async def overtaken(queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
+            nonlocal first
+            if not first:
+                return await delete(queue, handles)
+            first = False
+            yard.sqs.advance(7)  # its visibility lapses, and the other poller receives it again
+            while not yard.worker.books.redelivered:
+                await asyncio.sleep(0)
+            if refused:
+                return (EntryFailure(0, "ReceiptHandleIsInvalid", "It has expired.", Fault.DATA, retryable=False),)
+            return await delete(queue, handles)
+
+        yard.sqs.delete = overtaken  # type: ignore[method-assign]
+        await yard.route(event("one"))
+        assert yard.bodies(SOURCE) == []
+        assert len(yard.bodies("crm")) == 1
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+
+    asyncio.run(main())
+
+
+def test_a_handle_that_expired_while_it_was_extended_says_nothing_about_the_newer_one() -> None:
+    async def main() -> None:
+        yard = Yard(visibility_seconds=6)
+        gate = asyncio.Event()
+        send = yard.sqs.send
+
+        async def slowly(queue: str, messages: object) -> object:
+            await gate.wait()
+            return await send(queue, messages)  # type: ignore[arg-type]
+
+        async def expired(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+            yard.sqs.advance(7)
+            while not yard.worker.books.redelivered:
+                await asyncio.sleep(0)
+            return (EntryFailure(0, "ReceiptHandleIsInvalid", "It has expired.", Fault.DATA, retryable=False),)
+
+        await yard.publish(event("one"))
+        yard.sqs.send = slowly  # type: ignore[method-assign,assignment]
+        async with yard.running():
+            while not len(yard.worker.in_flight):
+                await asyncio.sleep(0)
+            (held,) = yard.worker.in_flight
+            held.visible_at -= 4
+            change = yard.sqs.change_visibility
+            yard.sqs.change_visibility = expired  # type: ignore[method-assign]
+            await yard.worker.heartbeat.beat()
+            yard.sqs.change_visibility = change  # type: ignore[method-assign]
+            assert held.visible_at <= asyncio.get_running_loop().time() + 6, "the newer handle is extended in its turn"
+            gate.set()
+            await yard.watch.wait(1)
+
+    asyncio.run(main())
