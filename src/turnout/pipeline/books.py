@@ -6,17 +6,52 @@ because adding to a metrics instrument costs more than routing a message; teleme
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, deque
 
-from turnout.message import Outcome
+import msgspec
 
-__all__ = ["Books", "TargetBooks"]
+from turnout.message import Call, Outcome
+from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS, Histogram
+
+__all__ = ["Books", "Calls", "LetterNote", "SourceBooks", "TargetBooks"]
+
+_NOTES = 50
+"""Letters remembered one by one, for people to look at."""
+
+
+class Calls:
+    """How long one kind of call to one queue took, by error code (empty: it went through)."""
+
+    __slots__ = ("by_error",)
+
+    def __init__(self) -> None:
+        self.by_error: dict[str, Histogram] = {}
+
+    def add(self, call: Call) -> None:
+        """Count a call that has ended."""
+        durations = self.by_error.get(call.error)
+        if durations is None:
+            durations = self.by_error[call.error] = Histogram(CALL_BOUNDS)
+        durations.add(call.end_ns - call.start_ns)
+
+
+class SourceBooks:
+    """What happened at one source queue."""
+
+    __slots__ = ("deletes", "received", "receives")
+
+    def __init__(self) -> None:
+        self.received = 0
+        """Messages taken in, as in `Books.received`."""
+        self.receives = Calls()
+        """Polls that brought messages or failed; an empty one says nothing but how long it was told to wait."""
+        self.deletes = Calls()
 
 
 class TargetBooks:
     """What happened to the deliveries of one target."""
 
-    __slots__ = ("failed", "retried", "sent")
+    __slots__ = ("calls", "errors", "failed", "retried", "sent")
 
     def __init__(self) -> None:
         self.sent = 0
@@ -25,6 +60,20 @@ class TargetBooks:
         """Deliveries given up."""
         self.retried = 0
         """Attempts that failed and were repeated."""
+        self.errors: Counter[str] = Counter()
+        """Attempts that failed, by error code."""
+        self.calls = Calls()
+
+
+class LetterNote(msgspec.Struct, frozen=True):
+    """One letter that was accepted, as people are told of it. `message` is the sentence in the letter."""
+
+    at_ns: int
+    reason: str
+    message: str
+    message_id: str
+    event_id: str = ""
+    owed: tuple[str, ...] = ()
 
 
 class Books:
@@ -38,9 +87,19 @@ class Books:
         self.unmatched = 0
         self.letters: Counter[str] = Counter()
         """Letters accepted by the dead-letter queue, by reason."""
+        self.letter_notes: deque[LetterNote] = deque(maxlen=_NOTES)
+        """The latest of them."""
         self.matches: Counter[str] = Counter()
         """Messages that each rule matched, by rule id; shadow rules included."""
         self.targets: dict[str, TargetBooks] = {}
+        self.sources: dict[str, SourceBooks] = {}
+        """By queue URL."""
+        self.processing = Histogram(PROCESS_BOUNDS)
+        """From receive to settle, of every message."""
+        self.queue_age = Histogram(AGE_BOUNDS)
+        """From send to receive, of the first message of every receive."""
+        self.latency = Histogram(AGE_BOUNDS)
+        """From the event's own time to its delivery to all targets, of the first message of every delete."""
         self.polls = 0
         self.poll_errors = 0
         self.extensions = 0
@@ -59,6 +118,13 @@ class Books:
         books = self.targets.get(name)
         if books is None:
             books = self.targets[name] = TargetBooks()
+        return books
+
+    def source(self, queue: str) -> SourceBooks:
+        """The books of one source queue, opened at first use."""
+        books = self.sources.get(queue)
+        if books is None:
+            books = self.sources[queue] = SourceBooks()
         return books
 
     @property

@@ -15,7 +15,7 @@ import msgspec
 from turnout.errors import Fault
 from turnout.letter import LetterAttribute, original_attributes, read_letter_attribute, sealed_attributes
 from turnout.message import Account, Attribute, Delivery, Failure, Outcome, Reason, State, queue_name
-from turnout.pipeline.books import Books
+from turnout.pipeline.books import Books, LetterNote
 from turnout.pipeline.sender import Sender, SenderConfig
 from turnout.pipeline.settler import Settler
 from turnout.rules import Match
@@ -51,7 +51,7 @@ class DeadLetters:
         self._tracing = tracing
         self._books = books
         name = queue_name(queue)
-        self._sender = Sender(
+        self.sender = Sender(
             name=name,
             priority=0,
             destination=QueueDestination(sqs, queue),
@@ -65,17 +65,17 @@ class DeadLetters:
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the concurrent batch calls; they run until cancelled."""
-        return self._sender.start(tasks)
+        return self.sender.start(tasks)
 
     def withdraw(self, due_after: float) -> list[Account]:
         """Take back the messages whose letter is next tried later than loop time `due_after`."""
-        return [delivery.account for delivery in self._sender.withdraw(due_after)]
+        return [delivery.account for delivery in self.sender.withdraw(due_after)]
 
     def write(self, account: Account, at_ns: int) -> None:
         """Write the letter of a message that failed as a whole or owes at least one target."""
-        account.letter = Delivery(account, self._sender.name, at_ns)
+        account.letter = Delivery(account, self.sender.name, at_ns)
         try:
-            self._sender.put(account.letter)
+            self.sender.put(account.letter)
         except Exception:  # a bug of ours must not end the worker, least of all here
             log.exception("letter not written, please report this", extra=about(account))
             self._settler.leave(account)
@@ -91,6 +91,7 @@ class DeadLetters:
             fields["owed"] = ",".join(owed)
         if letter.state is State.DONE:
             self._books.letters[failure.reason] += 1
+            self._books.letter_notes.append(_note(letter, failure, owed))
             log.warning("dead-lettered: %s: %s", failure.reason, failure.message, extra=fields)
             self._settler.delete(account, Outcome.DEAD_LETTERED)
         else:
@@ -134,6 +135,15 @@ class DeadLetters:
             deduplication_id=message.id,
             trace_header=trace_header,
         )
+
+
+def _note(letter: Delivery, failure: Failure, owed: list[str]) -> LetterNote:
+    account = letter.account
+    match = account.match
+    event_id = match.event_id if isinstance(match, Match) else None
+    return LetterNote(
+        letter.settled_ns, failure.reason, failure.message, account.message.id, event_id or "", tuple(owed)
+    )
 
 
 def _failure(account: Account) -> Failure:

@@ -31,6 +31,11 @@ class InFlight:
         """Messages held now."""
         return len(self._held)
 
+    @property
+    def bytes(self) -> int:
+        """Bytes of message bodies held now."""
+        return self._bytes
+
     def __iter__(self) -> Iterator[Account]:
         """The held messages, oldest first; a snapshot, safe to change the register while iterating."""
         return iter(list(self._held.values()))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from enum import StrEnum
 
 from turnout.errors import SqsError
 from turnout.message import Account, Call, queue_name
@@ -17,9 +18,21 @@ from turnout.pipeline.inflight import InFlight
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 from turnout.telemetry.tracing import Tracing
 
-__all__ = ["Poller"]
+__all__ = ["Phase", "Poller"]
 
 log = logging.getLogger(__name__)
+
+
+class Phase(StrEnum):
+    """What a poller is at."""
+
+    NO_ROOM = "no_room"
+    """As many messages are held as may be: waiting until some are settled."""
+    POLLING = "polling"
+    HANDING_OVER = "handing_over"
+    """Waiting for a router to take the batch."""
+    PAUSING = "pausing"
+    """Waiting after a poll that failed."""
 
 
 class Poller:
@@ -44,7 +57,8 @@ class Poller:
         visibility_seconds: int,
         backoff: Backoff,
     ) -> None:
-        self._queue = queue
+        self.queue = queue
+        """The source queue's URL."""
         self._sqs = sqs
         self._in_flight = in_flight
         self._received = received
@@ -54,8 +68,22 @@ class Poller:
         self._wait = wait_seconds
         self._visibility = visibility_seconds
         self._backoff = backoff
+        self._source = books.source(queue)
         self._stopping = False
-        self.waiting = True
+        self.phase = Phase.NO_ROOM
+        self.since = 0.0
+        """Event-loop time at which the phase began."""
+        self.read_ns = 0
+        """When a poll last succeeded."""
+        self.errors = 0
+        """Polls that have failed since then."""
+        self.error = ""
+        """The code of the last of them."""
+
+    @property
+    def waiting(self) -> bool:
+        """Whether no poll is under way; see the class."""
+        return self.phase in (Phase.NO_ROOM, Phase.PAUSING)
 
     def stop(self) -> None:
         """Make the poll under way the last one."""
@@ -63,11 +91,10 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until stopped or cancelled."""
-        errors = 0
         while not self._stopping:
-            self.waiting = True
+            self._enter(Phase.NO_ROOM)
             await self._in_flight.reserve(self._batch)
-            self.waiting = False
+            self._enter(Phase.POLLING)
             try:
                 accounts = await self._receive()
             except SqsError as error:
@@ -78,32 +105,49 @@ class Poller:
             finally:
                 self._in_flight.unreserve(self._batch)
             if failed is not None:
-                errors += 1
-                await self._pause(failed, errors)
+                self.errors += 1
+                self.error = failed.code
+                await self._pause(failed)
                 continue
-            errors = 0
+            self.errors = 0
+            self.read_ns = time.time_ns()
             if accounts:
+                self._enter(Phase.HANDING_OVER)
                 await self._received.put(accounts)
 
-    async def _pause(self, error: SqsError, errors: int) -> None:
-        self.waiting = True
+    def _enter(self, phase: Phase) -> None:
+        self.phase = phase
+        self.since = asyncio.get_running_loop().time()
+
+    async def _pause(self, error: SqsError) -> None:
+        self._enter(Phase.PAUSING)
         self._books.poll_errors += 1
-        delay = self._backoff.delay(errors)
-        name = queue_name(self._queue)
+        delay = self._backoff.delay(self.errors)
+        name = queue_name(self.queue)
         log.error("cannot receive from %s, next try in %.1f s: %s", name, delay, error, extra={"code": error.code})
         await asyncio.sleep(delay)
 
     async def _receive(self) -> list[Account]:
-        call = Call("receive", self._queue, time.time_ns())
+        call = Call("receive", self.queue, time.time_ns())
         visible_at = asyncio.get_running_loop().time() + self._visibility
-        messages = await self._sqs.receive(
-            self._queue, max_messages=self._batch, wait_seconds=self._wait, visibility_seconds=self._visibility
-        )
+        # The first poll does not wait, so that it is soon known whether the queue can be read.
+        wait = self._wait if self.read_ns else 0
+        try:
+            messages = await self._sqs.receive(
+                self.queue, max_messages=self._batch, wait_seconds=wait, visibility_seconds=self._visibility
+            )
+        except SqsError as error:
+            call.error, call.end_ns = error.code, time.time_ns()
+            self._source.receives.add(call)
+            raise
         self._books.polls += 1
         if not messages:
             return []
         call.end_ns = time.time_ns()
         call.count = len(messages)
+        self._source.receives.add(call)
+        if sent_ms := messages[0].sent_ms:
+            self._books.queue_age.add(call.end_ns - sent_ms * 1_000_000)
         accounts = []
         for message in messages:
             account = Account(message, call, call.end_ns)
@@ -113,5 +157,6 @@ class Poller:
             else:
                 self._books.redelivered += 1
         self._books.received += len(accounts)
+        self._source.received += len(accounts)
         self._tracing.received(accounts)
         return accounts

@@ -173,6 +173,7 @@ class Sender:
         except CallError as error:
             call.error = error.code
             call.end_ns = time.time_ns()
+            self._books.calls.add(call)
             if isinstance(error, SqsRejected) and len(parcels) > 1:
                 # One entry spoils the request, and SQS does not say which: each goes alone.
                 return [again for parcel in parcels for again in await self._flush([parcel])]
@@ -182,6 +183,7 @@ class Sender:
             self._call_failed(failures[0], len(parcels))
         else:
             call.end_ns = time.time_ns()
+            self._books.calls.add(call)
             failures = sent.failures
             for parcel, message_id in zip(parcels, sent.message_ids, strict=True):
                 parcel.delivery.message_id = message_id or ""
@@ -192,7 +194,9 @@ class Sender:
             failure = failed.get(index)
             if failure is None:
                 self._done(parcel.delivery, call.end_ns)
-            elif (delay := self._retry(parcel.delivery, failure, retry_after)) is not None:
+                continue
+            self._books.errors[failure.code] += 1
+            if (delay := self._retry(parcel.delivery, failure, retry_after)) is not None:
                 again.append((parcel, delay))
         return again
 

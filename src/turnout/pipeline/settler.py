@@ -20,6 +20,7 @@ from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.outbox import Outbox
+from turnout.rules import Match
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, EntryFailure, Sqs
 from turnout.telemetry.logs import about
 from turnout.telemetry.tracing import Tracing
@@ -27,6 +28,9 @@ from turnout.telemetry.tracing import Tracing
 __all__ = ["Settler"]
 
 log = logging.getLogger(__name__)
+
+# Older events are replayed ones: SQS keeps nothing longer than 14 days.
+_OLDEST_NS = 14 * 86_400 * 1_000_000_000
 
 
 class _Deletion(msgspec.Struct, eq=False):
@@ -153,6 +157,7 @@ class Settler:
                 for index in range(len(deletions))
             ]
         call.end_ns = time.time_ns()
+        self._books.source(queue).deletes.add(call)
         failed = {failure.index: failure for failure in failures}
         again: list[tuple[_Deletion, float]] = []
         for index, deletion in enumerate(deletions):
@@ -174,10 +179,20 @@ class Settler:
                     extra=about(deletion.account, code=failure.code),
                 )
                 self.leave(deletion.account)
+        self._measure(deletions[0].account)
         return again
+
+    def _measure(self, account: Account) -> None:
+        """Count how long an event took from its own time until all its targets had it."""
+        match = account.match
+        if account.outcome is Outcome.DELIVERED and account.settled_ns and isinstance(match, Match):
+            occurred_ns = match.event_time_ns
+            if occurred_ns is not None and (latency := account.settled_ns - occurred_ns) < _OLDEST_NS:
+                self._books.latency.add(latency)
 
     def _close(self, account: Account) -> None:
         account.settled_ns = time.time_ns()
+        self._books.processing.add(account.settled_ns - account.received_ns)
         if account.outcome is not None:
             self._books.outcomes[account.outcome] += 1
         self._in_flight.remove(account)

@@ -89,6 +89,8 @@ class Worker:
         self.config = config
         self.books = Books()
         self.in_flight = InFlight(config.max_in_flight, config.max_in_flight_bytes)
+        self.draining = False
+        """Whether it has been told to stop."""
         self._sqs = sqs
         self._tracing = tracing
         self._tasks: asyncio.TaskGroup | None = None
@@ -155,6 +157,16 @@ class Worker:
         self.heartbeat = Heartbeat(sqs, self.in_flight, self.books, config.visibility_seconds, claims)
 
     @property
+    def pollers(self) -> Sequence[Poller]:
+        """Every poller of every source queue."""
+        return self._pollers
+
+    @property
+    def dead_letter_sender(self) -> Sender:
+        """The way to the dead-letter queue."""
+        return self._dead_letters.sender
+
+    @property
     def ruleset(self) -> Ruleset:
         """The active rules."""
         return self._router.routes.ruleset
@@ -185,6 +197,7 @@ class Worker:
                 extra={"ruleset": self.ruleset.fingerprint},
             )
             await stop.wait()
+            self.draining = True
             await self._drain(polling)
             for task in self._background:
                 task.cancel()
@@ -232,7 +245,7 @@ class Worker:
         return accounts + [account for account, count in withdrawn.items() if count == account.owed]
 
     def _sender(self, target: Target) -> Sender:
-        queue = queue_url(target.queue, beside=self.config.sources[0])
+        queue = queue_url(target.address, beside=self.config.sources[0])
         sender = self._senders.get((target.name, queue))
         if sender is None:
             sender = self._senders[target.name, queue] = Sender(

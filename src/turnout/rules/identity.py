@@ -1,4 +1,4 @@
-"""What an event is about: its id, its type and the conversation it belongs to.
+"""What an event is about: its id, its type, its time and the conversation it belongs to.
 
 Any of them may be missing; that is not an error. The places where a conversation id stands differ between Genesys's
 topics and the in-house shapes that copied tutorials, so there is a list of them, tried in order.
@@ -7,10 +7,12 @@ topics and the in-house shapes that copied tutorials, so there is a list of them
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
+from functools import lru_cache
 
 from turnout.rules.model import Json
 
-__all__ = ["conversation_id", "text_at"]
+__all__ = ["conversation_id", "text_at", "time_ns"]
 
 _CONVERSATION_PATHS = (
     ("detail", "eventBody", "conversationId"),
@@ -44,3 +46,19 @@ def conversation_id(event: Json) -> str | None:
     topic = text_at(event, ("detail", "topicName"))
     found_in_topic = _TOPIC.match(topic) if topic else None
     return found_in_topic[1] if found_in_topic else None
+
+
+# EventBridge gives whole seconds, so most events of one moment share theirs.
+@lru_cache(maxsize=256)
+def time_ns(text: str) -> int | None:
+    """The moment that an ISO 8601 text names, in nanoseconds since the epoch; None for any other text.
+
+    A text that names no zone is taken as UTC, which EventBridge's `time` always is.
+    """
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=UTC)
+    return int(moment.timestamp() * 1e6) * 1000

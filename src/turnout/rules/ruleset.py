@@ -14,13 +14,15 @@ from turnout.message import Reason
 from turnout.rules.ast import Path, Root
 from turnout.rules.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode
-from turnout.rules.identity import conversation_id, text_at
+from turnout.rules.identity import conversation_id, text_at, time_ns
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import NOTHING_EXTRA, Json, Mode, Rejection, Rule, Send, Target, Unmatched
 from turnout.rules.problems import Problem
 from turnout.rules.shaping import Shaper, compile_shaper, paths_of
 
 __all__ = ["Match", "Ruleset"]
+
+_LONGEST_TIME = 40
 
 
 class Match:
@@ -64,6 +66,12 @@ class Match:
     def event_type(self) -> str | None:
         """The event's `detail-type`, when it is a non-empty string."""
         return text_at(self._event, ("detail-type",))
+
+    @property
+    def event_time_ns(self) -> int | None:
+        """The event's top-level `time` in nanoseconds since the epoch, when it is an ISO 8601 text."""
+        text = text_at(self._event, ("time",))
+        return time_ns(text) if text is not None and len(text) <= _LONGEST_TIME else None
 
     @property
     def conversation_id(self) -> str | None:

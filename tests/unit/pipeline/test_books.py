@@ -1,0 +1,108 @@
+"""What the pipeline counts on the side: calls, ages and durations, the phases of pollers, notes of letters."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from tests.unit.pipeline.yard import SOURCE, Yard, event
+
+from turnout.pipeline.poller import Phase
+
+
+def iso(seconds_ago: float) -> str:
+    return datetime.fromtimestamp(time.time() - seconds_ago, UTC).isoformat()
+
+
+def timed(to: str, at: object) -> str:
+    return event(to).replace("{", f'{{"time": "{at}", ', 1)
+
+
+def test_every_message_has_a_duration_and_every_receive_an_age() -> None:
+    yard = Yard(pollers=1)
+    asyncio.run(yard.route(*(event("one", n) for n in range(7)), "not json"))
+    books = yard.worker.books
+    assert books.processing.counted().count == 8
+    assert books.source(SOURCE).received == books.received == 8
+    (receives,) = books.source(SOURCE).receives.by_error.values()
+    assert books.queue_age.counted().count == receives.counted().count
+    assert 0 <= books.queue_age.counted().total < 10
+
+
+def test_calls_to_a_target_are_timed_by_their_error() -> None:
+    yard = Yard()
+    yard.sqs.fail_calls("crm", "SendMessageBatch", "ServiceUnavailable", times=1)
+    asyncio.run(yard.route(event("one")))
+    crm = yard.worker.books.target("crm")
+    assert {code: durations.counted().count for code, durations in crm.calls.by_error.items()} == {
+        "ServiceUnavailable": 1,
+        "": 1,
+    }
+    assert crm.errors == {"ServiceUnavailable": 1}
+    assert (crm.sent, crm.retried, crm.failed) == (1, 1, 0)
+
+
+def test_latency_is_measured_from_the_events_own_time_to_its_delivery() -> None:
+    yard = Yard()
+    asyncio.run(yard.route(timed("one", iso(40))))
+    latency = yard.worker.books.latency.counted()
+    assert latency.count == 1
+    assert 39 < latency.total < 60
+
+
+def test_no_latency_is_made_up_for_events_without_a_usable_time() -> None:
+    for at in ("yesterday", "x" * 1000, "", iso(20 * 86_400)):
+        yard = Yard()
+        asyncio.run(yard.route(timed("one", at)))
+        assert yard.worker.books.latency.counted().count == 0, at
+
+
+def test_dropped_messages_have_no_latency() -> None:
+    yard = Yard()
+    asyncio.run(yard.route(timed("nobody", iso(1))))
+    assert yard.worker.books.latency.counted().count == 0
+    assert yard.worker.books.processing.counted().count == 1
+
+
+def test_letters_leave_a_note_that_names_what_is_owed_and_no_body() -> None:
+    yard = Yard()
+    yard.sqs.fail_calls("crm", "SendMessageBatch", "QueueDoesNotExist")
+    body = event("three", secret="4711")
+    (account,) = asyncio.run(yard.route(body))
+    (note,) = yard.worker.books.letter_notes
+    assert note.message_id == account.message.id
+    assert note.event_id == "event-1"
+    assert note.owed == ("crm",)
+    assert note.reason == "QUEUE_MISSING"
+    assert "4711" not in repr(note)
+
+
+def test_pollers_tell_what_they_are_at_and_why_they_cannot_read() -> None:
+    async def main() -> None:
+        yard = Yard(pollers=1)
+        (poller,) = yard.worker.pollers
+        assert poller.waiting
+        yard.sqs.fail_calls("events", "ReceiveMessage", "ServiceUnavailable", times=1)
+        await yard.publish(event("one"))
+        async with yard.running():
+            await yard.watch.wait(1)
+            assert (poller.errors, poller.error) == (0, "ServiceUnavailable")
+            assert poller.phase is Phase.POLLING
+            assert abs(poller.read_ns - time.time_ns()) < 10e9
+            assert poller.since <= asyncio.get_running_loop().time()
+        (failed,) = [yard.worker.books.source(SOURCE).receives.by_error["ServiceUnavailable"].counted()]
+        assert failed.count == 1
+
+    asyncio.run(main())
+
+
+def test_the_first_poll_does_not_wait_so_that_it_is_soon_known_whether_the_queue_can_be_read() -> None:
+    async def main() -> None:
+        yard = Yard(pollers=1, wait_seconds=20)
+        (poller,) = yard.worker.pollers
+        async with yard.running():
+            async with asyncio.timeout(2):
+                while not poller.read_ns:
+                    await asyncio.sleep(0.001)
+            assert yard.worker.books.polls == 1
+
+    asyncio.run(main())
