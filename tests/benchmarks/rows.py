@@ -35,6 +35,7 @@ class Row(msgspec.Struct, frozen=True):
         if self.program != "turnout":
             return {
                 "bare": "bare aioboto3 batch calls, no routing",
+                "bare_wire": "bare WireSqs batch calls, no routing",
                 "bare_default": "the same with aioboto3's default settings",
                 "tutorial": "boto3, a call per message, conditions parsed each time",
             }[self.program]
@@ -58,6 +59,8 @@ _COMPARISONS = (
     Row("bare_default"),
     Row("bare"),
     Row("bare", targets=3),
+    Row("bare_wire", client="wire"),
+    Row("bare_wire", client="wire", targets=3),
 )
 
 QUICK = (
@@ -104,10 +107,12 @@ class Selection(msgspec.Struct, frozen=True):
 
 def missing_features(row: Row) -> str:
     """Why the row cannot be measured with what is installed; empty when it can."""
+    if row.client == "wire" and not _there("turnout.sqs.wire"):
+        return "there is no WireSqs yet"
     if row.program != "turnout":
         return ""
-    if row.client == "wire" and ("sqs_client" not in Settings.model_fields or not _there("turnout.sqs.wire")):
-        return "there is no WireSqs yet"
+    if row.client == "wire" and "sqs_client" not in Settings.model_fields:
+        return "the worker cannot use WireSqs yet"
     try:
         load_rules("/nonexistent")
     except NotImplementedError:

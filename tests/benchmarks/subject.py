@@ -93,15 +93,11 @@ def _stop(processes: list[subprocess.Popen[bytes]], *, kill: bool) -> None:
 
 
 def _command(row: Row) -> list[str]:
-    match row.program:
-        case "turnout":
-            return [str(Path(sys.executable).parent / "turnout"), "run"]
-        case "bare":
-            return [sys.executable, "-m", "tests.benchmarks.comparisons.bare", str(row.targets), "tuned"]
-        case "bare_default":
-            return [sys.executable, "-m", "tests.benchmarks.comparisons.bare", str(row.targets)]
-        case _:
-            return [sys.executable, "-m", f"tests.benchmarks.comparisons.{row.program}"]
+    if row.program == "turnout":
+        return [str(Path(sys.executable).parent / "turnout"), "run"]
+    module = "bare" if row.program == "bare_default" else row.program
+    command = [sys.executable, "-m", f"tests.benchmarks.comparisons.{module}", str(row.targets)]
+    return [*command, "tuned"] if row.program == "bare" else command
 
 
 def _environment(row: Row, stub: Stub, traces: str) -> dict[str, str]:
