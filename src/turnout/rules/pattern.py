@@ -31,11 +31,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from turnout.rules.ast import (
     And,
     Condition,
-    Constant,
     Except,
     Key,
     Not,
@@ -50,16 +50,17 @@ from turnout.rules.ast import (
     Test,
     walk,
 )
-from turnout.rules.building import conjunction, disjunction
+from turnout.rules.building import disjunction
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.pattern_fields import Combination, Field, read_fields
 from turnout.rules.pattern_leaf import Choice, Leaf
 from turnout.rules.pattern_nodes import PatternError, PatternNode, PatternProblem, to_json
 from turnout.rules.problems import Code
-from turnout.rules.sharing import either
+from turnout.rules.sharing import either, every
 
 __all__ = ["CompiledPattern", "compile_pattern"]
 
+_NAME = attrgetter("name")
 _DEEP = Spread(deep=True)
 _LEAVES = Scalars()
 
@@ -79,14 +80,14 @@ def compile_pattern(node: PatternNode, limits: Limits = DEFAULT_LIMITS) -> Compi
     if fields.problems:
         raise PatternError(sorted(fields.problems, key=lambda problem: problem.mark[:2]))
     source, spans = to_json(node)
-    emitter = _Emitter(spans)
-    combinations = _without_either(fields.combinations, limits)
-    if combinations is None:
-        limit = f"$or and exists: false make more than {limits.pattern_combinations} combinations of this pattern"
-        raise PatternError([PatternProblem(Code.PATTERN_LIMIT, limit, node.mark)])
-    condition = either([emitter.whole(combination) for combination in combinations])
-    if sum(1 for _ in walk(condition)) > limits.nodes:
-        limit = f"this pattern makes more than {limits.nodes} conditions"
+    emitter = _Emitter(spans, limits)
+    try:
+        known: dict[tuple[int, ...], Condition] = {}
+        condition = either([_combination(combination, emitter, known) for combination in fields.combinations])
+    except _TooManyError:
+        condition = None
+    if condition is None or sum(1 for _ in walk(condition)) > limits.nodes:
+        limit = f"this pattern makes more than {limits.nodes} conditions: $or and exists: false multiply"
         raise PatternError([PatternProblem(Code.PATTERN_LIMIT, limit, node.mark)])
     return CompiledPattern(condition, source, tuple(fields.warnings))
 
@@ -94,38 +95,50 @@ def compile_pattern(node: PatternNode, limits: Limits = DEFAULT_LIMITS) -> Compi
 # ---------------------------------------------------------------------------------------- exists: false beside values
 
 
-def _without_either(combinations: Sequence[Combination], limits: Limits) -> list[list[Field]] | None:
-    """Splits combinations in which a field may have a value or be absent, where the two differ for other fields.
+def _combination(combination: Combination, emitter: _Emitter, known: dict[tuple[int, ...], Condition]) -> Condition:
+    """The condition that all fields hold. `known` holds those of other combinations by the identity of their fields."""
+    groups: dict[str, list[Field]] = {}
+    for field in combination.values():
+        groups.setdefault(field.name.split(".", 1)[0], []).append(field)
+    found: list[Condition] = []
+    for group in groups.values():
+        identity = tuple(map(id, group))
+        if identity not in known:
+            known[identity] = _split(sorted(group, key=_NAME), emitter)
+        found.append(known[identity])
+    return every(found)
 
-    None when that makes too many.
+
+def _split(fields: list[Field], emitter: _Emitter) -> Condition:
+    """The condition that all fields hold, which share a member of the event; they are in the order of their names.
+
+    A field that may have a value or be absent is each in turn, where that makes a difference to other fields.
     """
-    done: list[list[Field]] = []
-    work = [sorted(combination.values(), key=lambda field: field.name) for combination in reversed(combinations)]
-    while work:
-        fields = work.pop()
-        index = next((index for index, field in enumerate(fields) if _splits(field, fields)), None)
-        if index is None:
-            done.append(fields)
-            continue
-        field = fields[index]
-        leaves = (replace(field.leaf, choices=(), present=False), replace(field.leaf, absent=False))
-        work.extend([*fields[:index], replace(field, leaf=leaf), *fields[index + 1 :]] for leaf in leaves)
-        if len(work) + len(done) > limits.pattern_combinations:
-            return None
-    return done
-
-
-def _splits(field: Field, fields: Sequence[Field]) -> bool:
-    """Whether a field that may be absent is looked for elsewhere than where its value would be."""
-    if not (field.leaf.absent and field.leaf.positive):
-        return False
-    if any("." in step for step in field.steps):
-        return True
-    parent = field.name.split(".")[:-1]
-    return bool(parent) and not any(
-        other.name < field.name and other.leaf.positive and other.name.split(".")[: len(parent)] == parent
-        for other in fields
+    index = _undecided(fields)
+    if index is None:
+        return emitter.all(fields)
+    emitter.charge(len(fields))
+    leaf = fields[index].leaf
+    leaves = (replace(leaf, absent=False), replace(leaf, choices=(), present=False))
+    return either(
+        [
+            _split([*fields[:index], replace(fields[index], leaf=choice), *fields[index + 1 :]], emitter)
+            for choice in leaves
+        ]
     )
+
+
+def _undecided(fields: Sequence[Field]) -> int | None:
+    """The first field whose absence is looked for elsewhere than its value: no field before it shares its object."""
+    bound: set[tuple[str, ...]] = {()}
+    for index, field in enumerate(fields):
+        names = tuple(field.name.split("."))
+        if not field.leaf.positive:
+            continue
+        if field.leaf.absent and (names[:-1] not in bound or any("." in step for step in field.steps)):
+            return index
+        bound.update(names[:length] for length in range(1, len(names) + 1))
+    return None
 
 
 # ----------------------------------------------------------------------------------------------------------- emitting
@@ -146,26 +159,39 @@ class _Place:
         return _Place(self.root, (*self.prefix, Key(step), _DEEP))
 
 
+class _TooManyError(Exception):
+    """The pattern multiplies out to more conditions than a rule may have."""
+
+
 class _Emitter:
     """Makes conditions of the fields of one combination."""
 
-    def __init__(self, spans: dict[int, Span]) -> None:
+    def __init__(self, spans: dict[int, Span], limits: Limits) -> None:
         self._spans = spans
+        # Much of what is emitted is shared afterwards; this bounds the work, not the result.
+        self._left = 50 * limits.nodes
 
-    def whole(self, fields: Sequence[Field]) -> Condition:
+    def all(self, fields: Sequence[Field]) -> Condition:
         """The condition that all fields hold."""
-        conditions = self._all(fields, _Place(Root.EVENT))
-        return conjunction(conditions) if conditions else Constant(True)
+        return every(self._all(fields, _Place(Root.EVENT)))
+
+    def charge(self, work: int) -> None:
+        """Count work. Raises `_TooManyError` when it was too much."""
+        self._left -= work
+        if self._left < 0:
+            raise _TooManyError
+
+    def _span(self, node: PatternNode, place: _Place) -> Span | None:
+        self.charge(8 + len(place.prefix))
+        return self._spans.get(id(node))
 
     def _all(self, fields: Sequence[Field], place: _Place, *, opaque: bool = False) -> list[Condition]:
         """The conditions on the members of one object. `opaque` takes dots in the next step for part of a name."""
         absent, leaves, inner = _plan(fields, opaque)
         if place.prefix and len(absent) + len(leaves) + len(inner) > 1:
             together = self._all(fields, _Place(Root.ELEMENT), opaque=opaque)
-            return [Some(Path(place.root, place.prefix), conjunction(together))] if together else []
+            return [Some(Path(place.root, place.prefix), every(together))] if together else []
         found: list[Condition] = []
-        for field in absent:
-            found.extend(self._absent(field, steps, place) for steps in _readings(field.steps, opaque))
         for field in leaves:
             condition = self._leaf(field.leaf, field.steps[0], place)
             if condition is not None:
@@ -176,16 +202,19 @@ class _Emitter:
             else:
                 below = [replace(field, steps=field.steps[1:]) for field in group]
                 found.extend(self._all(below, place.member(step)))
+        for field in absent:
+            found.extend(self._absent(field, steps, place) for steps in _readings(field.steps, opaque))
         return found
 
     def _dotted(self, fields: Sequence[Field], place: _Place) -> Condition:
         """Fields of which some are written with dots: nested, or members whose names have dots."""
         nested = [replace(field, steps=(*field.steps[0].split("."), *field.steps[1:])) for field in fields]
-        readings = (
-            [*self._all(nested, place), *self._elsewhere(fields, place)],
-            [*self._all(fields, place, opaque=True), *self._elsewhere(nested, place)],
+        return either(
+            [
+                every([*self._all(nested, place), *self._elsewhere(fields, place)]),
+                every([*self._all(fields, place, opaque=True), *self._elsewhere(nested, place)]),
+            ]
         )
-        return either([conjunction(reading) if reading else Constant(True) for reading in readings])
 
     def _elsewhere(self, fields: Sequence[Field], place: _Place) -> list[Condition]:
         """That what must be absent in one reading is absent in the other one too."""
@@ -194,12 +223,12 @@ class _Emitter:
         ]
 
     def _absent(self, field: Field, steps: Sequence[str], place: _Place) -> Condition:
-        at = self._spans.get(id(field.leaf.node))
+        at = self._span(field.leaf.node, place)
         return Not(Present(place.path(steps, _LEAVES), at), at)
 
     def _leaf(self, leaf: Leaf, step: str, place: _Place) -> Condition | None:
         """That the member fits the leaf; None when it always does."""
-        at = self._spans.get(id(leaf.node))
+        at = self._span(leaf.node, place)
         if leaf.present:
             # Any value fits, so other choices add nothing.
             return None if leaf.absent else Present(place.path((step,), _LEAVES), at)
@@ -209,7 +238,7 @@ class _Emitter:
         return disjunction(conditions)
 
     def _choice(self, choice: Choice, step: str, place: _Place) -> Condition:
-        at = self._spans.get(id(choice.node))
+        at = self._span(choice.node, place)
         first, *more = choice.predicates
         if not isinstance(first, Except):
             # The other predicates of patterns are false for objects and arrays as they are.

@@ -132,6 +132,9 @@ class _Reader:
             if self._leaves == self._limits.nodes + 1:
                 self.report(Code.PATTERN_LIMIT, f"more than {self._limits.nodes} fields in one pattern", mark)
             return
+        if sum(1 + step.count(".") for step in steps) > self._limits.depth:
+            self.report(Code.PATTERN_LIMIT, f"nested more than {self._limits.depth} levels deep", mark)
+            return
         field = Field(".".join(steps), steps, read_leaf(node, self.report, self._limits), scope)
         for combination in combinations:
             before = combination.get(field.name)

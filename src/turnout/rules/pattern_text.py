@@ -59,6 +59,7 @@ class _Reader:
         self._limits = limits
         self._line = 1
         self._line_start = 0
+        self._counted = 0
 
     def fail(self, message: str, code: Code = Code.PATTERN_JSON) -> NoReturn:
         """Refuse the text at the place reached."""
@@ -73,11 +74,12 @@ class _Reader:
         return found.end() if found else self.position
 
     def _mark(self, start: int, end: int) -> Mark:
-        # Places are asked for in rising order but for the width, so lines are counted once.
-        breaks = self._text.count("\n", self._line_start, start)
+        # Places are asked for in rising order, so every line is counted once.
+        breaks = self._text.count("\n", self._counted, start)
         if breaks:
             self._line += breaks
-            self._line_start = self._text.rfind("\n", 0, start) + 1
+            self._line_start = self._text.rindex("\n", self._counted, start) + 1
+        self._counted = max(self._counted, start)
         return Mark(self._line, start - self._line_start + 1, max(1, end - start))
 
     def _next(self, wanted: str) -> str:

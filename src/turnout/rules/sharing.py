@@ -5,12 +5,15 @@ Nothing here changes a verdict: `either` for no event, `without_arrays` for none
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from operator import itemgetter
 
 from turnout.rules.ast import (
     And,
     Condition,
+    Constant,
     Key,
     Not,
     Or,
@@ -23,38 +26,76 @@ from turnout.rules.ast import (
 )
 from turnout.rules.building import conjunction, disjunction
 
-__all__ = ["either", "without_arrays"]
+__all__ = ["either", "every", "without_arrays"]
 
+_TRUE = Constant(True)
 _DEEP = Spread(deep=True)
 
 
-def either(conditions: Sequence[Condition]) -> Condition:
+def every(conditions: Iterable[Condition]) -> Condition:
+    """All of the conditions, each once; what is always true is left out."""
+    kept = [condition for condition in dict.fromkeys(conditions) if condition != _TRUE]
+    return conjunction(kept) if kept else _TRUE
+
+
+def either(conditions: Iterable[Condition]) -> Condition:
     """One of the conditions (at least one), with what they all demand in front.
 
     `(a and b) or (a and c)` becomes `a and (b or c)`, and likewise inside tests on the same element of an array.
     """
-    conditions = tuple(dict.fromkeys(conditions))
-    if len(conditions) == 1:
-        return conditions[0]
-    parts = [condition.items if isinstance(condition, And) else (condition,) for condition in conditions]
-    others = [frozenset(part) for part in parts[1:]]
-    shared = tuple(item for item in parts[0] if all(item in other for other in others))
-    if shared:
-        rest = [tuple(item for item in part if item not in shared) for part in parts]
-        if not all(rest):
-            return conjunction(shared)  # one of them demands nothing more
-        return conjunction((*shared, either([conjunction(part) for part in rest])))
-    by_path: dict[Path, list[Condition]] = {}
-    merged: list[Condition] = []
-    for condition in conditions:
-        if isinstance(condition, Some):
-            by_path.setdefault(condition.path, []).append(condition)
+    choices = tuple(dict.fromkeys(conditions))
+    if len(choices) == 1 or _TRUE in choices:
+        return choices[0] if len(choices) == 1 else _TRUE
+    parts = [choice.items if isinstance(choice, And) else (choice,) for choice in choices]
+    demanded = Counter(item for part in parts for item in dict.fromkeys(part))
+    shared = frozenset(item for item in parts[0] if demanded[item] == len(parts))
+    if not shared:
+        return disjunction(_elements(_grouped(parts, demanded)))
+    in_front = tuple(item for item in parts[0] if item in shared)
+    rest = [tuple(item for item in part if item not in shared) for part in parts]
+    # One that demands nothing more makes the others superfluous.
+    return conjunction((*in_front, either(map(conjunction, rest)))) if all(rest) else conjunction(in_front)
+
+
+def _grouped(parts: Sequence[tuple[Condition, ...]], demanded: Counter[Condition]) -> list[Condition]:
+    """The choices, grouped by what most of them demand: `(a and c) or (b and c) or d` becomes `c and (a or b) or d`.
+
+    Heads that are followed by the same are one group, so that a product of alternatives is a product again.
+    """
+    holders: dict[Condition, list[int]] = {}
+    for index, part in enumerate(parts):
+        for item in dict.fromkeys(part):
+            holders.setdefault(item, []).append(index)
+    left = dict.fromkeys(range(len(parts)))
+    heads_by_rest: dict[Condition, list[Condition]] = {}
+    while left:
+        head, count = max(demanded.items(), key=itemgetter(1))
+        if count < 2:
+            break
+        members = [index for index in holders[head] if index in left]
+        rest = either(every(item for item in parts[index] if item != head) for index in members)
+        heads_by_rest.setdefault(rest, []).append(head)
+        for index in members:
+            del left[index]
+            demanded.subtract(frozenset(parts[index]))
+    grouped = [every((either(heads), rest)) for rest, heads in heads_by_rest.items()]
+    return [*grouped, *(conjunction(parts[index]) for index in left)]
+
+
+def _elements(choices: Iterable[Condition]) -> list[Condition]:
+    """The choices, with those about elements of the same array made one."""
+    groups: dict[Path, list[Some]] = {}
+    others: list[Condition] = []
+    for choice in choices:
+        if isinstance(choice, Some):
+            groups.setdefault(choice.path, []).append(choice)
         else:
-            merged.append(condition)
-    for path, group in by_path.items():
-        inner = [condition.condition for condition in group if isinstance(condition, Some)]
-        merged.append(group[0] if len(group) == 1 else Some(path, either(inner), group[0].at))
-    return disjunction(merged)
+            others.append(choice)
+    elements = [
+        group[0] if len(group) == 1 else Some(path, either(choice.condition for choice in group), group[0].at)
+        for path, group in groups.items()
+    ]
+    return [*others, *elements]
 
 
 def without_arrays(condition: Condition) -> Condition:
@@ -71,9 +112,9 @@ def _open(condition: Condition, element: Path | None) -> Condition:
     """`element` is the path whose value `Root.ELEMENT` stands for, when it is opened."""
     match condition:
         case And(items=items):
-            return conjunction(_open(item, element) for item in items)
+            return every(_open(item, element) for item in items)
         case Or(items=items):
-            return disjunction(_open(item, element) for item in items)
+            return either(_open(item, element) for item in items)
         case Not(item=item):
             return replace(condition, item=_open(item, element))
         case Test(term=Path() as path):
