@@ -1,0 +1,294 @@
+"""Writes conditions as Python expressions, and makes the functions that verify the rules found by an index.
+
+Conditions of one shape (the same terms, the same kinds of predicates) share one function; what differs between them
+comes in a row of values per condition:
+
+    def function(e, b, m, x, out):
+        v0 = e.f0.f3
+        for n, c0, c1 in x:
+            if v0 == c0 and v0 ...:
+                out += n
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Protocol, TypeAlias
+
+from turnout.rules import ast
+from turnout.rules.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
+from turnout.rules.compile import compile_condition, compile_finder, compile_predicate
+from turnout.rules.engine.projection import Projection
+from turnout.rules.engine.source import Code, Foundry, Function
+from turnout.rules.engine.terms import (
+    All,
+    Compares,
+    Either,
+    Fits,
+    Inverse,
+    Missing,
+    Opaque,
+    Prepared,
+    Reading,
+    There,
+    Values,
+    Wrap,
+)
+from turnout.rules.limits import Limits
+
+__all__ = ["Checks", "Entry", "Rows", "Writer"]
+
+Entry: TypeAlias = tuple[tuple[int, ...], Prepared]
+"""Rules by number, and the condition that all of them have."""
+Row: TypeAlias = tuple[Any, ...]
+"""The numbers of rules, then the values of their condition."""
+
+
+class Inner(Protocol):
+    """What a function can look into instead of rows."""
+
+    def candidates(self, event: object, metadata: object) -> Iterable[int]:
+        """The numbers of the rules that may match an event decoded in full."""
+
+
+Rows: TypeAlias = tuple[tuple[Code, tuple[Row, ...] | Inner], ...]
+"""Functions, each with its rows."""
+
+
+class Writer:
+    """Writes one function that looks at an event: its variables, and conditions as expressions over them."""
+
+    def __init__(
+        self, projection: Projection, whole: Callable[[str | bytes], object], limits: Limits, *, shared: bool
+    ) -> None:
+        """`shared`: the function is for many conditions, whose values come in rows and not as constants."""
+        self.function = Function()
+        self._shared = shared
+        self.row: list[object] = []
+        """The values of the condition, `c0` and so on in the text."""
+        self._projection = projection
+        self._decode_whole = whole
+        self._limits = limits
+        self._variables: dict[Reading, str] = {}
+
+    # ------------------------------------------------------------------------------------------------------- values
+
+    def variable(self, reading: Reading) -> str:
+        """The variable that holds the term's value; for terms with many values, what they are found in."""
+        name = self._variables.get(reading)
+        if name is None:
+            text = self._value(reading)
+            name = self._variables[reading] = f"v{len(self._variables)}"
+            self.function.line(0, f"{name} = {text}")
+        return name
+
+    def many(self, reading: Reading, variable: str) -> str:
+        """The values found in what the variable holds, which must not be UNSET."""
+        assert reading.rest is not None  # noqa: S101  # only terms with one value have no rest
+        find = self.function.constant(("find", reading.rest), compile_finder(reading.rest, self._limits))
+        return f"{find}({variable}, m, None)"
+
+    def _value(self, reading: Reading) -> str:
+        if reading.root is Root.METADATA:
+            text = self._follow("m", reading.steps)
+        else:
+            text = self._member(reading.names, strict=reading.strict)
+            if reading.steps:
+                text = self._follow(text, reading.steps)
+        spread = reading.values is Values.SPREAD
+        if reading.scalars and not (spread and self._projection.is_leaf(reading.names)):
+            text = f"{'not_object' if spread else 'scalar'}({text})"
+        if reading.wrap is not None:
+            text = f"{'lower' if reading.wrap is Wrap.LOWER else 'length'}({text})"
+        return text
+
+    def _member(self, names: tuple[str, ...], *, strict: bool = False) -> str:
+        access = self._projection.access(names)
+        text = ".".join(("e", *access.fields))
+        if access.is_object:
+            return self._follow(self._whole(), names)
+        return self._follow(text, access.names, strict=strict) if access.names else text
+
+    def _follow(self, text: str, steps: tuple[str | int, ...], *, strict: bool = False) -> str:
+        return f"{'follow_objects' if strict else 'follow'}({text}, {self.function.constant(('steps', steps), steps)})"
+
+    def _whole(self) -> str:
+        return f"{self.function.constant('whole', self._decode_whole)}(b)"
+
+    def require(self, condition: Prepared) -> None:
+        """Have the function raise for an event for which the condition does not hold."""
+        match condition:
+            case Fits(reading=reading) if self._projection.access(reading.names).is_object:
+                # It is decoded as an object, so it is not null; whether it is there remains to be asked.
+                text = self._there(reading)
+            case _:
+                text = self.condition(condition)
+        self.function.line(0, f"if not {text}:")
+        self.function.line(1, "raise Unfit")
+
+    def _give(self, value: object) -> str:
+        """The name of a value that differs from condition to condition."""
+        if not self._shared:
+            return self.function.constant(("value", id(value)), value)
+        self.row.append(value)
+        return f"c{len(self.row) - 1}"
+
+    # --------------------------------------------------------------------------------------------------- conditions
+
+    def condition(self, condition: Prepared) -> str:
+        """The condition as an expression."""
+        match condition:
+            case Constant():
+                return "True" if condition.value else "False"
+            case Fits(reading=reading, predicate=predicate):
+                return self._fits(reading, predicate)
+            case There(reading=reading):
+                return self._there(reading)
+            case Missing(reading=reading):
+                value = self.variable(reading)
+                return f"({value} is UNSET or {value} is None)"
+            case Compares(left=left, order=order, right=right):
+                sides = self.variable(left), self.variable(right)
+                return f"compares({sides[0]}, {self.function.constant(order, order)}, {sides[1]})"
+            case Opaque():
+                return self._opaque(condition)
+            case Inverse(item=item):
+                return f"(not {self.condition(item)})"
+            case All(items=items):
+                return f"({' and '.join(map(self.condition, items))})"
+            case Either(items=items):
+                return f"({' or '.join(map(self.condition, items))})"
+
+    def _opaque(self, condition: Opaque) -> str:
+        holds = self._give(compile_condition(condition.condition, self._limits))
+        if condition.base is None:
+            return f"{holds}({self._whole()}, m, None)"
+        base = self.variable(condition.base)
+        if condition.missing:
+            return f"({base} is UNSET or {holds}({base}, m, None))"
+        return f"({base} is not UNSET and {holds}({base}, m, None))"
+
+    def _there(self, reading: Reading) -> str:
+        access = self._projection.access(reading.names)
+        if access.is_object and not reading.steps:
+            # A missing object is decoded as the one empty instance.
+            empty = self.function.constant(("empty", reading.names), access.empty)
+            return f"({'.'.join(('e', *access.fields))} is not {empty})"
+        value = self.variable(reading)
+        if reading.values is Values.ONE:
+            return f"({value} is not UNSET)"
+        return (
+            f"({value} is not UNSET if {value}.__class__ is not list else any(map(true, {self.many(reading, value)})))"
+        )
+
+    def _fits(self, reading: Reading, predicate: Predicate) -> str:
+        value = self.variable(reading)
+        if reading.values is Values.ONE:
+            return self._predicate(predicate, value)
+        judge = self._give(compile_predicate(predicate, self._limits))
+        found = f"any(map({judge}, {self.many(reading, value)}))"
+        if reading.values is Values.MANY:
+            return f"({value} is not UNSET and {found})"
+        return f"({self._predicate(predicate, value)} if {value}.__class__ is not list else {found})"
+
+    # --------------------------------------------------------------------------------------------------- predicates
+
+    def _predicate(self, predicate: Predicate, value: str) -> str:
+        match predicate:
+            case OneOf(items=(item,)):
+                return self._equal(item, value)
+            case OneOf(items=items) if all(item.kind is Kind.STRING for item in items):
+                return f"({value}.__class__ is str and {value} in {self._give(frozenset(i.value for i in items))})"
+            case Except(predicate=inner):
+                return f"({value} is not UNSET and not {self._predicate(inner, value)})"
+            case Range(low=low, high=high) if low or high:
+                return self._between(predicate, value)
+            case ast.Prefix(text=text, fold=False):
+                return f"({value}.__class__ is str and {value}.startswith({self._give(text)}))"
+            case ast.Suffix(text=text, fold=False):
+                return f"({value}.__class__ is str and {value}.endswith({self._give(text)}))"
+        # Of UNSET every predicate but Except says false.
+        return f"{self._give(compile_predicate(predicate, self._limits))}({value})"
+
+    def _equal(self, item: Literal, value: str) -> str:
+        match item.kind:
+            case Kind.NULL:
+                return f"({value} is None)"
+            case Kind.BOOL:
+                return f"({value} is {item.value is True})"
+            case Kind.NUMBER if item.value in (0, 1):
+                # Python takes False for 0 and True for 1.
+                return f"({value} == {self._give(item.value)} and {value}.__class__ is not bool)"
+        return f"({value} == {self._give(item.value)})"
+
+    def _between(self, predicate: Range, value: str) -> str:
+        low, high = predicate.low, predicate.high
+        bound = low or high
+        assert bound is not None  # noqa: S101  # the caller looked
+        if isinstance(bound.value, str):
+            kind = f"{value}.__class__ is str"
+        else:
+            kind = f"({value}.__class__ is int or {value}.__class__ is float)"
+        left = "" if low is None else f"{self._give(low.value)} {'<=' if low.inclusive else '<'} "
+        right = "" if high is None else f" {'<=' if high.inclusive else '<'} {self._give(high.value)}"
+        return f"({kind} and {left}{value}{right})"
+
+
+class Checks:
+    """Makes the functions that verify conditions."""
+
+    def __init__(
+        self,
+        foundry: Foundry,
+        projection: Projection,
+        whole: Callable[[str | bytes], object],
+        originals: Sequence[ast.Condition],
+        limits: Limits,
+    ) -> None:
+        self.foundry = foundry
+        self._projection = projection
+        self._decode_whole = whole
+        self._originals = originals
+        self._limits = limits
+        self._known: dict[Prepared, tuple[Code, tuple[object, ...]]] = {}
+
+    def writer(self, *, shared: bool = False) -> Writer:
+        """A writer for one more function."""
+        return Writer(self._projection, self._decode_whole, self._limits, shared=shared)
+
+    def rows(self, entries: Iterable[Entry]) -> Rows:
+        """The functions that verify these conditions, with a row for each."""
+        found: dict[Code, list[Row]] = {}
+        for numbers, condition in entries:
+            check = self._check(condition)
+            if check is not None:
+                found.setdefault(check[0], []).append((numbers, *check[1]))
+                continue
+            for number in numbers:
+                code, holds = self._whole(number)
+                found.setdefault(code, []).append(((number,), holds))
+        return tuple((code, tuple(rows)) for code, rows in found.items())
+
+    def _check(self, condition: Prepared) -> tuple[Code, tuple[object, ...]] | None:
+        """The function that verifies the condition, and its row; None when it would be one text too many."""
+        known = self._known.get(condition)
+        if known is None:
+            writer = self.writer(shared=True)
+            _loop(writer, writer.condition(condition))
+            if not self.foundry.accepts(writer.function):
+                return None
+            known = self._known[condition] = self.foundry.make(writer.function), tuple(writer.row)
+        return known
+
+    def _whole(self, number: int) -> tuple[Code, object]:
+        """A function for a rule's whole condition, as it was before it was prepared: all of them are one text."""
+        writer = self.writer(shared=True)
+        _loop(writer, writer.condition(Opaque(self._originals[number], None, missing=False)))
+        return self.foundry.make(writer.function), writer.row[0]
+
+
+def _loop(writer: Writer, condition: str) -> None:
+    names = "".join(f"c{number}, " for number in range(len(writer.row)))
+    writer.function.line(0, f"for n, {names}in x:")
+    writer.function.line(1, f"if {condition}:")
+    writer.function.line(2, "out += n")

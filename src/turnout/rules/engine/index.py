@@ -1,0 +1,217 @@
+"""The tables that rules are filed in, by what they ask of one term: equality, affixes, ranges of numbers.
+
+A table leads from a value to buckets. It does so twice: `emit` writes the lookup into the function that the fast way
+runs, `find` does the same for one value of an event that goes the slow way. A bucket holds the rules that are found
+for certain, and what remains to be verified for others (checks.py). What is filed where is filing.py's choice.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Protocol, TypeAlias
+
+from turnout.rules.ast import Bound, Literal, Range
+from turnout.rules.engine.checks import Rows
+from turnout.rules.engine.filing import KeyValue, bounds
+from turnout.rules.engine.source import Function
+from turnout.rules.engine.terms import Prepared
+from turnout.rules.folding import fold
+
+__all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
+
+Bucket: TypeAlias = tuple[tuple[int, ...], Rows]
+"""The numbers of rules that are found, and what remains to be verified for others."""
+Item: TypeAlias = tuple[tuple[int, ...], Prepared | None]
+"""Rules filed in a bucket, and what remains of their condition."""
+Make: TypeAlias = Callable[[Sequence[Item]], Bucket]
+"""Makes a bucket."""
+
+_FLAT_ITEMS = 10_000
+"""Rules that may be listed, counted per stretch, before ranges become a tree."""
+
+
+class Table(Protocol):
+    """Leads from a value to buckets."""
+
+    def emit(self, function: Function, depth: int, value: str) -> None:
+        """Write the lookup of the variable `value`."""
+
+    def find(self, value: object) -> Iterable[Bucket]:
+        """The buckets for a value."""
+
+
+class Equals:
+    """Values equal to a literal; or texts equal but for case."""
+
+    def __init__(self, items: Mapping[KeyValue, Sequence[Item]], make: Make) -> None:
+        """`items` are filed under literals, or under folded texts."""
+        self._folds = any(isinstance(key, str) for key in items)
+        self._bools: dict[bool, Bucket] = {}
+        self._others: dict[object, Bucket] = {}
+        for key, filed in items.items():
+            value = key.value if isinstance(key, Literal) else key
+            if isinstance(value, bool):
+                self._bools[value] = make(filed)
+            else:
+                self._others[value] = make(filed)
+
+    def emit(self, function: Function, depth: int, value: str) -> None:
+        """As in `Table`."""
+        get = function.constant(("get", id(self)), self._others.get)
+        if self._folds:
+            function.line(depth, f"k = {get}(fold({value})) if {value}.__class__ is str else None")
+        elif self._bools or 0 in self._others or 1 in self._others:
+            # Python takes True for 1, as a key too.
+            get_bool = function.constant(("bool", id(self)), self._bools.get)
+            function.line(depth, f"k = {get}({value}) if {value}.__class__ is not bool else {get_bool}({value})")
+        else:
+            function.line(depth, f"k = {get}({value})")
+        _emit_hit(function, depth, [*self._others.values(), *self._bools.values()])
+
+    def find(self, value: object) -> Iterable[Bucket]:
+        """As in `Table`."""
+        if isinstance(value, dict | list):
+            return ()
+        if isinstance(value, bool):
+            bucket = self._bools.get(value)
+        elif self._folds:
+            bucket = self._others.get(fold(value)) if isinstance(value, str) else None
+        else:
+            bucket = self._others.get(value)
+        return () if bucket is None else (bucket,)
+
+
+class Affixes:
+    """Texts that begin (or, with `at_end`, end) with a text: one hash table per length."""
+
+    def __init__(self, items: Mapping[KeyValue, Sequence[Item]], make: Make, *, at_end: bool, folds: bool) -> None:
+        """`items` are filed under texts of at least one character, folded if `folds`."""
+        self._at_end = at_end
+        self._folds = folds
+        self._by_length: dict[int, dict[str, Bucket]] = {}
+        for text, filed in items.items():
+            assert isinstance(text, str)  # noqa: S101  # affixes are filed under texts
+            self._by_length.setdefault(len(text), {})[text] = make(filed)
+
+    def emit(self, function: Function, depth: int, value: str) -> None:
+        """As in `Table`."""
+        function.line(depth, f"if {value}.__class__ is str:")
+        if self._folds:
+            function.line(depth + 1, f"w = fold({value})")
+            value = "w"
+        for length, buckets in sorted(self._by_length.items()):
+            get = function.constant(("get", id(buckets)), buckets.get)
+            cut = f"{value}[-{length}:]" if self._at_end else f"{value}[:{length}]"
+            function.line(depth + 1, f"k = {get}({cut})")
+            _emit_hit(function, depth + 1, buckets.values())
+
+    def find(self, value: object) -> Iterable[Bucket]:
+        """As in `Table`."""
+        if not isinstance(value, str):
+            return
+        text = fold(value) if self._folds else value
+        for length, buckets in self._by_length.items():
+            bucket = buckets.get(text[-length:] if self._at_end else text[:length])
+            if bucket is not None:
+                yield bucket
+
+
+class Ranges:
+    """Numbers in ranges.
+
+    The bounds cut the line of numbers into stretches: position 2i is the open stretch before bound i, 2i + 1 is the
+    bound itself. A number's position is `bisect_left + bisect_right`. While that is small, each position lists its
+    rules; otherwise the positions are leaves of a binary tree, every range is filed in the few nodes that make it up,
+    and a lookup walks from the leaf to the root.
+    """
+
+    def __init__(self, items: Mapping[KeyValue, Sequence[Item]], make: Make) -> None:
+        self._bounds = bounds(items)
+        stretches = {key: self._stretch(key) for key in items if isinstance(key, Range)}
+        count = 2 * len(self._bounds) + 1
+        listed = sum((last - first + 1) * len(items[key]) for key, (first, last) in stretches.items() if first <= last)
+        self._size = 0 if listed <= _FLAT_ITEMS + 4 * len(items) else 1 << count.bit_length()
+        nodes: dict[int, list[Item]] = {}
+        for key, (first, last) in stretches.items():
+            for node in _cover(first, last, self._size):
+                nodes.setdefault(node, []).extend(items[key])
+        self._nodes: list[Bucket | None] = [None] * (2 * self._size or count)
+        before: list[Item] | None = None
+        for node, filed in sorted(nodes.items()):
+            # Neighbours often hold the same rules: the two bounds of a range, and what is between them.
+            self._nodes[node] = self._nodes[node - 1] if filed == before else make(filed)
+            before = filed
+
+    def _stretch(self, key: Range) -> tuple[int, int]:
+        """The first and the last position in the range."""
+        first, last = 0, 2 * len(self._bounds)
+        if key.low is not None:
+            first = 2 * self._index(key.low) + (1 if key.low.inclusive else 2)
+        if key.high is not None:
+            last = 2 * self._index(key.high) + (1 if key.high.inclusive else 0)
+        return first, last
+
+    def _index(self, bound: Bound) -> int:
+        return bisect_left(self._bounds, bound.value)
+
+    def emit(self, function: Function, depth: int, value: str) -> None:
+        """As in `Table`."""
+        bounds = function.constant(("bounds", id(self)), self._bounds)
+        nodes = function.constant(("nodes", id(self)), self._nodes)
+        left, right = function.constant(bisect_left, bisect_left), function.constant(bisect_right, bisect_right)
+        function.line(depth, f"if {value}.__class__ is int or {value}.__class__ is float:")
+        function.line(depth + 1, f"i = {left}({bounds}, {value}) + {right}({bounds}, {value})")
+        if self._size:
+            function.line(depth + 1, f"i += {function.constant(('size', self._size), self._size)}")
+            function.line(depth + 1, "while i:")
+            function.line(depth + 2, f"k = {nodes}[i]")
+            _emit_hit(function, depth + 2, self._nodes)
+            function.line(depth + 2, "i >>= 1")
+        else:
+            function.line(depth + 1, f"k = {nodes}[i]")
+            _emit_hit(function, depth + 1, self._nodes)
+
+    def find(self, value: object) -> Iterable[Bucket]:
+        """As in `Table`."""
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            return
+        node = bisect_left(self._bounds, value) + bisect_right(self._bounds, value)
+        node += self._size
+        while True:
+            bucket = self._nodes[node]
+            if bucket is not None:
+                yield bucket
+            node >>= 1
+            if not self._size or not node:
+                return
+
+
+def _cover(first: int, last: int, size: int) -> Iterable[int]:
+    """The nodes that make up the positions from first to last."""
+    if not size:
+        yield from range(first, last + 1)
+        return
+    left, right = first + size, last + size + 1
+    while left < right:
+        if left & 1:
+            yield left
+            left += 1
+        if right & 1:
+            right -= 1
+            yield right
+        left >>= 1
+        right >>= 1
+
+
+def _emit_hit(function: Function, depth: int, buckets: Iterable[Bucket | None]) -> None:
+    """Write what is done with the bucket `k`, leaving out what none of the buckets needs."""
+    made = [bucket for bucket in buckets if bucket is not None]
+    function.line(depth, "if k is not None:")
+    if any(numbers for numbers, _ in made):
+        function.line(depth + 1, "out += k[0]")
+    if any(rows for _, rows in made):
+        function.line(depth + 1, "for f, y in k[1]:")
+        function.line(depth + 2, "f(e, b, m, y, out)")
+    if not made:
+        function.line(depth + 1, "pass")

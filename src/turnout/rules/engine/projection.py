@@ -1,0 +1,154 @@
+"""The projection: a `msgspec.Struct` type, generated for a ruleset, that decodes what the rules look at, and no more.
+
+The rest of a body is skipped in C, yet still checked: msgspec refuses the same texts whether it skips or builds, but
+for numbers beyond a double and bytes that are not UTF-8 (whoever decodes checks those first). An object that rules look
+into is a Struct of its own. One that is missing is an empty instance, so that `e.f0.f3` needs no check on the way,
+and a missing value is `UNSET`. A body that does not fit raises `msgspec.ValidationError`.
+
+Field names are generated; the names of members are only ever passed as values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import UNSET
+
+from turnout.rules.engine.terms import Compares, Fits, Missing, Opaque, Prepared, Reading, There, Values, Wrap, inside
+
+__all__ = ["Access", "Projection"]
+
+_MOST_FIELDS = 64
+"""Of one Struct. msgspec compares a member's name with the fields one by one, so a wide object is decoded in full."""
+
+
+class _Object(msgspec.Struct, frozen=True, eq=False, gc=False):
+    """An object that no rule looks into. It fits what an object fits: no predicate, but `!=` and the like."""
+
+
+# What decoding lets through, from what one use of a member needs to what any use needs.
+_LEAF: object = str | int | float | bool | list[Any] | None
+_VALUE: object = _Object | str | int | float | bool | list[Any] | None
+_KINDS = (Any, _VALUE, _LEAF)
+
+
+class Access(NamedTuple):
+    """How to get at a member: fields to follow from the decoded event, then names to look up in plain dicts.
+
+    `empty` is set where the member is an object decoded as a Struct: the instance that stands for a missing one.
+    """
+
+    fields: tuple[str, ...]
+    names: tuple[str, ...] = ()
+    empty: msgspec.Struct | None = None
+
+    @property
+    def is_object(self) -> bool:
+        """Whether the member is decoded as a Struct, and so is no JSON value that could be looked at."""
+        return self.empty is not None
+
+
+@dataclass(slots=True)
+class _Node:
+    """A member that is looked at, or looked into."""
+
+    name: str
+    """Of the field that it becomes."""
+    members: dict[str, _Node] = field(default_factory=dict)
+    type: object = None
+    """What a value may be, as far as the rules need it; None when it is only looked into."""
+    empty: msgspec.Struct | None = None
+    """Set once the member has a Struct type."""
+
+
+class Projection:
+    """Collects what all rules look at, then decodes that. First `add` everything, then `build`, then ask."""
+
+    def __init__(self) -> None:
+        self._root = _Node("")
+        self._count = 0
+
+    def add(self, condition: Prepared) -> None:
+        """Have everything decoded that the condition looks at."""
+        for node in inside(condition):
+            match node:
+                case Fits(reading=reading) | There(reading=reading) | Missing(reading=reading):
+                    self._need(reading.names, _kind(reading))
+                case Compares(left=left, right=right):
+                    self._need(left.names, _kind(left))
+                    self._need(right.names, _kind(right))
+                case Opaque(base=Reading(names=names)):
+                    self._need(names, Any)
+
+    def add_member(self, *names: str) -> None:
+        """Have a member decoded: a scalar as it is, an object as one that is there."""
+        self._need(names, _VALUE)
+
+    def _need(self, names: tuple[str, ...], kind: object) -> None:
+        if not names:
+            return
+        node = self._root
+        for name in names:
+            if name not in node.members:
+                node.members[name] = _Node(f"f{self._count}")
+                self._count += 1
+            node = node.members[name]
+        node.type = next(each for each in _KINDS if each in (node.type, kind))
+
+    def build(self) -> Callable[[str | bytes], Any]:
+        """The decoder. Raises ValueError or RecursionError for a body that is not JSON, or does not fit."""
+        if _is_narrow(self._root):
+            return msgspec.json.Decoder(_struct(self._root)).decode
+        return msgspec.json.Decoder(dict[str, Any]).decode
+
+    def access(self, names: tuple[str, ...]) -> Access:
+        """How to get at a member that was added."""
+        node = self._root
+        fields: list[str] = []
+        for position, name in enumerate(names):
+            if node.empty is None:
+                return Access(tuple(fields), names[position:])
+            node = node.members[name]
+            fields.append(node.name)
+        return Access(tuple(fields), empty=node.empty)
+
+    def is_leaf(self, names: tuple[str, ...]) -> bool:
+        """Whether decoding makes sure that the member is a scalar or an array."""
+        node = self._root
+        for name in names:
+            if node.empty is None:
+                return False
+            node = node.members[name]
+        return node.type is _LEAF
+
+
+def _kind(reading: Reading) -> object:
+    if reading.steps or reading.values is Values.MANY or reading.wrap is Wrap.LENGTH:
+        return Any
+    return _LEAF if reading.scalars else _VALUE
+
+
+def _struct(node: _Node) -> type[msgspec.Struct]:
+    """The Struct type of an object, and of those inside it. Paths are short (a limit), so recursion is shallow."""
+    fields: list[tuple[str, Any, Any]] = []
+    for member in node.members.values():
+        if member.members and _is_narrow(member):
+            fields.append((member.name, _struct(member), member.empty))
+        else:
+            fields.append((member.name, Any if member.members else member.type, UNSET))
+    names = {member.name: name for name, member in node.members.items()}
+    made = msgspec.defstruct("Projected", fields, rename=names, module=__name__, frozen=True, eq=False, gc=False)
+    node.empty = made()
+    return made
+
+
+def _is_narrow(node: _Node) -> bool:
+    return len(node.members) <= _MOST_FIELDS and all(map(_is_plain, node.members))
+
+
+def _is_plain(name: str) -> bool:
+    """Whether msgspec takes the name for a field: it refuses what would need an escape."""
+    return not any(character in '"\\' or character < " " or "\ud800" <= character <= "\udfff" for character in name)
