@@ -25,6 +25,7 @@ from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.settings import Settings, misspelt_settings
 from turnout.sqs.aio import open_aio_sqs
 from turnout.sqs.session import AwsConfig
+from turnout.targets.destinations import open_destinations
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import Tracing
@@ -72,8 +73,12 @@ async def open_worker(settings: Settings, ruleset: Ruleset, tracing: Tracing) ->
     polls = settings.pollers * len(settings.source_queue_url)
     calls = settings.send_calls * (len(ruleset.targets) + 1 + len(settings.source_queue_url))
     config = AwsConfig(max_connections=max(polls, calls) + _SPARE_CONNECTIONS)
-    async with open_aio_sqs(config) as sqs, _open_store(settings) as store:
-        yield Worker(worker_config(settings), ruleset, sqs, tracing, store)
+    async with (
+        open_aio_sqs(config) as sqs,
+        _open_store(settings) as store,
+        open_destinations(sqs, beside=settings.source_queue_url[0]) as destinations,
+    ):
+        yield Worker(worker_config(settings), ruleset, sqs, tracing, store, destinations)
 
 
 @contextlib.asynccontextmanager

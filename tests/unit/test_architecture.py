@@ -24,9 +24,9 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Who alone may import what: the library, then the modules (by prefix) behind which it lives.
 DOORS = {
-    "aioboto3": ("sqs", "idempotency.dynamodb", "demo"),
-    "aiobotocore": ("sqs", "idempotency.dynamodb"),
-    "botocore": ("sqs", "idempotency.dynamodb", "demo"),
+    "aioboto3": ("sqs", "idempotency.dynamodb", "targets.aws", "demo"),
+    "aiobotocore": ("sqs", "idempotency.dynamodb", "targets.aws"),
+    "botocore": ("sqs", "idempotency.dynamodb", "targets.aws", "demo"),
     "opentelemetry.sdk": ("telemetry.setup",),
     "opentelemetry.exporter": ("telemetry.setup",),
     "jsonpath_ng": ("rules",),

@@ -49,7 +49,7 @@ async def create_queues(endpoint: str, targets: Sequence[Target]) -> Queues:
         urls: dict[str, str] = {}
         for target in targets:
             name = re.sub(r"[^A-Za-z0-9_-]", "-", f"turnout-{target.name}")
-            if target.queue.endswith(".fifo"):
+            if target.address.endswith(".fifo"):
                 urls[target.name] = await _create(client, f"{name}.fifo", {"FifoQueue": "true"})
             else:
                 urls[target.name] = await _create(client, name, redrive)
@@ -79,7 +79,7 @@ class Stage:
     def __init__(self, sqs: Sqs, targets: Sequence[Target], queues: Queues) -> None:
         self._sqs = sqs
         self._stand_ins = {
-            queue_url(target.queue, beside=queues.source): queues.targets[target.name] for target in targets
+            queue_url(target.address, beside=queues.source): queues.targets[target.name] for target in targets
         }
 
     async def receive(

@@ -14,7 +14,7 @@ import msgspec
 
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.keys import event_key
-from turnout.message import Account, queue_name, queue_url
+from turnout.message import Account, queue_name
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.breaker import BreakerConfig
@@ -30,7 +30,8 @@ from turnout.pipeline.settler import Settler
 from turnout.pipeline.slots import Slots
 from turnout.rules import Ruleset, Target
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
-from turnout.targets.queue import QueueDestination
+from turnout.targets.api import Destination
+from turnout.targets.destinations import Destinations
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["Worker", "WorkerConfig"]
@@ -63,8 +64,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     idempotency_waits: bool = False
     """Whether messages wait while the idempotency store does not answer, rather than go on without it."""
 
-    def sender(self) -> SenderConfig:
-        """What each sender needs of this."""
+    def sender(self, per_second: int = 0) -> SenderConfig:
+        """What each sender needs of this; `per_second` 0 means no limit."""
         return SenderConfig(
             backoff=self.backoff,
             breaker=self.breaker,
@@ -72,6 +73,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
             hold_seconds=self.hold_seconds,
             # The rest stays for the targets that work.
             max_held=max(1, self.max_in_flight // 2),
+            per_second=per_second or None,
         )
 
 
@@ -85,6 +87,7 @@ class Worker:
         sqs: Sqs,
         tracing: Tracing,
         store: IdempotencyStore | None = None,
+        destinations: Callable[[Target], Destination] | None = None,
     ) -> None:
         self.config = config
         self.books = Books()
@@ -92,11 +95,12 @@ class Worker:
         self.draining = False
         """Whether it has been told to stop."""
         self._sqs = sqs
+        self._destinations = destinations or Destinations(sqs, beside=config.sources[0], environ={})
         self._tracing = tracing
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
         self._slots = Slots(config.send_calls_total)
-        self._senders: dict[tuple[str, str], Sender] = {}
+        self._senders: dict[Target, Sender] = {}
         received: asyncio.Queue[list[Account]] = asyncio.Queue(maxsize=config.pollers * len(config.sources))
         claims = (
             None
@@ -245,17 +249,18 @@ class Worker:
         return accounts + [account for account, count in withdrawn.items() if count == account.owed]
 
     def _sender(self, target: Target) -> Sender:
-        queue = queue_url(target.address, beside=self.config.sources[0])
-        sender = self._senders.get((target.name, queue))
+        # A reload that changes nothing about a target keeps its sender, with what waits there and its breaker.
+        key = msgspec.structs.replace(target, description="", place=None)
+        sender = self._senders.get(key)
         if sender is None:
-            sender = self._senders[target.name, queue] = Sender(
+            sender = self._senders[key] = Sender(
                 name=target.name,
                 priority=target.priority,
-                destination=QueueDestination(self._sqs, queue),
+                destination=self._destinations(target),
                 compose=Composer(target, self._tracing, self.books),
                 settled=self._router.delivered,
                 overflow=self._router.overflowed,
-                config=self.config.sender(),
+                config=self.config.sender(target.per_second),
                 slots=self._slots,
                 books=self.books.target(target.name),
             )

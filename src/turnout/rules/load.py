@@ -187,7 +187,7 @@ class _Drafts:
             for variable in draft.target.unresolved:
                 unset = Reporter(draft.reporter.source)
                 message = f"target '{name}': {environment.unset(variable)}"
-                unset.node(Code.ENVIRONMENT, message, draft.queue or draft.name)
+                unset.node(Code.ENVIRONMENT, message, draft.address or draft.name)
                 reading.unresolved += unset.problems
 
     def _unmatched(self, reading: Reading, path: str) -> None:

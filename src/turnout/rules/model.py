@@ -17,9 +17,9 @@ from turnout.rules.ast import Condition, Path, Scalar
 
 __all__ = [
     "NOTHING_EXTRA",
-    "Destination",
     "Example",
     "Json",
+    "Kind",
     "Mode",
     "Place",
     "Rejection",
@@ -59,26 +59,39 @@ class Mode(StrEnum):
     """Matches are counted, nothing is sent."""
 
 
-class Destination(StrEnum):
-    """What kind of thing a target is. SQS queues are the only kind so far."""
+class Kind(StrEnum):
+    """What kind of thing a target is; the name of the field that holds its address."""
 
     QUEUE = "queue"
+    """An SQS queue: URL, or name of a queue beside the source queue."""
+    URL = "url"
+    """An HTTP(S) endpoint."""
+    TOPIC = "topic"
+    """An SNS topic's ARN."""
+    BUS = "bus"
+    """An EventBridge bus: name or ARN."""
+    STATE_MACHINE = "state_machine"
+    """A Step Functions state machine's ARN."""
 
 
 class Target(msgspec.Struct, frozen=True):
-    """A named destination. `queue` is a queue's URL or name after environment references were replaced.
+    """A named destination. `address` is what its `kind` says, after environment references were replaced.
 
-    `priority` 0 is the most urgent. `unresolved` names the environment variables that `queue` needs and that are not
-    set; matching works without them, sending does not, and `queue` is then the text as written.
+    `priority` 0 is the most urgent. `unresolved` names the environment variables that `address` needs and that are not
+    set; matching works without them, sending does not, and `address` is then the text as written. `per_second` limits
+    the messages sent there (0: no limit). `secret_from` names the variable that holds the secret for signing (`url`
+    only); the secret itself is never part of the rules.
     """
 
     name: str
-    queue: str
+    address: str
     priority: int = 5
+    kind: Kind = Kind.QUEUE
+    per_second: int = 0
+    secret_from: str = ""
     description: str = ""
     unresolved: tuple[str, ...] = ()
     place: Place | None = None
-    destination: Destination = Destination.QUEUE
 
 
 class Example(msgspec.Struct, frozen=True):

@@ -17,7 +17,7 @@ from turnout.rules.document import ListNode, MapNode, Node, ScalarNode, to_json
 from turnout.rules.environment import Environment, nearest
 from turnout.rules.expression import ExpressionError, parse, parse_path
 from turnout.rules.limits import Limits
-from turnout.rules.model import Example, Mode, Rule, Target
+from turnout.rules.model import Example, Kind, Mode, Rule, Target
 from turnout.rules.paths import PathReader
 from turnout.rules.problems import Code
 from turnout.rules.reporting import Reporter
@@ -29,6 +29,10 @@ _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)(?!\.)(?!.*\.\.)[A-Za-z0-9_.
 _MOST_ATTRIBUTES = 9
 """SQS takes ten; one is for the trace context."""
 
+_OTHER_KINDS = ", ".join(kind for kind in Kind if kind is not Kind.QUEUE)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
+
 _NOT_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
 
 
@@ -37,7 +41,7 @@ class DraftTarget(NamedTuple):
 
     target: Target
     name: ScalarNode
-    queue: ScalarNode | None
+    address: ScalarNode | None
     reporter: Reporter
 
 
@@ -100,23 +104,45 @@ class FileReader:
 
     def _target(self, name: str, key: ScalarNode, node: MapNode) -> DraftTarget:
         self._check_fields(node, schema.TARGET, f"target '{name}'", key)
-        queue = node.get("queue")
+        kind, address = self._address(name, key, node)
         text, missing = "", tuple[str, ...]()
-        written = self._text(queue, "queue") if queue is not None else None
-        if queue is not None and written is not None:
+        written = self._text(address, kind) if address is not None else None
+        if address is not None and written is not None:
             text, missing = self._environment.resolve(written)
-            if not missing and ("${" in text or not text.strip()):
-                what = "an environment reference is written ${NAME} or ${NAME:-default}" if text else "it is empty"
-                self._problem(Code.WRONG_VALUE, f"this is not a queue: {what}", queue)
+            if not missing and (problem := _address_problem(kind, text)):
+                self._problem(Code.WRONG_VALUE, f"this is not a {kind.replace('_', ' ')}: {problem}", address)
         target = Target(
             name=name,
-            queue=text,
+            address=text,
             priority=self._integer(node, "priority", schema.TARGET, default=5),
+            kind=kind,
+            per_second=self._integer(node, "per_second", schema.TARGET, default=0),
+            secret_from=self._secret_from(kind, node),
             description=self._optional_text(node, "description"),
             unresolved=missing,
             place=self._reporter.place(key),
         )
-        return DraftTarget(target, key, queue if isinstance(queue, ScalarNode) else None, self._reporter)
+        return DraftTarget(target, key, address if isinstance(address, ScalarNode) else None, self._reporter)
+
+    def _address(self, name: str, key: ScalarNode, node: MapNode) -> tuple[Kind, Node | None]:
+        given = [(kind, value) for kind in Kind if (value := node.get(kind)) is not None]
+        if not given:
+            what = schema.TARGET["queue"].description
+            self._problem(Code.MISSING_FIELD, f"target '{name}' needs 'queue' (or {_OTHER_KINDS}): {what}", key)
+            return Kind.QUEUE, None
+        for kind, value in given[1:]:
+            self._problem(Code.WRONG_VALUE, f"target '{name}' has both '{given[0][0]}' and '{kind}'; it is one", value)
+        return given[0]
+
+    def _secret_from(self, kind: Kind, node: MapNode) -> str:
+        value = node.get("secret_from")
+        text = self._optional_text(node, "secret_from")
+        if value is not None and kind is not Kind.URL:
+            self._problem(Code.WRONG_VALUE, "secret_from goes with a url only", value)
+        elif value is not None and text and not _VARIABLE.fullmatch(text):
+            self._problem(Code.WRONG_VALUE, "secret_from is the name of a variable, not a secret or a reference", value)
+            return ""
+        return text
 
     def _rule(self, node: MapNode) -> DraftRule:
         before = len(self._reporter.problems)
@@ -333,6 +359,19 @@ class FileReader:
         for variable in missing:
             self._problem(Code.ENVIRONMENT, self._environment.unset(variable), node)
         return text
+
+
+def _address_problem(kind: Kind, text: str) -> str:
+    """Why a text cannot be the address of such a target; empty when it can."""
+    if not text.strip():
+        return "it is empty"
+    if "${" in text:
+        return "an environment reference is written ${NAME} or ${NAME:-default}"
+    if kind is Kind.URL and not text.startswith(("https://", "http://")):
+        return "it begins with https:// or http://"
+    if kind in (Kind.TOPIC, Kind.STATE_MACHINE) and not _ARN.fullmatch(text):
+        return "it is an ARN, such as arn:aws:sns:eu-west-1:123456789012:alerts"
+    return ""
 
 
 def _kind(node: Node) -> str:

@@ -50,8 +50,14 @@ FILE: Mapping[str, Field] = {
 }
 
 TARGET: Mapping[str, Field] = {
-    "queue": Field(Type.TEXT, "URL or name of the SQS queue; ${NAME} reads the environment.", required=True),
+    "queue": Field(Type.TEXT, "URL or name of an SQS queue; ${NAME} reads the environment."),
+    "url": Field(Type.TEXT, "URL of an HTTP(S) endpoint that events are posted to."),
+    "topic": Field(Type.TEXT, "ARN of an SNS topic."),
+    "bus": Field(Type.TEXT, "Name or ARN of an EventBridge bus."),
+    "state_machine": Field(Type.TEXT, "ARN of a Step Functions state machine; each event starts an execution."),
     "priority": Field(Type.INTEGER, "0 is the most urgent; 5 when left out.", most=99),
+    "per_second": Field(Type.INTEGER, "Messages a second, at most; no limit when left out.", least=1, most=1_000_000),
+    "secret_from": Field(Type.TEXT, "Environment variable with the secret that requests to a url are signed with."),
     "description": Field(Type.TEXT, "What the target is for."),
 }
 

@@ -53,6 +53,8 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     deduplication_id: str | None = None
     trace_header: str | None = None
     body_md5: str | None = None
+    event_type: str | None = None
+    """The event's `detail-type`, for destinations that want one; SQS does not carry it."""
 
     def size(self) -> int:
         """Bytes that count towards the message and batch size limits: body and user attributes.

@@ -257,7 +257,7 @@ def test_a_byte_order_mark_is_accepted_in_rule_files(tmp_path: Path) -> None:
 def test_a_queue_comes_from_the_environment(tmp_path: Path) -> None:
     write(tmp_path, RULE.replace("queue: standard", 'queue: "${BASE}/${NAME:-standard}"'))
     ruleset = load_rules(tmp_path, environ={"BASE": "https://sqs.example/1"})
-    assert ruleset.targets["standard"].queue == "https://sqs.example/1/standard"
+    assert ruleset.targets["standard"].address == "https://sqs.example/1/standard"
     assert ruleset.unresolved() == ()
 
 
