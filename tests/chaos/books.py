@@ -7,11 +7,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.faults import Kind
-from tests.chaos.journal import Journal, Letter, label, letter_of
+from tests.chaos.journal import HANDED_BACK, UNEXPLAINED, Journal, Letter, label, letter_of
 from tests.chaos.load import BROKEN, DEAD, FIFO_SOURCE, TARGETS, Event
 from tests.chaos.upstream import Document, Upstream
 
 __all__ = ["Balance", "balance", "drain"]
+
+# After so many denials in a row the worker dead-letters what belongs to a queue without trying.
+_GIVEN_UP_AFTER = 3
 
 
 @dataclass
@@ -77,7 +80,7 @@ def _event(
     event: Event, copies: Mapping[str, Counter[str]], letters: list[Letter], journal: Journal, result: Balance
 ) -> None:
     body, fate = event.body, event.fate
-    again = journal.again[body]
+    again = [reason for reason in journal.again[body] if reason not in (HANDED_BACK, UNEXPLAINED)]
     for target, bodies in copies.items():
         queue, count = TARGETS[target], bodies[body]
         owed = any(target in letter.owed for letter in letters)
@@ -91,7 +94,8 @@ def _event(
             result.lost.append(name)
         elif count and owed and not untold and not again:
             result.unexplained.append(f"{name}, and its letter owes it")
-        if owed and target != BROKEN and (queue, body) not in journal.troubled:
+        given_up = journal.denials[queue] >= _GIVEN_UP_AFTER
+        if owed and target != BROKEN and not given_up and (queue, body) not in journal.troubled:
             result.unexplained.append(f"{name}: a letter owes it though no send of it met a fault")
         # A FIFO queue swallows what comes twice, whatever the reason.
         reasons = [] if queue.endswith(".fifo") else [*untold, *again]

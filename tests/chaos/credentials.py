@@ -16,12 +16,15 @@ __all__ = ["CREDENTIALS_PATH", "Credentials"]
 CREDENTIALS_PATH = "/credentials"
 
 _RENEWED_BEFORE_SECONDS = 15 * 60
-_GRACE_SECONDS = 1.0  # calls signed just before a renewal are still under way
+_GRACE_SECONDS = 2.0  # calls signed just before a renewal are still under way
 _KEY = re.compile(r"Credential=ASIA(\d+)/")
 
 
 class Credentials:
-    """Issues keys, numbered from 1; a key is good until a second after the next was issued, or until `expire`."""
+    """Issues keys, numbered from 1, to any number of workers.
+
+    A key is good for `life_seconds` and a moment more, or until `expire`.
+    """
 
     def __init__(self, life_seconds: float) -> None:
         self._life = life_seconds
@@ -56,11 +59,7 @@ class Credentials:
         """Whether a request with this header is signed with a good key."""
         found = _KEY.search(authorization)
         number = int(found[1]) if found else 0
-        if number <= self._dead or number > self.issued:
-            good = False
-        elif number == self.issued:
-            good = True
-        else:
-            good = time.monotonic() < self._issued_at[number] + _GRACE_SECONDS
+        good = self._dead < number <= self.issued
+        good = good and time.monotonic() < self._issued_at[number - 1] + self._life + _GRACE_SECONDS
         self.refused += not good
         return good

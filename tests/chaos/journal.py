@@ -15,9 +15,11 @@ from tests.chaos.faults import Kind
 from tests.chaos.load import DEAD, TARGETS, Fate
 from tests.chaos.upstream import Document
 
-__all__ = ["Injected", "Journal", "Letter", "label", "letter_of"]
+__all__ = ["HANDED_BACK", "UNEXPLAINED", "Injected", "Journal", "Letter", "label", "letter_of"]
 
 UNEXPLAINED = "unexplained"
+HANDED_BACK = "handed back"
+"""Why a message comes again when the worker wants it to: no reason for a duplicate."""
 
 # A message may lapse when this many extensions of its visibility in a row met a fault.
 _LAPSED_AFTER = 2
@@ -96,6 +98,8 @@ class Journal:
         """By queue and body: sends that took effect and whose sender was not told so."""
         self.troubled: set[tuple[str, str]] = set()
         """By queue and body: sends that met any fault."""
+        self.denials: Counter[str] = Counter()
+        """By queue: sends that were denied, for which a worker may give up a whole queue for a while."""
         self.again: dict[str, list[str]] = defaultdict(list)
         """By body: why a worker received the message once more, once for each time."""
         self.violations: list[str] = []
@@ -110,6 +114,7 @@ class Journal:
         self.faults.append(fault)
         if operation == "SendMessageBatch":
             self.troubled.update((queue, body) for body in fault.bodies)
+            self.denials[queue] += kind in (Kind.CLOCK_SKEW, Kind.EXPIRED_TOKEN)
         for custody in self._by_body(fault.bodies):
             custody.note(f"{kind} ({operation} {queue})")
             custody.letter_trouble = custody.letter_trouble or queue == DEAD
@@ -177,12 +182,12 @@ class Journal:
                 self.deleted.add(self._handles[handle])
 
     def released(self, handles: Iterable[str]) -> None:
-        """A worker handed these back (visibility 0)."""
+        """A worker gave these back, at once or to be seen again later."""
         for handle in handles:
             custody = self._of(handle)
             custody.held = False
-            custody.cause = custody.cause or "handed back"
-            custody.note("handed back")
+            custody.cause = custody.cause or HANDED_BACK
+            custody.note(HANDED_BACK)
 
     def extended(self, handles: Iterable[str]) -> None:
         """The visibility of these was extended, and the worker was told so."""

@@ -59,11 +59,20 @@ _NOT_JSON = (
 
 @asynccontextmanager
 async def open_proxy(
-    upstream: Upstream, journal: Journal, plan: Plan, *, sources: Iterable[str], credentials: Credentials | None = None
+    upstream: Upstream,
+    journal: Journal,
+    plan: Plan,
+    *,
+    sources: Iterable[str],
+    visibility_seconds: int = 30,
+    credentials: Credentials | None = None,
 ) -> AsyncIterator[FaultProxy]:
-    """A proxy that serves until the end of the context. `sources` are the names of the queues workers read."""
+    """A proxy that serves until the end of the context.
+
+    `sources` are the names of the queues that workers read, `visibility_seconds` is the workers' setting.
+    """
     async with asyncio.TaskGroup() as tasks:
-        proxy = FaultProxy(upstream, journal, plan, frozenset(sources), credentials, tasks)
+        proxy = FaultProxy(upstream, journal, plan, frozenset(sources), visibility_seconds, credentials, tasks)
         async with serve(proxy.answer) as port:
             proxy.port = port
             yield proxy
@@ -81,6 +90,7 @@ class FaultProxy:
         journal: Journal,
         plan: Plan,
         sources: frozenset[str],
+        visibility_seconds: int,
         credentials: Credentials | None,
         tasks: asyncio.TaskGroup,
     ) -> None:
@@ -88,11 +98,12 @@ class FaultProxy:
         self._journal = journal
         self._plan = plan
         self._sources = sources
+        self._visibility_seconds = visibility_seconds
         self._credentials = credentials
         self._tasks = tasks
         self._pending: set[asyncio.Task[None]] = set()
         self._given_out: dict[str, Document] = {}
-        self._deleted: deque[Document] = deque(maxlen=_REMEMBERED)
+        self._deleted: deque[str] = deque(maxlen=_REMEMBERED)
         self._effect = asyncio.Event()
         self.denied: set[str] = set()
         """Names of queues that refuse every send (AccessDenied)."""
@@ -212,9 +223,12 @@ class FaultProxy:
         elif operation == "DeleteMessageBatch":
             handles = _handles(document, said)
             journal.deleted_from_source(handles)
-            self._deleted.extend(self._given_out[journal.message_id(handle)] for handle in handles)
+            ids = (journal.message_id(handle) for handle in handles)
+            self._deleted.extend(message_id for message_id in ids if message_id not in self._deleted)
         elif operation == "ChangeMessageVisibilityBatch":
-            released = [e["ReceiptHandle"] for e in document["Entries"] if e["VisibilityTimeout"] == 0]
+            # Workers extend by their own visibility timeout; any other value gives the message away.
+            entries = document["Entries"]
+            released = {e["ReceiptHandle"] for e in entries if e["VisibilityTimeout"] != self._visibility_seconds}
             done_handles = _handles(document, said)
             journal.released(handle for handle in done_handles if handle in released)
             if untold is None:
@@ -285,7 +299,8 @@ class FaultProxy:
         kind, random = fault
         if kind is Kind.GHOST and self._deleted:
             limit = int(document.get("MaxNumberOfMessages", 1))
-            ghosts = _some(random, [ghost for ghost in self._deleted if _came_from(ghost, queue)])[:limit]
+            deleted = [self._given_out[message_id] for message_id in self._deleted]
+            ghosts = _some(random, [ghost for ghost in deleted if _came_from(ghost, queue)])[:limit]
             messages = [_handed_out_again(ghost) for ghost in ghosts]
             for message in messages:
                 self._journal.visible_again(message["MessageId"], kind)

@@ -198,7 +198,10 @@ async def open_yard(
         sqs.create_queue(name, visibility_seconds=30)
     journal = Journal({event.body: event.fate for event in load})
     issuer = Credentials(life_seconds=2.0) if credentials else None
-    async with open_proxy(MemoryUpstream(sqs), journal, plan, sources=SOURCES, credentials=issuer) as proxy:
+    upstream = MemoryUpstream(sqs)
+    async with open_proxy(
+        upstream, journal, plan, sources=SOURCES, visibility_seconds=VISIBILITY_SECONDS, credentials=issuer
+    ) as proxy:
         with _files(unmatched) as (rules, logs):
             if not missing:
                 proxy.denied.add(TARGETS[BROKEN])
