@@ -49,6 +49,8 @@ class Peer:
         return Request(line, headers, body)
 
     async def write(self, data: bytes) -> None:
+        if self._writer.transport.is_closing():
+            raise ConnectionResetError("the client has gone")  # uvloop would call it a RuntimeError
         self._writer.write(data)
         await self._writer.drain()
 

@@ -45,7 +45,7 @@ class ReceivedMessage(msgspec.Struct, frozen=True):
     handle: str = msgspec.field(name="ReceiptHandle")
     body: str = msgspec.field(name="Body")
     body_md5: str | None = msgspec.field(name="MD5OfBody", default=None)
-    system: dict[str, str] = msgspec.field(name="Attributes", default_factory=dict)
+    system: dict[str, str] | None = msgspec.field(name="Attributes", default=None)
     attributes: dict[str, AttributeValue] | None = msgspec.field(name="MessageAttributes", default=None)
     attributes_md5: str | None = msgspec.field(name="MD5OfMessageAttributes", default=None)
 
@@ -124,7 +124,9 @@ def received_messages(answer: ReceiveAnswer, queue: str) -> list[Message]:
             _log.warning("message %s from %s arrived damaged and is left out", received.id, queue_name(queue))
             continue
         messages.append(
-            Message(received.id, received.handle, received.body, queue, attributes, received.system, received.body_md5)
+            Message(
+                received.id, received.handle, received.body, queue, attributes, received.system or {}, received.body_md5
+            )
         )
     return messages
 

@@ -18,12 +18,13 @@ from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.errors import Fault, SqsDenied, SqsError, SqsQueueMissing, SqsRejected, SqsUnavailable
 from turnout.message import Attribute
-from turnout.sqs.aio import open_aio_sqs
+from turnout.sqs.aio import AioSqs, open_aio_sqs
 from turnout.sqs.api import OutgoingMessage, Sqs
+from turnout.sqs.clients import open_sqs
 from turnout.sqs.digests import attributes_md5, body_md5
 from turnout.sqs.place import Place
 from turnout.sqs.session import AwsConfig, AwsSession
-from turnout.sqs.wire.client import open_wire_sqs
+from turnout.sqs.wire.client import WireSqs, open_wire_sqs
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
 SECRET = "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
@@ -465,6 +466,14 @@ def test_a_proxy_for_other_hosts_does_not_matter(monkeypatch: pytest.MonkeyPatch
     async def test() -> None:
         async with talking_to(open_wire_sqs, lambda _: {}) as sqs:
             assert await sqs.receive(QUEUE, wait_seconds=0) == []
+
+    run(test())
+
+
+def test_clients_are_opened_by_name() -> None:
+    async def test() -> None:
+        async with open_sqs("wire") as wire, open_sqs("aioboto3", AwsConfig()) as aio:
+            assert (type(wire), type(aio)) == (WireSqs, AioSqs)
 
     run(test())
 

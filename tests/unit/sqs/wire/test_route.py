@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -665,6 +666,52 @@ def test_long_polls_never_hold_back_other_calls() -> None:
             await asyncio.sleep(0.05)
             assert await route.call(SEND, QUEUE, b"{}", 1) == b"{}"
             poll.cancel()
+
+    run(test())
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_whatever_happens_nobody_gets_the_answer_of_another(seed: int) -> None:
+    rng = random.Random(seed)
+
+    async def converse(peer: Peer) -> None:
+        while True:
+            body = (await peer.request()).body
+            mood = rng.random()
+            if mood < 0.1:
+                return  # not a word
+            written = answer(body, Connection="close") if mood < 0.2 else answer(body)
+            if mood < 0.3:
+                await peer.write(written[: rng.randrange(len(written))])
+                return
+            if mood < 0.5:
+                await asyncio.sleep(rng.random() * 0.05)
+            if mood < 0.6:
+                await peer.write(written[:-1])
+                await asyncio.sleep(rng.random() * 0.02)
+                written = written[-1:]
+            await peer.write(written + (answer(b"for nobody") if mood > 0.95 else b""))
+
+    async def test() -> None:
+        answered = 0
+
+        async def ask(route: Route, caller: int) -> None:
+            nonlocal answered
+            for number in range(25):
+                body = b"%d-%d-%s" % (caller, number, b"x" * rng.randrange(3000))
+                call = asyncio.create_task(route.call(rng.choice([SEND, DELETE]), QUEUE, body, 0.03))
+                if rng.random() < 0.2:
+                    await asyncio.sleep(rng.random() * 0.01)
+                    call.cancel()
+                try:
+                    assert await call == body
+                    answered += 1
+                except (SqsUnavailable, asyncio.CancelledError):
+                    pass  # both are allowed, a wrong answer is not
+
+        async with raw_server(converse) as server, open_route(server.url, max_connections=4) as route:
+            await asyncio.gather(*(ask(route, caller) for caller in range(8)))
+            assert answered > 60
 
     run(test())
 
