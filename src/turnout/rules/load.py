@@ -51,6 +51,7 @@ class Reading:
     """What was read: everything that is sound, and every problem."""
 
     problems: list[Problem] = field(default_factory=list)
+    warnings: list[Problem] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     targets: dict[str, Target] = field(default_factory=dict)
     unmatched: str = Unmatched.DEAD_LETTER
@@ -174,6 +175,9 @@ class _Drafts:
         self._rules(reading)
         reading.problems.extend(
             problem for reporter in self.reporters for problem in sorted(reporter.problems, key=_order)
+        )
+        reading.warnings.extend(
+            warning for reporter in self.reporters for warning in sorted(reporter.warnings, key=_order)
         )
 
     def _targets(self, reading: Reading, environment: Environment) -> None:

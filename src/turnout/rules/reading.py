@@ -19,12 +19,16 @@ from turnout.rules.expression import ExpressionError, parse, parse_path
 from turnout.rules.limits import Limits
 from turnout.rules.model import Example, Kind, Mode, Rule, Target
 from turnout.rules.paths import PathReader
-from turnout.rules.problems import Code
+from turnout.rules.pattern import compile_pattern
+from turnout.rules.pattern_nodes import PatternError
+from turnout.rules.pattern_yaml import from_yaml
+from turnout.rules.problems import Code, Severity
 from turnout.rules.reporting import Reporter
 from turnout.rules.schema import Field, Type
 
 __all__ = ["DraftRule", "DraftTarget", "FileReader"]
 
+_NEVER = Constant(False)
 _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)(?!\.)(?!.*\.\.)[A-Za-z0-9_.\-]{1,256}(?<!\.)")
 _MOST_ATTRIBUTES = 9
 """SQS takes ten; one is for the trace context."""
@@ -151,12 +155,13 @@ class FileReader:
         self._reporter.rule = identifier
         self._check_fields(node, schema.RULE, "a rule", node)
         send = self._names(node.get("send"), "send", required=True)
+        condition, source = self._condition(node)
         rule = Rule(
             id=identifier,
-            condition=self._condition(node),
+            condition=condition,
             send=tuple(dict.fromkeys(item.text for item in send)),
             place=self._reporter.place(name or node),
-            source=when.text if isinstance(when := node.get("when"), ScalarNode) else "",
+            source=source,
             description=self._optional_text(node, "description"),
             enabled=self._boolean(node, "enabled", default=True),
             mode=self._mode(node.get("mode")),
@@ -180,28 +185,40 @@ class FileReader:
         self._problem(Code.WRONG_VALUE, f"id must be {Type.NAME.value}", node)
         return ""
 
-    def _condition(self, node: MapNode) -> Condition:
-        """The rule's condition; never true when there is something wrong with it."""
-        nothing = Constant(False)
+    def _condition(self, node: MapNode) -> tuple[Condition, str]:
+        """The rule's condition, and its text; never true when there is something wrong with it."""
         when, pattern = node.get("when"), node.get("pattern")
         if when is not None and pattern is not None:
             self._problem(Code.CONDITION, "a rule has either 'when' or 'pattern', not both", node.items["pattern"][0])
-        elif when is None and pattern is None:
-            self._problem(Code.CONDITION, "a rule needs a condition: 'when' with an expression", node)
         elif pattern is not None:
-            self._problem(
-                Code.CONDITION, "event patterns are not supported yet; write 'when'", node.items["pattern"][0]
-            )
-        if when is None:
-            return nothing
-        if not isinstance(when, ScalarNode):
-            self._problem(Code.WRONG_TYPE, f"when must be {Type.EXPRESSION.value}; quote it as a whole", when)
-            return nothing
+            return self._pattern(pattern)
+        elif when is None:
+            self._problem(Code.CONDITION, "a rule needs a condition: 'when' with an expression, or 'pattern'", node)
+        return self._when(when) if when is not None else (_NEVER, "")
+
+    def _when(self, node: Node) -> tuple[Condition, str]:
+        if not isinstance(node, ScalarNode):
+            self._problem(Code.WRONG_TYPE, f"when must be {Type.EXPRESSION.value}; quote it as a whole", node)
+            return _NEVER, ""
         try:
-            return parse(when.text, reader=self._paths, environment=self._environment, limits=self._limits)
+            condition = parse(node.text, reader=self._paths, environment=self._environment, limits=self._limits)
         except ExpressionError as error:
-            self._reporter.within(error.code, error.message, when, error.at)
-            return nothing
+            self._reporter.within(error.code, error.message, node, error.at)
+            return _NEVER, node.text
+        return condition, node.text
+
+    def _pattern(self, node: Node) -> tuple[Condition, str]:
+        if not self._is_mapping(node, "pattern"):
+            return _NEVER, ""
+        try:
+            compiled = compile_pattern(from_yaml(node, self._resolved), self._limits)
+        except PatternError as error:
+            for code, message, mark in error.problems:
+                self._reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width)
+            return _NEVER, ""
+        for code, message, mark in compiled.warnings:
+            self._reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width, severity=Severity.WARNING)
+        return compiled.condition, compiled.source
 
     def _mode(self, node: Node | None) -> Mode:
         if node is None:

@@ -19,6 +19,8 @@ class Reporter:
     def __init__(self, source: Source) -> None:
         self.source = source
         self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        """What does not stand in the way of using the rules."""
         self.rule = ""
         """The id of the rule being read; problems name it."""
 
@@ -45,9 +47,18 @@ class Reporter:
         width = last_column - column + 1 if last_line == line else len(self.source.line(line)) - column
         self._add(code, message, line, column, max(1, width), Severity.ERROR)
 
-    def at(self, code: Code, message: str, line: int, column: int) -> None:
+    def at(
+        self,
+        code: Code,
+        message: str,
+        line: int,
+        column: int,
+        width: int = 1,
+        *,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
         """A problem at a place, counted from 0."""
-        self._add(code, message, line, column, 1, Severity.ERROR)
+        self._add(code, message, line, column, width, severity)
 
     def file_problem(self, code: Code, message: str) -> None:
         """A problem with the file as a whole."""
@@ -57,6 +68,5 @@ class Reporter:
         source = self.source.line(line)
         if len(source) > _LONGEST_LINE:
             source = ""
-        self.problems.append(
-            Problem(self.file, line + 1, column + 1, self.rule, code, message, severity, source, width)
-        )
+        kept = self.warnings if severity is Severity.WARNING else self.problems
+        kept.append(Problem(self.file, line + 1, column + 1, self.rule, code, message, severity, source, width))

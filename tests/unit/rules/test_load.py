@@ -98,7 +98,7 @@ def test_several_files_share_targets_and_unmatched(tmp_path: Path) -> None:
     write(tmp_path, "targets: {b: {queue: qb}}\nunmatched: a\n", "2.yaml")
     write(tmp_path, "rules: [{id: r, when: exists(x), send: [a, b]}]\n", "3.yaml")
     ruleset = load_rules(tmp_path)
-    assert {name: (target.queue, target.priority) for name, target in ruleset.targets.items()} == {
+    assert {name: (target.address, target.priority) for name, target in ruleset.targets.items()} == {
         "a": ("qa", 0),
         "b": ("qb", 5),
     }
@@ -134,7 +134,7 @@ rules:
         "1.yaml:10:22: a: TR201 expected a path, a value or a condition, found the end of the expression",
         "1.yaml:11:11: a: TR112 send must be a list, such as [critical]",
         "1.yaml:12:12: a: TR113 delay must be a whole number from 0 to 900",
-        "2.yaml:2:5: b: TR116 a rule needs a condition: 'when' with an expression",
+        "2.yaml:2:5: b: TR116 a rule needs a condition: 'when' with an expression, or 'pattern'",
         "2.yaml:3:5: b: TR110 a rule has no field 'wen'; did you mean 'when'?",
         "2.yaml:5:5: TR112 a rule must be a mapping with id, when and send",
     ]
