@@ -3,9 +3,12 @@
 import asyncio
 
 from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event, ruleset
+from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
+from turnout.pipeline.worker import Worker
+from turnout.targets.destinations import open_destinations
 
 SEND = "SendMessageBatch"
 
@@ -92,3 +95,24 @@ def test_when_the_full_target_is_one_of_several_the_others_are_served_and_the_le
         assert {letter.owed for letter in yard.letters()} == {("archive",)}
 
     asyncio.run(main())
+
+
+def test_an_endpoint_as_a_target_gets_its_events_and_what_it_refuses_becomes_a_letter() -> None:
+    async def main(hook: Endpoint) -> None:
+        rules = RULES.replace("{queue: crm, priority: 0}", f'{{url: "{hook.url}", per_second: 1000}}')
+        yard = Yard()
+        async with open_destinations(yard.sqs, beside=SOURCE, environ={}) as destinations:
+            yard.worker = Worker(yard.config, ruleset(rules), yard.sqs, yard.watch, None, destinations)
+            await yard.publish(event("three", 1))
+            async with yard.running():
+                await yard.watch.wait(1)
+                hook.status = 422
+                await yard.publish(event("one", 2))
+                await yard.watch.wait(2)
+        assert [got.body.decode() for got in hook.got] == [event("three", 1), event("one", 2)]
+        assert hook.got[0].headers["idempotency-key"] != hook.got[1].headers["idempotency-key"]
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.owed, letter.event_id) == ("MESSAGE_REJECTED", ("crm",), "event-2")
+
+    with endpoint() as hook:
+        asyncio.run(main(hook))

@@ -1,0 +1,72 @@
+"""Targets in rule files: five kinds, one address each, checked where it is written."""
+
+from pathlib import Path
+
+import pytest
+
+from turnout import load_rules
+from turnout.errors import RulesError
+from turnout.rules.model import Kind, Target
+
+RULES = """
+targets:
+  t: {target}
+unmatched: drop
+rules: [{{id: r, when: detail.x == 1, send: [t]}}]
+"""
+
+
+def target(tmp_path: Path, text: str) -> Target:
+    (tmp_path / "rules.yaml").write_text(RULES.format(target=text))
+    return load_rules(tmp_path, environ={"HOOK": "https://hooks.test/in"}).targets["t"]
+
+
+def problems(tmp_path: Path, text: str) -> str:
+    with pytest.raises(RulesError) as caught:
+        target(tmp_path, text)
+    return str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "address"),
+    [
+        ("{queue: crm}", Kind.QUEUE, "crm"),
+        ('{url: "${HOOK}"}', Kind.URL, "https://hooks.test/in"),
+        (
+            "{topic: 'arn:aws:sns:eu-west-1:123456789012:alerts'}",
+            Kind.TOPIC,
+            "arn:aws:sns:eu-west-1:123456789012:alerts",
+        ),
+        ("{bus: crm-bus}", Kind.BUS, "crm-bus"),
+        (
+            "{state_machine: 'arn:aws:states:eu-west-1:123456789012:stateMachine:m'}",
+            Kind.STATE_MACHINE,
+            "arn:aws:states:eu-west-1:123456789012:stateMachine:m",
+        ),
+    ],
+)
+def test_each_kind_has_an_address(tmp_path: Path, text: str, kind: Kind, address: str) -> None:
+    found = target(tmp_path, text)
+    assert (found.kind, found.address) == (kind, address)
+
+
+def test_a_rate_and_the_name_of_a_secret_can_be_given(tmp_path: Path) -> None:
+    found = target(tmp_path, '{url: "${HOOK}", per_second: 50, secret_from: HOOK_SECRET}')
+    assert (found.per_second, found.secret_from) == (50, "HOOK_SECRET")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("{priority: 1}", "needs 'queue'"),
+        ("{queue: a, url: 'https://b.test'}", "has both 'queue' and 'url'"),
+        ("{url: hooks.test}", "begins with https://"),
+        ("{topic: alerts}", "it is an ARN"),
+        ("{queue: a, secret_from: X}", "goes with a url only"),
+        ("{url: 'https://b.test', secret_from: 'not a name'}", "name of a variable"),
+        ("{queue: a, per_second: 0}", "from 1 to"),
+        ("{que: a}", "did you mean 'queue'?"),
+    ],
+)
+def test_what_is_wrong_with_a_target_is_told(tmp_path: Path, text: str, told: str) -> None:
+    assert told in problems(tmp_path, text)

@@ -1,0 +1,121 @@
+"""An HTTP endpoint as a target: what is posted, and what each answer means."""
+
+import asyncio
+import hashlib
+import hmac
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from email.utils import format_datetime
+
+import httpx
+import pytest
+from tests.unit.targets.endpoint import Endpoint, endpoint
+
+from turnout.errors import Fault, TargetError
+from turnout.message import Attribute
+from turnout.sqs.api import OutgoingMessage
+from turnout.targets.http import HttpDestination
+
+BODY = '{"id": "1", "détail": "\N{SNOWMAN}"}'
+
+
+@pytest.fixture
+def hook() -> Iterator[Endpoint]:
+    with endpoint() as running:
+        yield running
+
+
+def post(url: str, message: OutgoingMessage | None = None, *, secret: str = "", timeout_seconds: float = 5.0) -> None:
+    async def main() -> None:
+        async with httpx.AsyncClient() as client:
+            destination = HttpDestination(
+                client, url, secret=secret, timeout_seconds=timeout_seconds, clock=lambda: 1_700_000_000.0
+            )
+            sent = await destination.send([message or OutgoingMessage(BODY)])
+            assert not sent.failures
+
+    asyncio.run(main())
+
+
+def refusal(url: str, timeout_seconds: float = 5.0) -> TargetError:
+    with pytest.raises(TargetError) as caught:
+        post(url, timeout_seconds=timeout_seconds)
+    assert "hunter2" not in str(caught.value)
+    return caught.value
+
+
+def test_the_body_is_posted_byte_for_byte_as_json(hook: Endpoint) -> None:
+    post(hook.url)
+    (got,) = hook.got
+    assert (got.path, got.body) == ("/hook?key=hunter2", BODY.encode())
+    assert got.headers["content-type"] == "application/json"
+
+
+def test_headers_carry_trace_attributes_and_the_key_that_makes_a_repetition_recognisable(hook: Endpoint) -> None:
+    attributes = {
+        "traceparent": Attribute("String", "00-" + "1" * 32 + "-" + "2" * 16 + "-01"),
+        "tenant": Attribute("String", "acme"),
+        "evil": Attribute("String", "a\r\nx-injected: 1"),
+        "binary": Attribute("Binary", data=b"\0"),
+    }
+    post(hook.url, OutgoingMessage(BODY, attributes, deduplication_id="d-1"))
+    headers = hook.got[0].headers
+    assert headers["traceparent"].startswith("00-111")
+    assert headers["turnout-attribute-tenant"] == "acme"
+    assert headers["idempotency-key"] == "d-1"
+    assert not any("evil" in name or "injected" in name or "binary" in name for name in headers)
+
+
+def test_with_a_secret_the_request_is_signed_so_that_body_and_time_can_be_checked(hook: Endpoint) -> None:
+    post(hook.url, secret="s3cret")
+    expected = hmac.new(b"s3cret", b"1700000000." + BODY.encode(), hashlib.sha256).hexdigest()
+    assert hook.got[0].headers["turnout-signature"] == f"t=1700000000,v1={expected}"
+
+
+@pytest.mark.parametrize(
+    ("status", "fault", "retryable"),
+    [
+        (408, Fault.SYSTEM, True),
+        (429, Fault.SYSTEM, True),
+        (500, Fault.SYSTEM, True),
+        (503, Fault.SYSTEM, True),
+        (302, Fault.CONFIG, False),
+        (401, Fault.CONFIG, False),
+        (404, Fault.CONFIG, False),
+        (400, Fault.DATA, False),
+        (413, Fault.DATA, False),
+        (422, Fault.DATA, False),
+    ],
+)
+def test_each_status_says_who_has_to_act(hook: Endpoint, status: int, fault: Fault, retryable: bool) -> None:
+    hook.status = status
+    error = refusal(hook.url)
+    assert (error.code, error.fault, error.retryable) == (f"HTTP {status}", fault, retryable)
+    assert len(hook.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("header", "seconds"),
+    [
+        ("7", 7.0),
+        ("0", 0.0),
+        ("86400", 900.0),
+        ("-5", 0.0),
+        (format_datetime(datetime.fromtimestamp(1_700_000_060, UTC), usegmt=True), 60.0),
+        ("soon", None),
+        ("nan", None),
+    ],
+)
+def test_retry_after_is_honoured_within_reason(hook: Endpoint, header: str, seconds: float | None) -> None:
+    hook.status, hook.headers = 503, {"retry-after": header}
+    assert refusal(hook.url).retry_after == seconds
+
+
+def test_no_connection_no_answer_and_a_url_that_is_none_are_told_apart(hook: Endpoint) -> None:
+    unreachable = refusal("http://127.0.0.1:9/?key=hunter2")
+    assert (unreachable.fault, unreachable.retryable) == (Fault.SYSTEM, True)
+    hook.answering.clear()
+    silent = refusal(hook.url, timeout_seconds=0.2)
+    assert (silent.code, silent.retryable) == ("ReadTimeout", True)
+    wrong = refusal("ftp://example.test/?key=hunter2")
+    assert (wrong.fault, wrong.retryable) == (Fault.CONFIG, False)
