@@ -1,19 +1,22 @@
 """A loaded set of rules: immutable, compiled once, and asked once per event.
 
-`Ruleset.match` decodes the body, holds it against the rules and returns a `Match`. It never raises. Building one from
-files is load.py's work; here the rules are known to be right.
+`Ruleset.match` holds one event against the rules and returns a `Match`. It never raises. Nearly every event goes the
+fast way, by the engine; one that differs from what the rules expect is decoded in full, with the same verdict. Building
+a ruleset from files is load.py's work; here the rules are known to be right.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import NamedTuple
+
+import msgspec
 
 from turnout.message import Reason
 from turnout.rules.ast import Path, Root
 from turnout.rules.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode
+from turnout.rules.engine import Engine
 from turnout.rules.identity import conversation_id, text_at, time_ns
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import NOTHING_EXTRA, Json, Mode, Rejection, Rule, Send, Target, Unmatched
@@ -25,7 +28,14 @@ __all__ = ["Match", "Ruleset"]
 _LONGEST_TIME = 40
 
 
-class Match:
+_MEMBERS = ("id", "detail-type", "time")
+"""What every match can tell without decoding the event again."""
+
+_CACHED_RULES = 500_000
+"""Rules in all cached verdicts together, before the cache starts anew: some 10 MB."""
+
+
+class Match(msgspec.Struct, eq=False, gc=False):
     """What the rules say about one event.
 
     `rules` and `targets` are names; a target appears once, in the order of the first rule that sends to it. When no
@@ -34,25 +44,18 @@ class Match:
     the event cannot be routed and everything else is empty.
     """
 
-    __slots__ = ("_event", "_metadata", "_shapers", "rejected", "rules", "shadow", "targets")
-
-    def __init__(
-        self,
-        event: Json,
-        metadata: object = None,
-        rules: tuple[str, ...] = (),
-        targets: tuple[str, ...] = (),
-        shadow: tuple[str, ...] = (),
-        shapers: Mapping[str, Shaper] | None = None,
-        rejected: Rejection | None = None,
-    ) -> None:
-        self.rules = rules
-        self.targets = targets
-        self.shadow = shadow
-        self.rejected = rejected
-        self._event = event
-        self._metadata = metadata
-        self._shapers = shapers
+    rules: tuple[str, ...]
+    targets: tuple[str, ...]
+    shadow: tuple[str, ...]
+    rejected: Rejection | None
+    _body: str | bytes
+    _metadata: object
+    _engine: Engine
+    _seen: object
+    """What the engine decoded; None when the event went the slow way."""
+    _event: Json = None
+    """The event decoded in full, once that was needed."""
+    _shapers: Mapping[str, Shaper] | None = None
 
     def __repr__(self) -> str:
         return f"Match(rules={self.rules}, targets={self.targets}, shadow={self.shadow}, rejected={self.rejected})"
@@ -60,39 +63,49 @@ class Match:
     @property
     def event_id(self) -> str | None:
         """The event's top-level `id`, when it is a non-empty string."""
-        return text_at(self._event, ("id",))
+        return self._text("id")
 
     @property
     def event_type(self) -> str | None:
         """The event's `detail-type`, when it is a non-empty string."""
-        return text_at(self._event, ("detail-type",))
+        return self._text("detail-type")
 
     @property
     def event_time_ns(self) -> int | None:
         """The event's top-level `time` in nanoseconds since the epoch, when it is an ISO 8601 text."""
-        text = text_at(self._event, ("time",))
+        text = self._text("time")
         return time_ns(text) if text is not None and len(text) <= _LONGEST_TIME else None
 
     @property
     def conversation_id(self) -> str | None:
         """The conversation that the event is about, looked for when asked."""
-        return conversation_id(self._event)
+        return conversation_id(self._whole())
 
     def send(self, target: str) -> Send:
         """What the first matching rule that sends to `target` adds to the message."""
         shaper = self._shapers.get(target) if self._shapers else None
-        return NOTHING_EXTRA if shaper is None else shaper(self._event, self._metadata)
+        return NOTHING_EXTRA if shaper is None else shaper(self._whole(), self._metadata)
+
+    def _text(self, name: str) -> str | None:
+        if self._seen is None:
+            return text_at(self._event, (name,))
+        value = self._engine.member(self._seen, name)
+        return value if isinstance(value, str) and value else None
+
+    def _whole(self) -> Json:
+        if self._event is None and self._seen is not None:
+            decoded = decode(self._body)
+            self._event = None if isinstance(decoded, Rejection) else decoded
+        return self._event
 
 
-class _Ready(NamedTuple):
-    """A rule as matching needs it."""
+class _Verdict(msgspec.Struct, frozen=True, gc=False):
+    """What comes of one set of matching rules."""
 
-    holds: Compiled
-    id: str
-    send: tuple[str, ...]
-    shadow: bool
-    stop: bool
-    shaper: Shaper | None
+    rules: tuple[str, ...]
+    targets: tuple[str, ...]
+    shadow: tuple[str, ...]
+    shapers: Mapping[str, Shaper] | None
 
 
 class Ruleset:
@@ -115,19 +128,16 @@ class Ruleset:
         self._fingerprint = fingerprint
         self._unresolved = tuple(unresolved)
         self._required: tuple[tuple[str, Finder], ...] = tuple((path.text, compile_finder(path)) for path in require)
+        self._limits = limits
         active = [rule for rule in self._rules if rule.enabled]
-        self._ready = tuple(
-            _Ready(
-                compile_condition(rule.condition, limits),
-                rule.id,
-                rule.send,
-                rule.mode is Mode.SHADOW,
-                rule.stop,
-                compile_shaper(rule),
-            )
-            for rule in active
-        )
-        self._shapes = any(ready.shaper for ready in self._ready)
+        self._active = tuple(active)
+        self._shapers = {number: shaper for number, rule in enumerate(active) if (shaper := compile_shaper(rule))}
+        self._compiled: dict[int, Compiled] = {}
+        self._engine = Engine([rule.condition for rule in active], required=require, members=_MEMBERS, limits=limits)
+        self._decode = self._engine.decode
+        self._look = self._engine.look
+        self._verdicts: dict[tuple[int, ...], _Verdict] = {}
+        self._cached = 0
         self._fallback = () if unmatched in tuple(Unmatched) else (unmatched,)
         self._needs_metadata = any(
             needs_metadata(rule.condition) or any(path.root is Root.METADATA for path in paths_of(rule))
@@ -169,27 +179,81 @@ class Ruleset:
         `metadata` is what `@` paths see: a dict of JSON-like values with `attributes` (name to value),
         `receive_count`, `queue`, `message_id`, `sent_timestamp` (milliseconds) and `group_id`.
         """
+        found: list[int] = []
+        try:
+            # Bytes that no rule looks at would not be checked for being UTF-8.
+            seen = self._decode(body if body.__class__ is str else body.decode())  # type: ignore[union-attr]
+            self._look(seen, body, metadata, None, found)
+        except Exception:  # noqa: BLE001 - whatever is odd about the event, the slow way has an answer
+            return self._match_slowly(body, metadata)
+        verdict = self._verdicts.get(tuple(found)) or self._verdict(found)
+        return Match(
+            verdict.rules,
+            verdict.targets,
+            verdict.shadow,
+            None,
+            body,
+            metadata,
+            self._engine,
+            seen,
+            None,
+            verdict.shapers,
+        )
+
+    def _match_slowly(self, body: str | bytes, metadata: Mapping[str, object] | None) -> Match:
         event = decode(body)
         if isinstance(event, Rejection):
-            return Match(None, rejected=event)
+            return self._rejected(body, None, event)
         for name, find in self._required:
             # A path that yields only null is missing: `"detail": null` carries no more than no detail at all.
             if all(value is None for value in find(event, metadata, None)):
-                return Match(event, rejected=Rejection(Reason.MISSING_FIELD, f"the event has no '{name}'"))
-        matched: list[str] = []
+                return self._rejected(body, event, Rejection(Reason.MISSING_FIELD, f"the event has no '{name}'"))
+        candidates = self._engine.candidates(event, metadata)
+        verdict = self._verdict([number for number in candidates if self._holds(number)(event, metadata, None)])
+        return Match(
+            verdict.rules,
+            verdict.targets,
+            verdict.shadow,
+            None,
+            body,
+            metadata,
+            self._engine,
+            None,
+            event,
+            verdict.shapers,
+        )
+
+    def _rejected(self, body: str | bytes, event: Json, rejection: Rejection) -> Match:
+        return Match((), (), (), rejection, body, None, self._engine, None, event)
+
+    def _holds(self, number: int) -> Compiled:
+        """A rule's condition for events decoded in full; few rules ever need it."""
+        compiled = self._compiled.get(number)
+        if compiled is None:
+            compiled = self._compiled[number] = compile_condition(self._active[number].condition, self._limits)
+        return compiled
+
+    def _verdict(self, found: Sequence[int]) -> _Verdict:
+        """What comes of these rules, which stand in any order and may stand twice."""
+        rules: list[str] = []
         shadow: list[str] = []
         targets: dict[str, Shaper | None] = {}
-        for rule in self._ready:
-            if not rule.holds(event, metadata, None):
-                continue
-            if rule.shadow:
+        for number in sorted(set(found)):
+            rule = self._active[number]
+            if rule.mode is Mode.SHADOW:
                 shadow.append(rule.id)
                 continue
-            matched.append(rule.id)
+            rules.append(rule.id)
             for target in rule.send:
-                targets.setdefault(target, rule.shaper)
+                targets.setdefault(target, self._shapers.get(number))
             if rule.stop:
                 break
-        shapers = {name: shaper for name, shaper in targets.items() if shaper} if self._shapes else None
-        names = tuple(targets) if matched else self._fallback
-        return Match(event, metadata, tuple(matched), names, tuple(shadow), shapers)
+        shapers = {name: shaper for name, shaper in targets.items() if shaper} or None
+        names = tuple(targets) if rules else self._fallback
+        verdict = _Verdict(tuple(rules), names, tuple(shadow), shapers)
+        self._cached += len(found) + 10
+        if self._cached > _CACHED_RULES:
+            self._verdicts.clear()
+            self._cached = 0
+        self._verdicts[tuple(found)] = verdict
+        return verdict
