@@ -1,0 +1,227 @@
+"""Other AWS services as destinations: an SNS topic, an EventBridge bus, a Step Functions state machine.
+
+Each sends by the service's batch call where there is one and reads its answer entry by entry. All go through aioboto3
+clients that are opened when first used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from turnout.errors import Fault, TargetError
+from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.sqs.codes import classify
+
+__all__ = ["AwsClients", "BusDestination", "StateMachineDestination", "TopicDestination"]
+
+# Codes of these services that the common list does not know, and who has to act.
+_CONFIG = frozenset(
+    (
+        "AuthorizationError",
+        "InvalidAccountIdException",
+        "InvalidArn",
+        "KMSAccessDenied",
+        "KMSDisabled",
+        "KMSInvalidState",
+        "KMSNotFound",
+        "KMSOptInRequired",
+        "NotAuthorizedForDetailTypeException",
+        "NotAuthorizedForSourceException",
+        "NotFound",
+        "NotFoundException",
+        "ResourceNotFoundException",
+        "StateMachineDeleting",
+        "StateMachineDoesNotExist",
+        "StateMachineTypeNotSupported",
+    )
+)
+_TRY_AGAIN = frozenset({"ExecutionLimitExceeded", "InternalException", "KMSThrottling", "ConcurrentAccess"})
+_DATA = frozenset({"InvalidExecutionInput", "InvalidName", "InvalidArgument", "MalformedDetail", "RedactionFailure"})
+
+
+class AwsClients:
+    """One aioboto3 client per service and region, opened on first use."""
+
+    def __init__(self, timeout_seconds: float = 10.0, connections: int = 32) -> None:
+        self._config = AioConfig(
+            connect_timeout=5.0,
+            read_timeout=timeout_seconds,
+            max_pool_connections=connections,
+            retries={"total_max_attempts": 1},
+        )
+        self._session = aioboto3.Session()
+        self._open = contextlib.AsyncExitStack()
+        self._clients: dict[tuple[str, str | None], Any] = {}
+        self._opening = asyncio.Lock()
+
+    async def get(self, service: str, region: str | None) -> Any:
+        """The client; botocore's errors pass through to the caller's mapping."""
+        async with self._opening:
+            client = self._clients.get((service, region))
+            if client is None:
+                made = self._session.client(service, region_name=region, config=self._config)
+                client = self._clients[service, region] = await self._open.enter_async_context(made)
+            return client
+
+    async def aclose(self) -> None:
+        """Close all clients."""
+        await self._open.aclose()
+
+
+class _AwsDestination:
+    """What the three have in common: an address (ARN or name), a client, and the mapping of errors."""
+
+    service: str
+    ordered = False
+
+    def __init__(self, clients: AwsClients, address: str) -> None:
+        self._clients = clients
+        self._address = address
+        parts = address.split(":")
+        self._region = parts[3] or None if len(parts) >= 6 else None
+        self.url = address
+        self.name = address.rpartition(":")[2].rpartition("/")[2]
+
+    @contextlib.contextmanager
+    def _foreign_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except ClientError as error:
+            details = error.response.get("Error", {})
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
+            failure = _failure(0, details.get("Code", "Unknown"), details.get("Message", ""), status)
+            raise self._error(failure.message, failure.code, failure.fault, failure.retryable) from error
+        except (BotoCoreError, OSError, TimeoutError) as error:
+            config = type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError")
+            fault = Fault.CONFIG if config else Fault.SYSTEM
+            raise self._error(str(error), type(error).__name__, fault, not config) from error
+
+    def _error(self, text: str, code: str, fault: Fault, retryable: bool) -> TargetError:
+        return TargetError(text, code=code, fault=fault, retryable=retryable, target=self.name)
+
+    async def _call(self, operation: str, **request: object) -> Mapping[str, Any]:
+        with self._foreign_errors():
+            client = await self._clients.get(self.service, self._region)
+            answer: Mapping[str, Any] = await getattr(client, operation)(**request)
+            return answer
+
+
+class TopicDestination(_AwsDestination):
+    """An SNS topic: PublishBatch, 10 messages and 256 KiB. FIFO topics get group and deduplication id."""
+
+    service = "sns"
+    max_entries = 10
+    max_message_bytes = max_batch_bytes = 262_144
+
+    def __init__(self, clients: AwsClients, address: str) -> None:
+        super().__init__(clients, address)
+        self.ordered = address.endswith(".fifo")
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """See `Destination.send`."""
+        entries = [self._entry(index, message) for index, message in enumerate(messages)]
+        answer = await self._call("publish_batch", TopicArn=self._address, PublishBatchRequestEntries=entries)
+        ids: list[str | None] = [None] * len(messages)
+        for entry in answer.get("Successful", ()):
+            ids[int(entry["Id"])] = entry.get("MessageId")
+        failures = tuple(
+            _failure(int(entry["Id"]), entry["Code"], entry.get("Message", ""), sender_fault=entry.get("SenderFault"))
+            for entry in answer.get("Failed", ())
+        )
+        return SentBatch(tuple(ids), failures)
+
+    def _entry(self, index: int, message: OutgoingMessage) -> dict[str, object]:
+        entry: dict[str, object] = {"Id": str(index), "Message": message.body}
+        attributes = {
+            name: {"DataType": value.data_type.partition(".")[0]}
+            | ({"StringValue": value.text} if value.text is not None else {"BinaryValue": value.data})
+            for name, value in message.attributes.items()
+        }
+        if attributes:
+            entry["MessageAttributes"] = attributes
+        if self.ordered:
+            entry["MessageGroupId"] = message.group_id
+            entry["MessageDeduplicationId"] = message.deduplication_id
+        return entry
+
+
+class BusDestination(_AwsDestination):
+    """An EventBridge bus: PutEvents, 10 entries and less than 1 MB.
+
+    The whole event becomes the new event's `detail`, under the source that the target names: nobody may publish with
+    a source that begins with `aws.`, nor onto a partner's bus. `detail-type` is the event's own.
+    """
+
+    service = "events"
+    max_entries = 10
+    max_message_bytes = max_batch_bytes = 1_000_000
+
+    def __init__(self, clients: AwsClients, address: str, *, source: str = "turnout") -> None:
+        super().__init__(clients, address)
+        self._source = source
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """See `Destination.send`."""
+        entries = [
+            {
+                "EventBusName": self._address,
+                "Source": self._source,
+                "DetailType": message.event_type or "event",
+                "Detail": message.body,
+            }
+            | ({"TraceHeader": message.trace_header} if message.trace_header else {})
+            for message in messages
+        ]
+        answer = await self._call("put_events", Entries=entries)
+        ids: list[str | None] = []
+        failures: list[EntryFailure] = []
+        for index, entry in enumerate(answer.get("Entries", ())):
+            ids.append(entry.get("EventId"))
+            if entry.get("ErrorCode"):
+                failures.append(_failure(index, entry["ErrorCode"], entry.get("ErrorMessage", "")))
+        return SentBatch(tuple(ids), tuple(failures))
+
+
+class StateMachineDestination(_AwsDestination):
+    """A Step Functions state machine: one StartExecution a message, 256 KiB.
+
+    The execution is named by the deduplication id, so that the same event starts one execution only.
+    """
+
+    service = "stepfunctions"
+    max_entries = 1
+    max_message_bytes = max_batch_bytes = 262_144
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """See `Destination.send`."""
+        (message,) = messages
+        request = {"stateMachineArn": self._address, "input": message.body}
+        if message.deduplication_id:
+            request["name"] = message.deduplication_id[:80]
+        if message.trace_header:
+            request["traceHeader"] = message.trace_header
+        try:
+            answer = await self._call("start_execution", **request)
+        except TargetError as error:
+            if error.code == "ExecutionAlreadyExists":
+                return SentBatch((None,))
+            raise
+        return SentBatch((answer.get("executionArn"),))
+
+
+def _failure(index: int, code: str, message: str, status: int = 0, *, sender_fault: bool | None = None) -> EntryFailure:
+    if code in _CONFIG:
+        return EntryFailure(index, code, message, Fault.CONFIG, False)
+    if code in _TRY_AGAIN:
+        return EntryFailure(index, code, message, Fault.SYSTEM, True)
+    if code in _DATA:
+        return EntryFailure(index, code, message, Fault.DATA, False)
+    verdict = classify(code, status=status, sender_fault=sender_fault)
+    return EntryFailure(index, verdict.code, message, verdict.fault, verdict.retryable)

@@ -1,0 +1,133 @@
+"""An HTTP(S) endpoint as a destination: one POST a message, signed when a secret is given.
+
+The body is the event as it came. Headers say what SQS attributes would: `Idempotency-Key` (the same for every copy of
+the event), `traceparent`, and `Turnout-Attribute-NAME` for message attributes of type String and Number. With a secret,
+`Turnout-Signature: t=UNIX_SECONDS,v1=HEX` carries the HMAC-SHA256 of `t`, a dot and the body, which a receiver checks
+together with the age of `t`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import math
+import re
+import time
+from collections.abc import Callable, Sequence
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx
+
+from turnout.errors import Fault, TargetError
+from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch
+
+__all__ = ["HttpDestination", "signature"]
+
+_TRY_AGAIN = frozenset({408, 425, 429})
+# The endpoint is not what the rules take it for, or does not let us in: an operator's to repair.
+_CONFIG = frozenset({401, 403, 404, 405, 407, 410, 451})
+_LONGEST_RETRY_AFTER = 900.0
+_HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
+
+
+def signature(secret: bytes, at: int, body: bytes) -> str:
+    """The value of the `Turnout-Signature` header for a body sent at `at` (seconds since the epoch)."""
+    digest = hmac.new(secret, f"{at}.".encode() + body, hashlib.sha256).hexdigest()
+    return f"t={at},v1={digest}"
+
+
+class HttpDestination:
+    """POSTs to one URL. A status of 2xx means accepted; redirects are not followed."""
+
+    max_entries = 1
+    max_message_bytes = MAX_MESSAGE_BYTES
+    max_batch_bytes = MAX_MESSAGE_BYTES
+    ordered = False
+
+    def __init__(
+        self,
+        client: httpx.AsyncClient,
+        url: str,
+        *,
+        secret: str = "",
+        timeout_seconds: float = 10.0,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self._client = client
+        self._target = url
+        self._secret = secret.encode()
+        self._timeout = httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
+        self._clock = clock
+        self.url = _without_secrets(url)
+        self.name = urlsplit(url).hostname or self.url
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """One POST; raises `TargetError`."""
+        (message,) = messages
+        body = message.body.encode()
+        try:
+            # Streamed and not read: only the status matters, and an endpoint may answer at any length.
+            async with self._client.stream(
+                "POST", self._target, content=body, headers=self._headers(message, body), timeout=self._timeout
+            ) as response:
+                status, retry_after = response.status_code, response.headers.get("retry-after")
+        except httpx.TimeoutException as error:
+            raise self._error("no answer in time", type(error).__name__, Fault.SYSTEM, True) from error
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+            raise self._error("the URL cannot be used", type(error).__name__, Fault.CONFIG, False) from error
+        except httpx.HTTPError as error:
+            raise self._error("the connection failed", type(error).__name__, Fault.SYSTEM, True) from error
+        if 200 <= status < 300:
+            return SentBatch((None,))
+        if status in _TRY_AGAIN or status >= 500:
+            raise self._error("", f"HTTP {status}", Fault.SYSTEM, True, self._seconds(retry_after))
+        if status in _CONFIG or status < 400:
+            raise self._error("check the URL and its credentials", f"HTTP {status}", Fault.CONFIG, False)
+        raise self._error("the endpoint refuses this event", f"HTTP {status}", Fault.DATA, False)
+
+    def _headers(self, message: OutgoingMessage, body: bytes) -> dict[str, str]:
+        headers = {"content-type": "application/json", "user-agent": "turnout"}
+        for name, attribute in message.attributes.items():
+            if attribute.text is None or not attribute.text.isascii() or not attribute.text.isprintable():
+                continue
+            if name in ("traceparent", "tracestate"):
+                headers[name] = attribute.text
+            elif _HEADER_NAME.fullmatch(name):
+                headers[f"turnout-attribute-{name}"] = attribute.text
+        if message.deduplication_id:
+            headers["idempotency-key"] = message.deduplication_id
+        if self._secret:
+            headers["turnout-signature"] = signature(self._secret, int(self._clock()), body)
+        return headers
+
+    def _seconds(self, retry_after: str | None) -> float | None:
+        """A Retry-After header (RFC 9110, 10.2.3: seconds or a date) in seconds, within reason."""
+        if not retry_after:
+            return None
+        try:
+            seconds = float(retry_after)
+        except ValueError:
+            try:
+                seconds = parsedate_to_datetime(retry_after).timestamp() - self._clock()
+            except ValueError:
+                return None
+        return min(max(0.0, seconds), _LONGEST_RETRY_AFTER) if math.isfinite(seconds) else None
+
+    def _error(
+        self, text: str, code: str, fault: Fault, retryable: bool, retry_after: float | None = None
+    ) -> TargetError:
+        return TargetError(
+            text or "the endpoint cannot take events now",
+            code=code,
+            fault=fault,
+            retryable=retryable,
+            target=self.url,
+            retry_after=retry_after,
+        )
+
+
+def _without_secrets(url: str) -> str:
+    """A URL without user, password, query and fragment: those are where people put keys."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
