@@ -1,13 +1,14 @@
 """The audit: what had to arrive, by an evaluation of its own, against what the queues really hold afterwards.
 
 Messages are recognised by their bodies, because the worker promises to pass those on byte for byte. Counting is with
-multiplicity: an event published twice has to arrive twice. Reading the queues is done in `queues`.
+multiplicity: an event published twice has to arrive twice, but on FIFO queues
+once. Reading the queues is done in `queues`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from hashlib import blake2b
 
 import msgspec
@@ -52,7 +53,9 @@ class Findings(msgspec.Struct, frozen=True):
 class Audit:
     """Collects expectations while publishing and findings while draining; `findings` settles the account."""
 
-    def __init__(self) -> None:
+    def __init__(self, fifo: Collection[str] = ()) -> None:
+        self._fifo = fifo
+        """Targets that take a repeated event only once, because SQS deduplicates it."""
         self._published: dict[Fingerprint, Verdict] = {}
         self._expected: Counter[tuple[str, Fingerprint]] = Counter()
         self._found: Counter[tuple[str, Fingerprint]] = Counter()
@@ -71,7 +74,9 @@ class Audit:
         """Expect `message` where `verdict` says, once more than so far."""
         body = _fingerprint(message.body)
         self._published[body] = verdict
-        self._expected.update((place, body) for place in verdict.places)
+        for place in verdict.places:
+            if place not in self._fifo or not self._expected[place, body]:
+                self._expected[place, body] += 1
 
     def found_in_target(self, target: str, message: Message) -> None:
         """Count a message that was read from a target's queue."""

@@ -1,7 +1,6 @@
 """The demonstration's queues on the embedded server: created, filled, and drained through `turnout.sqs`.
 
-The rules' own queues are never touched: `Stage` carries what is meant for a rule's queue to the embedded queue that
-stands in for it.
+The rules' own targets are never touched, whatever they are: an embedded queue stands in for each.
 """
 
 from __future__ import annotations
@@ -16,12 +15,13 @@ import msgspec
 from turnout.demo.events import DemoMessage
 from turnout.demo.server import REGION, DemoServerError
 from turnout.errors import TurnoutError
-from turnout.message import Message, queue_name, queue_url
+from turnout.message import Message, queue_name
 from turnout.rules import Target
-from turnout.sqs.api import MAX_BATCH_ENTRIES, EntryFailure, OutgoingMessage, SentBatch, Sqs
+from turnout.sqs.api import MAX_BATCH_ENTRIES, OutgoingMessage, Sqs
 from turnout.sqs.batching import batches
+from turnout.targets.queue import QueueDestination
 
-__all__ = ["Queues", "Stage", "create_queues", "drain", "publish"]
+__all__ = ["Queues", "create_queues", "drain", "publish"]
 
 MAX_RECEIVES = 5
 """After so many receives SQS itself moves a message to the dead-letter queue."""
@@ -35,6 +35,15 @@ class Queues(msgspec.Struct, frozen=True):
     source: str
     dead_letter: str
     targets: Mapping[str, str]
+
+    def destination(self, sqs: Sqs, target: Target) -> QueueDestination:
+        """Where the worker sends what is meant for `target`."""
+        return QueueDestination(sqs, self.targets[target.name])
+
+    @property
+    def fifo(self) -> frozenset[str]:
+        """Names of the targets whose queue takes a repeated event only once."""
+        return frozenset(name for name, url in self.targets.items() if url.endswith(".fifo"))
 
 
 async def create_queues(endpoint: str, targets: Sequence[Target]) -> Queues:
@@ -71,44 +80,6 @@ async def _create(client: httpx.AsyncClient, name: str, attributes: Mapping[str,
 def _redrive_policy(dead_letter: str) -> str:
     arn = f"arn:aws:sqs:{REGION}:000000000000:{queue_name(dead_letter)}"
     return json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVES})
-
-
-class Stage:
-    """An `Sqs` that sends to the embedded stand-in whatever is addressed to a rule's queue."""
-
-    def __init__(self, sqs: Sqs, targets: Sequence[Target], queues: Queues) -> None:
-        self._sqs = sqs
-        self._stand_ins = {
-            queue_url(target.address, beside=queues.source): queues.targets[target.name] for target in targets
-        }
-
-    async def receive(
-        self, queue: str, *, max_messages: int = 10, wait_seconds: int = 20, visibility_seconds: int | None = None
-    ) -> list[Message]:
-        """As `Sqs.receive`."""
-        return await self._sqs.receive(
-            queue, max_messages=max_messages, wait_seconds=wait_seconds, visibility_seconds=visibility_seconds
-        )
-
-    async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
-        """As `Sqs.send`, but to the queue that stands in."""
-        return await self._sqs.send(self._stand_ins.get(queue, queue), messages)
-
-    async def delete(self, queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
-        """As `Sqs.delete`."""
-        return await self._sqs.delete(queue, handles)
-
-    async def change_visibility(self, queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
-        """As `Sqs.change_visibility`."""
-        return await self._sqs.change_visibility(queue, handles, seconds)
-
-    async def queue_attributes(self, queue: str) -> Mapping[str, str]:
-        """As `Sqs.queue_attributes`, of the queue that stands in."""
-        return await self._sqs.queue_attributes(self._stand_ins.get(queue, queue))
-
-    async def aclose(self) -> None:
-        """As `Sqs.aclose`."""
-        await self._sqs.aclose()
 
 
 async def publish(sqs: Sqs, queue: str, messages: Sequence[DemoMessage]) -> None:

@@ -18,7 +18,7 @@ from turnout.app import worker_config
 from turnout.demo.audit import Audit, Findings
 from turnout.demo.events import DemoMessage, generate
 from turnout.demo.judge import judge
-from turnout.demo.queues import Queues, Stage, create_queues, drain, publish
+from turnout.demo.queues import Queues, create_queues, drain, publish
 from turnout.demo.witness import Witness
 from turnout.message import Account, Message
 from turnout.pipeline.books import Books
@@ -69,18 +69,19 @@ Progress = Callable[[str, int, int], None]
 
 async def play(plan: Plan, endpoint: str, tracing: Tracing, *, stop: asyncio.Event, progress: Progress) -> Result:
     """Play the demonstration on the server at `endpoint`; setting `stop` ends it early, with what there is."""
-    targets = list(plan.ruleset.targets.values())
-    queues = await create_queues(endpoint, targets)
+    queues = await create_queues(endpoint, list(plan.ruleset.targets.values()))
     witness = Witness(tracing, lambda done: progress("routing", done, plan.events))
     settings = load_settings({"source_queue_url": queues.source, "dead_letter_queue_url": queues.dead_letter})
     async with open_aio_sqs(AwsConfig()) as sqs:
-        worker = Worker(worker_config(settings), plan.ruleset, Stage(sqs, targets, queues), witness)
+        worker = Worker(
+            worker_config(settings), plan.ruleset, sqs, witness, destinations=partial(queues.destination, sqs)
+        )
         messages = generate(plan.seed, plan.events)
         published = await _fill(sqs, queues.source, messages, BACKLOG)
         started = time.monotonic()
         async with _running(worker):
             published = await _feed(sqs, queues.source, messages, published, witness, stop)
-        audit = _expectations(plan, published)
+        audit = _expectations(plan, published, queues)
         await _drain_all(sqs, queues, audit, progress)
     return Result(published, witness.last - started, worker.books, audit.findings(), witness.story)
 
@@ -118,9 +119,9 @@ async def _fill(sqs: Sqs, queue: str, messages: Iterator[DemoMessage], count: in
     return len(chunk)
 
 
-def _expectations(plan: Plan, published: int) -> Audit:
+def _expectations(plan: Plan, published: int, queues: Queues) -> Audit:
     # After the run, from the same seed: judging slowly takes no time from the worker.
-    audit = Audit()
+    audit = Audit(queues.fifo)
     for message in generate(plan.seed, published):
         audit.published(message, judge(message, plan.ruleset))
     return audit

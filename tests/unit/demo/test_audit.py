@@ -56,6 +56,15 @@ def test_an_event_published_twice_has_to_arrive_twice() -> None:
     assert (audit.findings().lost, audit.findings().duplicates) == (0, 0)
 
 
+def test_on_a_fifo_target_an_event_published_twice_has_to_arrive_once() -> None:
+    audit = Audit(fifo={"in-order"})
+    for _ in range(2):
+        audit.published(event("a"), Verdict(("in-order", "standard")))
+    for target in ("in-order", "standard", "standard"):
+        audit.found_in_target(target, message("a"))
+    assert (audit.findings().lost, audit.findings().duplicates) == (0, 0)
+
+
 def test_a_copy_too_many_is_a_duplicate_and_makes_up_for_nothing() -> None:
     audit = audit_of(("a", BOTH))
     audit.found_in_target("critical", message("a"))

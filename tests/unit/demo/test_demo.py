@@ -103,6 +103,19 @@ def test_the_users_own_aws_settings_play_no_part(rules: Path) -> None:
     assert json.loads(out)["lost"] == 0
 
 
+def test_a_fifo_target_gets_each_event_once_in_the_end(tmp_path: Path) -> None:
+    (tmp_path / "fifo.yaml").write_text(
+        "targets: {in-order: {queue: 'orders.fifo'}}\n"
+        "unmatched: in-order\n"
+        "rules: [{id: voice, when: detail.channel == 'voice', send: [in-order], group: detail.channel}]\n"
+    )
+    code, out, err = played("--events", 200, "--rules", tmp_path, "--json")
+    assert code == 0, err
+    events = {message.body for message in generate(1, 200) if message.poison is None}
+    assert json.loads(out)["delivered"] == {"in-order": len(events)}
+    assert json.loads(out)["lost"] == 0
+
+
 def test_rules_that_cannot_be_used_are_reported_before_anything_is_started(tmp_path: Path) -> None:
     (tmp_path / "broken.yaml").write_text("rules: [{id: x, when: 'detail.', send: [nowhere]}]\n")
     code, out, err = played("--rules", tmp_path, "--json")

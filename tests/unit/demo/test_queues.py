@@ -9,11 +9,11 @@ import httpx
 import pytest
 
 from turnout.demo.events import DemoMessage, generate
-from turnout.demo.queues import Queues, Stage, create_queues, drain, publish
+from turnout.demo.queues import Queues, create_queues, drain, publish
 from turnout.demo.server import DemoServerError, embedded_server
 from turnout.errors import TurnoutError
-from turnout.message import queue_url
 from turnout.rules import Target
+from turnout.rules.model import Kind
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
 
@@ -42,7 +42,7 @@ def test_every_queue_is_created_and_redrives_to_the_dead_letter_queue() -> None:
 def test_a_fifo_target_gets_a_fifo_queue() -> None:
     with embedded_server() as endpoint:
         queues = asyncio.run(create_queues(endpoint, [Target("in-order", "https://sqs/1/orders.fifo")]))
-        assert queues.targets["in-order"].endswith(".fifo")
+        assert queues.fifo == {"in-order"}
         assert attributes_of(endpoint, queues.targets["in-order"])["FifoQueue"] == "true"
 
 
@@ -75,18 +75,13 @@ def test_an_event_that_the_source_refuses_is_an_error() -> None:
         asyncio.run(scene())
 
 
-def test_what_is_meant_for_a_rules_queue_goes_to_the_embedded_one() -> None:
+def test_an_embedded_queue_stands_in_for_whatever_a_target_is() -> None:
     async def scene() -> None:
         sqs = MemorySqs()
-        source, dead, critical, high = (sqs.create_queue(name) for name in ("source", "dead", "critical", "high"))
-        real = "https://sqs.eu-west-1.amazonaws.com/123456789012/critical"
-        targets = [Target("critical", real), Target("high", "high-in-the-same-account")]
-        stage = Stage(sqs, targets, Queues(source, dead, {"critical": critical, "high": high}))
-        await stage.send(real, [OutgoingMessage("by URL")])
-        await stage.send(queue_url("high-in-the-same-account", beside=source), [OutgoingMessage("by name")])
-        await stage.send(dead, [OutgoingMessage("a letter")])
-        assert [stored.message.body for stored in sqs.messages(critical)] == ["by URL"]
-        assert [stored.message.body for stored in sqs.messages(high)] == ["by name"]
-        assert [stored.message.body for stored in sqs.messages(dead)] == ["a letter"]
+        source, dead, hook = (sqs.create_queue(name) for name in ("source", "dead", "hook"))
+        queues = Queues(source, dead, {"hook": hook})
+        target = Target("hook", "https://example.com/events", kind=Kind.URL)
+        await queues.destination(sqs, target).send([OutgoingMessage("not over HTTP")])
+        assert [stored.message.body for stored in sqs.messages(hook)] == ["not over HTTP"]
 
     asyncio.run(scene())
