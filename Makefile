@@ -7,13 +7,15 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pyt
 INSTALLED_FROM := pyproject.toml constraints.txt
 TESTS ?= tests
 
-.PHONY: help demo test lint format constraints clean
+.PHONY: help demo test lint format bench chaos constraints clean
 
 help:
-	@echo "make demo         see it work: installs into $(VENV), then routes events on an embedded server"
+	@echo "make demo         see it work on this machine alone (DEMO=--help for more)"
 	@echo "make test         run all tests (TESTS=tests/unit/rules for some)"
 	@echo "make lint         ruff and mypy --strict"
 	@echo "make format       let ruff format the code"
+	@echo "make bench        CPU per message of the real worker on a stub of SQS (BENCH=--all, BENCH=--help)"
+	@echo "make chaos        many seeded runs with faults, and a worker killed over and over (CHAOS=--help for more)"
 	@echo "make constraints  pin the newest versions that pyproject.toml allows"
 	@echo "make clean        remove everything that make made"
 
@@ -31,6 +33,12 @@ lint: $(VENV)/.lint
 format: $(VENV)/.lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+bench: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
+
+chaos: $(VENV)/.test
+	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # One stamp per set of extras: nothing is installed again until a file that says what to install changes.
 $(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(INSTALLED_FROM) | $(BIN)/python
@@ -56,8 +64,3 @@ constraints:
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
-
-# CPU per message of the real worker on a stub of SQS: BENCH=--all for every row, BENCH=--help for the rest.
-.PHONY: bench
-bench: $(VENV)/.test
-	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
