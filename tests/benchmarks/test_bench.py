@@ -1,0 +1,122 @@
+"""The benchmark itself: it must measure what it says, and notice when the work it measures is wrong."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from tests.benchmarks import bench
+from tests.benchmarks.clocks import cpu_seconds, peak_mebibytes, process_tree
+from tests.benchmarks.comparisons.tutorial import RULES, evaluate
+from tests.benchmarks.events import SHAPES, events
+from tests.benchmarks.measuring import Measurement, measure
+from tests.benchmarks.rows import EVERYTHING, QUICK, Row, Selection, missing_features
+from tests.benchmarks.rulesets import write_rules
+from tests.benchmarks.sink import running_sink
+from tests.benchmarks.stub.process import running_stub
+
+import turnout
+
+URLS = {f"{name}_QUEUE_URL": f"https://sqs.local/1/{name}" for name in ("CRITICAL", "HIGH", "STANDARD")}
+
+
+def measured(row: Row) -> Measurement:
+    with running_stub() as stub, running_sink() as sink:
+        return measure(row, stub, sink, loads=2, seconds=0.05, extra={})
+
+
+def test_the_worker_is_measured_and_its_spans_are_counted() -> None:
+    result = measured(Row(targets=3, tracing=1.0))
+    assert len(result.loads) == 2
+    for load in result.loads:
+        assert 20 < load.cpu_us < 20_000
+        assert 0 < load.p50_seconds <= load.p99_seconds < 60
+        assert 1 <= load.sent <= 10
+        assert load.spans > 4
+        assert load.per_second > 10
+    assert 20 < result.peak_mebibytes < 500
+    assert 0 < result.start_seconds < 60
+
+
+@pytest.mark.parametrize("row", [Row("tutorial"), Row("bare", targets=3, tls=True), Row("bare_wire", client="wire")])
+def test_the_programs_to_compare_with_are_measured_and_right(row: Row) -> None:
+    result = measured(row)
+    assert result.median(lambda load: load.cpu_us) > 0
+    assert result.median(lambda load: load.received) <= 10
+
+
+def test_a_program_that_ends_early_is_told_with_what_it_said() -> None:
+    with (
+        running_stub() as stub,
+        running_sink() as sink,
+        pytest.raises(RuntimeError, match=r"(?s)ended early.*TURNOUT_POLLERS"),
+    ):
+        measure(Row(), stub, sink, loads=1, seconds=0.05, extra={"TURNOUT_POLLERS": "many"})
+
+
+def test_messages_that_go_elsewhere_make_a_row_fail() -> None:
+    with (
+        running_stub() as stub,
+        running_sink() as sink,
+        pytest.raises(RuntimeError, match=r"standard got 0 messages of 1000; .* dead-lettered"),
+    ):
+        measure(Row(), stub, sink, loads=1, seconds=0.05, extra={"TURNOUT_REQUIRE": "detail.missing"})
+
+
+def test_cpu_time_of_another_process_counts_work_and_not_sleep() -> None:
+    child = subprocess.Popen(
+        [sys.executable, "-c", "input()\nfor _ in range(20000000): pass\nprint('done', flush=True)\ninput()"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    with child:
+        assert child.stdin is not None
+        assert child.stdout is not None
+        try:
+            assert child.pid in process_tree(os.getpid())
+            before = cpu_seconds([child.pid])
+            child.stdin.write(b"\n")
+            child.stdin.flush()
+            assert child.stdout.readline() == b"done\n"
+            busy = cpu_seconds([child.pid])
+            time.sleep(0.05)
+            assert busy - before > 0.05
+            assert cpu_seconds([child.pid]) - busy < 0.01
+            assert 2 < peak_mebibytes([child.pid]) < 200
+        finally:
+            child.kill()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("rules", [3, 200])
+def test_the_rules_send_each_shape_to_as_many_targets_however_many_rules_there_are(
+    shape: int, rules: int, tmp_path: Path
+) -> None:
+    ruleset = turnout.load_rules(write_rules(tmp_path, rules), environ=URLS)
+    assert len(ruleset.rules) == rules
+    for event in events(shape, 50, seed=5):
+        match = ruleset.match(event)
+        assert len(match.targets) == shape
+        assert not [rule for rule in match.rules if rule.startswith("rule-")]
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+def test_the_tutorials_conditions_mean_the_same(shape: int) -> None:
+    event = json.loads(next(events(shape, 1, seed=5)))
+    assert sum(evaluate(condition, event) for condition, _ in RULES) == shape
+
+
+def test_rows_are_selected_by_value_and_each_stands_once() -> None:
+    assert len(set(EVERYTHING)) == len(EVERYTHING)
+    assert len(set(QUICK)) == len(QUICK)
+    kept = [row for row in EVERYTHING if row in Selection(client=("wire",), tracing=(None, 0.01), tls=(True,))]
+    assert {(row.client, row.tracing, row.tls) for row in kept} == {("wire", None, True), ("wire", 0.01, True)}
+    assert not missing_features(Row())
+
+
+def test_the_list_of_rows_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--list", "--program", "bare", "--targets", "3"]) == 0
+    assert capsys.readouterr().out.count("Row(") == 1
