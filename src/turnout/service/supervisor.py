@@ -1,0 +1,218 @@
+"""Runs N worker processes and keeps them running: `turnout run --processes N`.
+
+One process uses one core. The supervisor starts workers, listens to their pulse, restarts what dies (with backoff) or
+falls silent, passes signals on, and ends when all have ended. It touches no message: a worker that dies, whatever the
+way, costs redeliveries and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from turnout.pipeline.backoff import Backoff
+from turnout.service.pulse import PULSE_FD, Pulse
+
+__all__ = ["Supervisor", "SupervisorConfig", "WorkerProcess"]
+
+log = logging.getLogger(__name__)
+
+_LONGEST_LINE = 4 * 1024 * 1024
+
+
+class SupervisorConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The bounds of supervision, in seconds."""
+
+    processes: int
+    start_seconds: float = 60.0
+    """Until a new worker's first pulse."""
+    silence_seconds: float = 15.0
+    """Between two pulses; a worker that is silent for longer is killed and replaced."""
+    stop_seconds: float
+    """From the stop signal to the kill: the workers' own drain and telemetry, and some."""
+    reload_seconds: float = 30.0
+    """From SIGHUP to the pulse that says it was heard; a worker that did not hear it is restarted."""
+    healthy_seconds: float = 60.0
+    """A worker that lived for so long starts again without delay."""
+    backoff: Backoff = Backoff(0.5, 30.0)
+
+
+class WorkerProcess:
+    """One running worker, as seen from outside."""
+
+    def __init__(self, number: int, process: asyncio.subprocess.Process) -> None:
+        self.number = number
+        self.process = process
+        self.pulse: Pulse | None = None
+        """The last one; None before the first."""
+        self.beaten = asyncio.Event()
+        """Set at each pulse."""
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self.process.pid
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal, if the process still runs."""
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+
+
+class Supervisor:
+    """Keeps `config.processes` copies of `command` running. `environ` is theirs, with the pulse's descriptor added."""
+
+    def __init__(self, command: Sequence[str], environ: Mapping[str, str], config: SupervisorConfig) -> None:
+        self._command = command
+        self._environ = environ
+        self._config = config
+        self._stopping = asyncio.Event()
+        self.workers: dict[int, WorkerProcess] = {}
+        self.restarts = 0
+        """Workers started again after they ended without being asked to."""
+        self.failed = 0
+        """Workers that did not end cleanly when asked to."""
+
+    async def run(self, stop: asyncio.Event) -> bool:
+        """Supervise until `stop` is set and every worker has ended; True when all ended cleanly."""
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(self._config.processes):
+                tasks.create_task(self._keep(number), name=f"worker-{number}")
+            await stop.wait()
+            self._stopping.set()
+            log.info("stopping %d workers", len(self.workers))
+            self.signal(signal.SIGTERM)
+        return self.failed == 0
+
+    def signal(self, number: signal.Signals) -> None:
+        """Pass a signal on to all workers."""
+        for worker in self.workers.values():
+            worker.signal(number)
+
+    async def reload(self) -> None:
+        """Let every worker reload its rules; one that does not react is replaced, one after the other."""
+        before = {worker: worker.pulse.reloads if worker.pulse else 0 for worker in self.workers.values()}
+        self.signal(signal.SIGHUP)
+        for worker, count in before.items():
+            if not await self._heard(worker, lambda pulse, count=count: pulse.reloads > count):  # type: ignore[misc]
+                log.error("worker %d (pid %d) did not reload, restarting it", worker.number, worker.pid)
+                await self._replace(worker)
+
+    async def _heard(self, worker: WorkerProcess, wanted: Callable[[Pulse], bool]) -> bool:
+        try:
+            async with asyncio.timeout(self._config.reload_seconds):
+                while worker.pulse is None or not wanted(worker.pulse):
+                    worker.beaten.clear()
+                    await worker.beaten.wait()
+        except TimeoutError:
+            # Replaced in the meantime: the new one has read the new rules anyway.
+            return self.workers.get(worker.number) is not worker
+        return True
+
+    async def _replace(self, worker: WorkerProcess) -> None:
+        await self._end(worker)
+        successor = self.workers.get(worker.number)
+        while successor is None or successor is worker:
+            await asyncio.sleep(0.1)
+            successor = self.workers.get(worker.number)
+        await self._heard(successor, lambda _: True)
+
+    async def _keep(self, number: int) -> None:
+        loop = asyncio.get_running_loop()
+        deaths = 0
+        while not self._stopping.is_set():
+            started = loop.time()
+            code = await self._live(number)
+            if self._stopping.is_set():
+                if code != 0:
+                    self.failed += 1
+                    log.error("worker %d ended with %s", number, _told(code))
+                return
+            deaths = 1 if loop.time() - started > self._config.healthy_seconds else deaths + 1
+            self.restarts += 1
+            delay = self._config.backoff.delay(deaths)
+            log.error("worker %d ended with %s, starting it again in %.1f s", number, _told(code), delay)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(delay):
+                    await self._stopping.wait()
+
+    async def _live(self, number: int) -> int:
+        """One life of one worker; its exit code."""
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *self._command,
+                env={**self._environ, PULSE_FD: str(writing)},
+                pass_fds=[writing],
+                stdin=asyncio.subprocess.DEVNULL,
+            )
+        except BaseException:
+            os.close(reading)
+            raise
+        finally:
+            os.close(writing)
+        worker = self.workers[number] = WorkerProcess(number, process)
+        log.info("worker %d started", number, extra={"pid": worker.pid})
+        if self._stopping.is_set():
+            worker.signal(signal.SIGTERM)
+        listening = asyncio.create_task(self._listen(worker, reading), name=f"pulse-{number}")
+        stopping = asyncio.create_task(self._kill_when_late(worker), name=f"stop-{number}")
+        try:
+            return await process.wait()
+        finally:
+            for task in (listening, stopping):
+                task.cancel()
+            await asyncio.wait([listening, stopping])
+            if process.returncode is None:
+                worker.signal(signal.SIGKILL)
+                await process.wait()
+            if self.workers.get(number) is worker:
+                del self.workers[number]
+
+    async def _listen(self, worker: WorkerProcess, descriptor: int) -> None:
+        """Follow a worker's pulse; kill it when it is silent for too long."""
+        reader = asyncio.StreamReader(limit=_LONGEST_LINE)
+        transport, _ = await asyncio.get_running_loop().connect_read_pipe(
+            lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(descriptor, "rb", buffering=0)
+        )
+        try:
+            patience = self._config.start_seconds
+            while True:
+                async with asyncio.timeout(patience):
+                    line = await reader.readline()
+                if not line:
+                    return
+                worker.pulse = msgspec.json.decode(line, type=Pulse)
+                worker.beaten.set()
+                patience = self._config.silence_seconds
+        except TimeoutError:
+            log.error("worker %d (pid %d) has been silent for %.0f s, killing it", worker.number, worker.pid, patience)
+            worker.signal(signal.SIGKILL)
+        finally:
+            transport.close()
+
+    async def _kill_when_late(self, worker: WorkerProcess) -> None:
+        await self._stopping.wait()
+        await asyncio.sleep(self._config.stop_seconds)
+        log.error("worker %d (pid %d) has not stopped in time, killing it", worker.number, worker.pid)
+        worker.signal(signal.SIGKILL)
+
+    async def _end(self, worker: WorkerProcess) -> None:
+        """Stop one worker: first asked, then killed."""
+        worker.signal(signal.SIGTERM)
+        try:
+            async with asyncio.timeout(self._config.stop_seconds):
+                await worker.process.wait()
+        except TimeoutError:
+            worker.signal(signal.SIGKILL)
+            await worker.process.wait()
+
+
+def _told(code: int) -> str:
+    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"

@@ -1,0 +1,216 @@
+"""Worker processes that die, fall silent, ignore signals and hear them, under one supervisor."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from turnout.pipeline.backoff import Backoff
+from turnout.service.pulse import PULSE_FD, Pulse, beat
+from turnout.service.supervisor import Supervisor, SupervisorConfig
+
+# A worker in a few lines: it beats, counts SIGHUPs, ends at SIGTERM; what it does otherwise is its argument.
+WORKER = """
+import json, os, signal, sys, time
+how, log, fd = sys.argv[1], sys.argv[2], int(os.environ["TURNOUT_PULSE_FD"])
+with open(log, "a") as file:
+    file.write(f"{os.getpid()}\\n")
+reloads = 0
+def hup(*_):
+    global reloads
+    reloads += how != "deaf"
+signal.signal(signal.SIGHUP, hup)
+code = 3 if how == "unclean" else 0
+signal.signal(signal.SIGTERM, signal.SIG_IGN if how == "stubborn" else lambda *_: sys.exit(code))
+if how == "crash":
+    sys.exit(9)
+for n in range(10**9):
+    if how == "silent" and n > 2:
+        time.sleep(60)
+    os.write(fd, json.dumps({"reloads": reloads, "snapshot": {"n": n}}).encode() + b"\\n")
+    time.sleep(0.02)
+"""
+
+
+def config(processes: int) -> SupervisorConfig:
+    return SupervisorConfig(
+        processes=processes,
+        start_seconds=10,
+        silence_seconds=0.5,
+        stop_seconds=1.0,
+        reload_seconds=0.5,
+        backoff=Backoff(0.01, 0.02),
+    )
+
+
+class Supervised:
+    def __init__(self, how: str, folder: Path, processes: int = 2) -> None:
+        self.log = folder / "pids"
+        config = SupervisorConfig(
+            **{**{f: getattr(CONFIG, f) for f in CONFIG.__struct_fields__}, "processes": processes}
+        )
+        command = [sys.executable, "-c", WORKER, how, str(self.log)]
+        self.supervisor = Supervisor(command, dict(os.environ), config(processes))
+
+    @property
+    def pids(self) -> list[int]:
+        """Every worker that was ever started."""
+        return [int(line) for line in self.log.read_text().split()] if self.log.exists() else []
+
+    async def beating(self) -> None:
+        """Wait until all workers have a pulse."""
+        supervisor = self.supervisor
+        while sum(worker.pulse is not None for worker in supervisor.workers.values()) < 1 or any(
+            worker.pulse is None for worker in supervisor.workers.values()
+        ):
+            await asyncio.sleep(0.01)
+
+    async def starts(self, count: int) -> None:
+        """Wait until so many workers have been started in all."""
+        while len(self.pids) < count:
+            await asyncio.sleep(0.01)
+
+
+def supervise(
+    how: str, folder: Path, scenario: Callable[[Supervised], Awaitable[None]], processes: int = 2
+) -> tuple[bool, Supervised]:
+    supervised = Supervised(how, folder, processes)
+
+    async def main() -> bool:
+        stop = asyncio.Event()
+        async with asyncio.timeout(30):
+            run = asyncio.create_task(supervised.supervisor.run(stop))
+            try:
+                await supervised.starts(processes)
+                await scenario(supervised)
+            finally:
+                stop.set()
+            return await run
+
+    clean = asyncio.run(main())
+    for pid in supervised.pids:
+        with pytest.raises(ProcessLookupError):
+            os.kill(pid, 0)
+    return clean, supervised
+
+
+def test_all_workers_run_and_end_when_asked(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+        assert len(supervised.supervisor.workers) == 3
+
+    clean, supervised = supervise("well", tmp_path, scenario, processes=3)
+    assert clean
+    assert supervised.supervisor.restarts == 0
+
+
+def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+        os.kill(supervised.pids[0], signal.SIGKILL)
+        await supervised.starts(3)
+        await supervised.beating()
+
+    clean, supervised = supervise("well", tmp_path, scenario)
+    assert clean
+    assert supervised.supervisor.restarts == 1
+
+
+def test_a_worker_that_crashes_at_once_is_started_again_and_again(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.starts(6)
+
+    supervise("crash", tmp_path, scenario)
+
+
+def test_a_worker_that_falls_silent_is_killed_and_replaced(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.starts(3)
+
+    supervise("silent", tmp_path, scenario)
+
+
+def test_a_worker_that_does_not_stop_is_killed_and_that_is_not_clean(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+
+    clean, _ = supervise("stubborn", tmp_path, scenario)
+    assert not clean
+
+
+def test_a_worker_that_ends_with_an_error_when_asked_is_not_clean(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+
+    clean, _ = supervise("unclean", tmp_path, scenario)
+    assert not clean
+
+
+def test_a_reload_is_passed_on_and_who_hears_it_goes_on(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+        await supervised.supervisor.reload()
+        for worker in supervised.supervisor.workers.values():
+            assert worker.pulse is not None
+            assert worker.pulse.reloads == 1
+
+    _, supervised = supervise("well", tmp_path, scenario)
+    assert len(supervised.pids) == 2
+
+
+def test_workers_that_do_not_hear_a_reload_are_replaced_one_after_the_other(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+        await supervised.supervisor.reload()
+
+    _, supervised = supervise("deaf", tmp_path, scenario)
+    assert len(supervised.pids) == 4
+
+
+def test_a_worker_whose_supervisor_is_gone_stops() -> None:
+    async def main() -> None:
+        reading, writing = os.pipe()
+        stop = asyncio.Event()
+        task = asyncio.create_task(beat(writing, Pulse, stop))
+        await asyncio.sleep(0)
+        assert b"reloads" in os.read(reading, 1000)
+        os.close(reading)
+        async with asyncio.timeout(5):
+            await stop.wait()
+            await task
+        os.close(writing)
+
+    asyncio.run(main())
+
+
+def test_a_supervisor_that_does_not_read_never_blocks_the_worker_and_gets_whole_lines_later() -> None:
+    async def main() -> None:
+        reading, writing = os.pipe()
+        big = Pulse(snapshot=msgspec.Raw(b'"' + b"x" * 300_000 + b'"'))
+        task = asyncio.create_task(beat(writing, lambda: big, asyncio.Event()))
+        await asyncio.sleep(0)
+        os.set_blocking(reading, True)
+        line = await asyncio.to_thread(_line, reading)
+        assert msgspec.json.decode(line, type=Pulse).snapshot == big.snapshot
+        task.cancel()
+        await asyncio.wait([task])
+        os.close(reading)
+        os.close(writing)
+
+    asyncio.run(main())
+
+
+def _line(descriptor: int) -> bytes:
+    data = b""
+    while b"\n" not in data:
+        data += os.read(descriptor, 65_536)
+    return data
+
+
+def test_the_variable_of_the_pulse_is_the_one_that_workers_look_for() -> None:
+    assert PULSE_FD in WORKER
