@@ -51,9 +51,6 @@ def config(processes: int) -> SupervisorConfig:
 class Supervised:
     def __init__(self, how: str, folder: Path, processes: int = 2) -> None:
         self.log = folder / "pids"
-        config = SupervisorConfig(
-            **{**{f: getattr(CONFIG, f) for f in CONFIG.__struct_fields__}, "processes": processes}
-        )
         command = [sys.executable, "-c", WORKER, how, str(self.log)]
         self.supervisor = Supervisor(command, dict(os.environ), config(processes))
 
