@@ -23,7 +23,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from itertools import pairwise
 from typing import NamedTuple, TypeAlias
 
 __all__ = [
@@ -224,20 +223,6 @@ class Path:
             return None
         names = tuple(segment.name for segment in self.segments if isinstance(segment, Key))
         return names if len(names) == len(self.segments) else None
-
-    @property
-    def member_names(self) -> tuple[str, ...] | None:
-        """The member names when the path is members of the event that may be arrays: what event patterns read.
-
-        Each `Key` may have a `Spread` behind it, and `Scalars` may end the path. Where the event has no array, such a
-        path finds what the plain path of these names finds (`Scalars`: if that is no object).
-        """
-        if self.root is not Root.EVENT:
-            return None
-        segments = self.segments[:-1] if self.segments[-1:] == (Scalars(),) else self.segments
-        names = tuple(segment.name for segment in segments if isinstance(segment, Key))
-        spreads = sum(isinstance(segment, Spread) and isinstance(before, Key) for before, segment in pairwise(segments))
-        return names if len(names) + spreads == len(segments) else None
 
     @property
     def is_singular(self) -> bool:

@@ -5,14 +5,13 @@
     {source: [a], detail: {channel: [voice]}}
 
 becomes `And` of one `Test` per field, on the paths `Key source, Spread(deep)` and `Key detail, Spread(deep),
-Key channel, Spread(deep)`. `Path.member_names` knows such paths: where no array is met, they are their plain keys.
-Fields that share an object must come from the same element of an array:
+Key channel, Spread(deep)`. Where the event has no array, these find what the plain keys find. Fields that share an
+object must come from the same element of an array:
 
     {detail: {channel: [voice], duration: [{numeric: [">", 5]}]}}
 
-becomes `Some(Key detail, Spread(deep); And(Test(@ channel ...), Test(@ duration ...)))`. `sharing.without_arrays`
-rewrites such a condition for events in which `detail` is no array: `And` of tests on the event's own `detail.channel`
-and `detail.duration`.
+becomes `Some(Key detail, Spread(deep); And(Test(@ channel ...), Test(@ duration ...)))`. For an event in which `detail`
+is no array that is `And` of the tests on `detail.channel` and `detail.duration`.
 
 A field's array is one `OneOf` of its literals, or an `Or` with a `Test` for each operator. `anything-but` is `Except`
 on a path that ends in `Scalars`, because only leaves count; with several prefixes, suffixes, ... it is a `Some` over

@@ -1,35 +1,23 @@
-"""Rewrites conditions into equal ones that an index can do more with: shared parts pulled out, elements opened.
-
-Nothing here changes a verdict: `either` for no event, `without_arrays` for none whose members on the way are objects.
-"""
+"""Rewrites conditions into equal ones that an index can do more with: what alternatives share is pulled out."""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from operator import itemgetter
 
 from turnout.rules.ast import (
     And,
     Condition,
     Constant,
-    Key,
-    Not,
-    Or,
     Path,
-    Present,
-    Root,
     Some,
-    Spread,
-    Test,
 )
 from turnout.rules.building import conjunction, disjunction
 
-__all__ = ["either", "every", "without_arrays"]
+__all__ = ["either", "every"]
 
 _TRUE = Constant(True)
-_DEEP = Spread(deep=True)
 
 
 def every(conditions: Iterable[Condition]) -> Condition:
@@ -96,47 +84,3 @@ def _elements(choices: Iterable[Condition]) -> list[Condition]:
         for path, group in groups.items()
     ]
     return [*others, *elements]
-
-
-def without_arrays(condition: Condition) -> Condition:
-    """The condition for events in which no member on the way to a leaf is an array: tests on plain members.
-
-    `Some(detail; @.channel == 'voice' and ...)` becomes `detail.channel == 'voice' and ...`, and `Spread` goes from
-    before every `Key`. The last `Spread` of a path stays, because a leaf may be an array all the same. For an event
-    with an array on the way the original condition must be asked.
-    """
-    return _open(condition, None)
-
-
-def _open(condition: Condition, element: Path | None) -> Condition:
-    """`element` is the path whose value `Root.ELEMENT` stands for, when it is opened."""
-    match condition:
-        case And(items=items):
-            return every(_open(item, element) for item in items)
-        case Or(items=items):
-            return either(_open(item, element) for item in items)
-        case Not(item=item):
-            return replace(condition, item=_open(item, element))
-        case Test(term=Path() as path):
-            return replace(condition, term=_open_path(path, element))
-        case Present(path=path):
-            return replace(condition, path=_open_path(path, element))
-        case Some(path=path, condition=inner):
-            opened = _open_path(path, element)
-            if opened.member_names and isinstance(opened.segments[-1], Spread):
-                return _open(inner, opened)
-            return replace(condition, path=opened)
-    return condition
-
-
-def _open_path(path: Path, element: Path | None) -> Path:
-    root, segments = path.root, path.segments
-    if element is not None and root is Root.ELEMENT:
-        root, segments = element.root, (*element.segments, *segments)
-    before = (*segments[1:], None)
-    kept = tuple(
-        segment
-        for segment, following in zip(segments, before, strict=True)
-        if not (segment == _DEEP and isinstance(following, Key))
-    )
-    return path if kept == path.segments and root is path.root else Path(root, kept, "", path.at)

@@ -14,7 +14,6 @@ from turnout.rules.compile import compile_condition
 from turnout.rules.interpret import Scope, holds
 from turnout.rules.pattern import compile_pattern
 from turnout.rules.pattern_text import parse_pattern_text
-from turnout.rules.sharing import without_arrays
 
 SCALARS: list[Json] = [1, 2, 1.0, 0, "x", "xy", "", None, True, False]
 LEAF_ARRAYS: list[Json] = [[], [1, 2], ["x", ["y", None]], {}, [[]], {"b": 1}, [1, {"b": 2}]]
@@ -99,23 +98,3 @@ def test_patterns_with_dotted_keys_match_nested_events_as_the_model_says(
     pattern: dict[str, Json], event: dict[str, Json]
 ) -> None:
     assert holds(compiled(pattern), Scope(event)) is matches(pattern, event)
-
-
-def opened(value: Json, *, inside: bool = True) -> Json:
-    """The event with the first object of every array of objects in the array's place."""
-    if isinstance(value, dict):
-        return {name: opened(child) for name, child in value.items()}
-    if isinstance(value, list):
-        objects = [child for child in value if isinstance(child, dict)]
-        return opened(objects[0]) if objects else [child for child in value if not isinstance(child, list)]
-    return value
-
-
-@settings(max_examples=300, deadline=None)
-@given(pattern_objects(dots=True), event_objects())
-def test_without_arrays_is_the_same_condition_for_events_without_arrays_on_the_way(
-    pattern: dict[str, Json], event: dict[str, Json]
-) -> None:
-    condition = compiled(pattern)
-    plain = opened(event)
-    assert holds(without_arrays(condition), Scope(plain)) is holds(condition, Scope(plain))
