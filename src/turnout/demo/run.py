@@ -20,6 +20,7 @@ from turnout.demo.events import DemoMessage, generate
 from turnout.demo.judge import judge
 from turnout.demo.queues import Queues, create_queues, drain, publish
 from turnout.demo.witness import Witness
+from turnout.errors import TurnoutError
 from turnout.message import Account, Message
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker
@@ -30,7 +31,7 @@ from turnout.sqs.api import Sqs
 from turnout.sqs.session import AwsConfig
 from turnout.telemetry.tracing import Tracing
 
-__all__ = ["Plan", "Progress", "Result", "play"]
+__all__ = ["Plan", "Progress", "Result", "play", "running"]
 
 BACKLOG = 1000
 """Events that wait in the source queue at most: the embedded server looks at every one of them on each receive."""
@@ -79,7 +80,7 @@ async def play(plan: Plan, endpoint: str, tracing: Tracing, *, stop: asyncio.Eve
         messages = generate(plan.seed, plan.events)
         published = await _fill(sqs, queues.source, messages, BACKLOG)
         started = time.monotonic()
-        async with _running(worker):
+        async with running(worker):
             published = await _feed(sqs, queues.source, messages, published, witness, stop)
         audit = _expectations(plan, published, queues)
         await _drain_all(sqs, queues, audit, progress)
@@ -87,15 +88,21 @@ async def play(plan: Plan, endpoint: str, tracing: Tracing, *, stop: asyncio.Eve
 
 
 @asynccontextmanager
-async def _running(worker: Worker) -> AsyncIterator[None]:
+async def running(worker: Worker) -> AsyncIterator[None]:
     """The worker at work; told to stop, and drained, on leaving."""
     stop = asyncio.Event()
+    failure: TurnoutError | None = None
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(worker.run(stop), name="worker")
         try:
             yield
+        except TurnoutError as error:
+            failure = error
         finally:
             stop.set()
+    if failure is not None:
+        # Out here, so that it reaches the operator as it is and not inside an exception group.
+        raise failure
 
 
 async def _feed(
