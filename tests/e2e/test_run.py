@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.e2e.turnout import Queues, run_to_the_end, running, wait_until
+from tests.servers.otlp import silent_endpoint
 
 
 def event(number: int, priority: str) -> str:
@@ -147,3 +148,14 @@ def test_help_lists_every_setting_with_its_variable() -> None:
     assert done.returncode == 0
     for name in ("TURNOUT_SOURCE_QUEUE_URL", "TURNOUT_MAX_IN_FLIGHT", "TURNOUT_DRAIN_SECONDS", "TURNOUT_REQUIRE"):
         assert name in done.stdout
+
+
+def test_a_dead_collector_neither_slows_the_work_nor_holds_up_the_stop(queues: Queues, rules: Path) -> None:
+    queues.publish([event(number, "urgent") for number in range(300)])
+    with silent_endpoint() as endpoint:
+        environment = queues.environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "TURNOUT_TELEMETRY_SECONDS": "2"}
+        with running(environment, "--rules", str(rules)) as turnout:
+            queues.wait_until_empty()
+            turnout.signal(signal.SIGTERM)
+            assert turnout.wait(15) == 0, turnout.log
+    assert queues.count("critical") == queues.count("high") == 300
