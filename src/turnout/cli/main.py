@@ -5,12 +5,12 @@ Subcommands are imported when they are called, so that `turnout rules match` doe
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
 from turnout import __version__
+from turnout.cli.lazy import LazyGroup
 from turnout.errors import TurnoutError
 
 __all__ = ["main"]
@@ -23,22 +23,7 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        place = _COMMANDS.get(cmd_name)
-        if place is None:
-            return None
-        module, _, name = place.partition(":")
-        command = getattr(importlib.import_module(module), name)
-        if not isinstance(command, click.Command):
-            raise TypeError(f"{place} is not a command")
-        return command
-
-
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="turnout")
 def turnout() -> None:
     """Route contact-centre events from Amazon SQS to the right queues, by rules, losing none."""

@@ -73,6 +73,7 @@ __all__ = [
     "children",
     "literal",
     "paths",
+    "plain_path",
     "terms",
     "walk",
 ]
@@ -477,13 +478,19 @@ def terms(condition: Condition) -> tuple[Term, ...]:
     return ()
 
 
+def plain_path(term: Term) -> Path:
+    """The path inside a term."""
+    while isinstance(term, Lower | Length):
+        term = term.term
+    return term
+
+
 def paths(condition: Condition) -> Iterator[Path]:
     """Every path in the condition, those in the filters of other paths included."""
     for node in walk(condition):
         for term in terms(node):
-            while isinstance(term, Lower | Length):
-                term = term.term
-            yield term
-            for segment in term.segments:
+            path = plain_path(term)
+            yield path
+            for segment in path.segments:
                 if isinstance(segment, Where):
                     yield from paths(segment.condition)

@@ -1,4 +1,4 @@
-"""`turnout rules`: look at rules without running them. `match` says where events would go."""
+"""`turnout rules match`: where would these events go?"""
 
 from __future__ import annotations
 
@@ -11,28 +11,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from turnout.cli.rules.options import require_option, rules_option
 from turnout.rules import Match, load_rules
 
-__all__ = ["rules"]
-
-_RULES_OPTION = click.option(
-    "--rules",
-    "directory",
-    type=click.Path(path_type=Path),
-    default=Path("rules"),
-    envvar="TURNOUT_RULES",
-    show_default=True,
-    help="Directory of rule files, or one rule file.  [TURNOUT_RULES]",
-)
+__all__ = ["match"]
 
 
-@click.group(short_help="Look at rules: where would these events go?")
-def rules() -> None:
-    """Look at rules without running them."""
-
-
-@rules.command(short_help="Say where events would go.")
-@_RULES_OPTION
+@click.command(short_help="Say where events would go.")
+@rules_option
 @click.option(
     "--events",
     "events",
@@ -41,14 +27,10 @@ def rules() -> None:
     help="File with one event body per line; - is standard input. Blank lines are skipped.",
 )
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event, one per line.")
-@click.option(
-    "--require",
-    default="",
-    help="Paths that every event must have, separated by commas. None by default, unlike in the worker.",
-)
-def match(directory: Path, events: BinaryIO, as_json: bool, require: str) -> None:
+@require_option
+def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, ...]) -> None:
     """Hold each event against the rules and print the rules that match and the targets it would go to."""
-    ruleset = load_rules(directory, require=[path.strip() for path in require.split(",") if path.strip()])
+    ruleset = load_rules(directory, require=require)
     matches = ((number, ruleset.match(body)) for number, body in _bodies(events))
     if as_json:
         for _, found in matches:

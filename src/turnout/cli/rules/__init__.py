@@ -1,0 +1,19 @@
+"""`turnout rules`: look at rules without running them. One module per command."""
+
+from __future__ import annotations
+
+import click
+
+from turnout.cli.lazy import LazyGroup
+
+__all__ = ["rules"]
+
+_COMMANDS = {
+    "match": "turnout.cli.rules.match:match",
+    "explain": "turnout.cli.rules.explain:explain",
+}
+
+
+@click.group(cls=LazyGroup, lazy=_COMMANDS, short_help="Look at rules: where would events go, and why?")
+def rules() -> None:
+    """Look at rules without running them."""

@@ -1,0 +1,71 @@
+"""`turnout rules explain`: why does an event match a rule, or what keeps it from matching?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+import msgspec
+from rich.console import Console
+
+from turnout.cli.rules.options import json_option, require_option, rules_option
+from turnout.cli.rules.tree import print_explanation
+from turnout.rules import Ruleset, load_rules
+from turnout.rules.environment import nearest
+from turnout.rules.explain_event import explain_event
+
+__all__ = ["explain"]
+
+
+@click.command(short_help="Say why an event matches, or what keeps it from matching.")
+@rules_option
+@click.option(
+    "--event", "event", type=click.File("rb"), required=True, help="File with one event; - is standard input."
+)
+@click.option("--rule", "only", multiple=True, metavar="ID", help="Explain this rule only; may be given several times.")
+@click.option("--misses", default=3, show_default=True, type=click.IntRange(min=0), help="Nearest misses to explain.")
+@click.option(
+    "--metadata",
+    "metadata_file",
+    type=click.File("rb"),
+    help='File with a JSON object: what @ paths see, such as {"attributes": {"tenant": "acme"}}.',
+)
+@json_option
+@require_option
+def explain(
+    directory: Path,
+    event: BinaryIO,
+    only: tuple[str, ...],
+    misses: int,
+    metadata_file: BinaryIO | None,
+    as_json: bool,
+    require: tuple[str, ...],
+) -> None:
+    """Show the conditions of rules with the values that the event has: what was found, what was wanted, the verdict.
+
+    Without --rule, those rules are shown that match. When none does, those are that come nearest to matching, the
+    nearest one first. Values are shown as they are, contact data too.
+    """
+    ruleset = load_rules(directory, require=require)
+    _check_ids(ruleset, only)
+    metadata = _object(metadata_file) if metadata_file is not None else None
+    explanation = explain_event(ruleset, event.read().strip(), metadata, only=only, misses=misses)
+    if as_json:
+        click.echo(msgspec.json.encode(explanation))
+    else:
+        print_explanation(Console(soft_wrap=True, highlight=False), explanation)
+
+
+def _check_ids(ruleset: Ruleset, only: tuple[str, ...]) -> None:
+    known = [rule.id for rule in ruleset.rules]
+    for name in only:
+        if name not in known:
+            raise click.BadParameter(f"there is no rule '{name}'{nearest(name, known)}", param_hint="--rule")
+
+
+def _object(file: BinaryIO) -> dict[str, object]:
+    try:
+        return msgspec.json.decode(file.read(), type=dict[str, object])
+    except (ValueError, msgspec.MsgspecError, RecursionError) as error:
+        raise click.BadParameter(f"not a JSON object: {error}", param_hint="--metadata") from error
