@@ -9,7 +9,7 @@ import msgspec
 from turnout.rules.decode import decode
 from turnout.rules.explain import Finding, Redact, explain
 from turnout.rules.model import Json, Mode, Rejection, Rule
-from turnout.rules.ruleset import Ruleset
+from turnout.rules.ruleset import Match, Ruleset
 from turnout.rules.showing import printable
 
 __all__ = ["EventExplanation", "RuleExplanation", "explain_event"]
@@ -67,7 +67,7 @@ def explain_event(
     event = None if match.rejected else decode(body)
     explained: tuple[RuleExplanation, ...] = ()
     if isinstance(event, dict):
-        explained = tuple(_explained(ruleset, event, metadata, only, misses, redact))
+        explained = tuple(_explained(ruleset, match, event, metadata, only, misses, redact))
     return EventExplanation(
         event_id=_printable(match.event_id),
         event_type=_printable(match.event_type),
@@ -86,27 +86,31 @@ def _printable(text: str | None) -> str | None:
 
 
 def _explained(
-    ruleset: Ruleset, event: Json, metadata: object, only: Collection[str], misses: int, redact: Redact | None
+    ruleset: Ruleset,
+    match: Match,
+    event: Json,
+    metadata: object,
+    only: Collection[str],
+    misses: int,
+    redact: Redact | None,
 ) -> list[RuleExplanation]:
-    hits: list[RuleExplanation] = []
-    near: list[RuleExplanation] = []
-    sends = False
+    hits = {*match.rules, *match.shadow}
+    explained: list[RuleExplanation] = []
     stopped = ""
     for rule in ruleset.rules:
-        finding = explain(rule.condition, event, metadata, source=rule.source, redact=redact)
-        if not only or rule.id in only:
-            found = _rule(rule, finding, stopped)
-            if only or (finding.verdict and rule.enabled and not stopped):
-                hits.append(found)
-            elif rule.enabled and not finding.verdict:
-                near.append(found)
-        if rule.enabled and finding.verdict and rule.mode is Mode.ACTIVE and not stopped:
-            sends = True
-            stopped = rule.id if rule.stop else ""
-    if only or sends:
-        return hits
+        # Without a match every rule that was tried may be a near miss.
+        wanted = rule.id in only if only else rule.id in hits or (not match.rules and rule.enabled)
+        if wanted:
+            finding = explain(rule.condition, event, metadata, source=rule.source, redact=redact)
+            explained.append(_rule(rule, finding, stopped))
+        if rule.stop and rule.id in match.rules:
+            stopped = rule.id
+    if only or match.rules:
+        return explained
+    in_shadow = [rule for rule in explained if rule.matched]
+    near = [rule for rule in explained if not rule.matched]
     near.sort(key=lambda rule: rule.condition.nearness, reverse=True)
-    return hits + near[:misses]
+    return in_shadow + near[:misses]
 
 
 def _rule(rule: Rule, finding: Finding, stopped: str) -> RuleExplanation:
