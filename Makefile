@@ -64,3 +64,15 @@ constraints:
 clean:
 	rm -rf $(VENV) build dist src/*.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find src tests -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# Faults between the worker and SQS, in many seeded runs; workers killed and stopped at work; the books of each run.
+SEEDS ?= 50
+KILLS ?= 200
+RESTARTS ?= 50
+MESSAGES ?= 300000
+.PHONY: chaos soak
+chaos: $(VENV)/.test
+	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --kills $(KILLS) --restarts $(RESTARTS)
+
+soak: $(VENV)/.test
+	$(BIN)/python -m tests.chaos.soak --messages $(MESSAGES)

@@ -1,4 +1,4 @@
-"""`python -m tests.chaos`: many seeded chaos runs and one long kill run, with a report of what happened."""
+"""`python -m tests.chaos`: many seeded chaos runs, one long kill run and a run of restarts, with a report."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Coroutine
 
-from tests.chaos.scenario import Result, chaos_run, kill_run
+from tests.chaos.scenario import Result, chaos_run, kill_run, restart_run
 
 
 def main() -> None:
@@ -19,6 +19,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1, help="the first seed (default: 1)")
     parser.add_argument("--messages", type=int, default=400, help="messages per chaos run (default: 400)")
     parser.add_argument("--kills", type=int, default=200, help="workers to kill in the kill run (default: 200)")
+    parser.add_argument("--restarts", type=int, default=50, help="workers to stop at work (default: 50)")
     parser.add_argument("--jobs", type=int, default=2, help="chaos runs at a time (default: 2)")
     options = parser.parse_args()
     problems = asyncio.run(_run(options))
@@ -41,6 +42,8 @@ async def _run(options: argparse.Namespace) -> int:
             tasks.create_task(one("chaos", chaos_run(seed, messages=options.messages)), name=f"chaos {seed}")
         if options.kills:
             tasks.create_task(one("kill", kill_run(options.first, options.kills)), name="kill")
+        if options.restarts:
+            tasks.create_task(one("restart", restart_run(options.first, options.restarts)), name="restart")
     _summary(results, time.monotonic() - started)
     return sum(len(result.problems()) for result in results)
 
@@ -50,7 +53,7 @@ def _tell(what: str, result: Result) -> None:
     balance = result.balance
     print(
         f"{what} seed {result.seed}: {balance.published} messages, {result.faults.total()} faults at rate "
-        f"{result.rate:.2f}, {result.kills} kills, {balance.delivered.total()} delivered, "
+        f"{result.rate:.2f}, {result.stops} stops, {balance.delivered.total()} delivered, "
         f"{balance.letters.total()} letters, {balance.duplicates.total()} duplicates, {len(balance.lost)} lost, "
         f"{result.seconds:.1f} s: {'balanced' if not problems else f'{len(problems)} PROBLEMS'}",
         flush=True,
@@ -74,7 +77,8 @@ def _summary(results: list[Result], seconds: float) -> None:
     published = sum(result.balance.published for result in results)
     lost = sum(len(result.balance.lost) for result in results)
     problems = sum(len(result.problems()) for result in results)
-    print(f"\n{len(results)} runs in {seconds:.0f} s, {sum(result.kills for result in results)} workers killed")
+    stops = sum(result.stops for result in results)
+    print(f"\n{len(results)} runs in {seconds:.0f} s, {stops} workers killed or stopped at work")
     print(f"messages published: {published}")
     _table("calls of workers", calls)
     _table("faults injected", faults)
