@@ -1,6 +1,7 @@
 """A trace collector that counts: OTLP over HTTP, as a process of its own, so that exporting costs what it costs.
 
-`python -m tests.benchmarks.sink PORT` takes `POST /v1/traces` and answers `GET /count` with the spans it got so far.
+`python -m tests.benchmarks.sink PORT` takes whatever is posted, looks into `/v1/traces`, and answers `GET /count` with
+the spans it got so far.
 """
 
 from __future__ import annotations
@@ -70,6 +71,7 @@ class _Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._body: list[bytes] = []
         self._gzip = False
+        self._path = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
@@ -80,6 +82,10 @@ class _Connection(asyncio.Protocol):
     def on_message_begin(self) -> None:
         self._body = []
         self._gzip = False
+        self._path = b""
+
+    def on_url(self, url: bytes) -> None:
+        self._path += url
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._gzip |= name.lower() == b"content-encoding" and value == b"gzip"
@@ -90,9 +96,9 @@ class _Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         assert self._transport is not None
         answer = b""
-        if self._parser.get_method() == b"GET":
+        if self._path == b"/count":
             answer = b"%d" % _Connection.spans
-        else:
+        elif self._path == b"/v1/traces":
             body = b"".join(self._body)
             request = ExportTraceServiceRequest.FromString(gzip.decompress(body) if self._gzip else body)
             _Connection.spans += sum(
