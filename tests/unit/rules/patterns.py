@@ -1,0 +1,40 @@
+"""What the tests of event patterns share: compiling JSON text, asking both evaluators, reading refusals."""
+
+from __future__ import annotations
+
+import json
+
+from turnout.rules.ast import Condition
+from turnout.rules.compile import compile_condition
+from turnout.rules.interpret import Scope, holds
+from turnout.rules.limits import DEFAULT_LIMITS, Limits
+from turnout.rules.pattern import CompiledPattern, compile_pattern
+from turnout.rules.pattern_nodes import PatternError, PatternProblem
+from turnout.rules.pattern_text import parse_pattern_text
+
+
+def compiled(pattern: object, limits: Limits = DEFAULT_LIMITS) -> CompiledPattern:
+    """A pattern, as JSON text or as data."""
+    text = pattern if isinstance(pattern, str) else json.dumps(pattern)
+    return compile_pattern(parse_pattern_text(text, limits), limits)
+
+
+def condition(pattern: object) -> Condition:
+    return compiled(pattern).condition
+
+
+def verdict(pattern: object, event: object) -> bool:
+    """Whether the pattern matches; the interpreter and the compiled form must agree."""
+    tree = condition(pattern)
+    plain = holds(tree, Scope(event))
+    assert compile_condition(tree)(event, None, None) is plain
+    return plain
+
+
+def problems(pattern: object, limits: Limits = DEFAULT_LIMITS) -> tuple[PatternProblem, ...]:
+    """What is wrong with a pattern; nothing when it is accepted."""
+    try:
+        compiled(pattern, limits)
+    except PatternError as error:
+        return error.problems
+    return ()
