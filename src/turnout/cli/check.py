@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from turnout.errors import SettingsError
+from turnout.rules.event_files import root_of
 from turnout.rules.examples import run_examples
 from turnout.rules.load import Reading, read_rules
 from turnout.settings import Settings, load_settings, misspelt_settings, variable
@@ -35,7 +36,7 @@ def check(directory: Path | None) -> None:
     path = directory or (settings.rules if settings else Path(os.environ.get(variable("rules")) or "rules"))
     reading = read_rules(path, require=_required(settings))
     (notes if only_rules else problems).extend(problem.with_caret() for problem in reading.unresolved)
-    failures = (*reading.problems, *run_examples(reading.rules, reading.limits))
+    failures = (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
     problems.extend(problem.with_caret() for problem in failures)
     for note in notes:
         click.echo(f"note: {note}", err=True)

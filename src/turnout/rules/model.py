@@ -95,13 +95,17 @@ class Target(msgspec.Struct, frozen=True):
 
 
 class Example(msgspec.Struct, frozen=True):
-    """One of a rule's own examples: does the rule's condition match this event?"""
+    """One of a rule's own examples: does the rule's condition match this event?
 
-    event: dict[str, Json]
+    `event` is None when the event is in a `file`, named relative to the rule file.
+    """
+
+    event: dict[str, Json] | None
     match: bool
     place: Place
     metadata: dict[str, Json] | None = None
     description: str = ""
+    file: str = ""
 
 
 class Send(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ class Severity(StrEnum):
 
 
 class Code(StrEnum):
-    """Stable codes. TR1xx: files and fields, TR2xx: expressions, TR3xx: patterns, TR4xx: examples, TR5xx: lint.
+    """Stable codes. TR1xx: files and fields, TR2xx: expressions, TR3xx: patterns, TR4xx: tests, TR5xx: lint.
 
     TR32x are warnings about patterns that AWS accepts and that mislead.
     """
@@ -69,6 +69,8 @@ class Code(StrEnum):
     PATTERN_ANYTHING_BUT = "TR324"
     PATTERN_COMPLEX = "TR325"
     EXAMPLE = "TR401"
+    CASE = "TR402"
+    EVENT_FILE = "TR403"
 
 
 class Problem(msgspec.Struct, frozen=True):

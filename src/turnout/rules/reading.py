@@ -276,18 +276,20 @@ class FileReader:
                 self._problem(Code.WRONG_TYPE, "an example must be a mapping with event and match", item)
                 continue
             self._check_fields(item, schema.EXAMPLE, "an example", item)
-            event, match, metadata = item.get("event"), item.get("match"), item.get("metadata")
-            if event is None or match is None or not self._is_mapping(event, "event"):
+            if ("event" in item.items) is ("file" in item.items):
+                self._problem(Code.WRONG_VALUE, "an example has either 'event' or 'file'", item)
                 continue
-            if metadata is not None and not self._is_mapping(metadata, "metadata"):
+            given = {name: node for name in ("event", "metadata") if (node := item.get(name)) is not None}
+            if not all(self._is_mapping(node, name) for name, node in given.items()) or "match" not in item.items:
                 continue
-            document, extra = to_json(event), to_json(metadata) if metadata else None
+            event, metadata = (to_json(given[name]) if name in given else None for name in ("event", "metadata"))
             yield Example(
-                event=document if isinstance(document, dict) else {},
+                event=event if isinstance(event, dict) else None,
                 match=self._boolean(item, "match", default=False),
                 place=self._reporter.place(item),
-                metadata=extra if isinstance(extra, dict) else None,
+                metadata=metadata if isinstance(metadata, dict) else None,
                 description=self._optional_text(item, "description"),
+                file=self._optional_text(item, "file"),
             )
 
     # --------------------------------------------------------------------------------------------------- typed values

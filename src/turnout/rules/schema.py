@@ -1,6 +1,6 @@
-"""The fields of rule files: one table that the reader checks against and that documentation and editors are fed from.
+"""The fields of rule files and of the tables of tests beside them: what the readers check against, and editors know.
 
-What the values mean beyond their type is in reading.py.
+What the values mean beyond their type is in reading.py and in cases.py.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["ATTRIBUTE", "EXAMPLE", "FILE", "NAME", "RULE", "TARGET", "Field", "Type"]
+__all__ = ["ATTRIBUTE", "CASE", "EXAMPLE", "FILE", "NAME", "RULE", "SENT", "TABLE", "TARGET", "Field", "Type"]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 """Ids of rules and names of targets."""
@@ -80,7 +80,8 @@ RULE: Mapping[str, Field] = {
 }
 
 EXAMPLE: Mapping[str, Field] = {
-    "event": Field(Type.MAPPING, "The event.", required=True),
+    "event": Field(Type.MAPPING, "The event."),
+    "file": Field(Type.TEXT, "The event, as a JSON file beside the rules; `turnout check` and `rules test` read it."),
     "match": Field(Type.BOOLEAN, "Whether the rule's condition matches it.", required=True),
     "metadata": Field(Type.MAPPING, "What @ paths see."),
     "description": Field(Type.TEXT, "What the example shows."),
@@ -89,4 +90,27 @@ EXAMPLE: Mapping[str, Field] = {
 ATTRIBUTE: Mapping[str, Field] = {
     "path": Field(Type.PATH, "Where the attribute's value comes from."),
     "value": Field(Type.ANY, "A constant: text, a number, true or false."),
+}
+
+TABLE: Mapping[str, Field] = {
+    "tests": Field(Type.LIST, "Events, and what the rules as a whole make of each.", required=True),
+}
+
+CASE: Mapping[str, Field] = {
+    "name": Field(Type.TEXT, "What the test shows."),
+    "event": Field(Type.MAPPING, "The event."),
+    "file": Field(Type.TEXT, "The event, as a JSON file below the directory of rules."),
+    "body": Field(Type.TEXT, "The body of the message as text, for what is no event."),
+    "metadata": Field(Type.MAPPING, "What @ paths see."),
+    "rules": Field(Type.NAMES, "The rules that match, all of them, in any order; those in shadow mode left out."),
+    "shadow": Field(Type.NAMES, "The rules in shadow mode that match, all of them."),
+    "targets": Field(Type.ANY, "The targets it goes to, all of them: a list, or a mapping to what each one gets."),
+    "rejected": Field(Type.TEXT, "Why it cannot be routed, such as INVALID_JSON."),
+}
+
+SENT: Mapping[str, Field] = {
+    "group": Field(Type.TEXT, "The message group; null for none."),
+    "deduplicate": Field(Type.TEXT, "The deduplication id; null for none."),
+    "delay": Field(Type.INTEGER, "Seconds of delay; null for none.", most=900),
+    "attributes": Field(Type.MAPPING, "Message attributes and their values; null for one that must not be there."),
 }

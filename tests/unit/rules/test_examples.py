@@ -2,9 +2,11 @@
 
 from pathlib import Path
 
+import pytest
 from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
+from turnout.errors import RulesError
 from turnout.rules.examples import run_examples
 
 
@@ -28,3 +30,62 @@ def test_failing_examples_are_reported_at_their_places_and_passing_ones_are_not(
         f"{path}:10:9: r: TR401 example 2 (first try) wants a match, but the condition is false for its event",
         f"{path}:11:9: r: TR401 example 3 wants no match, but the condition is true for its event",
     ]
+
+
+FROM_FILE = """rules:
+  - id: r
+    when: detail.x == 1
+    send: [high]
+    examples:
+      - {file: samples/one.json, match: true}
+      - {file: samples/one.json, match: false}
+"""
+
+
+def test_an_example_may_have_its_event_in_a_file_beside_the_rules(tmp_path: Path) -> None:
+    rules = load_rules(write(tmp_path, HEAD + FROM_FILE)).rules
+    (tmp_path / "samples").mkdir()
+    (tmp_path / "samples" / "one.json").write_text('{\n  "detail": {"x": 1}\n}\n')
+    (problem,) = run_examples(rules, root=tmp_path)
+    assert problem.message == "example 2 wants no match, but the condition is true for its event"
+
+
+def test_a_worker_does_not_need_the_files_of_examples(tmp_path: Path) -> None:
+    assert run_examples(load_rules(write(tmp_path, HEAD + FROM_FILE)).rules) == ()
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [
+        ("missing.json", "cannot be read: No such file or directory"),
+        ("broken.json", "the body is not JSON"),
+        ("list.json", "the body is JSON, but an array and not an object"),
+        ("../secret.json", "it must be a relative path to a file below the directory of rules"),
+        ("a/../../secret.json", "it must be a relative path to a file below the directory of rules"),
+        ("/etc/hostname", "it must be a relative path to a file below the directory of rules"),
+        ("", "it must be a relative path to a file below the directory of rules"),
+        ('"\\0"', "cannot be read: embedded null"),
+    ],
+)
+def test_a_file_that_holds_no_event_is_a_problem_at_the_example(tmp_path: Path, name: str, reason: str) -> None:
+    directory = tmp_path / "rules"
+    directory.mkdir()
+    (tmp_path / "secret.json").write_text("{}")
+    (directory / "broken.json").write_text("{")
+    (directory / "list.json").write_text("[]")
+    named = name if name.startswith('"') else f"'{name}'"
+    path = write(
+        directory,
+        HEAD + f"rules: [{{id: r, when: x == 1, send: [high], examples: [{{file: {named}, match: true}}]}}]\n",
+    )
+    (problem,) = run_examples(load_rules(path).rules, root=directory)
+    assert problem.code == "TR403"
+    assert problem.line == 3
+    assert reason in problem.message
+
+
+@pytest.mark.parametrize("given", ["match: true", "event: {}, file: x.json, match: true"])
+def test_an_example_has_an_event_or_a_file(tmp_path: Path, given: str) -> None:
+    path = write(tmp_path, HEAD + f"rules: [{{id: r, when: x == 1, send: [high], examples: [{{{given}}}]}}]\n")
+    with pytest.raises(RulesError, match="TR113 an example has either 'event' or 'file'"):
+        load_rules(path)
