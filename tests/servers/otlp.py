@@ -1,4 +1,4 @@
-"""A trace collector to test against: it takes OTLP over gRPC and over HTTP, and keeps what came.
+"""A collector to test against: it takes traces and metrics as OTLP over gRPC and over HTTP, and keeps what came.
 
 It can also be slow, refuse, or accept connections and never say a word, as collectors do.
 """
@@ -15,6 +15,14 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import grpc  # type: ignore[import-untyped]
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+    ExportMetricsServiceResponse,
+)
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2_grpc import (
+    MetricsServiceServicer,
+    add_MetricsServiceServicer_to_server,
+)
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -24,6 +32,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2_grpc import (
     add_TraceServiceServicer_to_server,
 )
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 
 __all__ = ["CollectedLink", "CollectedSpan", "Collector", "silent_endpoint", "unused_port"]
@@ -78,6 +87,7 @@ class Collector:
     mode: str = "ok"
     delay_seconds: float = 1.0
     spans: list[CollectedSpan] = field(default_factory=list)
+    metrics: list[ResourceMetrics] = field(default_factory=list)
     headers: list[dict[str, str]] = field(default_factory=list)
     requests: int = 0
     grpc_endpoint: str = ""
@@ -93,6 +103,7 @@ class Collector:
         server = grpc.server(ThreadPoolExecutor(4))
         add_TraceServiceServicer_to_server(_Servicer(self), server)  # type: ignore[no-untyped-call]
         self.grpc_endpoint = f"http://127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+        add_MetricsServiceServicer_to_server(_MetricsServicer(self), server)  # type: ignore[no-untyped-call]
         server.start()
         web = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         web.daemon_threads = True
@@ -129,7 +140,14 @@ class Collector:
         assert len(found) == 1, f"{len(found)} spans named {name!r} among {[span.name for span in self.spans]}"
         return found[0]
 
-    def take(self, request: ExportTraceServiceRequest, headers: dict[str, str]) -> bool:
+    def wait_for_metrics(self, count: int, timeout_seconds: float = 10.0) -> dict[str, Metric]:
+        """Wait until metrics have come so many times; the last ones, by name."""
+        with self._changed:
+            assert self._changed.wait_for(lambda: len(self.metrics) >= count, timeout_seconds), len(self.metrics)
+            last = self.metrics[-1]
+        return {metric.name: metric for scope in last.scope_metrics for metric in scope.metrics}
+
+    def take(self, request: ExportTraceServiceRequest | ExportMetricsServiceRequest, headers: dict[str, str]) -> bool:
         """Keep what this request brings; False when the collector refuses it."""
         with self._changed:
             self.requests += 1
@@ -140,7 +158,10 @@ class Collector:
         if self.mode == "refuse":
             return False
         with self._changed:
-            self.spans += _spans(request)
+            if isinstance(request, ExportTraceServiceRequest):
+                self.spans += _spans(request)
+            else:
+                self.metrics += request.resource_metrics
             self._changed.notify_all()
         return True
 
@@ -158,15 +179,32 @@ class _Servicer(TraceServiceServicer):
         return ExportTraceServiceResponse()
 
 
+class _MetricsServicer(MetricsServiceServicer):
+    def __init__(self, collector: Collector) -> None:
+        self._collector = collector
+
+    def Export(  # noqa: N802 - the name is gRPC's
+        self, request: ExportMetricsServiceRequest, context: grpc.ServicerContext
+    ) -> ExportMetricsServiceResponse:
+        headers = {str(key): str(value) for key, value in context.invocation_metadata()}
+        if not self._collector.take(request, headers):
+            context.abort(grpc.StatusCode.UNAVAILABLE, "no")
+        return ExportMetricsServiceResponse()
+
+
 def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            known = self.path == "/v1/traces"
+            forms: dict[str, type[ExportTraceServiceRequest | ExportMetricsServiceRequest]] = {
+                "/v1/traces": ExportTraceServiceRequest,
+                "/v1/metrics": ExportMetricsServiceRequest,
+            }
+            known = self.path in forms
             taken = known and collector.take(
-                ExportTraceServiceRequest.FromString(body), {key.lower(): value for key, value in self.headers.items()}
+                forms[self.path].FromString(body), {key.lower(): value for key, value in self.headers.items()}
             )
             answer = ExportTraceServiceResponse().SerializeToString()
             self.send_response(200 if taken else 503 if known else 404)

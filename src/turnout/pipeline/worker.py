@@ -92,6 +92,8 @@ class Worker:
         self.config = config
         self.books = Books()
         self.in_flight = InFlight(config.max_in_flight, config.max_in_flight_bytes)
+        self.running = False
+        """Whether it has started to poll."""
         self.draining = False
         """Whether it has been told to stop."""
         self._sqs = sqs
@@ -200,6 +202,7 @@ class Worker:
                 len(self.ruleset.targets),
                 extra={"ruleset": self.ruleset.fingerprint},
             )
+            self.running = True
             await stop.wait()
             self.draining = True
             await self._drain(polling)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
+from operator import add
 
 import msgspec
 
@@ -51,6 +52,11 @@ class Counted(msgspec.Struct, frozen=True):
     def count(self) -> int:
         """How many values there were."""
         return sum(self.counts)
+
+    def __add__(self, other: Counted) -> Counted:
+        """Both together; their bounds are the same."""
+        counts = tuple(map(add, self.counts, other.counts))
+        return Counted(self.bounds, counts, self.total + other.total)
 
 
 class Histogram:

@@ -1,8 +1,7 @@
-"""From the standard `OTEL_*` variables to a running exporter: the only place that imports the OpenTelemetry SDK.
+"""Exports spans over OTLP: settings from the environment, and a bounded queue in front of the SDK's batch processor.
 
-It does so when tracing is on, and not before: a worker without an endpoint never loads it. Spans are not made by the
-SDK's tracer, whose price per span is what `spans` avoids; finished records are turned into the SDK's `ReadableSpan`
-and handed to its batch processor.
+Spans are not made by the SDK's tracer, whose price per span is what `turnout.telemetry.spans` avoids; finished records
+are turned into the SDK's `ReadableSpan` and handed to its batch processor.
 """
 
 from __future__ import annotations
@@ -10,7 +9,6 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -18,6 +16,7 @@ import msgspec
 from turnout.telemetry.records import Kind, Span, TracingCounts
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.semconv import SCHEMA_URL
+from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource
 from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
 
 if TYPE_CHECKING:
@@ -31,8 +30,6 @@ _log = logging.getLogger(__name__)
 
 _QUEUE_SIZE = 16_384
 """Spans that may wait for the collector. The SDK's own 2,048 hold less than a second of a busy worker."""
-_TIMEOUT_SECONDS = 2.0
-"""For one export. The SDK's own 10 would let a dead collector hold every shutdown."""
 _BATCH_SIZE = 512
 
 
@@ -44,7 +41,7 @@ class TraceSettings(msgspec.Struct, frozen=True):
     """
 
     protocol: str = ""
-    timeout_seconds: float = _TIMEOUT_SECONDS
+    timeout_seconds: float = 2.0
     queue_size: int = _QUEUE_SIZE
     batch_size: int = _BATCH_SIZE
     sampler: Sampler = Sampler()
@@ -54,55 +51,15 @@ class TraceSettings(msgspec.Struct, frozen=True):
     def from_environ(cls, environ: Mapping[str, str]) -> TraceSettings:
         """Read the variables of the OpenTelemetry specification; off when none names an endpoint."""
         problems: list[str] = []
-        endpoint = _first(environ, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-        exporters = {name.strip().lower() for name in environ.get("OTEL_TRACES_EXPORTER", "").split(",")} - {""}
-        if exporters - {"otlp", "none"}:
-            unknown = ", ".join(sorted(exporters - {"otlp", "none"}))
-            problems.append(f"OTEL_TRACES_EXPORTER: {unknown} is not available here; use otlp or none.")
-        off = (
-            not endpoint
-            or environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
-            or bool(exporters and "otlp" not in exporters)
-        )
-        if off:
+        protocol, timeout = read_endpoint(environ, "traces", problems)
+        if not protocol:
             return cls(problems=tuple(problems))
-        protocol = _first(environ, "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL").lower()
-        guess = "http/protobuf" if ":4318" in endpoint or endpoint.rstrip("/").endswith("/v1/traces") else "grpc"
-        if protocol not in ("grpc", "http/protobuf"):
-            if protocol:
-                problems.append(
-                    f"OTEL_EXPORTER_OTLP_PROTOCOL: {protocol!r} is not available here; use grpc or http/protobuf. "
-                    f"Using {guess}."
-                )
-            protocol = guess
         sampler, wrong = Sampler.from_environ(environ)
         problems += wrong
-        timeout = _number(
-            environ, problems, _TIMEOUT_SECONDS, "OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"
-        )
-        queue_size = int(_number(environ, problems, _QUEUE_SIZE, "OTEL_BSP_MAX_QUEUE_SIZE"))
-        batch_size = int(_number(environ, problems, _BATCH_SIZE, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"))
+        queue_size = int(number(environ, problems, _QUEUE_SIZE, "OTEL_BSP_MAX_QUEUE_SIZE"))
+        batch_size = int(number(environ, problems, _BATCH_SIZE, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"))
         queue_size = max(queue_size, 1)
         return cls(protocol, timeout, queue_size, min(max(batch_size, 1), queue_size), sampler, tuple(problems))
-
-
-def _first(environ: Mapping[str, str], *names: str) -> str:
-    return next((value for name in names if (value := environ.get(name, "").strip())), "")
-
-
-def _number(environ: Mapping[str, str], problems: list[str], default: float, *names: str) -> float:
-    """The first of these variables that is set, as a number above 0."""
-    text = _first(environ, *names)
-    if not text:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if not 0.0 < value < 1e9:
-        problems.append(f"{names[-1]}: {text!r} is not a number above 0. Using {default:g}.")
-        return default
-    return value
 
 
 def start_tracing(
@@ -118,7 +75,7 @@ def start_tracing(
         return NoTracing()
     counts = counts or TracingCounts()
     try:
-        sink = _OtlpSink(_exporter(settings), _resource(), settings, counts)
+        sink = _OtlpSink(_exporter(settings), resource(), settings, counts)
     except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the worker runs without
         _log.exception("Tracing is off: the exporter could not be started. Check the OTEL_EXPORTER_OTLP_* variables.")
         return NoTracing()
@@ -137,27 +94,6 @@ def _exporter(settings: TraceSettings) -> SpanExporter:
     return HttpExporter(timeout=settings.timeout_seconds)
 
 
-def _resource() -> Resource:
-    """Who we are: our defaults, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`."""
-    from opentelemetry.sdk.resources import Resource
-
-    ours = {"service.name": "turnout", "service.version": _version()}
-    theirs = Resource.create()
-    named = {name: value for name, value in theirs.attributes.items() if not _is_default(value)}
-    return Resource({**ours, **named}, theirs.schema_url)
-
-
-def _is_default(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("unknown_service")
-
-
-def _version() -> str:
-    try:
-        return version("turnout")
-    except PackageNotFoundError:
-        return "unknown"
-
-
 class _OtlpSink:
     """A bounded queue of spans in front of an OTLP exporter, emptied by the SDK's batch processor in its own thread.
 
@@ -166,7 +102,7 @@ class _OtlpSink:
     """
 
     def __init__(
-        self, exporter: SpanExporter, resource: Resource, settings: TraceSettings, counts: TracingCounts
+        self, exporter: SpanExporter, source: Resource, settings: TraceSettings, counts: TracingCounts
     ) -> None:
         from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
 
@@ -195,7 +131,7 @@ class _OtlpSink:
         self._emitted = 0
         self._taken = 0  # written by the export thread only, under the processor's own lock
         self._abandoned = False
-        self._readable = _converter(resource)
+        self._readable = _converter(source)
         self._processor = BatchSpanProcessor(
             Counting(), max_queue_size=settings.queue_size, max_export_batch_size=settings.batch_size
         )
@@ -215,14 +151,14 @@ class _OtlpSink:
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 
 
-def _converter(resource: Resource) -> Callable[[Span], ReadableSpan]:
+def _converter(source: Resource) -> Callable[[Span], ReadableSpan]:
     """A function that turns our records into the SDK's. Built once, so that the imports are paid once."""
     from opentelemetry.sdk.trace import Event, ReadableSpan
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
     from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
     recorded = TraceFlags(TraceFlags.SAMPLED)
-    scope = InstrumentationScope("turnout", _version(), SCHEMA_URL)
+    scope = InstrumentationScope("turnout", installed_version(), SCHEMA_URL)
     unset = Status(StatusCode.UNSET)
     no_state = TraceState()
     kinds = {
@@ -240,7 +176,7 @@ def _converter(resource: Resource) -> Callable[[Span], ReadableSpan]:
             # Whatever the head decision said (it is what we propagate), this span is being exported.
             context=SpanContext(trace_id, span.span_id, False, recorded, state),
             parent=SpanContext(trace_id, span.parent, span.remote_parent, recorded, state) if span.parent else None,
-            resource=resource,
+            resource=source,
             attributes=span.attributes,
             events=[Event(event.name, event.attributes, event.at_ns) for event in span.events],
             links=[

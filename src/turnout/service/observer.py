@@ -1,0 +1,221 @@
+"""Takes snapshots of a running worker, for whoever asks, from whatever thread.
+
+The worker's records belong to its event loop's thread. So a snapshot is always taken there, in one step; other threads
+(the HTTP server's, the metrics exporter's) ask for one and wait, but never long: a loop that does not answer in time is
+blocked, and that is an answer too.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import time
+from collections.abc import Iterator
+from typing import Protocol
+
+from turnout.message import Outcome, queue_name
+from turnout.pipeline.poller import Poller
+from turnout.pipeline.sender import Sender
+from turnout.pipeline.worker import Worker
+from turnout.rules import Ruleset
+from turnout.rules.model import Mode
+from turnout.telemetry import semconv
+from turnout.telemetry.histogram import Counted
+from turnout.telemetry.records import TracingCounts
+from turnout.telemetry.snapshot import (
+    CallsSnapshot,
+    LetterSnapshot,
+    LoopSnapshot,
+    PollerSnapshot,
+    RulesSnapshot,
+    Snapshot,
+    SourceSnapshot,
+    TargetSnapshot,
+    TracingSnapshot,
+)
+
+__all__ = ["Blocks", "Observer", "Reloads"]
+
+
+class Reloads(Protocol):
+    """What is known of reloading; `turnout.service.reloader.Reloader` is one."""
+
+    @property
+    def success(self) -> bool:
+        """Whether the last attempt was a success."""
+        ...
+
+    @property
+    def loaded_at(self) -> float:
+        """When the last success was, in seconds since the epoch."""
+        ...
+
+
+class Blocks(Protocol):
+    """What is known of a blocked event loop; `turnout.service.watchdog.Watchdog` is one."""
+
+    @property
+    def counts(self) -> LoopSnapshot:
+        """How often and for how long."""
+        ...
+
+
+class Observer:
+    """Watches one worker. Made in the thread of the worker's event loop, while that runs."""
+
+    def __init__(
+        self, worker: Worker, *, reloads: Reloads, blocks: Blocks, tracing: TracingCounts | None = None
+    ) -> None:
+        self._worker = worker
+        self._reloads = reloads
+        self._blocks = blocks
+        self._tracing = tracing or TracingCounts()
+        self._loop = asyncio.get_running_loop()
+        self._started_at = time.time()
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The active rules. They are immutable: any thread may use them."""
+        return self._worker.ruleset
+
+    def request(self) -> concurrent.futures.Future[Snapshot]:
+        """Ask for a snapshot from any thread. Raises RuntimeError once the event loop is closed."""
+        answer: concurrent.futures.Future[Snapshot] = concurrent.futures.Future()
+
+        def take() -> None:
+            if answer.set_running_or_notify_cancel():
+                try:
+                    answer.set_result(self.take())
+                except Exception as error:  # noqa: BLE001 - whoever asked gets it
+                    answer.set_exception(error)
+
+        self._loop.call_soon_threadsafe(take)
+        return answer
+
+    def take(self) -> Snapshot:
+        """A snapshot, taken at once. For the event loop's own thread."""
+        worker, books = self._worker, self._worker.books
+        return Snapshot(
+            taken_at=time.time(),
+            started_at=self._started_at,
+            running=worker.running,
+            draining=worker.draining,
+            sources=tuple(self._sources()),
+            targets=tuple(self._targets()),
+            rules=self._rules(),
+            received=books.received,
+            settled={str(outcome): books.outcomes[outcome] for outcome in Outcome},
+            in_flight=len(worker.in_flight),
+            in_flight_limit=worker.config.max_in_flight,
+            in_flight_bytes=worker.in_flight.bytes,
+            redelivered=books.redelivered,
+            unmatched=books.unmatched,
+            letters=dict(books.letters),
+            recent_letters=tuple(
+                LetterSnapshot(note.at_ns / 1e9, note.reason, note.message, note.message_id, note.event_id, note.owed)
+                for note in reversed(books.letter_notes)
+            ),
+            polls=books.polls,
+            poll_errors=books.poll_errors,
+            extensions=books.extensions,
+            expired=books.expired,
+            suppressed=books.suppressed,
+            store_errors=books.store_errors,
+            attributes_dropped=books.attributes_dropped,
+            calls=tuple(self._calls()),
+            processing=books.processing.counted(),
+            queue_age=books.queue_age.counted(),
+            latency=books.latency.counted(),
+            loop=self._blocks.counts,
+            tracing=_tracing(self._tracing),
+        )
+
+    def _sources(self) -> Iterator[SourceSnapshot]:
+        now = self._loop.time()
+        worker = self._worker
+        for queue in worker.config.sources:
+            yield SourceSnapshot(
+                queue_name(queue),
+                worker.books.source(queue).received,
+                worker.config.wait_seconds,
+                tuple(_poller(poller, now) for poller in worker.pollers if poller.queue == queue),
+            )
+
+    def _targets(self) -> Iterator[TargetSnapshot]:
+        worker = self._worker
+        for name, target in worker.ruleset.targets.items():
+            yield self._target(worker.senders[name], target.priority)
+        letters = worker.dead_letter_sender
+        if letters.name not in worker.ruleset.targets:
+            yield self._target(letters, 0, is_dead_letter_queue=True)
+
+    def _target(self, sender: Sender, priority: int, *, is_dead_letter_queue: bool = False) -> TargetSnapshot:
+        books = self._worker.books.target(sender.name)
+        breaker = sender.breaker
+        return TargetSnapshot(
+            name=sender.name,
+            system=_system(sender),
+            queue=sender.destination.name,
+            priority=priority,
+            sent=books.sent,
+            failed=books.failed,
+            retried=books.retried,
+            errors=dict(books.errors),
+            backlog=len(sender),
+            breaker=str(breaker.state),
+            fault=str(breaker.fault) if breaker.fault else "",
+            probe_seconds=max(0.0, breaker.probe_at - self._loop.time()) if breaker.fault else 0.0,
+            is_dead_letter_queue=is_dead_letter_queue,
+        )
+
+    def _rules(self) -> RulesSnapshot:
+        ruleset, matches = self._worker.ruleset, self._worker.books.matches
+        return RulesSnapshot(
+            fingerprint=ruleset.fingerprint,
+            matches={rule.id: matches[rule.id] for rule in ruleset.rules},
+            shadow=frozenset(rule.id for rule in ruleset.rules if rule.mode is Mode.SHADOW),
+            disabled=frozenset(rule.id for rule in ruleset.rules if not rule.enabled),
+            loaded_at=self._reloads.loaded_at,
+            reload_success=self._reloads.success,
+        )
+
+    def _calls(self) -> Iterator[CallsSnapshot]:
+        worker = self._worker
+        for queue in worker.config.sources:
+            books = worker.books.source(queue)
+            for operation, calls in ((semconv.RECEIVE, books.receives), (semconv.DELETE, books.deletes)):
+                for error, durations in calls.by_error.items():
+                    yield CallsSnapshot(operation, queue_name(queue), error, durations.counted())
+        sends: dict[tuple[str, str, str], Counted] = {}
+        for sender in {each.name: each for each in (*worker.senders.values(), worker.dead_letter_sender)}.values():
+            for error, durations in worker.books.target(sender.name).calls.by_error.items():
+                # Targets may share a destination.
+                key = (sender.destination.name, error, _system(sender))
+                sends[key] = sends[key] + durations.counted() if key in sends else durations.counted()
+        for (destination, error, system), counted in sends.items():
+            yield CallsSnapshot(semconv.SEND, destination, error, counted, system)
+
+
+def _poller(poller: Poller, now: float) -> PollerSnapshot:
+    return PollerSnapshot(
+        str(poller.phase),
+        max(0.0, now - poller.since) if poller.since else 0.0,
+        poller.read_ns / 1e9,
+        poller.errors,
+        poller.error,
+    )
+
+
+def _system(sender: Sender) -> str:
+    return str(semconv.queue_attributes(sender.destination.url)[semconv.SYSTEM])
+
+
+def _tracing(counts: TracingCounts) -> TracingSnapshot:
+    return TracingSnapshot(
+        messages=counts.messages,
+        exported=counts.exported,
+        export_failed=counts.export_failed,
+        spans_dropped=counts.spans_dropped,
+        context_dropped=counts.context_dropped,
+        errors=counts.errors,
+    )

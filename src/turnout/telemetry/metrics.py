@@ -1,0 +1,354 @@
+"""Every metric of the worker, once: name, unit, meaning, and how it is read from a snapshot.
+
+Names, units and attributes are those of OTLP; the `messaging.*` and `process.*` ones are those of the semantic
+conventions (1.44, all still "development"). `prometheus` makes the form for Prometheus, `setup` that for OTLP.
+Attributes are few and bounded on purpose: queues, targets, rules, reasons and error codes; never a message or an event.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from enum import StrEnum
+from pathlib import Path
+
+import msgspec
+
+from turnout import __version__
+from turnout.telemetry import semconv
+from turnout.telemetry.histogram import Counted
+from turnout.telemetry.snapshot import Snapshot, TargetSnapshot
+
+__all__ = ["MOST_RULES", "OTHER_RULES", "Kind", "Metric", "Sample", "read_metrics"]
+
+MOST_RULES = 1_000
+"""Rules with a series of their own, in the order they are tried; the others share one."""
+OTHER_RULES = "(other)"
+
+Labels = Mapping[str, str]
+
+_BREAKER_STATES = ("closed", "open", "probing")
+
+
+class Kind(StrEnum):
+    """What may happen to the value: a counter only grows, a gauge goes up and down."""
+
+    COUNTER = "counter"
+    GAUGE = "gauge"
+    HISTOGRAM = "histogram"
+
+
+class Sample(msgspec.Struct, frozen=True):
+    """One series: its attributes and what it holds now (`Counted` for histograms)."""
+
+    labels: Labels
+    value: float | Counted
+
+
+class Metric(msgspec.Struct, frozen=True):
+    """One metric with all its series. `unit` is UCUM, as OTLP has it: `s`, `By`, `{message}`, `1`."""
+
+    name: str
+    kind: Kind
+    unit: str
+    description: str
+    samples: Sequence[Sample]
+
+
+def read_metrics(snapshot: Snapshot) -> Iterator[Metric]:
+    """All metrics at the moment of the snapshot, each name once."""
+    yield from _conventional(snapshot)
+    yield from _books(snapshot)
+    yield from _rules(snapshot)
+    yield from _targets(snapshot.targets)
+    yield from _reading(snapshot)
+    yield from _itself(snapshot)
+
+
+def _conventional(snapshot: Snapshot) -> Iterator[Metric]:
+    yield _counter(
+        "messaging.client.consumed.messages",
+        "{message}",
+        "Messages received from a source queue.",
+        [Sample(_messaging(semconv.RECEIVE, source.queue), source.received) for source in snapshot.sources],
+    )
+    yield _counter(
+        "messaging.client.sent.messages",
+        "{message}",
+        "Attempts to send a message to a queue; those that failed have an error.type.",
+        _sent(snapshot.targets),
+    )
+    yield Metric(
+        "messaging.client.operation.duration",
+        Kind.HISTOGRAM,
+        "s",
+        "Duration of calls to a queue; polls that brought nothing are left out.",
+        [
+            Sample(
+                {
+                    **_messaging(calls.operation, calls.destination, calls.error, calls.system),
+                    semconv.OPERATION_TYPE: _operation_type(calls.operation),
+                },
+                calls.durations,
+            )
+            for calls in snapshot.calls
+        ],
+    )
+    sources = snapshot.sources
+    yield Metric(
+        "messaging.process.duration",
+        Kind.HISTOGRAM,
+        "s",
+        "From a message's receive until it is settled, waiting for batches and retries included.",
+        [Sample(_messaging(semconv.PROCESS, sources[0].queue if len(sources) == 1 else ""), snapshot.processing)],
+    )
+
+
+def _books(snapshot: Snapshot) -> Iterator[Metric]:
+    yield _counter(
+        "turnout.messages.received",
+        "{message}",
+        "Messages taken in. At any moment the sum of turnout.messages.settled and turnout.messages.in_flight.",
+        [_total(snapshot.received)],
+    )
+    yield _counter(
+        "turnout.messages.settled",
+        "{message}",
+        "Messages whose stay has ended: deleted after delivery to all targets, deleted after their letter was written, "
+        "deleted because no rule matched and the rules say drop, or handed back to their queue.",
+        _by("outcome", snapshot.settled),
+    )
+    yield _gauge("turnout.messages.in_flight", "{message}", "Messages held now.", snapshot.in_flight)
+    yield _gauge(
+        "turnout.messages.in_flight.limit", "{message}", "Messages held at a time, at most.", snapshot.in_flight_limit
+    )
+    yield _gauge("turnout.messages.in_flight.size", "By", "Bytes of bodies held now.", snapshot.in_flight_bytes)
+    yield _counter(
+        "turnout.messages.redelivered",
+        "{message}",
+        "Messages handed out again by the queue while they were still held here; not counted as received.",
+        [_total(snapshot.redelivered)],
+    )
+    yield _counter(
+        "turnout.messages.unmatched", "{message}", "Messages that no rule matched.", [_total(snapshot.unmatched)]
+    )
+    yield _counter(
+        "turnout.letters",
+        "{message}",
+        "Messages written to the dead-letter queue, by reason.",
+        _by("reason", snapshot.letters),
+    )
+    yield Metric(
+        "turnout.queue.age",
+        Kind.HISTOGRAM,
+        "s",
+        "From a message's send to its receive here; of the first message of every receive.",
+        [Sample({}, snapshot.queue_age)],
+    )
+    yield Metric(
+        "turnout.latency",
+        Kind.HISTOGRAM,
+        "s",
+        "From an event's own time (whole seconds in EventBridge) until all its targets had it; of the first message of "
+        "every delete.",
+        [Sample({}, snapshot.latency)],
+    )
+
+
+def _rules(snapshot: Snapshot) -> Iterator[Metric]:
+    rules = snapshot.rules
+    matches = list(rules.matches.items())
+    samples = [Sample({"rule": rule}, count) for rule, count in matches[:MOST_RULES]]
+    if len(matches) > MOST_RULES:
+        samples.append(Sample({"rule": OTHER_RULES}, sum(count for _, count in matches[MOST_RULES:])))
+    yield _counter("turnout.rule.matches", "{message}", "Messages that a rule matched; shadow rules included.", samples)
+    yield Metric(
+        "turnout.rules.info",
+        Kind.GAUGE,
+        "1",
+        "1 for the fingerprint of the active rules.",
+        [Sample({"fingerprint": rules.fingerprint}, 1)],
+    )
+    yield _gauge("turnout.rules.active", "{rule}", "Rules that are enabled.", len(matches) - len(rules.disabled))
+    yield _gauge(
+        "turnout.rules.reload.success",
+        "1",
+        "1 when the rule files as they are now are active; 0 when they cannot be used and older rules are.",
+        int(rules.reload_success),
+    )
+    yield _gauge("turnout.rules.loaded.time", "s", "When the active rules were last confirmed.", rules.loaded_at)
+
+
+def _targets(targets: Sequence[TargetSnapshot]) -> Iterator[Metric]:
+    yield _counter(
+        "turnout.target.sent",
+        "{message}",
+        "Deliveries that a target accepted.",
+        _per_target((target, target.sent) for target in targets),
+    )
+    yield _counter(
+        "turnout.target.failed",
+        "{message}",
+        "Deliveries to a target that were given up; the message's letter owes it.",
+        _per_target((target, target.failed) for target in targets),
+    )
+    yield _counter(
+        "turnout.target.retried",
+        "{message}",
+        "Attempts at a delivery that failed and were repeated.",
+        _per_target((target, target.retried) for target in targets),
+    )
+    yield Metric(
+        "turnout.target.backlog",
+        Kind.GAUGE,
+        "{message}",
+        "Deliveries that wait for a target.",
+        _per_target((target, target.backlog) for target in targets),
+    )
+    yield Metric(
+        "turnout.target.breaker",
+        Kind.GAUGE,
+        "1",
+        "1 for the state that a target's breaker is in: closed (traffic flows), open (left alone), probing.",
+        [
+            Sample({"target": target.name, "state": state}, int(state == target.breaker))
+            for target in targets
+            for state in _BREAKER_STATES
+        ],
+    )
+
+
+def _reading(snapshot: Snapshot) -> Iterator[Metric]:
+    yield _counter("turnout.polls", "{poll}", "Polls that succeeded, empty ones included.", [_total(snapshot.polls)])
+    yield _counter("turnout.polls.failed", "{poll}", "Polls that failed.", [_total(snapshot.poll_errors)])
+    yield Metric(
+        "turnout.poller.last_success.time",
+        Kind.GAUGE,
+        "s",
+        "When a poll of a source queue last succeeded, in seconds since the epoch.",
+        [Sample({"queue": source.queue}, source.read_at) for source in snapshot.sources],
+    )
+    yield _counter(
+        "turnout.heartbeat.extended",
+        "{message}",
+        "Visibility timeouts that were extended.",
+        [_total(snapshot.extensions)],
+    )
+    yield _counter(
+        "turnout.heartbeat.expired",
+        "{message}",
+        "Messages that could not be kept invisible; each may have been received again.",
+        [_total(snapshot.expired)],
+    )
+    yield _counter(
+        "turnout.idempotency.suppressed",
+        "{message}",
+        "Deliveries not made because the target had taken the event before.",
+        [_total(snapshot.suppressed)],
+    )
+    yield _counter(
+        "turnout.idempotency.errors",
+        "{call}",
+        "Calls to the idempotency store that failed.",
+        [_total(snapshot.store_errors)],
+    )
+    yield _counter(
+        "turnout.attributes.dropped",
+        "{attribute}",
+        "Message attributes left behind because a message carries ten at most.",
+        [_total(snapshot.attributes_dropped)],
+    )
+
+
+def _itself(snapshot: Snapshot) -> Iterator[Metric]:
+    tracing = snapshot.tracing
+    spans = {"exported": tracing.exported, "failed": tracing.export_failed, "dropped": tracing.spans_dropped}
+    yield _counter(
+        "turnout.tracing.spans",
+        "{span}",
+        "Spans that the collector accepted, that were lost on the way to it, and that were never built or queued for "
+        "want of room.",
+        _by("result", spans),
+    )
+    yield _counter(
+        "turnout.tracing.context.dropped",
+        "{message}",
+        "Messages sent without traceparent because they had ten attributes already.",
+        [_total(tracing.context_dropped)],
+    )
+    yield _counter(
+        "turnout.event_loop.blocked",
+        "{block}",
+        "How often the event loop was blocked for longer than the watchdog allows.",
+        [_total(snapshot.loop.blocked)],
+    )
+    yield _counter(
+        "turnout.event_loop.blocked.duration",
+        "s",
+        "For how long it was, all in all.",
+        [_total(snapshot.loop.blocked_seconds)],
+    )
+    yield _gauge("turnout.draining", "1", "1 once the worker has been told to stop.", int(snapshot.draining))
+    yield _gauge("turnout.start.time", "s", "When the worker started, in seconds since the epoch.", snapshot.started_at)
+    yield Metric("turnout.info", Kind.GAUGE, "1", "1 for the version.", [Sample({"version": __version__}, 1)])
+    times = os.times()
+    yield _counter(
+        "process.cpu.time",
+        "s",
+        "CPU time of this process.",
+        _by("cpu.mode", {"user": times.user, "system": times.system}),
+    )
+    memory = _resident_bytes()
+    if memory:
+        yield _gauge("process.memory.usage", "By", "Resident memory of this process.", memory)
+
+
+def _sent(targets: Iterable[TargetSnapshot]) -> list[Sample]:
+    """One series per destination and error; targets that share a queue share its series."""
+    sent: dict[tuple[str, str, str], int] = {}
+    for target in targets:
+        for error, count in (("", target.sent), *target.errors.items()):
+            series = (target.queue, error, target.system)
+            sent[series] = sent.get(series, 0) + count
+    return [Sample(_messaging(semconv.SEND, *series), count) for series, count in sent.items()]
+
+
+def _messaging(operation: str, destination: str, error: str = "", system: str = semconv.SYSTEM_SQS) -> dict[str, str]:
+    labels = {semconv.SYSTEM: system, semconv.OPERATION_NAME: operation}
+    if destination:
+        labels[semconv.DESTINATION] = destination
+    if error:
+        labels[semconv.ERROR_TYPE] = error
+    return labels
+
+
+def _operation_type(operation: str) -> str:
+    return semconv.SETTLE if operation == semconv.DELETE else operation
+
+
+def _counter(name: str, unit: str, description: str, samples: Sequence[Sample]) -> Metric:
+    return Metric(name, Kind.COUNTER, unit, description, samples)
+
+
+def _gauge(name: str, unit: str, description: str, value: float) -> Metric:
+    return Metric(name, Kind.GAUGE, unit, description, [Sample({}, value)])
+
+
+def _total(value: float) -> Sample:
+    return Sample({}, value)
+
+
+def _by(label: str, values: Mapping[str, float]) -> list[Sample]:
+    return [Sample({label: name}, value) for name, value in values.items()]
+
+
+def _per_target(values: Iterable[tuple[TargetSnapshot, float]]) -> list[Sample]:
+    return [Sample({"target": target.name}, value) for target, value in values]
+
+
+def _resident_bytes() -> int:
+    """0 where the system does not say it the way Linux does."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0

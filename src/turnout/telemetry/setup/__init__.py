@@ -1,0 +1,10 @@
+"""From the standard `OTEL_*` variables to running exporters: the only place that imports the OpenTelemetry SDK.
+
+It does so when something is to be exported, and not before: a worker without an endpoint never loads it. `environment`
+reads the variables, `traces` and `metrics` hold the exporters of the two signals.
+"""
+
+from turnout.telemetry.setup.metrics import MetricExport, MetricSettings, start_metrics
+from turnout.telemetry.setup.traces import TraceSettings, start_tracing
+
+__all__ = ["MetricExport", "MetricSettings", "TraceSettings", "start_metrics", "start_tracing"]

@@ -1,0 +1,199 @@
+"""Exports metrics over OTLP: every so often a snapshot is read and sent, in a thread of its own.
+
+The SDK's instruments are not used: they cost the hot path more than the work, and there is no histogram among those
+that are read from outside. What `turnout.telemetry.metrics` reads is put into the SDK's own records and handed to its
+exporter.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from turnout.telemetry.histogram import Counted
+from turnout.telemetry.metrics import Kind, Metric, read_metrics
+from turnout.telemetry.semconv import SCHEMA_URL
+from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource
+from turnout.telemetry.snapshot import Snapshot
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.metrics.export import Metric as SdkMetric
+    from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
+    from opentelemetry.sdk.resources import Resource
+
+__all__ = ["MetricExport", "MetricSettings", "start_metrics"]
+
+_log = logging.getLogger(__name__)
+
+_INTERVAL_SECONDS = 60.0
+
+
+class MetricSettings(msgspec.Struct, frozen=True):
+    """What the environment says about metrics. `protocol` is empty when they are not exported."""
+
+    protocol: str = ""
+    timeout_seconds: float = 2.0
+    interval_seconds: float = _INTERVAL_SECONDS
+    problems: tuple[str, ...] = ()
+
+    @classmethod
+    def from_environ(cls, environ: Mapping[str, str]) -> MetricSettings:
+        """Read the variables of the OpenTelemetry specification; off when none names an endpoint."""
+        problems: list[str] = []
+        protocol, timeout = read_endpoint(environ, "metrics", problems)
+        if not protocol:
+            return cls(problems=tuple(problems))
+        milliseconds = number(environ, problems, _INTERVAL_SECONDS * 1000, "OTEL_METRIC_EXPORT_INTERVAL")
+        preference = environ.get("OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE", "").strip().lower()
+        if preference not in ("", "cumulative"):
+            problems.append(
+                f"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: {preference!r} is not available here. Using "
+                "cumulative; a collector can convert it (cumulativetodelta)."
+            )
+        return cls(protocol, timeout, milliseconds / 1000, tuple(problems))
+
+
+class MetricExport:
+    """Sends metrics until it is closed. `read` gives a snapshot; it may block a while and raise TimeoutError."""
+
+    def __init__(
+        self, exporter: MetricExporter, source: Resource, settings: MetricSettings, read: Callable[[], Snapshot]
+    ) -> None:
+        self._exporter = exporter
+        self._resource = source
+        self._settings = settings
+        self._read = read
+        self._failing = False
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="turnout-metrics", daemon=True)
+        self._thread.start()
+
+    async def aclose(self, last: Snapshot, timeout_seconds: float) -> None:
+        """Send this last snapshot and shut down, in at most `timeout_seconds`."""
+        self._stopped.set()
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        def finish() -> None:
+            self._thread.join()
+            self._export(last)
+            self._exporter.shutdown()
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(done.set)
+
+        # A daemon thread: a collector that does not answer holds neither the loop nor the end of the process.
+        threading.Thread(target=finish, name="turnout-metrics-shutdown", daemon=True).start()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await done.wait()
+        except TimeoutError:
+            _log.warning("The collector did not take the last metrics within %.1f s.", timeout_seconds)
+
+    def _run(self) -> None:
+        while not self._stopped.wait(self._settings.interval_seconds):
+            try:
+                snapshot = self._read()
+            except (TimeoutError, RuntimeError):  # blocked, or gone: the next round will tell
+                continue
+            self._export(snapshot)
+
+    def _export(self, snapshot: Snapshot) -> None:
+        from opentelemetry.sdk.metrics.export import MetricExportResult
+
+        try:
+            data = _data(read_metrics(snapshot), snapshot, self._resource)
+            # The timeout is the exporter's own, given when it was made.
+            failed = self._exporter.export(data) is not MetricExportResult.SUCCESS
+        except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the worker goes on
+            _log.exception("Metrics could not be exported.")
+            return
+        if failed and not self._failing:
+            _log.warning("The collector does not take metrics; trying on every %g s.", self._settings.interval_seconds)
+        self._failing = failed
+
+
+def start_metrics(settings: MetricSettings, read: Callable[[], Snapshot]) -> MetricExport | None:
+    """Start exporting as these settings want it; None when they want nothing, or when the exporter does not start.
+
+    `read` is called in a thread of its own. Endpoint, headers, TLS and compression are read by the exporter itself.
+    """
+    for problem in settings.problems:
+        _log.warning("%s", problem)
+    if not settings.protocol:
+        return None
+    try:
+        return MetricExport(_exporter(settings), resource(), settings, read)
+    except Exception:  # noqa: BLE001 - as above
+        _log.exception("Metrics are not exported: the exporter could not be started. Check OTEL_EXPORTER_OTLP_*.")
+        return None
+
+
+def _exporter(settings: MetricSettings) -> MetricExporter:
+    if settings.protocol == "grpc":
+        from opentelemetry.exporter.otlp.proto.grpc.metric_exporter import OTLPMetricExporter as GrpcExporter
+
+        return GrpcExporter(timeout=settings.timeout_seconds)
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpExporter
+
+    return HttpExporter(timeout=settings.timeout_seconds)
+
+
+def _data(metrics: Iterable[Metric], snapshot: Snapshot, source: Resource) -> MetricsData:
+    from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
+    from opentelemetry.sdk.util.instrumentation import InstrumentationScope
+
+    scope = InstrumentationScope("turnout", installed_version(), SCHEMA_URL)
+    start, now = int(snapshot.started_at * 1e9), int(snapshot.taken_at * 1e9)
+    converted = [_metric(metric, start, now) for metric in metrics if metric.samples]
+    scoped = ScopeMetrics(scope, converted, SCHEMA_URL)
+    return MetricsData([ResourceMetrics(source, [scoped], source.schema_url)])
+
+
+def _metric(metric: Metric, start: int, now: int) -> SdkMetric:
+    from opentelemetry.sdk.metrics.export import (
+        AggregationTemporality,
+        Gauge,
+        Histogram,
+        HistogramDataPoint,
+        NumberDataPoint,
+        Sum,
+    )
+    from opentelemetry.sdk.metrics.export import Metric as SdkMetric
+
+    data: Histogram | Gauge | Sum
+    if metric.kind is Kind.HISTOGRAM:
+        data = Histogram(
+            [
+                HistogramDataPoint(
+                    attributes=dict(sample.labels),
+                    start_time_unix_nano=start,
+                    time_unix_nano=now,
+                    count=sample.value.count,
+                    sum=sample.value.total,
+                    bucket_counts=sample.value.counts,
+                    explicit_bounds=sample.value.bounds,
+                    # Not kept; None leaves the field out.
+                    min=None,  # type: ignore[arg-type]
+                    max=None,  # type: ignore[arg-type]
+                )
+                for sample in metric.samples
+                if isinstance(sample.value, Counted)
+            ],
+            AggregationTemporality.CUMULATIVE,
+        )
+    else:
+        points = [
+            NumberDataPoint(dict(sample.labels), start, now, sample.value)
+            for sample in metric.samples
+            if not isinstance(sample.value, Counted)
+        ]
+        if metric.kind is Kind.COUNTER:
+            data = Sum(points, AggregationTemporality.CUMULATIVE, is_monotonic=True)
+        else:
+            data = Gauge(points)
+    return SdkMetric(metric.name, metric.description, metric.unit, data)

@@ -1,0 +1,243 @@
+"""The catalogue of metrics, and its forms for Prometheus and for OTLP, each read back by somebody else's parser."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+from tests.servers.otlp import Collector, silent_endpoint
+from tests.unit.service.snapshots import NOW, snapshot, target
+
+from turnout.telemetry.histogram import Histogram
+from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, Kind, Metric, Sample, read_metrics
+from turnout.telemetry.prometheus import prometheus_name, render
+from turnout.telemetry.setup import MetricSettings, start_metrics
+from turnout.telemetry.snapshot import RulesSnapshot, Snapshot
+
+Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
+
+
+def scraped(seen: Snapshot) -> Series:
+    """Every series by name and sorted labels, as Prometheus's own client library reads the text."""
+    found: Series = {}
+    for family in text_string_to_metric_families(render(read_metrics(seen))):
+        for sample in family.samples:
+            key = (sample.name, tuple(sorted(sample.labels.items())))
+            assert key not in found, f"{key} is there twice"
+            found[key] = sample.value
+    return found
+
+
+def value(series: Series, name: str, **labels: str) -> float:
+    return series[name, tuple(sorted(labels.items()))]
+
+
+def test_every_name_and_every_series_is_there_once() -> None:
+    metrics = list(read_metrics(snapshot()))
+    names = [metric.name for metric in metrics]
+    assert len(names) == len(set(names))
+    assert scraped(snapshot())
+
+
+def test_the_books_balance_in_what_prometheus_sees() -> None:
+    series = scraped(snapshot())
+    settled = sum(count for (name, _), count in series.items() if name == "turnout_messages_settled_total")
+    assert value(series, "turnout_messages_received_total") == settled + value(series, "turnout_messages_in_flight")
+    assert value(series, "turnout_messages_settled_total", outcome="handed_back") == 5
+
+
+def test_messaging_metrics_have_the_names_and_attributes_of_the_conventions() -> None:
+    series = scraped(snapshot())
+    events = {"messaging_system": "aws_sqs", "messaging_destination_name": "events"}
+    crm = {"messaging_system": "aws_sqs", "messaging_destination_name": "crm", "messaging_operation_name": "send"}
+    assert (
+        value(series, "messaging_client_consumed_messages_total", messaging_operation_name="receive", **events) == 1000
+    )
+    assert value(series, "messaging_client_sent_messages_total", **crm) == 700
+    assert value(series, "messaging_client_sent_messages_total", error_type="ThrottlingException", **crm) == 3
+    receive = {**events, "messaging_operation_name": "receive", "messaging_operation_type": "receive"}
+    assert value(series, "messaging_client_operation_duration_seconds_count", **receive) == 4
+    assert value(series, "messaging_process_duration_seconds_count", messaging_operation_name="process", **events) == 1
+
+
+def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
+    histogram = Histogram((0.001, 0.01))
+    for microseconds in (0, -5, 1_000, 1_001, 10_000, 10_001):
+        histogram.add(microseconds * 1_000)
+    metric = Metric("a.b", Kind.HISTOGRAM, "s", "text", [Sample({}, histogram.counted())])
+    lines = render([metric]).splitlines()
+    assert [line for line in lines if not line.startswith("#")] == [
+        'a_b_seconds_bucket{le="0.001"} 3',
+        'a_b_seconds_bucket{le="0.01"} 5',
+        'a_b_seconds_bucket{le="+Inf"} 6',
+        "a_b_seconds_sum 0.022002",
+        "a_b_seconds_count 6",
+    ]
+
+
+def test_only_one_state_of_a_breaker_is_1() -> None:
+    series = scraped(snapshot())
+    states = {
+        state: value(series, "turnout_target_breaker", target="archive", state=state)
+        for state in ("closed", "open", "probing")
+    }
+    assert states == {"closed": 0, "open": 1, "probing": 0}
+
+
+def test_the_active_rules_are_told_by_fingerprint_and_a_failed_reload_is_0() -> None:
+    good = scraped(snapshot())
+    assert value(good, "turnout_rules_info", fingerprint="0123456789abcdef") == 1
+    assert value(good, "turnout_rules_reload_success") == 1
+    assert value(good, "turnout_rules_active") == 2
+    rules = msgspec.structs.replace(snapshot().rules, reload_success=False)
+    assert value(scraped(snapshot(rules=rules)), "turnout_rules_reload_success") == 0
+
+
+def test_many_rules_share_one_series_beyond_the_limit() -> None:
+    matches = {f"rule-{number}": 1 for number in range(MOST_RULES + 500)}
+    rules = RulesSnapshot("f" * 16, matches, frozenset(), frozenset(), NOW, True)
+    series = scraped(snapshot(rules=rules))
+    assert sum(name == "turnout_rule_matches_total" for name, _ in series) == MOST_RULES + 1
+    assert value(series, "turnout_rule_matches_total", rule=OTHER_RULES) == 500
+
+
+def test_targets_that_share_a_queue_share_its_series() -> None:
+    one, two = target("one", queue="shared", sent=1), target("two", queue="shared", sent=2)
+    series = scraped(snapshot(targets=(one, two)))
+    shared = {"messaging_system": "aws_sqs", "messaging_destination_name": "shared", "messaging_operation_name": "send"}
+    assert value(series, "messaging_client_sent_messages_total", **shared) == 3
+
+
+@pytest.mark.parametrize("name", ['quo"te', "back\\slash", "new\nline", "umlaut-ä", "lone-\ud800"])
+def test_hostile_names_cannot_break_the_text(name: str) -> None:
+    series = scraped(snapshot(targets=(target(name, sent=8),)))
+    assert 8 in [count for (metric, _), count in series.items() if metric == "turnout_target_sent_total"]
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "unit", "expected"),
+    [
+        ("turnout.queue.age", Kind.HISTOGRAM, "s", "turnout_queue_age_seconds"),
+        ("turnout.letters", Kind.COUNTER, "{message}", "turnout_letters_total"),
+        ("process.memory.usage", Kind.GAUGE, "By", "process_memory_usage_bytes"),
+        ("turnout.rules.reload.success", Kind.GAUGE, "1", "turnout_rules_reload_success"),
+        ("process.cpu.time", Kind.COUNTER, "s", "process_cpu_time_seconds_total"),
+    ],
+)
+def test_names_for_prometheus_are_made_as_opentelemetry_makes_them(
+    name: str, kind: Kind, unit: str, expected: str
+) -> None:
+    assert prometheus_name(Metric(name, kind, unit, "", [])) == expected
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_a_collector_gets_the_same_metrics_as_prometheus(protocol: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Collector().running() as collector:
+        environ = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": collector.endpoint(protocol),
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "OTEL_METRIC_EXPORT_INTERVAL": "20",
+            "OTEL_SERVICE_NAME": "turnout-eu",
+        }
+        for name, text in environ.items():
+            monkeypatch.setenv(name, text)
+        export = start_metrics(MetricSettings.from_environ(environ), snapshot)
+        assert export is not None
+        collector.wait_for_metrics(2)
+        asyncio.run(export.aclose(snapshot(received=1001, in_flight=11), 5))
+        last = collector.wait_for_metrics(3)
+        (service,) = [
+            pair.value.string_value for pair in collector.metrics[-1].resource.attributes if pair.key == "service.name"
+        ]
+    assert service == "turnout-eu"
+    assert set(last) == {metric.name for metric in read_metrics(snapshot()) if metric.samples}
+    received = last["turnout.messages.received"]
+    assert received.sum.is_monotonic
+    assert received.sum.aggregation_temporality == 2  # cumulative
+    assert received.sum.data_points[0].as_int == 1001
+    assert received.sum.data_points[0].start_time_unix_nano == int((NOW - 3600) * 1e9)
+    assert last["turnout.messages.in_flight"].gauge.data_points[0].as_int == 11
+    (durations,) = last["messaging.client.operation.duration"].histogram.data_points
+    assert (durations.count, sum(durations.bucket_counts)) == (4, 4)
+    assert len(durations.bucket_counts) == len(durations.explicit_bounds) + 1
+    assert not durations.HasField("min")
+    assert durations.sum == pytest.approx(60.333)
+    sent = last["messaging.client.sent.messages"].sum.data_points
+    labels = [{pair.key: pair.value.string_value for pair in point.attributes} for point in sent]
+    assert {
+        "messaging.system": "aws_sqs",
+        "messaging.operation.name": "send",
+        "messaging.destination.name": "crm",
+        "error.type": "ThrottlingException",
+    } in labels
+
+
+def test_a_silent_collector_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with silent_endpoint() as endpoint:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "10"}
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        export = start_metrics(MetricSettings.from_environ(environ), snapshot)
+        assert export is not None
+        started = time.monotonic()
+        asyncio.run(export.aclose(snapshot(), 0.2))
+        assert time.monotonic() - started < 1.5
+
+
+def test_a_worker_that_does_not_answer_is_asked_again_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def read() -> Snapshot:
+        asked.append(1)
+        if len(asked) < 3:
+            raise TimeoutError
+        return snapshot()
+
+    with Collector().running() as collector:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "10"}
+        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+        for name, text in environ.items():
+            monkeypatch.setenv(name, text)
+        export = start_metrics(MetricSettings.from_environ(environ), read)
+        assert export is not None
+        collector.wait_for_metrics(1)
+        asyncio.run(export.aclose(snapshot(), 5))
+    assert len(asked) >= 3
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_METRICS_EXPORTER": "none"},
+        {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317", "OTEL_SDK_DISABLED": "true"},
+        {"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "http://127.0.0.1:4317"},
+    ],
+)
+def test_metrics_are_not_exported_unless_the_environment_wants_it(environ: dict[str, str]) -> None:
+    assert start_metrics(MetricSettings.from_environ(environ), snapshot) is None
+
+
+def test_what_cannot_be_used_is_told(caplog: pytest.LogCaptureFixture) -> None:
+    environ = {
+        "OTEL_METRICS_EXPORTER": "prometheus,none",
+        "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317",
+    }
+    with caplog.at_level(logging.WARNING):
+        assert start_metrics(MetricSettings.from_environ(environ), snapshot) is None
+    assert "OTEL_METRICS_EXPORTER: prometheus is not available here" in caplog.text
+    wrong = MetricSettings.from_environ(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4318",
+            "OTEL_METRIC_EXPORT_INTERVAL": "often",
+            "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE": "delta",
+        }
+    )
+    assert wrong.protocol == "http/protobuf"
+    assert wrong.interval_seconds == 60
+    assert [
+        problem.partition(":")[0] for problem in wrong.problems
+    ] == ["OTEL_METRIC_EXPORT_INTERVAL", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"]
