@@ -20,14 +20,18 @@ from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.rules import Ruleset
 from turnout.rules.reload import load_ready_rules
+from turnout.service.observer import Observer
 from turnout.service.reloader import Reloader
 from turnout.service.signals import call_on_hangup, stop_on_signals
+from turnout.service.watchdog import Watchdog
 from turnout.settings import Settings, misspelt_settings
 from turnout.sqs.aio import open_aio_sqs
 from turnout.sqs.session import AwsConfig
 from turnout.targets.destinations import open_destinations
 from turnout.telemetry.logs import configure_logging
-from turnout.telemetry.setup import TraceSettings, start_tracing
+from turnout.telemetry.records import TracingCounts
+from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_tracing
+from turnout.telemetry.snapshot import Snapshot
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["event_loop_factory", "load_ruleset", "open_worker", "serve", "worker_config"]
@@ -121,21 +125,52 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
 
 async def _serve(settings: Settings, ruleset: Ruleset) -> None:
     stop = asyncio.Event()
-    tracing = start_tracing(TraceSettings.from_environ(os.environ), slow_seconds=settings.trace_slow_seconds)
+    counts = TracingCounts()
+    tracing = start_tracing(
+        TraceSettings.from_environ(os.environ), slow_seconds=settings.trace_slow_seconds, counts=counts
+    )
     with stop_on_signals(stop):
         try:
-            async with open_worker(settings, ruleset, tracing) as worker, asyncio.TaskGroup() as tasks:
+            async with open_worker(settings, ruleset, tracing) as worker:
                 reloader = Reloader(
                     settings.rules,
                     load=lambda: load_ruleset(settings),
                     use=worker.use,
                     active=ruleset.fingerprint,
                 )
-                # What start-up made stays for good: the collector need not look at it again.
-                gc.freeze()
-                with call_on_hangup(reloader.ask):
-                    reloading = tasks.create_task(reloader.run(), name="reloader")
-                    await worker.run(stop)
-                    reloading.cancel()
+                async with _observed(settings, worker, reloader, counts), asyncio.TaskGroup() as tasks:
+                    # What start-up made stays for good: the collector need not look at it again.
+                    gc.freeze()
+                    with call_on_hangup(reloader.ask):
+                        reloading = tasks.create_task(reloader.run(), name="reloader")
+                        await worker.run(stop)
+                        reloading.cancel()
         finally:
             await tracing.aclose(settings.telemetry_seconds)
+
+
+@contextlib.asynccontextmanager
+async def _observed(
+    settings: Settings, worker: Worker, reloader: Reloader, counts: TracingCounts
+) -> AsyncIterator[None]:
+    """Watch the worker: watchdog, metrics over OTLP, and the HTTP port if there is one."""
+    watchdog = Watchdog(settings.watchdog_seconds)
+    observer = Observer(worker, reloads=reloader, blocks=watchdog, tracing=counts)
+
+    def read() -> Snapshot:
+        return observer.request().result(timeout=settings.watchdog_seconds)
+
+    async with contextlib.AsyncExitStack() as stack:
+        watchdog.start()
+        stack.callback(watchdog.stop)
+        export = start_metrics(MetricSettings.from_environ(os.environ), read)
+        if export is not None:
+            stack.push_async_callback(lambda: export.aclose(observer.take(), settings.telemetry_seconds))
+        if settings.http_port is not None:
+            # Only here, because most of what it imports is needed by nothing else.
+            from turnout.service.http import HttpConfig, serving
+
+            token = settings.http_token.get_secret_value() if settings.http_token else ""
+            config = HttpConfig(settings.http_port, settings.http_host, token)
+            await stack.enter_async_context(serving(config, observer, watchdog))
+        yield

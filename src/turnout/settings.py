@@ -7,6 +7,7 @@ Settings come from the environment; the command line's flags override it. AWS's 
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import re
 from collections.abc import Mapping
@@ -14,14 +15,17 @@ from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, AliasGenerator, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
 
-__all__ = ["Settings", "load_settings", "misspelt_settings", "variable"]
+__all__ = ["SECRETS", "Settings", "is_loopback", "load_settings", "misspelt_settings", "variable"]
 
 PREFIX = "TURNOUT_"
+
+# Only ever read from the environment.
+SECRETS = frozenset({"http_token"})
 
 # What other tutorials and deployments call the same thing.
 _SYNONYMS = {"source_queue_url": "GENESYS_SOURCE_QUEUE_URL", "dead_letter_queue_url": "GENESYS_DLQ_URL"}
@@ -127,6 +131,26 @@ class Settings(BaseSettings):
     trace_slow_seconds: float = Field(
         1.0, gt=0, le=3_600, description="A message that takes longer than this is always traced, in seconds."
     )
+    http_port: int | None = Field(
+        None,
+        ge=0,
+        le=65_535,
+        description="Port for probes (/livez, /readyz), metrics (/metrics) and the status page (/); 0: any free one.",
+    )
+    http_host: str = Field(
+        "127.0.0.1",
+        description="Address that port is bound to. One that other machines reach needs TURNOUT_HTTP_TOKEN, which is "
+        "then asked for by everything but probes and metrics.",
+    )
+    http_token: SecretStr | None = Field(
+        None, description="Secret that whoever opens the status page must give as password or as bearer token."
+    )
+    watchdog_seconds: float = Field(
+        1.0,
+        ge=0.1,
+        le=60,
+        description="How long the event loop may be blocked before the log says by what, in seconds.",
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level that is logged.")
     log_format: Literal["auto", "json", "text"] = Field(
         "auto", description="Form of the log lines; auto is text on a terminal and JSON elsewhere."
@@ -170,11 +194,23 @@ class Settings(BaseSettings):
     def _fits_together(self) -> Settings:
         if self.idempotency == "dynamodb" and not self.idempotency_table:
             raise ValueError(f"{variable('idempotency_table')} is not set, which {variable('idempotency')} needs")
+        if self.http_port is not None and not self.http_token and not is_loopback(self.http_host):
+            raise ValueError(
+                f"{variable('http_token')} is not set; {variable('http_host')} {self.http_host} lets other machines in"
+            )
         if self.dead_letter_queue_url in self.source_queue_url:
             raise ValueError(
                 f"{variable('dead_letter_queue_url')} is also a source queue: letters would be routed again for ever"
             )
         return self
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine can connect to what is bound to an address."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _check_queue_url(url: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from turnout.settings import Settings, load_settings, variable
+from turnout.settings import SECRETS, Settings, load_settings, variable
 
 __all__ = ["run"]
 
@@ -16,8 +16,10 @@ __all__ = ["run"]
 def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
     """One option per setting, in the order of `Settings`. Values stay text: settings judge them, all at once."""
     for name, field in reversed(Settings.model_fields.items()):
+        if name in SECRETS:  # what is on a command line, every user of the machine can read
+            continue
         default = field.get_default()
-        shown = "" if field.is_required() else f"  [default: {_text(default)}]"
+        shown = "" if field.is_required() or default is None else f"  [default: {_text(default)}]"
         command = click.option(
             "--" + name.replace("_", "-"),
             name,

@@ -1,0 +1,271 @@
+"""The worker's HTTP port: probes, metrics, and whatever other routes it is given. Its own thread, its own event loop.
+
+In a thread of its own it answers even while the worker's event loop is blocked, and says so, and nothing that is asked
+here holds back a message. aiohttp is the server because aioboto3 needs it anyway: nothing more to install or to load.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+import contextlib
+import hmac
+import logging
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from urllib.parse import urlsplit
+
+import msgspec
+from aiohttp import web
+
+from turnout.errors import SettingsError
+from turnout.service.health import Health, alive, not_answering, ready
+from turnout.service.observer import Observer
+from turnout.service.watchdog import Watchdog
+from turnout.settings import is_loopback
+from turnout.telemetry.metrics import read_metrics
+from turnout.telemetry.prometheus import CONTENT_TYPE, render
+from turnout.telemetry.snapshot import Snapshot
+
+__all__ = ["Blocked", "HttpConfig", "Pages", "fetch", "serving"]
+
+log = logging.getLogger(__name__)
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+_OPEN = frozenset({"/livez", "/readyz", "/metrics"})
+"""For probes and scrapers, which come by address and carry no token."""
+_ANSWER_SECONDS = 2.0
+"""How long the worker's event loop may take for a snapshot."""
+_LARGEST_REQUEST = 1_200_000
+"""A pasted event of 1 MiB, and some."""
+_STOP_SECONDS = 1.0
+
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class HttpConfig(msgspec.Struct, frozen=True):
+    """Where to listen. `port` 0 takes any that is free. `token` is never empty unless `host` is a loopback address."""
+
+    port: int
+    host: str = "127.0.0.1"
+    token: str = ""
+
+    def __repr__(self) -> str:
+        return f"HttpConfig(port={self.port}, host={self.host!r})"
+
+
+class Blocked(Exception):
+    """The worker's event loop did not answer in time, or is gone. `seconds`: blocked for so long."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        super().__init__(f"the event loop has been blocked for {seconds:.1f} s")
+
+
+class Pages:
+    """Further routes: method, path and handler. `start` and `stop` are called in the server's event loop."""
+
+    routes: Sequence[tuple[str, str, Handler]] = ()
+
+    async def start(self) -> None:
+        """Called before the first request."""
+
+    async def stop(self) -> None:
+        """Called after the last one."""
+
+
+async def fetch(observer: Observer, watchdog: Watchdog) -> Snapshot:
+    """A snapshot, from another event loop than the worker's. Raises `Blocked` when none comes."""
+    if watchdog.blocked_seconds:
+        raise Blocked(watchdog.blocked_seconds)
+    try:
+        async with asyncio.timeout(_ANSWER_SECONDS):
+            return await asyncio.wrap_future(observer.request())
+    except TimeoutError:
+        raise Blocked(max(watchdog.blocked_seconds, _ANSWER_SECONDS)) from None
+
+
+@contextlib.asynccontextmanager
+async def serving(
+    config: HttpConfig, observer: Observer, watchdog: Watchdog, pages: Pages | None = None
+) -> AsyncIterator[int]:
+    """Serve within this context; gives the port.
+
+    Raises `SettingsError` when the port cannot be had.
+    """
+    server = _Server(config, observer, watchdog, pages or Pages())
+    try:
+        port = await asyncio.to_thread(server.start)
+    except OSError as error:
+        why = error.strerror or str(error)
+        raise SettingsError([f"TURNOUT_HTTP_PORT: cannot listen on {config.host} port {config.port}: {why}"]) from None
+    log.info("status, probes and metrics at http://%s:%d", _in_url(config.host), port)
+    try:
+        yield port
+    finally:
+        await asyncio.to_thread(server.stop)
+
+
+class _Server:
+    """The thread and what it serves."""
+
+    def __init__(self, config: HttpConfig, observer: Observer, watchdog: Watchdog, pages: Pages) -> None:
+        self._config = config
+        self._observer = observer
+        self._watchdog = watchdog
+        self._pages = pages
+        self._thread = threading.Thread(target=self._run, name="turnout-http", daemon=True)
+        self._started = threading.Event()
+        self._failure: BaseException | None = None
+        self._port = 0
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop = asyncio.Event()
+
+    def start(self) -> int:
+        """Start the thread and wait until it listens; the port. Raises what binding raises."""
+        self._thread.start()
+        self._started.wait()
+        if self._failure is not None:
+            self._thread.join()
+            raise self._failure
+        return self._port
+
+    def stop(self) -> None:
+        """Stop listening, give requests under way a moment, end the thread."""
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:
+            self._failure = error
+            if self._started.is_set():
+                log.exception("the HTTP server has ended, please report this")
+        finally:
+            self._started.set()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        app = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_REQUEST)
+        app.router.add_get("/livez", self._livez)
+        app.router.add_get("/readyz", self._readyz)
+        app.router.add_get("/metrics", self._metrics)
+        for method, path, handler in self._pages.routes:
+            app.router.add_route(method, path, handler)
+        runner = web.AppRunner(
+            app,
+            handle_signals=False,
+            access_log=None,
+            logger=_protocol_log(),
+            keepalive_timeout=30,
+            shutdown_timeout=_STOP_SECONDS,
+        )
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, self._config.host, self._config.port)
+            await site.start()
+            self._port = runner.addresses[0][1]
+            await self._pages.start()
+            self._started.set()
+            await self._stop.wait()
+        finally:
+            await self._pages.stop()
+            await runner.cleanup()
+
+    @web.middleware
+    async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
+        """Let in who may come in, and put the same headers on every answer."""
+        try:
+            refusal = None if request.path in _OPEN else self._refusal(request)
+            answer = refusal or await handler(request)
+        except Blocked as blocked:
+            answer = web.Response(status=503, text=f"{blocked}\n")
+        except web.HTTPException as error:
+            answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}\n")
+        except Exception:  # a defect of ours costs one answer
+            log.exception("%s could not be answered, please report this", request.path)
+            answer = web.Response(status=500, text="this could not be answered; the log says why\n")
+        if not answer.prepared:
+            answer.headers.update(_HEADERS)
+        return answer
+
+    def _refusal(self, request: web.Request) -> web.Response | None:
+        token = self._config.token
+        if token:
+            if _carries(request.headers.get("Authorization", ""), token):
+                return None
+            return web.Response(
+                status=401,
+                text="a token is needed: as the password of any user name, or as 'Authorization: Bearer ...'\n",
+                headers={"WWW-Authenticate": 'Basic realm="turnout", charset="UTF-8"'},
+            )
+        # Without a token, a page on the internet could have its own name resolved to this machine and read along.
+        name = urlsplit(f"//{request.host}").hostname or ""
+        if is_loopback(name):
+            return None
+        text = f"no token is set, so only localhost is answered; to use the name {name!r} set TURNOUT_HTTP_TOKEN\n"
+        return web.Response(status=403, text=text)
+
+    async def _livez(self, _: web.Request) -> web.Response:
+        return _verdict(await self._judge(alive))
+
+    async def _readyz(self, _: web.Request) -> web.Response:
+        return _verdict(await self._judge(ready))
+
+    async def _judge(self, judge: Callable[[Snapshot], Health]) -> Health:
+        try:
+            return judge(await fetch(self._observer, self._watchdog))
+        except Blocked as blocked:
+            return not_answering(blocked.seconds)
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        text = render(read_metrics(await fetch(self._observer, self._watchdog)))
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _verdict(health: Health) -> web.Response:
+    status = "ok" if health.ok else "failing"
+    body = msgspec.json.encode({"status": status, "reasons": health.reasons, **health.checks})
+    return web.Response(
+        status=200 if health.ok else 503, body=msgspec.json.format(body) + b"\n", content_type="application/json"
+    )
+
+
+def _protocol_log() -> logging.Logger:
+    """For aiohttp's own lines: to it, garbage from outside is an error, with a traceback and the garbage."""
+
+    def tone_down(record: logging.LogRecord) -> bool:
+        record.exc_info = None
+        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
+        return log.isEnabledFor(logging.DEBUG)
+
+    quiet = logging.getLogger(f"{__name__}.protocol")
+    quiet.filters = [tone_down]
+    return quiet
+
+
+def _carries(header: str, token: str) -> bool:
+    scheme, _, value = header.partition(" ")
+    given = value.strip().encode("utf-8", "surrogateescape")
+    if scheme.lower() == "basic":
+        try:
+            given = base64.b64decode(given, validate=True).partition(b":")[2]
+        except binascii.Error:
+            return False
+    elif scheme.lower() != "bearer":
+        return False
+    return hmac.compare_digest(given, token.encode())
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

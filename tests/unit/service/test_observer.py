@@ -1,0 +1,93 @@
+"""Snapshots of a real worker over in-memory queues."""
+
+import asyncio
+import threading
+
+import pytest
+from tests.unit.pipeline.yard import event
+from tests.unit.service.snapshots import NOW, observed
+
+from turnout.service.health import alive, ready
+from turnout.telemetry.metrics import read_metrics
+from turnout.telemetry.snapshot import Snapshot
+
+
+def test_a_snapshot_has_what_the_worker_did() -> None:
+    async def main() -> Snapshot:
+        async with observed() as seen:
+            yard = seen.yard
+            yard.sqs.fail_calls("archive", "SendMessageBatch", "QueueDoesNotExist")
+            await yard.publish(event("one"), event("three"), event("nobody"), "not json")
+            await yard.watch.wait(4)
+            return seen.observer.take()
+
+    taken = asyncio.run(main())
+    assert taken.received == 4
+    assert taken.settled == {"delivered": 1, "dead_lettered": 2, "dropped": 1, "handed_back": 0}
+    assert taken.in_flight == 0
+    assert dict(taken.rules.matches) == {"one": 1, "three": 1}
+    assert taken.rules.loaded_at == NOW
+    by_name = {target.name: target for target in taken.targets}
+    assert list(by_name) == ["crm", "archive", "audit", "events-dead"]
+    assert by_name["crm"].sent == 2
+    assert by_name["archive"].failed == 1
+    assert by_name["archive"].errors["QueueDoesNotExist"] >= 1
+    assert by_name["events-dead"].is_dead_letter_queue
+    assert by_name["events-dead"].sent == 2
+    assert taken.letters == {"INVALID_JSON": 1, "QUEUE_MISSING": 1}
+    assert {letter.reason for letter in taken.recent_letters} == set(taken.letters)
+    assert {calls.operation for calls in taken.calls} == {"receive", "send", "delete"}
+    assert taken.processing.count == 4
+    (source,) = taken.sources
+    assert (source.queue, source.received, len(source.pollers)) == ("events", 4, 2)
+    assert ready(taken).ok
+    assert alive(taken).ok
+    assert list(read_metrics(taken))
+
+
+def test_the_books_balance_in_every_snapshot_while_messages_flow() -> None:
+    async def main() -> None:
+        async with observed() as seen:
+            await seen.yard.publish(*(event("three", number) for number in range(200)))
+            snapshots = []
+            while len(seen.yard.watch.accounts) < 200:
+                snapshots.append(await asyncio.wrap_future(seen.observer.request()))
+                await asyncio.sleep(0)
+            assert any(taken.in_flight for taken in snapshots)
+            for taken in snapshots:
+                assert taken.received == sum(taken.settled.values()) + taken.in_flight
+
+    asyncio.run(main())
+
+
+def test_a_snapshot_can_be_asked_for_from_another_thread() -> None:
+    async def main() -> Snapshot:
+        async with observed() as seen:
+            got: list[Snapshot] = []
+            thread = threading.Thread(target=lambda: got.append(seen.observer.request().result(5)))
+            thread.start()
+            await asyncio.to_thread(thread.join)
+            return got[0]
+
+    assert asyncio.run(main()).running
+
+
+def test_a_draining_worker_shows_it() -> None:
+    async def main() -> tuple[Snapshot, Snapshot]:
+        async with observed() as seen:
+            before = seen.observer.take()
+        return before, seen.observer.take()
+
+    before, after = asyncio.run(main())
+    assert (before.running, before.draining) == (True, False)
+    assert after.draining
+
+
+def test_nobody_waits_for_a_loop_that_is_closed() -> None:
+    async def main() -> object:
+        async with observed() as seen:
+            return seen.observer
+
+    observer = asyncio.run(main())
+    with pytest.raises(RuntimeError):
+        observer.request()  # type: ignore[attr-defined]
