@@ -23,7 +23,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 
 from turnout.rules.ast import Condition, walk
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
@@ -34,8 +33,6 @@ from turnout.rules.problems import Code
 from turnout.rules.sharing import either, every
 
 __all__ = ["CompiledPattern", "compile_pattern"]
-
-_NAME = attrgetter("name")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +74,13 @@ def _combination(combination: Combination, emitter: Emitter, known: dict[tuple[i
     for group in groups.values():
         identity = tuple(map(id, group))
         if identity not in known:
-            known[identity] = _split(sorted(group, key=_NAME), emitter)
+            known[identity] = _split(group, emitter)
         found.append(known[identity])
     return every(found)
 
 
 def _split(fields: list[Field], emitter: Emitter) -> Condition:
-    """The condition that all fields hold, which share a member of the event; they are in the order of their names.
+    """The condition that all fields hold, which share a member of the event.
 
     A field that may have a value or be absent is each in turn, where that makes a difference to other fields.
     """
@@ -104,7 +101,8 @@ def _split(fields: list[Field], emitter: Emitter) -> Condition:
 def _undecided(fields: Sequence[Field]) -> int | None:
     """The first field whose absence is looked for elsewhere than its value: no field before it shares its object."""
     bound: set[tuple[str, ...]] = {()}
-    for index, field in enumerate(fields):
+    for index in sorted(range(len(fields)), key=lambda index: fields[index].name):
+        field = fields[index]
         names = tuple(field.name.split("."))
         if not field.leaf.positive:
             continue

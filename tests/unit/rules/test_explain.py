@@ -220,7 +220,7 @@ def test_a_pattern_over_an_array_shows_its_elements() -> None:
     finding = of_pattern(pattern, {"detail": {"p": [{"purpose": "agent", "n": 2}, {"purpose": "customer", "n": 1}]}})
     assert finding.text == "any of detail.p"
     assert [part.text for part in finding.parts] == ["detail.p[0]", "detail.p[1]"]
-    assert [part.text for part in finding.parts[0].parts] == ["detail.p.n: [1]", 'detail.p.purpose: ["agent"]']
+    assert [part.text for part in finding.parts[0].parts] == ['detail.p.purpose: ["agent"]', "detail.p.n: [1]"]
 
 
 def test_a_single_object_in_an_array_is_shown_as_an_element() -> None:
