@@ -169,8 +169,9 @@ async def _observed(
         if settings.http_port is not None:
             # Only here, because most of what it imports is needed by nothing else.
             from turnout.service.http import HttpConfig, serving
+            from turnout.service.view import WorkerView
 
             token = settings.http_token.get_secret_value() if settings.http_token else ""
             config = HttpConfig(settings.http_port, settings.http_host, token)
-            await stack.enter_async_context(serving(config, observer, watchdog))
+            await stack.enter_async_context(serving(config, WorkerView(observer, watchdog)))
         yield

@@ -21,14 +21,13 @@ from aiohttp import web
 
 from turnout.errors import SettingsError
 from turnout.service.health import Health, alive, not_answering, ready
-from turnout.service.observer import Observer
-from turnout.service.watchdog import Watchdog
+from turnout.service.view import NotAnswering, View
 from turnout.settings import is_loopback
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import CONTENT_TYPE, render
 from turnout.telemetry.snapshot import Snapshot
 
-__all__ = ["Blocked", "HttpConfig", "Pages", "fetch", "serving"]
+__all__ = ["HttpConfig", "Pages", "serving"]
 
 log = logging.getLogger(__name__)
 
@@ -36,8 +35,6 @@ Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
 _OPEN = frozenset({"/livez", "/readyz", "/metrics"})
 """For probes and scrapers, which come by address and carry no token."""
-_ANSWER_SECONDS = 2.0
-"""How long the worker's event loop may take for a snapshot."""
 _LARGEST_REQUEST = 1_200_000
 """A pasted event of 1 MiB, and some."""
 _STOP_SECONDS = 1.0
@@ -62,14 +59,6 @@ class HttpConfig(msgspec.Struct, frozen=True):
         return f"HttpConfig(port={self.port}, host={self.host!r})"
 
 
-class Blocked(Exception):
-    """The worker's event loop did not answer in time, or is gone. `seconds`: blocked for so long."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"the event loop has been blocked for {seconds:.1f} s")
-
-
 class Pages:
     """Further routes: method, path and handler. `start` and `stop` are called in the server's event loop."""
 
@@ -82,26 +71,13 @@ class Pages:
         """Called after the last one."""
 
 
-async def fetch(observer: Observer, watchdog: Watchdog) -> Snapshot:
-    """A snapshot, from another event loop than the worker's. Raises `Blocked` when none comes."""
-    if watchdog.blocked_seconds:
-        raise Blocked(watchdog.blocked_seconds)
-    try:
-        async with asyncio.timeout(_ANSWER_SECONDS):
-            return await asyncio.wrap_future(observer.request())
-    except TimeoutError:
-        raise Blocked(max(watchdog.blocked_seconds, _ANSWER_SECONDS)) from None
-
-
 @contextlib.asynccontextmanager
-async def serving(
-    config: HttpConfig, observer: Observer, watchdog: Watchdog, pages: Pages | None = None
-) -> AsyncIterator[int]:
+async def serving(config: HttpConfig, view: View, pages: Pages | None = None) -> AsyncIterator[int]:
     """Serve within this context; gives the port.
 
     Raises `SettingsError` when the port cannot be had.
     """
-    server = _Server(config, observer, watchdog, pages or Pages())
+    server = _Server(config, view, pages or Pages())
     try:
         port = await asyncio.to_thread(server.start)
     except OSError as error:
@@ -117,10 +93,9 @@ async def serving(
 class _Server:
     """The thread and what it serves."""
 
-    def __init__(self, config: HttpConfig, observer: Observer, watchdog: Watchdog, pages: Pages) -> None:
+    def __init__(self, config: HttpConfig, view: View, pages: Pages) -> None:
         self._config = config
-        self._observer = observer
-        self._watchdog = watchdog
+        self._view = view
         self._pages = pages
         self._thread = threading.Thread(target=self._run, name="turnout-http", daemon=True)
         self._started = threading.Event()
@@ -188,7 +163,7 @@ class _Server:
         try:
             refusal = None if request.path in _OPEN else self._refusal(request)
             answer = refusal or await handler(request)
-        except Blocked as blocked:
+        except NotAnswering as blocked:
             answer = web.Response(status=503, text=f"{blocked}\n")
         except web.HTTPException as error:
             answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}\n")
@@ -224,12 +199,12 @@ class _Server:
 
     async def _judge(self, judge: Callable[[Snapshot], Health]) -> Health:
         try:
-            return judge(await fetch(self._observer, self._watchdog))
-        except Blocked as blocked:
+            return judge(await self._view.snapshot())
+        except NotAnswering as blocked:
             return not_answering(blocked.seconds)
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        text = render(read_metrics(await fetch(self._observer, self._watchdog)))
+        text = render(read_metrics(await self._view.snapshot()))
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 

@@ -11,6 +11,7 @@ import msgspec
 from tests.unit.pipeline.yard import RULES, Yard
 
 from turnout.service.observer import Observer
+from turnout.service.view import WorkerView
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS, Histogram
 from turnout.telemetry.snapshot import (
@@ -99,6 +100,7 @@ class Seen(NamedTuple):
     yard: Yard
     observer: Observer
     watchdog: Watchdog
+    view: WorkerView
 
 
 @asynccontextmanager
@@ -113,6 +115,6 @@ async def observed(rules: str = RULES, *, watchdog_seconds: float = 5.0) -> Asyn
             async with asyncio.timeout(5):
                 while not all(poller.read_ns for poller in yard.worker.pollers):
                     await asyncio.sleep(0.001)
-            yield Seen(yard, observer, watchdog)
+            yield Seen(yard, observer, watchdog, WorkerView(observer, watchdog))
     finally:
         watchdog.stop()

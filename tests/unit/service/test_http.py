@@ -29,7 +29,7 @@ async def served(
 ) -> AsyncIterator[tuple[Seen, httpx.AsyncClient]]:
     async with (
         observed(watchdog_seconds=watchdog_seconds) as seen,
-        serving(config or HttpConfig(0), seen.observer, seen.watchdog, Hello()) as port,
+        serving(config or HttpConfig(0), seen.view, Hello()) as port,
         httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
     ):
         yield seen, client
@@ -241,8 +241,8 @@ def test_a_port_that_is_taken_is_told_in_plain_words() -> None:
     async def main() -> None:
         async with (
             observed() as seen,
-            serving(HttpConfig(0), seen.observer, seen.watchdog) as port,
-            serving(HttpConfig(port), seen.observer, seen.watchdog),
+            serving(HttpConfig(0), seen.view) as port,
+            serving(HttpConfig(port), seen.view),
         ):
             pytest.fail("two servers listen on one port")
 
@@ -262,7 +262,7 @@ async def _bare(main: Callable[[], object]) -> None:
 def test_the_thread_ends_with_the_context_even_while_a_client_holds_a_connection() -> None:
     async def main() -> None:
         async with observed() as seen:
-            async with serving(HttpConfig(0), seen.observer, seen.watchdog) as port:
+            async with serving(HttpConfig(0), seen.view) as port:
                 reader, writer = await asyncio.open_connection("127.0.0.1", port)
                 writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
                 assert await reader.readline() == b"HTTP/1.1 200 OK\r\n"
