@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from turnout.cli.words import count
 from turnout.errors import SettingsError
 from turnout.rules.event_files import root_of
 from turnout.rules.examples import run_examples
@@ -70,13 +71,9 @@ def _required(settings: Settings | None) -> Sequence[str]:
 def _summary(path: Path, reading: Reading, problems: int) -> str:
     examples = sum(len(rule.examples) for rule in reading.rules)
     counts = ", ".join(
-        _count(number, word)
+        count(number, word)
         for number, word in ((len(reading.rules), "rule"), (len(reading.targets), "target"), (examples, "example"))
     )
     if problems:
-        return f"{path}: {_count(problems, 'problem')} ({counts} read)"
+        return f"{path}: {count(problems, 'problem')} ({counts} read)"
     return f"{path}: ok, {counts}, fingerprint {reading.fingerprint}"
-
-
-def _count(number: int, word: str) -> str:
-    return f"{number} {word}{'' if number == 1 else 's'}"

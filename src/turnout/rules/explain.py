@@ -35,9 +35,9 @@ from turnout.rules.interpret import Scope
 from turnout.rules.locating import Located, locate, why_nothing
 from turnout.rules.mismatch import why_not
 from turnout.rules.showing import kind_of, shown
-from turnout.rules.wording import Wording, is_term, looked_at, parts
+from turnout.rules.wording import Wording, is_term, looked_at, parts, whole_path
 
-__all__ = ["Finding", "Found", "Redact", "explain", "kinds_only"]
+__all__ = ["Finding", "Found", "Redact", "brief", "explain", "kinds_only"]
 
 Redact: TypeAlias = Callable[[Located], str | None]
 """What to show in place of a value; None shows the value itself."""
@@ -103,6 +103,19 @@ def explain(
     return finding if finding.verdict else _mark(finding)
 
 
+def brief(finding: Finding) -> str:
+    """What keeps a condition from being true, in one line: the term that fails first, and what it found."""
+    first = _first_failure(finding) or finding
+    found = ", ".join(f"{each.at} = {each.shown}" for each in first.found)
+    return f"{first.text} is false" + "".join(f"; {part}" for part in (found, first.note) if part)
+
+
+def _first_failure(finding: Finding) -> Finding | None:
+    if finding.first_failure:
+        return finding
+    return next((found for part in finding.parts if (found := _first_failure(part))), None)
+
+
 class _Explainer:
     """Explains the parts of one condition for one event."""
 
@@ -147,7 +160,7 @@ class _Explainer:
     def _quantified(self, condition: Some | Every, element: Located | None, around: Path | None) -> Finding:
         kind = "any" if isinstance(condition, Some) else "all"
         places = self._locate(condition.path, element)
-        over = _whole(condition.path, around) if self._wording.is_pattern else condition.path
+        over = whole_path(condition.path, around)
         if kind == "any" and len(places) == 1 and self._is_plain(condition.path, element):
             return self.condition(condition.condition, places[0], over)
         verdicts = [self._holds(condition.condition, place) for place in places]
@@ -252,12 +265,6 @@ def _over_element(term: Term) -> Term:
     if isinstance(term, Path):
         return Path(Root.ELEMENT, ())
     return type(term)(_over_element(term.term))
-
-
-def _whole(path: Path, around: Path | None) -> Path:
-    if around is None or path.root is not Root.ELEMENT:
-        return path
-    return Path(around.root, (*around.segments, *path.segments))
 
 
 # ------------------------------------------------------------------------------------------------ what failed first

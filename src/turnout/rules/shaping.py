@@ -14,7 +14,7 @@ from turnout.rules.ast import Path, Scalar
 from turnout.rules.compile import compile_finder
 from turnout.rules.model import Rule, Send
 
-__all__ = ["Shaper", "compile_shaper", "paths_of"]
+__all__ = ["Shaper", "as_attribute", "compile_shaper", "paths_of"]
 
 Shaper: TypeAlias = Callable[[object, object], Send]
 """(event, metadata) -> what goes with the message."""
@@ -35,7 +35,7 @@ def compile_shaper(rule: Rule) -> Shaper | None:
     attributes = {name: _reader(source) for name, source in rule.attributes.items()}
 
     def shape(event: object, metadata: object) -> Send:
-        found = {name: _attribute(read(event, metadata)) for name, read in attributes.items()}
+        found = {name: as_attribute(read(event, metadata)) for name, read in attributes.items()}
         return Send(
             group=_text(group(event, metadata)),
             deduplicate=_text(deduplicate(event, metadata)),
@@ -72,7 +72,8 @@ def _text(value: Scalar) -> str | None:
         return None
 
 
-def _attribute(value: Scalar) -> Attribute | None:
+def as_attribute(value: Scalar) -> Attribute | None:
+    """The message attribute that carries a value; None for null and for the empty string."""
     text = _text(value)
     if text is None:
         return None

@@ -10,10 +10,9 @@ from collections.abc import Iterator
 from itertools import groupby
 
 from turnout.rules.ast import And, Condition, Every, Not, Or, Path, Root, Some, Span, Term, plain_path, terms, walk
-from turnout.rules.model import Rule
 from turnout.rules.render import render, render_path
 
-__all__ = ["Wording", "is_term", "looked_at", "parts", "terms_of"]
+__all__ = ["Wording", "is_term", "looked_at", "parts", "whole_path"]
 
 
 def is_term(condition: Condition) -> bool:
@@ -38,17 +37,11 @@ def parts(condition: And | Or) -> list[Condition]:
     return found
 
 
-def terms_of(condition: Condition) -> Iterator[Condition]:
-    """The terms of a condition, in the order of its source, those inside `any` and `all` included."""
-    if is_term(condition):
-        yield condition
-        return
-    match condition:
-        case And() | Or():
-            for part in parts(condition):
-                yield from terms_of(part)
-        case Not(item=inner) | Some(condition=inner) | Every(condition=inner):
-            yield from terms_of(inner)
+def whole_path(path: Path, around: Path | None) -> Path:
+    """A path inside an element as a path from the root; `around` is the path that the element was found by."""
+    if around is None or path.root is not Root.ELEMENT:
+        return path
+    return Path(around.root, (*around.segments, *path.segments))
 
 
 class Wording:
@@ -58,11 +51,6 @@ class Wording:
         self._source = source
         # No expression begins with a brace; the source of a pattern is its JSON text.
         self.is_pattern = source.startswith("{")
-
-    @staticmethod
-    def of(rule: Rule) -> Wording:
-        """The wording of a rule's condition."""
-        return Wording(rule.source)
 
     def text(self, condition: Condition, around: Path | None = None) -> str:
         """What a term, or a whole condition, says. `around` is the path that the elements inside it are found by."""
@@ -77,9 +65,7 @@ class Wording:
 
     def path(self, path: Path, around: Path | None = None) -> str:
         """A path as its author would write it; in a pattern, elements of what is `around` by their whole path."""
-        if self.is_pattern and around is not None and path.root is Root.ELEMENT:
-            path = Path(around.root, (*around.segments, *path.segments))
-        return render_path(path)
+        return render_path(whole_path(path, around) if self.is_pattern else path)
 
 
 def looked_at(condition: Condition) -> Iterator[tuple[Condition, Term]]:

@@ -7,6 +7,8 @@ import pytest
 
 from turnout import load_rules
 from turnout.rules.examples import run_examples
+from turnout.rules.load import read_rules
+from turnout.rules.trial import try_rules
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = ROOT.parent / "shared" / "samples" / "events"
@@ -47,6 +49,13 @@ EXPECTED = {
 
 def test_every_example_holds() -> None:
     assert run_examples(RULESET.rules) == ()
+
+
+def test_every_table_holds_and_every_term_was_seen_true_and_false() -> None:
+    trial = try_rules(read_rules(ROOT / "rules", environ={}), ROOT / "rules")
+    assert trial.problems == ()
+    assert trial.tests > 10
+    assert [(rule.rule, rule.gaps) for rule in trial.coverage if rule.gaps] == []
 
 
 @pytest.mark.parametrize("rule", RULESET.rules, ids=lambda rule: rule.id)

@@ -11,6 +11,7 @@ __all__ = ["rules"]
 _COMMANDS = {
     "match": "turnout.cli.rules.match:match",
     "explain": "turnout.cli.rules.explain:explain",
+    "test": "turnout.cli.rules.test:test",
 }
 
 
