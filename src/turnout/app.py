@@ -12,6 +12,8 @@ import logging
 import os
 from collections.abc import AsyncIterator, Callable
 
+from msgspec import Raw, json
+
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.keys import event_key, genesys_key
 from turnout.idempotency.memory import MemoryStore
@@ -21,11 +23,12 @@ from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.rules import Ruleset
 from turnout.rules.reload import load_ready_rules
 from turnout.service.observer import Observer
+from turnout.service.pulse import PULSE_FD, Pulse, beat
 from turnout.service.reloader import Reloader
 from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.service.watchdog import Watchdog
 from turnout.settings import Settings, misspelt_settings
-from turnout.sqs.aio import open_aio_sqs
+from turnout.sqs.clients import open_sqs
 from turnout.sqs.session import AwsConfig
 from turnout.targets.destinations import open_destinations
 from turnout.telemetry.logs import configure_logging
@@ -78,7 +81,7 @@ async def open_worker(settings: Settings, ruleset: Ruleset, tracing: Tracing) ->
     calls = settings.send_calls * (len(ruleset.targets) + 1 + len(settings.source_queue_url))
     config = AwsConfig(max_connections=max(polls, calls) + _SPARE_CONNECTIONS)
     async with (
-        open_aio_sqs(config) as sqs,
+        open_sqs(settings.sqs_client, config) as sqs,
         _open_store(settings) as store,
         open_destinations(sqs, beside=settings.source_queue_url[0]) as destinations,
     ):
@@ -138,7 +141,7 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> None:
                     use=worker.use,
                     active=ruleset.fingerprint,
                 )
-                async with _observed(settings, worker, reloader, counts), asyncio.TaskGroup() as tasks:
+                async with _observed(settings, worker, reloader, counts, stop), asyncio.TaskGroup() as tasks:
                     # What start-up made stays for good: the collector need not look at it again.
                     gc.freeze()
                     with call_on_hangup(reloader.ask):
@@ -151,9 +154,9 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> None:
 
 @contextlib.asynccontextmanager
 async def _observed(
-    settings: Settings, worker: Worker, reloader: Reloader, counts: TracingCounts
+    settings: Settings, worker: Worker, reloader: Reloader, counts: TracingCounts, stop: asyncio.Event
 ) -> AsyncIterator[None]:
-    """Watch the worker: watchdog, metrics over OTLP, and the HTTP port if there is one."""
+    """Watch the worker: watchdog, metrics over OTLP, the HTTP port if there is one, the supervisor if there is one."""
     watchdog = Watchdog(settings.watchdog_seconds)
     observer = Observer(worker, reloads=reloader, blocks=watchdog, tracing=counts)
 
@@ -174,4 +177,8 @@ async def _observed(
             token = settings.http_token.get_secret_value() if settings.http_token else ""
             config = HttpConfig(settings.http_port, settings.http_host, token)
             await stack.enter_async_context(serving(config, WorkerView(observer, watchdog)))
+        if descriptor := os.environ.get(PULSE_FD):
+            pulse = beat(int(descriptor), lambda: Pulse(reloader.attempts, Raw(json.encode(observer.take()))), stop)
+            beating = asyncio.create_task(pulse, name="pulse")
+            stack.callback(beating.cancel)
         yield

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
         description="Paths that every event must have, separated by commas; an event without one is dead-lettered as "
         "MISSING_FIELD. Empty accepts any JSON object.",
     )
+    processes: int = Field(1, ge=1, le=64, description="Worker processes. One uses one core, at most.")
+    sqs_client: Literal["wire", "aioboto3"] = Field(
+        "wire",
+        description="What speaks to SQS: wire is fast, aioboto3 is Amazon's own library, which also knows proxies.",
+    )
     pollers: int = Field(4, ge=1, le=64, description="Long polls at a time, per source queue.")
     wait_seconds: int = Field(20, ge=0, le=20, description="How long one long poll waits for messages, in seconds.")
     visibility_seconds: int = Field(
@@ -156,6 +161,11 @@ class Settings(BaseSettings):
         "auto", description="Form of the log lines; auto is text on a terminal and JSON elsewhere."
     )
 
+    def environment(self) -> dict[str, str]:
+        """These settings as environment variables, without secrets and what is not set: for a process of our own."""
+        values = ((field, getattr(self, field)) for field in type(self).model_fields if field not in SECRETS)
+        return {variable(field): _text(value) for field, value in values if value is not None}
+
     @model_validator(mode="before")
     @classmethod
     def _empty_means_unset(cls, values: dict[str, Any]) -> dict[str, Any]:
@@ -211,6 +221,10 @@ def is_loopback(host: str) -> bool:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _text(value: object) -> str:
+    return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
 def _check_queue_url(url: str) -> None:

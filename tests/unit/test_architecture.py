@@ -16,6 +16,7 @@ LAYERS = (
     ("pipeline", "recovery", "genesys"),
     ("service", "serverless"),
     ("app",),
+    ("fleet",),
     ("demo",),
     ("cli",),
 )

@@ -45,6 +45,10 @@ def run(**options: Any) -> None:
     """
     settings = load_settings({name: value for name, value in options.items() if value is not None})
     # After the settings, because the AWS client takes a moment to import and wrong settings should not wait for it.
+    if settings.processes > 1:
+        from turnout.fleet import serve_fleet
+
+        sys.exit(serve_fleet(settings))
     from turnout.app import serve
 
     sys.exit(serve(settings))

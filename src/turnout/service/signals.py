@@ -16,11 +16,11 @@ log = logging.getLogger(__name__)
 
 
 @contextlib.contextmanager
-def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
+def stop_on_signals(stop: asyncio.Event, *, at_once: Callable[[], None] = lambda: None) -> Iterator[None]:
     """Within this context the first SIGTERM or SIGINT sets `stop`; a second ends the process at once.
 
     The second exit is by `os._exit` with 128 plus the signal's number: nothing is awaited, SQS hands out again what
-    was held.
+    was held. `at_once` is called before it.
     """
     loop = asyncio.get_running_loop()
 
@@ -28,6 +28,7 @@ def stop_on_signals(stop: asyncio.Event) -> Iterator[None]:
         if stop.is_set():
             sys.stderr.write(f"second {number.name}: exiting at once, without finishing\n")
             sys.stderr.flush()
+            at_once()
             os._exit(128 + number)
         log.info("%s: stopping; send it again to exit at once", number.name)
         stop.set()

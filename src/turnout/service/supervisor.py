@@ -66,12 +66,23 @@ class WorkerProcess:
 
 
 class Supervisor:
-    """Keeps `config.processes` copies of `command` running. `environ` is theirs, with the pulse's descriptor added."""
+    """Keeps `config.processes` copies of `command` running. `environ` is theirs, with the pulse's descriptor added.
 
-    def __init__(self, command: Sequence[str], environ: Mapping[str, str], config: SupervisorConfig) -> None:
+    `ended` is told of each worker that is no more.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        environ: Mapping[str, str],
+        config: SupervisorConfig,
+        *,
+        ended: Callable[[WorkerProcess], None] = lambda _: None,
+    ) -> None:
         self._command = command
         self._environ = environ
         self._config = config
+        self._ended = ended
         self._stopping = asyncio.Event()
         self.workers: dict[int, WorkerProcess] = {}
         self.restarts = 0
@@ -94,6 +105,10 @@ class Supervisor:
         """Pass a signal on to all workers."""
         for worker in self.workers.values():
             worker.signal(number)
+
+    def kill(self) -> None:
+        """End all workers at once."""
+        self.signal(signal.SIGKILL)
 
     async def reload(self) -> None:
         """Let every worker reload its rules; one that does not react is replaced, one after the other."""
@@ -174,6 +189,7 @@ class Supervisor:
                 await process.wait()
             if self.workers.get(number) is worker:
                 del self.workers[number]
+            self._ended(worker)
 
     async def _listen(self, worker: WorkerProcess, descriptor: int) -> None:
         """Follow a worker's pulse; kill it when it is silent for too long."""

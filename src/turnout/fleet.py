@@ -1,0 +1,133 @@
+"""The composition root of several processes: `turnout run --processes N`.
+
+The supervising process checks settings and rules, starts the workers, and has the HTTP port, where it answers for all
+of them. It reads no queue.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import sys
+
+import msgspec
+
+from turnout.app import event_loop_factory, load_ruleset
+from turnout.rules import Ruleset
+from turnout.service.merging import ended, merged
+from turnout.service.reloader import Reloader
+from turnout.service.signals import call_on_hangup, stop_on_signals
+from turnout.service.supervisor import Supervisor, SupervisorConfig, WorkerProcess
+from turnout.service.view import NotAnswering
+from turnout.settings import Settings, misspelt_settings, variable
+from turnout.telemetry.logs import configure_logging
+from turnout.telemetry.snapshot import Snapshot
+
+__all__ = ["serve_fleet"]
+
+log = logging.getLogger(__name__)
+
+# Beyond a worker's own drain and telemetry: closing connections, and the interpreter's end.
+_STOP_MARGIN_SECONDS = 5.0
+
+
+def serve_fleet(settings: Settings) -> int:
+    """Run `settings.processes` workers until SIGTERM or SIGINT; the exit code of `turnout run`.
+
+    Raises `RulesError` when they could not start.
+    """
+    configure_logging(settings.log_level, settings.log_format)
+    for sentence in misspelt_settings():
+        log.warning("%s", sentence)
+    ruleset = load_ruleset(settings)
+    with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
+        return 0 if runner.run(_serve(settings, ruleset)) else 1
+
+
+async def _serve(settings: Settings, ruleset: Ruleset) -> bool:
+    environ = dict(os.environ) | settings.environment()
+    environ[variable("processes")] = "1"
+    environ.pop(variable("http_port"), None)
+    view = _FleetView(ruleset)
+    supervisor = Supervisor(
+        [sys.executable, "-m", "turnout", "run"],
+        environ,
+        SupervisorConfig(
+            processes=settings.processes,
+            stop_seconds=settings.drain_seconds + settings.telemetry_seconds + _STOP_MARGIN_SECONDS,
+        ),
+        ended=view.ended,
+    )
+    view.workers = supervisor.workers
+    reloader = Reloader(settings.rules, load=lambda: load_ruleset(settings), use=view.use, active=ruleset.fingerprint)
+    stop = asyncio.Event()
+    hung_up = asyncio.Event()
+    with stop_on_signals(stop, at_once=supervisor.kill), call_on_hangup(hung_up.set):
+        async with contextlib.AsyncExitStack() as stack:
+            if settings.http_port is not None:
+                # Only here, because most of what it imports is needed by nothing else.
+                from turnout.service.http import HttpConfig, serving
+
+                token = settings.http_token.get_secret_value() if settings.http_token else ""
+                config = HttpConfig(settings.http_port, settings.http_host, token)
+                await stack.enter_async_context(serving(config, view))
+            async with asyncio.TaskGroup() as tasks:
+                # Workers watch the rule files themselves; the supervisor follows for its own page.
+                beside = [
+                    tasks.create_task(reloader.run(), name="reloader"),
+                    tasks.create_task(_pass_on(hung_up, supervisor), name="hangup"),
+                ]
+                clean = await supervisor.run(stop)
+                for task in beside:
+                    task.cancel()
+    log.info("stopped: all workers have ended, %d of them not cleanly", supervisor.failed)
+    return clean
+
+
+async def _pass_on(hung_up: asyncio.Event, supervisor: Supervisor) -> None:
+    while True:
+        await hung_up.wait()
+        hung_up.clear()
+        await supervisor.reload()
+
+
+class _FleetView:
+    """What the HTTP port shows of all workers together (`turnout.service.view.View`)."""
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._ruleset = ruleset
+        self._gone: Snapshot | None = None
+        """The counters of workers that have ended."""
+        self.workers: dict[int, WorkerProcess] = {}
+
+    @property
+    def ruleset(self) -> Ruleset:
+        """The active rules."""
+        return self._ruleset
+
+    def use(self, ruleset: Ruleset) -> None:
+        """Show these rules from now on."""
+        self._ruleset = ruleset
+
+    def ended(self, worker: WorkerProcess) -> None:
+        """Keep the counters of a worker, so that the totals never fall."""
+        last = _snapshot(worker)
+        if last is not None:
+            gone = ended(last)
+            self._gone = merged([self._gone, gone]) if self._gone else gone
+
+    async def snapshot(self) -> Snapshot:
+        """All workers' last pulses together. Raises `NotAnswering` while there is none."""
+        living = [found for worker in list(self.workers.values()) if (found := _snapshot(worker)) is not None]
+        if not living:
+            raise NotAnswering(0.0)
+        return merged([*living, self._gone] if self._gone else living)
+
+
+def _snapshot(worker: WorkerProcess) -> Snapshot | None:
+    """A worker's last snapshot; None before its first pulse."""
+    if worker.pulse is None:
+        return None
+    return msgspec.json.decode(worker.pulse.snapshot, type=Snapshot | None)

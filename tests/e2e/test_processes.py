@@ -1,0 +1,71 @@
+"""Several worker processes under one supervisor."""
+
+import json
+import os
+import re
+import signal
+import urllib.request
+from collections import Counter
+from pathlib import Path
+
+from tests.e2e.turnout import Process, Queues, running, wait_until
+
+
+def event(number: int) -> str:
+    return json.dumps({"id": f"event-{number}", "detail": {"priority": "rest"}})
+
+
+def pids(turnout: Process) -> list[int]:
+    """Every worker that was started, in order."""
+    return [int(pid) for pid in re.findall(r'"pid":(\d+)', turnout.log)]
+
+
+def metric(turnout: Process, name: str) -> float:
+    """A metric's value, summed over its labels."""
+    found = re.search(r"http://127\.0\.0\.1:\d+", turnout.log)
+    assert found, turnout.log
+    with urllib.request.urlopen(f"{found[0]}/metrics", timeout=5) as answer:
+        text = answer.read().decode()
+    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
+
+
+def test_two_processes_share_the_work_survive_a_kill_and_answer_as_one(queues: Queues, rules: Path) -> None:
+    environment = queues.environment() | {"TURNOUT_VISIBILITY_SECONDS": "6", "TURNOUT_HTTP_PORT": "0"}
+    with running(environment, "--rules", str(rules), "--processes", "2") as turnout:
+        wait_until(lambda: turnout.log.count("routing from") == 2, "both workers")
+        queues.publish([event(number) for number in range(200)])
+        wait_until(lambda: queues.count("standard") > 20, "some events to be delivered")
+        os.kill(pids(turnout)[0], signal.SIGKILL)
+        queues.publish([event(number) for number in range(200, 400)])
+        queues.wait_until_empty()
+        wait_until(lambda: turnout.log.count("routing from") == 3, "the killed worker's successor")
+        wait_until(lambda: metric(turnout, "messaging_client_consumed_messages_total") >= 400, "the common metrics")
+        turnout.signal(signal.SIGTERM)
+        assert turnout.wait() == 0, turnout.log
+    delivered = queues.event_ids("standard")
+    assert set(delivered) == {f"event-{number}" for number in range(400)}
+    assert sum((delivered - Counter(dict.fromkeys(delivered, 1))).values()) <= 100, "only what the killed worker held"
+
+
+def test_a_reload_reaches_every_process(queues: Queues, rules: Path) -> None:
+    with running(queues.environment(), "--rules", str(rules), "--processes", "2") as turnout:
+        wait_until(lambda: turnout.log.count("routing from") == 2, "both workers")
+        text = (rules / "rules.yaml").read_text()
+        (rules / "rules.yaml").write_text(text.replace("send: [standard]", "send: [critical]"))
+        turnout.signal(signal.SIGHUP)
+        wait_until(lambda: turnout.log.count("rules reloaded") >= 2, "both to reload")
+        queues.publish([event(number) for number in range(40)])
+        queues.wait_until_empty()
+        turnout.signal(signal.SIGINT)
+        assert turnout.wait() == 0, turnout.log
+        assert len(pids(turnout)) == 2, "nobody had to be restarted"
+    assert queues.count("critical") == 40
+
+
+def test_workers_stop_when_their_supervisor_is_killed(queues: Queues, rules: Path) -> None:
+    with running(queues.environment(), "--rules", str(rules), "--processes", "2") as turnout:
+        wait_until(lambda: turnout.log.count("routing from") == 2, "both workers")
+        workers = pids(turnout)
+        turnout.signal(signal.SIGKILL)
+        turnout.wait()
+        wait_until(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), "the workers to end")
