@@ -100,6 +100,8 @@ def _split(fields: list[Field], emitter: Emitter) -> Condition:
 
 def _undecided(fields: Sequence[Field]) -> int | None:
     """The first field whose absence is looked for elsewhere than its value: no field before it shares its object."""
+    if not any(field.leaf.absent and field.leaf.positive for field in fields):
+        return None
     bound: set[tuple[str, ...]] = {()}
     for index in sorted(range(len(fields)), key=lambda index: fields[index].name):
         field = fields[index]

@@ -29,7 +29,7 @@ may be in no element of `x`. Here an absent field is looked for in the deepest o
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from turnout.rules.ast import (
     And,
@@ -116,7 +116,7 @@ class Emitter:
             if not opaque and any("." in field.steps[0] for field in group):
                 found.append(self._dotted(group, place))
             else:
-                below = [replace(field, steps=field.steps[1:]) for field in group]
+                below = [field.below(field.steps[1:]) for field in group]
                 found.extend(self._all(below, place.member(step)))
         for field in absent:
             found.extend(self._absent(field, steps, place) for steps in _readings(field.steps, opaque))
@@ -124,7 +124,7 @@ class Emitter:
 
     def _dotted(self, fields: Sequence[Field], place: _Place) -> Condition:
         """Fields of which some are written with dots: nested, or members whose names have dots."""
-        nested = [replace(field, steps=(*field.steps[0].split("."), *field.steps[1:])) for field in fields]
+        nested = [field.below((*field.steps[0].split("."), *field.steps[1:])) for field in fields]
         return either(
             [
                 every([*self._all(nested, place), *self._elsewhere(fields, place)]),
@@ -168,24 +168,30 @@ class Emitter:
 
 def _plan(fields: Sequence[Field], opaque: bool) -> tuple[list[Field], list[Field], dict[str, list[Field]]]:
     """What to look for at an object: absent fields, its own members, and members with fields further down."""
-    groups: dict[str, list[Field]] = {}
-    for field in fields:
-        step = field.steps[0]
-        groups.setdefault(step if opaque else step.split(".", 1)[0], []).append(field)
     absent: list[Field] = []
     leaves: list[Field] = []
     inner: dict[str, list[Field]] = {}
-    for step, group in groups.items():
-        first = min((field.name for field in group if field.leaf.positive), default=None)
-        for field in group:
-            own = len(field.steps) == 1 and (opaque or "." not in field.steps[0])
-            if not field.leaf.positive and (own or first is None or field.name < first):
-                absent.append(field)
-            elif own:
-                leaves.append(field)
-            else:
-                inner.setdefault(step, []).append(field)
+    # The first of the fields with a value, by the step they share.
+    first: dict[str, str] = {}
+    for field in fields:
+        if field.leaf.positive:
+            step = _step(field, opaque)
+            first[step] = min(field.name, first.get(step, field.name))
+    for field in fields:
+        step = _step(field, opaque)
+        own = len(field.steps) == 1 and step == field.steps[0]
+        if not field.leaf.positive and (own or step not in first or field.name < first[step]):
+            absent.append(field)
+        elif own:
+            leaves.append(field)
+        else:
+            inner.setdefault(step, []).append(field)
     return absent, leaves, inner
+
+
+def _step(field: Field, opaque: bool) -> str:
+    """The member that leads to the field, if dots stand for nesting."""
+    return field.steps[0] if opaque else field.steps[0].partition(".")[0]
 
 
 def _readings(steps: tuple[str, ...], opaque: bool) -> list[tuple[str, ...]]:

@@ -47,6 +47,10 @@ class Field:
     scope: int = 0
     """Which alternative of which `$or` it was written in; 0 outside any."""
 
+    def below(self, steps: tuple[str, ...]) -> Field:
+        """The field as seen from an object on the way to it; `steps` are those that are left."""
+        return Field(self.name, steps, self.leaf, self.scope)
+
 
 Combination: TypeAlias = dict[str, Field]
 """One way to satisfy the pattern: every one of these fields."""
@@ -132,10 +136,11 @@ class _Reader:
             if self._leaves == self._limits.nodes + 1:
                 self.report(Code.PATTERN_LIMIT, f"more than {self._limits.nodes} fields in one pattern", mark)
             return
-        if sum(1 + step.count(".") for step in steps) > self._limits.depth:
+        name = ".".join(steps)
+        if name.count(".") >= self._limits.depth:
             self.report(Code.PATTERN_LIMIT, f"nested more than {self._limits.depth} levels deep", mark)
             return
-        field = Field(".".join(steps), steps, read_leaf(node, self.report, self._limits), scope)
+        field = Field(name, steps, read_leaf(node, self.report, self._limits), scope)
         for combination in combinations:
             before = combination.get(field.name)
             if before is not None and before.scope != scope:

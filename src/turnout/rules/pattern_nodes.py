@@ -10,6 +10,7 @@ import json
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from json.encoder import encode_basestring
 from typing import NamedTuple, TypeAlias
 
 from turnout.rules.ast import Scalar, Span
@@ -112,8 +113,9 @@ class Refused(Exception):  # it never leaves the reading of one array
 
 def quoted(value: Scalar) -> str:
     """The value as JSON, readable where that can be printed: half of a surrogate pair stays an escape."""
-    text = json.dumps(value, ensure_ascii=False)
-    return text if text.isascii() or not _SURROGATE.search(text) else json.dumps(value)
+    if not isinstance(value, str):
+        return json.dumps(value)
+    return encode_basestring(value) if value.isascii() or not _SURROGATE.search(value) else json.dumps(value)
 
 
 def shown(found: PatternNode | str) -> str:
@@ -127,37 +129,27 @@ def shown(found: PatternNode | str) -> str:
 
 def to_json(node: PatternNode) -> tuple[str, dict[int, Span]]:
     """The pattern as JSON text, and where in it each node stands, by the node's `id`."""
-    writer = _Writer()
-    writer.write(node)
-    return "".join(writer.parts), writer.spans
+    spans: dict[int, Span] = {}
+    return _written(node, 0, spans), spans
 
 
-class _Writer:
-    def __init__(self) -> None:
-        self.parts: list[str] = []
-        self.spans: dict[int, Span] = {}
-        self._length = 0
-
-    def _text(self, text: str) -> None:
-        self.parts.append(text)
-        self._length += len(text)
-
-    def write(self, node: PatternNode) -> None:
-        start = self._length
-        match node:
-            case ValueNode(value=value, spelling=spelling):
-                exact = _JSON_NUMBER.fullmatch(spelling) is not None
-                self._text(spelling if node.is_number and exact else quoted(value))
-            case ArrayNode(items=items):
-                self._text("[")
-                for index, item in enumerate(items):
-                    self._text(", " if index else "")
-                    self.write(item)
-                self._text("]")
-            case ObjectNode(members=members):
-                self._text("{")
-                for index, member in enumerate(members):
-                    self._text(f"{', ' if index else ''}{quoted(member.name)}: ")
-                    self.write(member.value)
-                self._text("}")
-        self.spans[id(node)] = Span(start, self._length)
+def _written(node: PatternNode, start: int, spans: dict[int, Span]) -> str:
+    match node:
+        case ValueNode(spelling=spelling) if spelling and node.is_number and _JSON_NUMBER.fullmatch(spelling):
+            text = spelling
+        case ValueNode(value=value):
+            text = quoted(value)
+        case ArrayNode(items=items):
+            text = "["
+            for item in items:
+                text += ", " if len(text) > 1 else ""
+                text += _written(item, start + len(text), spans)
+            text += "]"
+        case ObjectNode(members=members):
+            text = "{"
+            for member in members:
+                text += f"{', ' if len(text) > 1 else ''}{quoted(member.name)}: "
+                text += _written(member.value, start + len(text), spans)
+            text += "}"
+    spans[id(node)] = Span(start, start + len(text))
+    return text

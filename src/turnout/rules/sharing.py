@@ -21,8 +21,8 @@ _TRUE = Constant(True)
 
 
 def every(conditions: Iterable[Condition]) -> Condition:
-    """All of the conditions, each once; what is always true is left out."""
-    kept = [condition for condition in dict.fromkeys(conditions) if condition != _TRUE]
+    """All of the conditions; what is always true is left out."""
+    kept = [condition for condition in conditions if condition != _TRUE]
     return conjunction(kept) if kept else _TRUE
 
 
@@ -31,7 +31,9 @@ def either(conditions: Iterable[Condition]) -> Condition:
 
     `(a and b) or (a and c)` becomes `a and (b or c)`, and likewise inside tests on the same element of an array.
     """
-    choices = tuple(dict.fromkeys(conditions))
+    choices = tuple(conditions)
+    if len(choices) > 1:
+        choices = tuple(dict.fromkeys(choices))
     if len(choices) == 1 or _TRUE in choices:
         return choices[0] if len(choices) == 1 else _TRUE
     parts = [choice.items if isinstance(choice, And) else (choice,) for choice in choices]
