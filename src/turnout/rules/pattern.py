@@ -57,7 +57,7 @@ def compile_pattern(node: PatternNode, limits: Limits = DEFAULT_LIMITS) -> Compi
     except TooManyError:
         condition = None
     if condition is None or sum(1 for _ in walk(condition)) > limits.nodes:
-        limit = f"this pattern makes more than {limits.nodes} conditions: $or and exists: false multiply"
+        limit = f"this pattern makes more than {limits.nodes} conditions; $or and exists: false multiply them"
         raise PatternError([PatternProblem(Code.PATTERN_LIMIT, limit, node.mark)])
     return CompiledPattern(condition, source, tuple(fields.warnings))
 
