@@ -5,7 +5,7 @@ import json
 import pytest
 
 from turnout.message import Reason
-from turnout.rules.decode import MAX_DEPTH, decode
+from turnout.rules.decode import decode
 from turnout.rules.model import Rejection
 
 
@@ -56,9 +56,9 @@ def test_json_that_is_not_an_object_is_rejected_as_such(body: str, kind: str) ->
     assert kind in found.message
 
 
-@pytest.mark.parametrize("levels", [MAX_DEPTH + 1, MAX_DEPTH + 2, 700, 5_000, 100_000])
+@pytest.mark.parametrize("levels", [100_000, 300_000])
 @pytest.mark.parametrize("form", ["objects", "arrays", "mixed"])
-def test_nesting_beyond_the_limit_is_too_deep(levels: int, form: str) -> None:
+def test_nesting_that_no_decoder_follows_is_too_deep(levels: int, form: str) -> None:
     body = {
         "objects": nested(levels),
         "arrays": nested(1, "[" * (levels - 1) + "]" * (levels - 1)),
@@ -67,19 +67,18 @@ def test_nesting_beyond_the_limit_is_too_deep(levels: int, form: str) -> None:
     found = decode(body)
     assert isinstance(found, Rejection)
     assert found.reason is Reason.TOO_DEEP
-    assert str(MAX_DEPTH) in found.message
 
 
-@pytest.mark.parametrize("body", [nested(MAX_DEPTH), nested(1, "[" * (MAX_DEPTH - 1) + "]" * (MAX_DEPTH - 1))])
-def test_nesting_up_to_the_limit_is_accepted(body: str) -> None:
+@pytest.mark.parametrize("body", [nested(500), nested(1, "[" * 499 + "]" * 499)])
+def test_nesting_of_hundreds_of_levels_is_accepted(body: str) -> None:
     assert isinstance(decode(body), dict)
     assert isinstance(decode(body.encode()), dict)
-    # The slow decoder, which half of a surrogate pair makes necessary, has the same limit.
+    # The slow decoder, which half of a surrogate pair makes necessary, follows as far.
     assert isinstance(decode('{"s":"\\ud800",' + body[1:]), dict)
 
 
-def test_the_slow_decoder_has_the_same_limit() -> None:
-    found = decode('{"s":"\\ud800",' + nested(MAX_DEPTH + 1)[1:])
+def test_the_slow_decoder_has_a_limit_too() -> None:
+    found = decode('{"s":"\\ud800",' + nested(100_000)[1:])
     assert isinstance(found, Rejection)
     assert found.reason is Reason.TOO_DEEP
 
