@@ -16,7 +16,7 @@ from turnout.message import Reason
 from turnout.rules.ast import Path, Root
 from turnout.rules.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode
-from turnout.rules.engine import Engine
+from turnout.rules.engine import Engine, Found, numbers
 from turnout.rules.identity import conversation_id, text_at, time_ns
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import NOTHING_EXTRA, Json, Mode, Rejection, Rule, Send, Target, Unmatched
@@ -136,7 +136,7 @@ class Ruleset:
         self._engine = Engine([rule.condition for rule in active], required=require, members=_MEMBERS, limits=limits)
         self._decode = self._engine.decode
         self._look = self._engine.look
-        self._verdicts: dict[tuple[int, ...], _Verdict] = {}
+        self._verdicts: dict[tuple[Found, ...], _Verdict] = {}
         self._cached = 0
         self._fallback = () if unmatched in tuple(Unmatched) else (unmatched,)
         self._needs_metadata = any(
@@ -179,7 +179,7 @@ class Ruleset:
         `metadata` is what `@` paths see: a dict of JSON-like values with `attributes` (name to value),
         `receive_count`, `queue`, `message_id`, `sent_timestamp` (milliseconds) and `group_id`.
         """
-        found: list[int] = []
+        found: list[Found] = []
         try:
             # Bytes that no rule looks at would not be checked for being UTF-8.
             seen = self._decode(body if body.__class__ is str else body.decode())  # type: ignore[union-attr]
@@ -233,12 +233,12 @@ class Ruleset:
             compiled = self._compiled[number] = compile_condition(self._active[number].condition, self._limits)
         return compiled
 
-    def _verdict(self, found: Sequence[int]) -> _Verdict:
+    def _verdict(self, found: Sequence[Found]) -> _Verdict:
         """What comes of these rules, which stand in any order and may stand twice."""
         rules: list[str] = []
         shadow: list[str] = []
         targets: dict[str, Shaper | None] = {}
-        for number in sorted(set(found)):
+        for number in numbers(found):
             rule = self._active[number]
             if rule.mode is Mode.SHADOW:
                 shadow.append(rule.id)

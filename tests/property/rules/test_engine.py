@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from unittest.mock import patch
 
+import msgspec
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.rules.strategies import conditions, events
@@ -12,67 +15,224 @@ from tests.property.rules.test_pattern_semantics import compiled, event_objects,
 
 from turnout.rules.ast import Condition
 from turnout.rules.decode import decode
-from turnout.rules.engine import Engine
+from turnout.rules.engine import Engine, Found, numbers
+from turnout.rules.engine.support import Unfit
+from turnout.rules.environment import Environment
+from turnout.rules.expression import parse
 from turnout.rules.interpret import Scope, holds
 from turnout.rules.model import Rejection
+from turnout.rules.paths import PathReader
+
+UNFIT = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, AttributeError, Unfit)
+"""How the fast way refuses an event. Anything else would be a mistake in generated code."""
 
 METADATA: dict[str, object] = {"attributes": {"a": "a", "b": "5"}, "receive_count": 2, "queue": "orders"}
 
 
-def plain(rules: Sequence[Condition], body: str | bytes, metadata: object) -> list[int] | None:
-    """What the interpreter says; None for a body that is no event."""
+@contextmanager
+def few_of_everything() -> Iterator[None]:
+    """Small bounds, so that a few rules reach what otherwise takes thousands."""
+    engine = "turnout.rules.engine"
+    with (
+        patch(f"{engine}.probe._CROWD", 2),
+        patch(f"{engine}.probe._TABLES_A_FUNCTION", 2),
+        patch(f"{engine}.index._FLAT_ITEMS", 0),
+        patch(f"{engine}.filing._MOST_LENGTHS", 2),
+        patch(f"{engine}.projection._MOST_FIELDS", 3),
+        patch(f"{engine}.source._MOST_TEXTS", 5),
+    ):
+        yield
+
+
+def by_interpreter(rules: Sequence[Condition], body: str, metadata: object) -> list[int] | None:
+    """The rules that match; None for a body that is no event."""
     event = decode(body)
     if isinstance(event, Rejection):
         return None
     return [number for number, rule in enumerate(rules) if holds(rule, Scope(event, metadata))]
 
 
-def fast(engine: Engine, body: str, metadata: object) -> list[int] | None:
-    """What the generated code says; None for an event that is not for it."""
-    found: list[int] = []
+def by_generated_code(engine: Engine, body: str, metadata: object) -> list[int] | None:
+    """The same by the fast way; None for an event that is not for it."""
+    found: list[Found] = []
     try:
         engine.look(engine.decode(body), body, metadata, None, found)
-    except Exception:
+    except UNFIT:
         return None
-    return sorted(set(found))
+    return numbers(found)
 
 
-def slow(engine: Engine, rules: Sequence[Condition], body: str, metadata: object) -> list[int] | None:
+def by_index(engine: Engine, rules: Sequence[Condition], body: str, metadata: object) -> list[int] | None:
+    """The same by the slow way."""
     event = decode(body)
     if isinstance(event, Rejection):
         return None
-    return [number for number in engine.candidates(event, metadata) if holds(rules[number], Scope(event, metadata))]
+    candidates = engine.candidates(event, metadata)
+    return [number for number in candidates if holds(rules[number], Scope(event, metadata))]
 
 
 def check(rules: Sequence[Condition], bodies: Sequence[str], metadata: object = None) -> None:
-    engine = Engine(rules)
+    engines = [Engine(rules)]
+    with few_of_everything():
+        engines.append(Engine(rules))
     for body in bodies:
-        wanted = plain(rules, body, metadata)
-        assert slow(engine, rules, body, metadata) == wanted
-        found = fast(engine, body, metadata)
-        if found is not None:
-            assert found == wanted
+        wanted = by_interpreter(rules, body, metadata)
+        for engine in engines:
+            assert by_index(engine, rules, body, metadata) == wanted
+            found = by_generated_code(engine, body, metadata)
+            assert found is None or found == wanted
 
 
 def text(event: object) -> str:
     return json.dumps(event).replace("Infinity", "1e999")
 
 
-rulesets = st.lists(conditions(), min_size=1, max_size=6)
-
-
-@settings(max_examples=400, deadline=None)
-@given(rulesets, st.lists(events, min_size=1, max_size=3), st.sampled_from([None, METADATA]))
-def test_expressions_get_the_interpreters_verdicts(
-    rules: list[Condition], some_events: list[object], metadata: object
+@settings(max_examples=250, deadline=None, report_multiple_bugs=False)
+@given(
+    st.lists(conditions(), min_size=1, max_size=6),
+    st.lists(events, min_size=1, max_size=3),
+    st.sampled_from([None, METADATA]),
+)
+def test_any_expressions_get_the_interpreters_verdicts(
+    rules: list[Condition], some: list[object], metadata: object
 ) -> None:
-    check(rules, [text(event) for event in some_events], metadata)
+    check(rules, [text(event) for event in some], metadata)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=250, deadline=None, report_multiple_bugs=False)
 @given(
     st.lists(pattern_objects(2, dots=True), min_size=1, max_size=5),
     st.lists(event_objects(3), min_size=1, max_size=3),
 )
-def test_patterns_get_the_interpreters_verdicts(patterns: list[dict[str, object]], some_events: list[object]) -> None:
-    check([compiled(pattern) for pattern in patterns], [text(event) for event in some_events])
+def test_any_patterns_get_the_interpreters_verdicts(patterns: list[dict[str, object]], some: list[object]) -> None:
+    check([compiled(pattern) for pattern in patterns], [text(event) for event in some])
+
+
+# ------------------------------------------------------------------------------------- rules and events of one shape
+
+_READER = PathReader()
+
+
+def expression(source: str) -> Condition:
+    return parse(source, reader=_READER, environment=Environment({}))
+
+
+TEXTS = ("", "a", "ab", "abc", "abcd", "abcde", "b", "ba", "K", "\u212a", "ß", "ẞ", "é", "10.1.2.3", "\ud83d\ude00")
+NUMBERS = (0, 1, -1, 2, 3, 5, 5.0, 5.5, -0.0, 2**53, 2**53 + 1, 10**30, 1e300)
+TESTS = (
+    *(f"detail.name == {json.dumps(each, ensure_ascii=False)}" for each in TEXTS),
+    *(f"starts_with(detail.name, '{each}')" for each in TEXTS),
+    *(f"ends_with(detail.name, '{each}')" for each in TEXTS),
+    *(f"wildcard(detail.name, '{each}*{each}')" for each in TEXTS),
+    *(f"wildcard(detail.name, '{each}*')" for each in TEXTS),
+    *(f"lower(detail.name) == '{each}'" for each in TEXTS),
+    *(f"detail.count == {each}" for each in NUMBERS),
+    *(f"detail.count > {each}" for each in NUMBERS),
+    *(f"detail.count <= {each}" for each in NUMBERS),
+    *(f"0 < detail.count <= {each}" for each in NUMBERS),
+    *(
+        "detail.count == true",
+        "detail.count == false",
+        "detail.count == null",
+        "detail.count != 1",
+        "detail.name > 'ab'",
+    ),
+    *("detail.tags.kind == 'a'", "detail.tags.kind in ['a', 'b', 1, true]", "detail.tags.kind != 'a'"),
+    *("exists(detail.tags)", "exists(detail.tags.kind)", "not exists(detail.tags.kind)", "detail.tags == null"),
+    *("'a' in detail.list", "'a' not in detail.list", "contains(detail.list, 'a')", "len(detail.list) > 1"),
+    *("any(detail.items, @.id == 1 and @.name == 'a')", "all(detail.items, @.id > 0)", "detail.items[0].id == 1"),
+    *("detail.items[*].id == 1", "detail.items[*].name == 'a'", "detail.items[?(@.id == 1)].name == 'a'"),
+    *("$..id == 1", "$..name == 'ab'", "detail.* == 'a'", "len(detail) == 2", "detail['odd \"name'] == 1"),
+    *("detail.name == detail.tags.kind", "detail.count >= detail.other", "cidr(detail.name, '10.0.0.0/8')"),
+    *("@attributes.a == 'a'", "@receive_count > 1", "matches(detail.name, '^a')", "contains(detail.name, 'b')"),
+    *("id == 'e'", "exists(detail)", "1 == 1", "1 == 2", "detail.name > 'ab'"),
+    *("detail.name in ['a', 'ab', 'b']", "detail.name not in ['a', 'b']"),
+)
+PATTERNS: tuple[dict[str, object], ...] = (
+    {"detail": {"name": ["a", "ab"]}},
+    {"detail": {"name": [{"prefix": "a"}], "count": [{"numeric": [">", 1]}]}},
+    {"detail": {"name": [{"anything-but": ["a"]}], "tags": {"kind": ["a", None]}}},
+    {"detail": {"tags": {"kind": [{"exists": False}]}, "name": [{"exists": True}]}},
+    {"detail": {"items": {"id": [1], "name": ["a"]}}},
+    {"detail": {"items": {"id": [1], "name": [{"exists": False}]}}},
+    {"detail": {"name": [{"anything-but": {"prefix": ["a", "b"]}}]}},
+    {"detail": {"name": [{"equals-ignore-case": "AB"}, {"suffix": {"equals-ignore-case": "K"}}]}},
+    {"detail": {"$or": [{"name": ["a"]}, {"count": [1]}, {"tags": {"kind": ["b"]}}]}},
+    {"id": ["e"], "detail": {"list": ["a"]}},
+)
+
+leaf = st.sampled_from([*TEXTS, *NUMBERS, True, False, None, float("inf")])
+text_leaf = st.sampled_from(TEXTS) | leaf
+number_leaf = st.sampled_from(NUMBERS) | leaf
+container = st.sampled_from([[], {}, ["a"], ["a", ["b", 1]], {"kind": "a"}, [{"kind": "a"}, {"kind": "b"}], [None]])
+element = st.fixed_dictionaries({}, optional={"id": number_leaf, "name": text_leaf | container})
+shaped_events = st.fixed_dictionaries(
+    {},
+    optional={
+        "id": st.just("e") | leaf | container,
+        "other": leaf | container,
+        "detail": st.fixed_dictionaries(
+            {},
+            optional={
+                "name": text_leaf | st.lists(text_leaf, max_size=2) | container,
+                "count": number_leaf | container,
+                "other": number_leaf,
+                "tags": st.fixed_dictionaries({}, optional={"kind": text_leaf | container}) | leaf | container,
+                "list": st.lists(text_leaf, max_size=3) | leaf | container,
+                "items": st.lists(element | leaf, max_size=3) | element | leaf,
+                'odd "name': number_leaf,
+            },
+        )
+        | leaf
+        | container,
+    },
+)
+
+tests_of_one_shape = st.sampled_from(TESTS).map(expression) | st.sampled_from(PATTERNS).map(compiled)
+joined = st.builds(
+    lambda kind, sources: expression(f" {kind} ".join(f"({source})" for source in sources)),
+    st.sampled_from(["and", "or", "and not", "or not"]),
+    st.lists(st.sampled_from(TESTS), min_size=2, max_size=4),
+)
+crowds = st.lists(tests_of_one_shape | joined, min_size=1, max_size=40)
+
+
+@settings(max_examples=250, deadline=None, report_multiple_bugs=False)
+@given(crowds, st.lists(shaped_events, min_size=1, max_size=5), st.sampled_from([None, METADATA]))
+def test_crowds_of_rules_about_the_same_fields_get_the_interpreters_verdicts(
+    rules: list[Condition], some: list[object], metadata: object
+) -> None:
+    check(rules, [text(event) for event in some], metadata)
+
+
+@settings(max_examples=150, deadline=None, report_multiple_bugs=False)
+@given(crowds, st.lists(shaped_events, min_size=2, max_size=2))
+def test_of_members_that_stand_twice_the_last_one_counts_on_every_way(
+    rules: list[Condition], some: list[object]
+) -> None:
+    first, second = map(text, some)
+    inner = f'{{"detail": {first}, "detail": {second}, "id": 1, "id": "e"}}'
+    outer = f"{first[:-1]}{', ' if len(first) > 2 and len(second) > 2 else ''}{second[1:]}"
+    check(rules, [inner, outer])
+
+
+@settings(max_examples=150, deadline=None, report_multiple_bugs=False)
+@given(
+    crowds,
+    shaped_events,
+    st.sampled_from(
+        [
+            *("1e999", "-1e999", "9" * 5_000, "1e-999", "-0", "0.1e1", "123456789012345678901234567890", "1E400"),
+            *('"\\ud800"', '"\\udc00x"', '"\\ud83d\\ude00"', '"\\u0061"', '"a\\nb"', '"\\x"', '"\x01"', '"\ud800"'),
+            *("NaN", "-Infinity", "01", "tru", "[1,]", "{,}", "[" * 300 + "]" * 300, "[" * 3_000 + "]" * 3_000),
+            *('{"a":' * 300 + "1" + "}" * 300, '"' + "x" * 100_000 + '"', "[" + "1," * 10_000 + "1]"),
+        ]
+    ),
+    st.sampled_from(["name", "count", "unseen", "tags", "items"]),
+)
+def test_odd_values_get_the_same_verdict_wherever_they_stand(
+    rules: list[Condition], event: dict[str, object], odd: str, name: str
+) -> None:
+    body = json.dumps({**event, "unseen": 0}).replace('"unseen": 0', f'"unseen": {odd}')
+    other = json.dumps({**event, "detail": {"name": "ab", name: "<here>"}}).replace('"<here>"', odd)
+    check(rules, [body, other])

@@ -7,7 +7,7 @@ comes in a row of values per condition:
         v0 = e.f0.f3
         for n, c0, c1 in x:
             if v0 == c0 and v0 ...:
-                out += n
+                out.append(n)
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, Protocol, TypeAlias
 from turnout.rules import ast
 from turnout.rules.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
 from turnout.rules.compile import compile_condition, compile_finder, compile_predicate
+from turnout.rules.engine.found import Found, found
 from turnout.rules.engine.projection import Projection
 from turnout.rules.engine.source import Code, Foundry, Function
 from turnout.rules.engine.terms import (
@@ -36,23 +37,28 @@ from turnout.rules.engine.terms import (
 )
 from turnout.rules.limits import Limits
 
-__all__ = ["Checks", "Entry", "Rows", "Writer"]
+__all__ = ["Checks", "Entry", "Inner", "Row", "Rows", "Writer", "add"]
 
 Entry: TypeAlias = tuple[tuple[int, ...], Prepared]
 """Rules by number, and the condition that all of them have."""
 Row: TypeAlias = tuple[Any, ...]
-"""The numbers of rules, then the values of their condition."""
+"""What is found when a condition holds, then the condition's values."""
 
 
 class Inner(Protocol):
-    """What a function can look into instead of rows."""
+    """What a function can look into instead: conditions filed once more."""
 
     def candidates(self, event: object, metadata: object) -> Iterable[int]:
         """The numbers of the rules that may match an event decoded in full."""
 
 
-Rows: TypeAlias = tuple[tuple[Code, tuple[Row, ...] | Inner], ...]
-"""Functions, each with its rows."""
+Rows: TypeAlias = tuple[tuple[Code, tuple[Row, ...] | Inner | Found], ...]
+"""Functions, each with its data: rows of conditions to verify, or else what is found in any case (by `add`)."""
+
+
+def add(_event: object, _body: object, _metadata: object, data: Found, out: list[Found]) -> None:
+    """The function whose data is found in any case."""
+    out.append(data)
 
 
 class Writer:
@@ -85,7 +91,7 @@ class Writer:
     def many(self, reading: Reading, variable: str) -> str:
         """The values found in what the variable holds, which must not be UNSET."""
         assert reading.rest is not None  # noqa: S101  # only terms with one value have no rest
-        find = self.function.constant(("find", reading.rest), compile_finder(reading.rest, self._limits))
+        find = self.function.constant(compile_finder(reading.rest, self._limits), ("find", reading.rest))
         return f"{find}({variable}, m, None)"
 
     def _value(self, reading: Reading) -> str:
@@ -110,10 +116,10 @@ class Writer:
         return self._follow(text, access.names, strict=strict) if access.names else text
 
     def _follow(self, text: str, steps: tuple[str | int, ...], *, strict: bool = False) -> str:
-        return f"{'follow_objects' if strict else 'follow'}({text}, {self.function.constant(('steps', steps), steps)})"
+        return f"{'follow_objects' if strict else 'follow'}({text}, {self.function.constant(steps, steps)})"
 
     def _whole(self) -> str:
-        return f"{self.function.constant('whole', self._decode_whole)}(b)"
+        return f"{self.function.constant(self._decode_whole)}(b)"
 
     def require(self, condition: Prepared) -> None:
         """Have the function raise for an event for which the condition does not hold."""
@@ -129,7 +135,7 @@ class Writer:
     def _give(self, value: object) -> str:
         """The name of a value that differs from condition to condition."""
         if not self._shared:
-            return self.function.constant(("value", id(value)), value)
+            return self.function.constant(value)
         self.row.append(value)
         return f"c{len(self.row) - 1}"
 
@@ -149,7 +155,7 @@ class Writer:
                 return f"({value} is UNSET or {value} is None)"
             case Compares(left=left, order=order, right=right):
                 sides = self.variable(left), self.variable(right)
-                return f"compares({sides[0]}, {self.function.constant(order, order)}, {sides[1]})"
+                return f"compares({sides[0]}, {self.function.constant(order)}, {sides[1]})"
             case Opaque():
                 return self._opaque(condition)
             case Inverse(item=item):
@@ -172,14 +178,12 @@ class Writer:
         access = self._projection.access(reading.names)
         if access.is_object and not reading.steps:
             # A missing object is decoded as the one empty instance.
-            empty = self.function.constant(("empty", reading.names), access.empty)
+            empty = self.function.constant(access.empty)
             return f"({'.'.join(('e', *access.fields))} is not {empty})"
         value = self.variable(reading)
         if reading.values is Values.ONE:
             return f"({value} is not UNSET)"
-        return (
-            f"({value} is not UNSET if {value}.__class__ is not list else any(map(true, {self.many(reading, value)})))"
-        )
+        return f"({value} is not UNSET if {value}.__class__ is not list else {self.many(reading, value)})"
 
     def _fits(self, reading: Reading, predicate: Predicate) -> str:
         value = self.variable(reading)
@@ -258,23 +262,24 @@ class Checks:
 
     def rows(self, entries: Iterable[Entry]) -> Rows:
         """The functions that verify these conditions, with a row for each."""
-        found: dict[Code, list[Row]] = {}
+        rows: dict[Code, list[Row]] = {}
         for numbers, condition in entries:
             check = self._check(condition)
             if check is not None:
-                found.setdefault(check[0], []).append((numbers, *check[1]))
+                code, values = check
+                rows.setdefault(code, []).append((found(numbers), *values))
                 continue
             for number in numbers:
                 code, holds = self._whole(number)
-                found.setdefault(code, []).append(((number,), holds))
-        return tuple((code, tuple(rows)) for code, rows in found.items())
+                rows.setdefault(code, []).append((number, holds))
+        return tuple((code, tuple(each)) for code, each in rows.items())
 
     def _check(self, condition: Prepared) -> tuple[Code, tuple[object, ...]] | None:
-        """The function that verifies the condition, and its row; None when it would be one text too many."""
+        """The function that verifies the condition, and its values; None when it would be one text too many."""
         known = self._known.get(condition)
         if known is None:
             writer = self.writer(shared=True)
-            _loop(writer, writer.condition(condition))
+            _write_loop(writer, writer.condition(condition))
             if not self.foundry.accepts(writer.function):
                 return None
             known = self._known[condition] = self.foundry.make(writer.function), tuple(writer.row)
@@ -283,12 +288,12 @@ class Checks:
     def _whole(self, number: int) -> tuple[Code, object]:
         """A function for a rule's whole condition, as it was before it was prepared: all of them are one text."""
         writer = self.writer(shared=True)
-        _loop(writer, writer.condition(Opaque(self._originals[number], None, missing=False)))
+        _write_loop(writer, writer.condition(Opaque(self._originals[number], None, missing=False)))
         return self.foundry.make(writer.function), writer.row[0]
 
 
-def _loop(writer: Writer, condition: str) -> None:
+def _write_loop(writer: Writer, condition: str) -> None:
     names = "".join(f"c{number}, " for number in range(len(writer.row)))
     writer.function.line(0, f"for n, {names}in x:")
     writer.function.line(1, f"if {condition}:")
-    writer.function.line(2, "out += n")
+    writer.function.line(2, "out.append(n)")

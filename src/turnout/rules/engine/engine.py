@@ -14,7 +14,7 @@ from turnout.rules import ast
 from turnout.rules.ast import Except, Kind, Literal, OneOf, Path
 from turnout.rules.decode import decode
 from turnout.rules.engine.checks import Checks
-from turnout.rules.engine.probe import Probe
+from turnout.rules.engine.probe import ProbeBuilder
 from turnout.rules.engine.projection import Projection
 from turnout.rules.engine.source import Code, Foundry
 from turnout.rules.engine.support import Unfit
@@ -33,9 +33,11 @@ class Engine:
     decode: Callable[[str | bytes], Any]
     """Decodes a body as far as `look` needs it. Raises for whatever does not fit."""
     look: Code
-    """Called with what `decode` returned, the body, the metadata, None, and a list: adds to the list the numbers of the
-    conditions that hold, in no particular order and perhaps more than once. Raises for whatever does not fit.
+    """Called with what `decode` returned, the body, the metadata, None, and a list, it adds the conditions that hold to
+    the list, in no particular order and perhaps more than once; `numbers` puts that right. Raises for what does not fit.
     """
+    texts: tuple[str, ...]
+    """The generated code: for tests, and for the curious."""
 
     def __init__(
         self,
@@ -61,10 +63,12 @@ class Engine:
             projection.add_member(name)
         self.decode = projection.build()
         self._readers = {name: _reader(projection, name) for name in members}
-        self._foundry = Foundry()
-        checks = Checks(self._foundry, projection, _Whole(), conditions, limits)
-        self._probe = Probe([(tuple(numbers), key) for key, numbers in shared.items()], checks, demands)
+        foundry = Foundry()
+        checks = Checks(foundry, projection, _Whole(), conditions, limits)
+        builder = ProbeBuilder([(tuple(numbers), key) for key, numbers in shared.items()], checks)
+        self._probe = builder.build(demands)
         self.look = self._probe.code
+        self.texts = foundry.texts
 
     def member(self, event: Any, name: str) -> object:
         """One of the `members` of what `decode` returned; None when it is missing."""
@@ -73,11 +77,6 @@ class Engine:
     def candidates(self, event: dict[str, Json], metadata: object) -> list[int]:
         """The numbers of all conditions that may hold for an event decoded in full, in order."""
         return sorted(set(self._probe.candidates(event, metadata)))
-
-    @property
-    def texts(self) -> tuple[str, ...]:
-        """The generated code: for tests, and for the curious."""
-        return self._foundry.texts
 
 
 def _reader(projection: Projection, name: str) -> Callable[[Any], object]:

@@ -14,14 +14,15 @@ from typing import Protocol, TypeAlias
 from turnout.rules.ast import Bound, Literal, Range
 from turnout.rules.engine.checks import Rows
 from turnout.rules.engine.filing import KeyValue, bounds
+from turnout.rules.engine.found import Found
 from turnout.rules.engine.source import Function
 from turnout.rules.engine.terms import Prepared
 from turnout.rules.folding import fold
 
 __all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
 
-Bucket: TypeAlias = tuple[tuple[int, ...], Rows]
-"""The numbers of rules that are found, and what remains to be verified for others."""
+Bucket: TypeAlias = Found | Rows
+"""What is found for certain, or else functions that verify what remains."""
 Item: TypeAlias = tuple[tuple[int, ...], Prepared | None]
 """Rules filed in a bucket, and what remains of their condition."""
 Make: TypeAlias = Callable[[Sequence[Item]], Bucket]
@@ -58,12 +59,12 @@ class Equals:
 
     def emit(self, function: Function, depth: int, value: str) -> None:
         """As in `Table`."""
-        get = function.constant(("get", id(self)), self._others.get)
+        get = function.constant(self._others.get)
         if self._folds:
             function.line(depth, f"k = {get}(fold({value})) if {value}.__class__ is str else None")
         elif self._bools or 0 in self._others or 1 in self._others:
             # Python takes True for 1, as a key too.
-            get_bool = function.constant(("bool", id(self)), self._bools.get)
+            get_bool = function.constant(self._bools.get)
             function.line(depth, f"k = {get}({value}) if {value}.__class__ is not bool else {get_bool}({value})")
         else:
             function.line(depth, f"k = {get}({value})")
@@ -101,7 +102,7 @@ class Affixes:
             function.line(depth + 1, f"w = fold({value})")
             value = "w"
         for length, buckets in sorted(self._by_length.items()):
-            get = function.constant(("get", id(buckets)), buckets.get)
+            get = function.constant(buckets.get)
             cut = f"{value}[-{length}:]" if self._at_end else f"{value}[:{length}]"
             function.line(depth + 1, f"k = {get}({cut})")
             _emit_hit(function, depth + 1, buckets.values())
@@ -157,13 +158,13 @@ class Ranges:
 
     def emit(self, function: Function, depth: int, value: str) -> None:
         """As in `Table`."""
-        bounds = function.constant(("bounds", id(self)), self._bounds)
-        nodes = function.constant(("nodes", id(self)), self._nodes)
-        left, right = function.constant(bisect_left, bisect_left), function.constant(bisect_right, bisect_right)
+        bounds = function.constant(self._bounds)
+        nodes = function.constant(self._nodes)
+        left, right = function.constant(bisect_left), function.constant(bisect_right)
         function.line(depth, f"if {value}.__class__ is int or {value}.__class__ is float:")
         function.line(depth + 1, f"i = {left}({bounds}, {value}) + {right}({bounds}, {value})")
         if self._size:
-            function.line(depth + 1, f"i += {function.constant(('size', self._size), self._size)}")
+            function.line(depth + 1, f"i += {function.constant(self._size)}")
             function.line(depth + 1, "while i:")
             function.line(depth + 2, f"k = {nodes}[i]")
             _emit_hit(function, depth + 2, self._nodes)
@@ -205,13 +206,16 @@ def _cover(first: int, last: int, size: int) -> Iterable[int]:
 
 
 def _emit_hit(function: Function, depth: int, buckets: Iterable[Bucket | None]) -> None:
-    """Write what is done with the bucket `k`, leaving out what none of the buckets needs."""
-    made = [bucket for bucket in buckets if bucket is not None]
+    """Write what is done with the bucket `k`. Most tables hold buckets of one kind only."""
+    kinds = {isinstance(bucket, tuple) for bucket in buckets if bucket is not None}
     function.line(depth, "if k is not None:")
-    if any(numbers for numbers, _ in made):
-        function.line(depth + 1, "out += k[0]")
-    if any(rows for _, rows in made):
-        function.line(depth + 1, "for f, y in k[1]:")
+    if len(kinds) > 1:
+        function.line(depth + 1, "if k.__class__ is not tuple:")
+        function.line(depth + 2, "out.append(k)")
+        function.line(depth + 1, "else:")
+        depth += 1
+    if True in kinds:
+        function.line(depth + 1, "for f, y in k:")
         function.line(depth + 2, "f(e, b, m, y, out)")
-    if not made:
-        function.line(depth + 1, "pass")
+    else:
+        function.line(depth + 1, "out.append(k)")

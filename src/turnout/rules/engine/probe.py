@@ -1,24 +1,25 @@
 """A probe: a set of conditions filed in tables, and the generated function that looks an event up in all of them.
 
-The top-level probe holds the rules of a ruleset. Where thousands of rules end in one bucket, what remains of them is a
-probe again, inside the bucket.
+The top-level probe holds the rules of a ruleset. Where many rules end in one bucket, what remains of them is a probe
+again, inside the bucket.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from typing import TypeAlias
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple, TypeAlias
 
 from turnout.rules.ast import Constant
 from turnout.rules.compile import Finder, compile_finder
-from turnout.rules.engine.checks import Checks, Entry, Rows, Writer
+from turnout.rules.engine.checks import Checks, Entry, Rows, Writer, add
 from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method
+from turnout.rules.engine.found import Found, Group, found
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
 from turnout.rules.engine.source import Code
 from turnout.rules.engine.terms import Prepared, Reading, Values
 
-__all__ = ["Probe"]
+__all__ = ["Probe", "ProbeBuilder"]
 
 _Keyed: TypeAlias = dict[KeyValue, list[Item]]
 
@@ -30,38 +31,90 @@ _TABLES_A_FUNCTION = 200
 """Tables looked up in one generated function; more of them are spread over several."""
 
 
-class Probe:
-    """Conditions, filed. `code` adds the numbers of the rules whose conditions hold to its last argument, in no
-    particular order, some of them more than once; it may raise for an event that does not fit the fast way.
-    """
+class Lookup(NamedTuple):
+    """A table and the term whose values are looked up in it."""
 
-    def __init__(
-        self, entries: Sequence[Entry], checks: Checks, required: Sequence[Prepared] = (), *, level: int = 1
-    ) -> None:
+    reading: Reading
+    find: Finder
+    """Finds the term's values in an event decoded in full."""
+    table: Table
+
+
+class Probe:
+    """Conditions, filed."""
+
+    def __init__(self, code: Code, lookups: Sequence[Lookup], rest: Rows) -> None:
+        self.code = code
+        """Adds to its last argument what is found; may raise for an event that does not fit the fast way."""
+        self._lookups = tuple(lookups)
+        self._rest = rest
+
+    def candidates(self, event: object, metadata: object) -> Iterator[int]:
+        """The numbers of all rules that may match an event decoded in full; some of them more than once."""
+        yield from _numbers(self._rest, event, metadata)
+        for _, find, table in self._lookups:
+            for value in find(event, metadata, None):
+                for bucket in table.find(value):
+                    yield from _numbers(bucket, event, metadata)
+
+
+def _numbers(bucket: Bucket, event: object, metadata: object) -> Iterator[int]:
+    if not isinstance(bucket, tuple):
+        yield from _members(bucket)
+        return
+    for _, data in bucket:
+        if isinstance(data, tuple):
+            for row in data:
+                yield from _members(row[0])
+        elif isinstance(data, int | Group):
+            yield from _members(data)
+        else:
+            yield from data.candidates(event, metadata)
+
+
+def _members(each: Found) -> Sequence[int]:
+    return (each,) if isinstance(each, int) else each.numbers
+
+
+class ProbeBuilder:
+    """Files conditions and builds the probe."""
+
+    def __init__(self, entries: Sequence[Entry], checks: Checks, *, level: int = 1) -> None:
+        self.choices: list[tuple[Entry, Choice | None]] = []
+        """Where each condition is filed; None for those that are tried for every event."""
         self._checks = checks
         self._level = level
         self._always: list[int] = []
-        self.choices: list[tuple[Entry, Choice | None]] = []
-        """Where each entry was filed; None for those that are tried for every event."""
-        filed: dict[tuple[Reading, Method], _Keyed] = defaultdict(lambda: defaultdict(list))
-        self._file(entries, filed)
-        self._tables: list[tuple[Reading, Finder, Table]] = [
-            (reading, compile_finder(reading.term), self._table(method, keyed))
-            for (reading, method), keyed in filed.items()
-        ]
-        self._rest = checks.rows(entry for entry, choice in self.choices if choice is None)
-        self.code = self._write(required)
-
-    def _file(self, entries: Sequence[Entry], filed: Mapping[tuple[Reading, Method], _Keyed]) -> None:
+        self._filed: dict[tuple[Reading, Method], _Keyed] = defaultdict(lambda: defaultdict(list))
         filing = Filing(condition for _, condition in entries)
-        for numbers, condition in entries:
-            if isinstance(condition, Constant):
-                self._always += numbers if condition.value else ()
-                continue
-            choice = filing.choose(condition)
-            self.choices.append(((numbers, condition), choice))
-            for key, remaining in choice.keys if choice else ():
-                filed[key.reading, key.method][key.value].append((numbers, remaining))
+        for entry in entries:
+            self._file(entry, filing)
+
+    def _file(self, entry: Entry, filing: Filing) -> None:
+        numbers, condition = entry
+        if isinstance(condition, Constant):
+            self._always += numbers if condition.value else ()
+            return
+        choice = filing.choose(condition)
+        self.choices.append((entry, choice))
+        for key, remaining in choice.keys if choice else ():
+            self._filed[key.reading, key.method][key.value].append((numbers, remaining))
+
+    @property
+    def is_worth_it(self) -> bool:
+        """Whether most conditions could be filed."""
+        return sum(choice is not None for _, choice in self.choices) * 2 > len(self.choices)
+
+    def build(self, required: Sequence[Prepared] = ()) -> Probe:
+        """The probe. For an event of which the `required` conditions do not hold, its code raises."""
+        lookups = [
+            Lookup(reading, compile_finder(reading.term), self._table(method, keyed))
+            for (reading, method), keyed in self._filed.items()
+        ]
+        rest = self._checks.rows(entry for entry, choice in self.choices if choice is None)
+        if self._always:
+            rest = ((add, found(self._always)), *rest)
+        return Probe(self._write(lookups, rest, required), lookups, rest)
 
     # --------------------------------------------------------------------------------------------------------- tables
 
@@ -75,87 +128,59 @@ class Probe:
         return Affixes(keyed, self._bucket, at_end=at_end, folds=folds)
 
     def _bucket(self, items: Sequence[Item]) -> Bucket:
-        found: list[int] = []
+        certain: list[int] = []
         remaining: dict[Prepared, list[int]] = {}
         for numbers, condition in items:
             if condition is None:
-                found += numbers
+                certain += numbers
             else:
                 remaining.setdefault(condition, []).extend(numbers)
-        entries = [(tuple(numbers), condition) for condition, numbers in remaining.items()]
-        return tuple(found), self._rows(entries)
+        if not remaining:
+            return found(certain)
+        rows = self._rows([(tuple(numbers), condition) for condition, numbers in remaining.items()])
+        return ((add, found(certain)), *rows) if certain else rows
 
     def _rows(self, entries: Sequence[Entry]) -> Rows:
         if len(entries) > _CROWD and self._level < _MOST_LEVELS:
-            inner = Probe(entries, self._checks, level=self._level + 1)
-            if inner.is_worth_it:
+            builder = ProbeBuilder(entries, self._checks, level=self._level + 1)
+            if builder.is_worth_it:
+                inner = builder.build()
                 return ((inner.code, inner),)
         return self._checks.rows(entries)
 
-    @property
-    def is_worth_it(self) -> bool:
-        """Whether most conditions could be filed."""
-        return sum(choice is not None for _, choice in self.choices) * 2 > len(self.choices)
-
     # ----------------------------------------------------------------------------------------------------- generating
 
-    def _write(self, required: Sequence[Prepared]) -> Code:
-        chunks = [
-            self._tables[start : start + _TABLES_A_FUNCTION]
-            for start in range(0, len(self._tables), _TABLES_A_FUNCTION)
-        ] or [[]]
+    def _write(self, lookups: Sequence[Lookup], rest: Rows, required: Sequence[Prepared]) -> Code:
         writer = self._checks.writer()
         for condition in required:
             writer.require(condition)
-        self._write_lookups(writer, chunks[0])
-        for chunk in chunks[1:]:
+        _write_lookups(writer, lookups[:_TABLES_A_FUNCTION])
+        calls: list[tuple[Code, object]] = []
+        for start in range(_TABLES_A_FUNCTION, len(lookups), _TABLES_A_FUNCTION):
             part = self._checks.writer()
-            self._write_lookups(part, chunk)
-            code = self._checks.foundry.make(part.function)
-            writer.function.line(0, f"{writer.function.constant(('part', id(code)), code)}(e, b, m, None, out)")
-        if self._always:
-            writer.function.line(0, f"out += {writer.function.constant(('always', id(self)), tuple(self._always))}")
-        for code, rows in self._rest:
-            call = writer.function.constant(("code", id(code)), code)
-            writer.function.line(0, f"{call}(e, b, m, {writer.function.constant(('rows', id(rows)), rows)}, out)")
+            _write_lookups(part, lookups[start : start + _TABLES_A_FUNCTION])
+            calls.append((self._checks.foundry.make(part.function), None))
+        for code, data in (*calls, *rest):
+            function, its_data = writer.function.constant(code), writer.function.constant(data)
+            writer.function.line(0, f"{function}(e, b, m, {its_data}, out)")
         return self._checks.foundry.make(writer.function)
 
-    def _write_lookups(self, writer: Writer, tables: Sequence[tuple[Reading, Finder, Table]]) -> None:
-        by_reading: dict[Reading, list[Table]] = defaultdict(list)
-        for reading, _, table in tables:
-            by_reading[reading].append(table)
-        function = writer.function
-        for reading, group in by_reading.items():
-            value, depth = writer.variable(reading), 0
-            if reading.values is Values.SPREAD:
-                # Nearly always a single value. An array stands for its elements.
-                found = writer.many(reading, value)
-                function.line(0, f"for v in {found} if {value}.__class__ is list else ({value},):")
-                value, depth = "v", 1
-            elif reading.values is Values.MANY:
-                function.line(0, f"if {value} is not UNSET:")
-                function.line(1, f"for v in {writer.many(reading, value)}:")
-                value, depth = "v", 2
-            for table in group:
-                table.emit(function, depth, value)
 
-    # ------------------------------------------------------------------------------------------------------- slow way
-
-    def candidates(self, event: object, metadata: object) -> Iterator[int]:
-        """The numbers of all rules that may match an event decoded in full; some of them more than once."""
-        yield from self._always
-        yield from _numbers(self._rest, event, metadata)
-        for _, find, table in self._tables:
-            for value in find(event, metadata, None):
-                for found, rows in table.find(value):
-                    yield from found
-                    yield from _numbers(rows, event, metadata)
-
-
-def _numbers(rows: Rows, event: object, metadata: object) -> Iterator[int]:
-    for _, inner in rows:
-        if isinstance(inner, tuple):
-            for row in inner:
-                yield from row[0]
-        else:
-            yield from inner.candidates(event, metadata)
+def _write_lookups(writer: Writer, lookups: Sequence[Lookup]) -> None:
+    tables: dict[Reading, list[Table]] = defaultdict(list)
+    for reading, _, table in lookups:
+        tables[reading].append(table)
+    function = writer.function
+    for reading, group in tables.items():
+        value, depth = writer.variable(reading), 0
+        if reading.values is Values.SPREAD:
+            # Nearly always a single value. An array stands for its elements.
+            elements = writer.many(reading, value)
+            function.line(0, f"for v in {elements} if {value}.__class__ is list else ({value},):")
+            value, depth = "v", 1
+        elif reading.values is Values.MANY:
+            function.line(0, f"if {value} is not UNSET:")
+            function.line(1, f"for v in {writer.many(reading, value)}:")
+            value, depth = "v", 2
+        for table in group:
+            table.emit(function, depth, value)

@@ -10,12 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
+from turnout.rules.engine.found import Found
 from turnout.rules.engine.support import NAMES
 
 __all__ = ["Code", "Foundry", "Function"]
 
-Code: TypeAlias = Callable[[Any, "str | bytes", object, Any, list[int]], None]
-"""(projected event, body, metadata, the function's own data, numbers of rules found so far)."""
+Code: TypeAlias = Callable[[Any, "str | bytes", object, Any, list[Found]], None]
+"""(projected event, body, metadata, the function's own data, what was found so far)."""
 
 _MOST_TEXTS = 1_000
 """Distinct texts compiled for one ruleset: compiling one takes some 200 us, and its code some kilobytes."""
@@ -33,8 +34,10 @@ class Function:
         """Add a line, `depth` levels deep in the function's body."""
         self._lines.append(f"{'    ' * (depth + 2)}{text}\n")
 
-    def constant(self, key: Hashable, value: object) -> str:
-        """The name of a constant. Keys tell constants apart: two with equal keys are one."""
+    def constant(self, value: object, key: Hashable = None) -> str:
+        """The name of a constant. Two with equal keys are one; without a key, a constant is none but itself."""
+        if key is None:
+            key = "id", id(value)
         name = self._constants.get(key)
         if name is None:
             name = self._constants[key] = f"k{len(self._values)}"
@@ -50,7 +53,7 @@ class Function:
 
     @property
     def identity(self) -> Hashable:
-        """Functions with the same identity do the same."""
+        """Functions with the same identity do the same. Their constants are alive as long as they are."""
         return self.text, tuple(self._constants)
 
     @property

@@ -78,5 +78,6 @@ NAMES: Final[dict[str, object]] = {
     "not_object": _not_object,
     "scalar": _scalar,
     "str": str,
+    "tuple": tuple,
 }
 """The globals of generated code."""

@@ -1,0 +1,31 @@
+"""What the engine finds: the numbers of rules, singly or in groups that are always found together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TypeAlias
+
+__all__ = ["Found", "Group", "found", "numbers"]
+
+
+class Group:
+    """Rules found together. Compared by identity, so that what was found before is recognised at once."""
+
+    __slots__ = ("numbers",)
+
+    def __init__(self, numbers: Iterable[int]) -> None:
+        self.numbers = tuple(numbers)
+
+
+Found: TypeAlias = int | Group
+
+
+def found(numbers: Sequence[int]) -> Found:
+    """These rules, at least one, as something that can be found."""
+    return numbers[0] if len(numbers) == 1 else Group(numbers)
+
+
+def numbers(found: Iterable[Found]) -> list[int]:
+    """The numbers of the rules that were found, each once, in order."""
+    singles = {each for each in found if isinstance(each, int)}
+    return sorted(singles.union(*(each.numbers for each in found if isinstance(each, Group))))
