@@ -26,8 +26,8 @@ from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker
 from turnout.rules import Ruleset
 from turnout.settings import load_settings
-from turnout.sqs.aio import open_aio_sqs
 from turnout.sqs.api import Sqs
+from turnout.sqs.clients import open_sqs
 from turnout.sqs.session import AwsConfig
 from turnout.telemetry.tracing import Tracing
 
@@ -73,7 +73,7 @@ async def play(plan: Plan, endpoint: str, tracing: Tracing, *, stop: asyncio.Eve
     queues = await create_queues(endpoint, list(plan.ruleset.targets.values()))
     witness = Witness(tracing, lambda done: progress("routing", done, plan.events))
     settings = load_settings({"source_queue_url": queues.source, "dead_letter_queue_url": queues.dead_letter})
-    async with open_aio_sqs(AwsConfig()) as sqs:
+    async with open_sqs("wire", AwsConfig()) as sqs:
         worker = Worker(
             worker_config(settings), plan.ruleset, sqs, witness, destinations=partial(queues.destination, sqs)
         )
