@@ -12,6 +12,7 @@ _COMMANDS = {
     "match": "turnout.cli.rules.match:match",
     "explain": "turnout.cli.rules.explain:explain",
     "test": "turnout.cli.rules.test:test",
+    "diff": "turnout.cli.rules.diff:diff",
 }
 
 

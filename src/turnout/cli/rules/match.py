@@ -11,6 +11,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import require_option, rules_option
 from turnout.rules import Match, load_rules
 
@@ -31,20 +32,12 @@ __all__ = ["match"]
 def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, ...]) -> None:
     """Hold each event against the rules and print the rules that match and the targets it would go to."""
     ruleset = load_rules(directory, require=require)
-    matches = ((number, ruleset.match(body)) for number, body in _bodies(events))
+    matches = ((number, ruleset.match(body)) for number, body in bodies(events))
     if as_json:
         for _, found in matches:
             click.echo(json.dumps(_record(found)))
     else:
         _print_table(matches)
-
-
-def _bodies(events: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The line numbers and the bodies. A line is taken as it is: it need not be JSON, nor UTF-8."""
-    for number, line in enumerate(events, start=1):
-        body = line.strip(b" \t\r\n")
-        if body:
-            yield number, body
 
 
 def _record(found: Match) -> dict[str, object]:
