@@ -33,6 +33,7 @@ from turnout.sqs.session import AwsConfig
 from turnout.targets.destinations import open_destinations
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.records import TracingCounts
+from turnout.telemetry.redaction import redactor
 from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_tracing
 from turnout.telemetry.snapshot import Snapshot
 from turnout.telemetry.tracing import Tracing
@@ -172,11 +173,14 @@ async def _observed(
         if settings.http_port is not None:
             # Only here, because most of what it imports is needed by nothing else.
             from turnout.service.http import HttpConfig, serving
+            from turnout.service.page.pages import StatusPages
             from turnout.service.view import WorkerView
 
             token = settings.http_token.get_secret_value() if settings.http_token else ""
             config = HttpConfig(settings.http_port, settings.http_host, token)
-            await stack.enter_async_context(serving(config, WorkerView(observer, watchdog)))
+            view = WorkerView(observer, watchdog)
+            pages = StatusPages(view, redactor(os.environ))
+            await stack.enter_async_context(serving(config, view, pages))
         if descriptor := os.environ.get(PULSE_FD):
             pulse = beat(int(descriptor), lambda: Pulse(reloader.attempts, Raw(json.encode(observer.take()))), stop)
             beating = asyncio.create_task(pulse, name="pulse")

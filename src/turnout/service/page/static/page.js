@@ -1,0 +1,88 @@
+// Keeps the status page fresh and explains events without leaving it. The page works without this, by reloading.
+"use strict";
+
+const EVERY_MS = 2000;
+
+const pause = document.getElementById("pause");
+const wanted = document.getElementById("wanted");
+const connection = document.getElementById("connection");
+const explain = document.getElementById("explain");
+const explanation = document.getElementById("explanation");
+
+let refreshing = null;
+let timer = 0;
+
+async function refresh() {
+  clearTimeout(timer);
+  refreshing?.abort();
+  refreshing = new AbortController();
+  const signal = refreshing.signal;
+  const filter = wanted.value;
+  try {
+    const late = AbortSignal.timeout(10000);
+    const answer = await fetch("./?rules=" + encodeURIComponent(filter), { signal: AbortSignal.any([signal, late]) });
+    if (!answer.ok) throw new Error((await answer.text()).trim() || answer.statusText);
+    show(new DOMParser().parseFromString(await answer.text(), "text/html"));
+    say("");
+  } catch (error) {
+    if (signal.aborted) return; // a newer one is under way
+    say("What you see is old, there is no newer: " + error.message);
+  }
+  if (!signal.aborted) later();
+}
+
+function show(fresh) {
+  for (const part of document.querySelectorAll("[data-live]")) {
+    const newer = fresh.getElementById(part.id);
+    if (newer && part.innerHTML !== newer.innerHTML) part.innerHTML = newer.innerHTML;
+  }
+  document.title = fresh.title;
+}
+
+function say(text) {
+  if (connection.textContent !== text) connection.textContent = text;
+}
+
+function later() {
+  clearTimeout(timer);
+  if (!paused() && !document.hidden) timer = setTimeout(refresh, EVERY_MS);
+}
+
+function paused() {
+  return pause.getAttribute("aria-pressed") === "true";
+}
+
+pause.hidden = false;
+pause.addEventListener("click", () => {
+  pause.setAttribute("aria-pressed", String(!paused()));
+  pause.textContent = paused() ? "Paused" : "Pause";
+  if (!paused()) refresh();
+});
+
+document.addEventListener("visibilitychange", () => {
+  if (!document.hidden && !paused()) refresh();
+});
+
+wanted.form.querySelector("button").hidden = true;
+wanted.form.addEventListener("submit", (event) => event.preventDefault());
+wanted.addEventListener("input", () => {
+  clearTimeout(timer);
+  timer = setTimeout(refresh, 150);
+});
+
+explain.addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const form = new URLSearchParams({ event: explain.elements.event.value, alone: "yes" });
+  try {
+    const answer = await fetch("explain", { method: "POST", body: form });
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(text.trim() || answer.statusText);
+    explanation.innerHTML = text;
+  } catch (error) {
+    explanation.textContent = "No answer: " + error.message;
+  }
+  explanation.focus({ preventScroll: true });
+  explanation.scrollIntoView({ block: "nearest" });
+});
+
+later();

@@ -1,0 +1,129 @@
+"""What the page says in words and figures."""
+
+import msgspec
+import pytest
+from tests.unit.pipeline.yard import ruleset
+from tests.unit.service.snapshots import NOW, change, snapshot
+
+from turnout.service.page.content import Content, content, number, span
+from turnout.service.page.history import History
+from turnout.telemetry.snapshot import LetterSnapshot, Snapshot
+
+MANY = """
+targets: {crm: {queue: crm}}
+unmatched: drop
+rules:
+""" + "".join(f"  - {{id: rule-{n}, when: detail.n == {n}, send: [crm]}}\n" for n in range(130))
+
+
+def page(made: Snapshot, *, silent: str = "", wanted: str = "", rules: str | None = None) -> Content:
+    history = History()
+    history.add(msgspec.structs.replace(made, taken_at=made.taken_at - 10, received=made.received - 100))
+    history.add(made)
+    active = ruleset(rules) if rules else ruleset()
+    return content(
+        made, history, active, silent=silent, wanted=wanted, redact=lambda text: text.replace("+4930123456", "***")
+    )
+
+
+def healthy() -> Snapshot:
+    return snapshot(targets=snapshot().targets[:1])
+
+
+def test_a_healthy_worker_is_working() -> None:
+    made = page(healthy())
+    assert (made.tone, made.headline, made.reasons) == ("good", "Working", ())
+    assert made.cards[0].value == "10/s"
+
+
+def test_trouble_is_named_though_the_worker_is_alive_and_ready() -> None:
+    made = page(snapshot())
+    assert (made.tone, made.headline) == ("warn", "Working, with trouble")
+    assert made.reasons == ("target archive fails: left alone, next try in 7.5 s",)
+    rules = msgspec.structs.replace(healthy().rules, reload_success=False)
+    assert "cannot be used" in page(msgspec.structs.replace(healthy(), rules=rules)).reasons[0]
+    assert "nothing more is received" in page(msgspec.structs.replace(healthy(), in_flight=2000)).reasons[0]
+
+
+@pytest.mark.parametrize(
+    ("made", "headline", "tone"),
+    [
+        (change(healthy(), seconds=600.0), "Stalled", "bad"),
+        (change(healthy(), errors=3, error="AccessDenied", phase="pausing"), "Not ready", "bad"),
+        (msgspec.structs.replace(healthy(), draining=True), "Draining", "warn"),
+    ],
+)
+def test_what_is_wrong_is_the_headline(made: Snapshot, headline: str, tone: str) -> None:
+    assert (page(made).headline, page(made).tone) == (headline, tone)
+    assert page(made).reasons
+
+
+def test_a_silent_worker_shows_what_was_known_last() -> None:
+    made = page(healthy(), silent="the event loop has been blocked for 9.0 s")
+    assert (made.tone, made.headline) == ("bad", "Not answering")
+    assert made.received == 1000
+
+
+def test_a_fault_of_configuration_asks_for_a_repair() -> None:
+    target = msgspec.structs.replace(snapshot().targets[1], fault="config", probe_seconds=3.0)
+    row = page(snapshot(targets=(target,))).targets[0]
+    assert row.state == "to be repaired by you, next try in 3 s"
+    assert row.tone == "bad"
+
+
+def test_letters_that_say_the_same_are_one_row_and_contact_data_is_masked() -> None:
+    refused = [
+        LetterSnapshot(NOW - n, "MESSAGE_REJECTED", "call +4930123456 refused", f"m-{n}", f"e-{n}", ("crm",))
+        for n in range(5)
+    ]
+    letters = (*refused, LetterSnapshot(NOW - 60, "INVALID_JSON", "not JSON", "m-9", "", ()))
+    first, second = page(snapshot(recent_letters=letters)).letters
+    assert (first.count, first.message, first.ids) == (5, "call *** refused", ("e-0", "e-1"))
+    assert (second.count, second.last, second.ids) == (1, "60 s ago", ("m-9",))
+
+
+def test_of_many_rules_some_are_shown_and_the_others_can_be_asked_for() -> None:
+    made = page(snapshot(), rules=MANY)
+    assert (len(made.rule_rows), made.rules_hidden) == (100, 30)
+    made = page(snapshot(), rules=MANY, wanted=" RULE-12 ")
+    assert [row.id for row in made.rule_rows] == ["rule-12", *(f"rule-{n}" for n in range(120, 130))]
+    assert made.rules_hidden == 0
+
+
+def test_a_rule_says_when_it_matched_last() -> None:
+    history = History()
+    before, after = snapshot(), snapshot(taken_at=NOW + 40)
+    rules = msgspec.structs.replace(before.rules, matches={"one": 3, "three": 0})
+    history.add(msgspec.structs.replace(before, rules=rules))
+    history.add(
+        msgspec.structs.replace(
+            before, taken_at=NOW + 2, rules=msgspec.structs.replace(rules, matches={"one": 4, "three": 0})
+        )
+    )
+    made = content(after, history, ruleset(), silent="", wanted="", redact=str)
+    assert {row.id: row.last for row in made.rule_rows} == {"one": "38 s ago", "three": "before this page was watched"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.0025, "2.5 ms"),
+        (0.75, "750 ms"),
+        (1, "1 s"),
+        (2.5, "2.5 s"),
+        (90, "90 s"),
+        (600, "10 min"),
+        (14400, "4 h"),
+        (345600, "4 days"),
+    ],
+)
+def test_durations_read_as_people_say_them(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0, "0"), (7, "7"), (1234567, "1,234,567"), (0.25, "0.25"), (3.14159, "3.1"), (123.4, "123")]
+)
+def test_numbers_read_as_people_write_them(value: float, text: str) -> None:
+    assert number(value) == text
