@@ -16,12 +16,13 @@ from turnout.message import Reason
 from turnout.rules.ast import Path, Root
 from turnout.rules.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode
-from turnout.rules.engine import Engine, Found, numbers
+from turnout.rules.engine import Engine, Found
 from turnout.rules.identity import conversation_id, text_at, time_ns
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
-from turnout.rules.model import NOTHING_EXTRA, Json, Mode, Rejection, Rule, Send, Target, Unmatched
+from turnout.rules.model import NOTHING_EXTRA, Json, Rejection, Rule, Send, Target, Unmatched
 from turnout.rules.problems import Problem
-from turnout.rules.shaping import Shaper, compile_shaper, paths_of
+from turnout.rules.shaping import Shaper, paths_of
+from turnout.rules.verdicts import Verdicts
 
 __all__ = ["Match", "Ruleset"]
 
@@ -30,9 +31,6 @@ _LONGEST_TIME = 40
 
 _MEMBERS = ("id", "detail-type", "time")
 """What every match can tell without decoding the event again."""
-
-_CACHED_RULES = 500_000
-"""Rules in all cached verdicts together, before the cache starts anew: some 10 MB."""
 
 
 class Match(msgspec.Struct, eq=False, gc=False):
@@ -99,15 +97,6 @@ class Match(msgspec.Struct, eq=False, gc=False):
         return self._event
 
 
-class _Verdict(msgspec.Struct, frozen=True, gc=False):
-    """What comes of one set of matching rules."""
-
-    rules: tuple[str, ...]
-    targets: tuple[str, ...]
-    shadow: tuple[str, ...]
-    shapers: Mapping[str, Shaper] | None
-
-
 class Ruleset:
     """All rules, compiled. Immutable: a reload makes a new one."""
 
@@ -131,14 +120,11 @@ class Ruleset:
         self._limits = limits
         active = [rule for rule in self._rules if rule.enabled]
         self._active = tuple(active)
-        self._shapers = {number: shaper for number, rule in enumerate(active) if (shaper := compile_shaper(rule))}
         self._compiled: dict[int, Compiled] = {}
         self._engine = Engine([rule.condition for rule in active], required=require, members=_MEMBERS, limits=limits)
         self._decode = self._engine.decode
         self._look = self._engine.look
-        self._verdicts: dict[tuple[Found, ...], _Verdict] = {}
-        self._cached = 0
-        self._fallback = () if unmatched in tuple(Unmatched) else (unmatched,)
+        self._verdicts = Verdicts(active, () if unmatched in tuple(Unmatched) else (unmatched,))
         self._needs_metadata = any(
             needs_metadata(rule.condition) or any(path.root is Root.METADATA for path in paths_of(rule))
             for rule in active
@@ -186,7 +172,7 @@ class Ruleset:
             self._look(seen, body, metadata, None, found)
         except Exception:  # noqa: BLE001 - whatever is odd about the event, the slow way has an answer
             return self._match_slowly(body, metadata)
-        verdict = self._verdicts.get(tuple(found)) or self._verdict(found)
+        verdict = self._verdicts.known.get(tuple(found)) or self._verdicts.of(found)
         return Match(
             verdict.rules,
             verdict.targets,
@@ -209,7 +195,7 @@ class Ruleset:
             if all(value is None for value in find(event, metadata, None)):
                 return self._rejected(body, event, Rejection(Reason.MISSING_FIELD, f"the event has no '{name}'"))
         candidates = self._engine.candidates(event, metadata)
-        verdict = self._verdict([number for number in candidates if self._holds(number)(event, metadata, None)])
+        verdict = self._verdicts.of([number for number in candidates if self._holds(number)(event, metadata, None)])
         return Match(
             verdict.rules,
             verdict.targets,
@@ -232,28 +218,3 @@ class Ruleset:
         if compiled is None:
             compiled = self._compiled[number] = compile_condition(self._active[number].condition, self._limits)
         return compiled
-
-    def _verdict(self, found: Sequence[Found]) -> _Verdict:
-        """What comes of these rules, which stand in any order and may stand twice."""
-        rules: list[str] = []
-        shadow: list[str] = []
-        targets: dict[str, Shaper | None] = {}
-        for number in numbers(found):
-            rule = self._active[number]
-            if rule.mode is Mode.SHADOW:
-                shadow.append(rule.id)
-                continue
-            rules.append(rule.id)
-            for target in rule.send:
-                targets.setdefault(target, self._shapers.get(number))
-            if rule.stop:
-                break
-        shapers = {name: shaper for name, shaper in targets.items() if shaper} or None
-        names = tuple(targets) if rules else self._fallback
-        verdict = _Verdict(tuple(rules), names, tuple(shadow), shapers)
-        self._cached += len(found) + 10
-        if self._cached > _CACHED_RULES:
-            self._verdicts.clear()
-            self._cached = 0
-        self._verdicts[tuple(found)] = verdict
-        return verdict

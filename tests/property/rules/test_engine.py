@@ -39,7 +39,7 @@ def few_of_everything() -> Iterator[None]:
         patch(f"{engine}.index._FLAT_ITEMS", 0),
         patch(f"{engine}.filing._MOST_LENGTHS", 2),
         patch(f"{engine}.projection._MOST_FIELDS", 3),
-        patch(f"{engine}.source._MOST_TEXTS", 5),
+        patch(f"{engine}.checks._MOST_SHAPES", 3),
     ):
         yield
 

@@ -12,8 +12,8 @@ comes in a row of values per condition:
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Protocol, TypeAlias
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from turnout.rules import ast
 from turnout.rules.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
@@ -37,7 +37,7 @@ from turnout.rules.engine.terms import (
 )
 from turnout.rules.limits import Limits
 
-__all__ = ["Checks", "Entry", "Inner", "Row", "Rows", "Writer", "add"]
+__all__ = ["Checks", "Entry", "Inner", "Row", "Step", "Steps", "Writer", "add", "one_step"]
 
 Entry: TypeAlias = tuple[tuple[int, ...], Prepared]
 """Rules by number, and the condition that all of them have."""
@@ -52,13 +52,34 @@ class Inner(Protocol):
         """The numbers of the rules that may match an event decoded in full."""
 
 
-Rows: TypeAlias = tuple[tuple[Code, tuple[Row, ...] | Inner | Found], ...]
-"""Functions, each with its data: rows of conditions to verify, or else what is found in any case (by `add`)."""
+class Steps(NamedTuple):
+    """Several steps, one after the other; the data of `each`."""
+
+    steps: tuple[Step, ...]
+
+
+Step: TypeAlias = "tuple[Code, Row | list[Row] | Inner | Found | Steps]"
+"""A function and its data: conditions to verify, or (by `add`) what is found in any case."""
 
 
 def add(_event: object, _body: object, _metadata: object, data: Found, out: list[Found]) -> None:
-    """The function whose data is found in any case."""
+    """The function of a step without a condition."""
     out.append(data)
+
+
+def each(event: object, body: str | bytes, metadata: object, data: Steps, out: list[Found]) -> None:
+    """The function of several steps."""
+    for function, its_data in data.steps:
+        function(event, body, metadata, its_data, out)
+
+
+def one_step(steps: Sequence[Step]) -> Step:
+    """The steps, at least one, as a single one."""
+    return steps[0] if len(steps) == 1 else (each, Steps(tuple(steps)))
+
+
+_MOST_SHAPES = 1_000
+"""Of conditions in one ruleset: compiling one takes some 200 us, and its code takes some kilobytes."""
 
 
 class Writer:
@@ -76,6 +97,7 @@ class Writer:
         self._decode_whole = whole
         self._limits = limits
         self._variables: dict[Reading, str] = {}
+        self._objects: dict[tuple[str, ...], str] = {(): "e"}
 
     # ------------------------------------------------------------------------------------------------------- values
 
@@ -110,10 +132,21 @@ class Writer:
 
     def _member(self, names: tuple[str, ...], *, strict: bool = False) -> str:
         access = self._projection.access(names)
-        text = ".".join(("e", *access.fields))
         if access.is_object:
             return self._follow(self._whole(), names)
+        text = self._field(access.fields)
         return self._follow(text, access.names, strict=strict) if access.names else text
+
+    def _field(self, fields: tuple[str, ...]) -> str:
+        """The projected member. Objects on the way get a variable, because others will be read from them, too."""
+        if not fields:
+            return "e"
+        parent = self._objects.get(fields[:-1])
+        if parent is None:
+            text = self._field(fields[:-1])
+            parent = self._objects[fields[:-1]] = f"o{len(self._objects)}"
+            self.function.line(0, f"{parent} = {text}")
+        return f"{parent}.{fields[-1]}"
 
     def _follow(self, text: str, steps: tuple[str | int, ...], *, strict: bool = False) -> str:
         return f"{'follow_objects' if strict else 'follow'}({text}, {self.function.constant(steps, steps)})"
@@ -179,7 +212,7 @@ class Writer:
         if access.is_object and not reading.steps:
             # A missing object is decoded as the one empty instance.
             empty = self.function.constant(access.empty)
-            return f"({'.'.join(('e', *access.fields))} is not {empty})"
+            return f"({self._field(access.fields)} is not {empty})"
         value = self.variable(reading)
         if reading.values is Values.ONE:
             return f"({value} is not UNSET)"
@@ -254,46 +287,56 @@ class Checks:
         self._decode_whole = whole
         self._originals = originals
         self._limits = limits
-        self._known: dict[Prepared, tuple[Code, tuple[object, ...]]] = {}
+        self._known: dict[Prepared, tuple[_Shape, Sequence[object]]] = {}
+        self._shapes: dict[Hashable, _Shape] = {}
 
     def writer(self, *, shared: bool = False) -> Writer:
         """A writer for one more function."""
         return Writer(self._projection, self._decode_whole, self._limits, shared=shared)
 
-    def rows(self, entries: Iterable[Entry]) -> Rows:
+    def steps(self, entries: Iterable[Entry]) -> list[Step]:
         """The functions that verify these conditions, with a row for each."""
-        rows: dict[Code, list[Row]] = {}
+        rows: dict[_Shape, list[Row]] = {}
         for numbers, condition in entries:
             check = self._check(condition)
             if check is not None:
-                code, values = check
-                rows.setdefault(code, []).append((found(numbers), *values))
+                shape, values = check
+                rows.setdefault(shape, []).append((found(numbers), *values))
                 continue
             for number in numbers:
-                code, holds = self._whole(number)
-                rows.setdefault(code, []).append((number, holds))
-        return tuple((code, tuple(each)) for code, each in rows.items())
+                shape, values = self._check_whole(number)
+                rows.setdefault(shape, []).append((number, *values))
+        return [(self._code(shape, some), some[0] if len(some) == 1 else some) for shape, some in rows.items()]
 
-    def _check(self, condition: Prepared) -> tuple[Code, tuple[object, ...]] | None:
-        """The function that verifies the condition, and its values; None when it would be one text too many."""
+    def _check(self, condition: Prepared) -> tuple[_Shape, Sequence[object]] | None:
+        """The shape of a condition and its values; None when it would be one shape too many."""
         known = self._known.get(condition)
         if known is None:
             writer = self.writer(shared=True)
-            _write_loop(writer, writer.condition(condition))
-            if not self.foundry.accepts(writer.function):
+            shape = _Shape(writer, writer.condition(condition))
+            if len(self._shapes) >= _MOST_SHAPES and shape.identity not in self._shapes:
                 return None
-            known = self._known[condition] = self.foundry.make(writer.function), tuple(writer.row)
+            known = self._known[condition] = self._shapes.setdefault(shape.identity, shape), writer.row
         return known
 
-    def _whole(self, number: int) -> tuple[Code, object]:
-        """A function for a rule's whole condition, as it was before it was prepared: all of them are one text."""
+    def _check_whole(self, number: int) -> tuple[_Shape, Sequence[object]]:
+        """The same for a rule's whole condition, as it was before it was prepared: all of them have one shape."""
         writer = self.writer(shared=True)
-        _write_loop(writer, writer.condition(Opaque(self._originals[number], None, missing=False)))
-        return self.foundry.make(writer.function), writer.row[0]
+        shape = _Shape(writer, writer.condition(Opaque(self._originals[number], None, missing=False)))
+        return self._shapes.setdefault(shape.identity, shape), writer.row
+
+    def _code(self, shape: _Shape, rows: Sequence[Row]) -> Code:
+        return self.foundry.make(shape.for_one if len(rows) == 1 else shape.for_many)
 
 
-def _write_loop(writer: Writer, condition: str) -> None:
-    names = "".join(f"c{number}, " for number in range(len(writer.row)))
-    writer.function.line(0, f"for n, {names}in x:")
-    writer.function.line(1, f"if {condition}:")
-    writer.function.line(2, "out.append(n)")
+class _Shape:
+    """What conditions have in common that differ in their values only."""
+
+    def __init__(self, writer: Writer, condition: str) -> None:
+        row = "".join(f", c{number}" for number in range(len(writer.row))) or ","
+        # A single row, the commonest case by far, is not looped over.
+        self.for_one = writer.function.followed_by(f"n{row} = x", f"if {condition}:", "    out.append(n)")
+        self.for_many = writer.function.followed_by(
+            f"for n{row} in x:", f"    if {condition}:", "        out.append(n)"
+        )
+        self.identity = self.for_one.identity

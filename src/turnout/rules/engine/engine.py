@@ -34,7 +34,8 @@ class Engine:
     """Decodes a body as far as `look` needs it. Raises for whatever does not fit."""
     look: Code
     """Called with what `decode` returned, the body, the metadata, None, and a list, it adds the conditions that hold to
-    the list, in no particular order and perhaps more than once; `numbers` puts that right. Raises for what does not fit.
+    the list, in no particular order and perhaps more than once; `numbers` puts that right. Raises for whatever does not
+    fit.
     """
     texts: tuple[str, ...]
     """The generated code: for tests, and for the curious."""

@@ -27,5 +27,10 @@ def found(numbers: Sequence[int]) -> Found:
 
 def numbers(found: Iterable[Found]) -> list[int]:
     """The numbers of the rules that were found, each once, in order."""
-    singles = {each for each in found if isinstance(each, int)}
-    return sorted(singles.union(*(each.numbers for each in found if isinstance(each, Group))))
+    flat: list[int] = []
+    for each in found:
+        if isinstance(each, int):
+            flat.append(each)
+        else:
+            flat += each.numbers
+    return sorted(set(flat))

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from turnout.rules.ast import Bound, Literal, Range
-from turnout.rules.engine.checks import Rows
+from turnout.rules.engine.checks import Step
 from turnout.rules.engine.filing import KeyValue, bounds
 from turnout.rules.engine.found import Found
 from turnout.rules.engine.source import Function
@@ -21,8 +21,8 @@ from turnout.rules.folding import fold
 
 __all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
 
-Bucket: TypeAlias = Found | Rows
-"""What is found for certain, or else functions that verify what remains."""
+Bucket: TypeAlias = "Found | Step"
+"""What is found for certain, or else a step to take."""
 Item: TypeAlias = tuple[tuple[int, ...], Prepared | None]
 """Rules filed in a bucket, and what remains of their condition."""
 Make: TypeAlias = Callable[[Sequence[Item]], Bucket]
@@ -210,12 +210,13 @@ def _emit_hit(function: Function, depth: int, buckets: Iterable[Bucket | None]) 
     kinds = {isinstance(bucket, tuple) for bucket in buckets if bucket is not None}
     function.line(depth, "if k is not None:")
     if len(kinds) > 1:
-        function.line(depth + 1, "if k.__class__ is not tuple:")
-        function.line(depth + 2, "out.append(k)")
-        function.line(depth + 1, "else:")
-        depth += 1
-    if True in kinds:
-        function.line(depth + 1, "for f, y in k:")
+        function.line(depth + 1, "if k.__class__ is tuple:")
+        function.line(depth + 2, "f, y = k")
         function.line(depth + 2, "f(e, b, m, y, out)")
+        function.line(depth + 1, "else:")
+        function.line(depth + 2, "out.append(k)")
+    elif True in kinds:
+        function.line(depth + 1, "f, y = k")
+        function.line(depth + 1, "f(e, b, m, y, out)")
     else:
         function.line(depth + 1, "out.append(k)")

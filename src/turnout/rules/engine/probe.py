@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 from turnout.rules.ast import Constant
 from turnout.rules.compile import Finder, compile_finder
-from turnout.rules.engine.checks import Checks, Entry, Rows, Writer, add
+from turnout.rules.engine.checks import Checks, Entry, Step, Steps, Writer, add, one_step
 from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method
 from turnout.rules.engine.found import Found, Group, found
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
@@ -43,15 +43,16 @@ class Lookup(NamedTuple):
 class Probe:
     """Conditions, filed."""
 
-    def __init__(self, code: Code, lookups: Sequence[Lookup], rest: Rows) -> None:
+    def __init__(self, code: Code, lookups: Sequence[Lookup], rest: Sequence[Step]) -> None:
         self.code = code
         """Adds to its last argument what is found; may raise for an event that does not fit the fast way."""
         self._lookups = tuple(lookups)
-        self._rest = rest
+        self._rest = tuple(rest)
 
     def candidates(self, event: object, metadata: object) -> Iterator[int]:
         """The numbers of all rules that may match an event decoded in full; some of them more than once."""
-        yield from _numbers(self._rest, event, metadata)
+        for step in self._rest:
+            yield from _numbers(step, event, metadata)
         for _, find, table in self._lookups:
             for value in find(event, metadata, None):
                 for bucket in table.find(value):
@@ -59,16 +60,19 @@ class Probe:
 
 
 def _numbers(bucket: Bucket, event: object, metadata: object) -> Iterator[int]:
-    if not isinstance(bucket, tuple):
-        yield from _members(bucket)
-        return
-    for _, data in bucket:
-        if isinstance(data, tuple):
+    data = bucket[1] if isinstance(bucket, tuple) else bucket
+    match data:
+        case int() | Group():
+            yield from _members(data)
+        case Steps(steps=steps):
+            for step in steps:
+                yield from _numbers(step, event, metadata)
+        case list():
             for row in data:
                 yield from _members(row[0])
-        elif isinstance(data, int | Group):
-            yield from _members(data)
-        else:
+        case tuple():
+            yield from _members(data[0])
+        case _:
             yield from data.candidates(event, metadata)
 
 
@@ -111,9 +115,9 @@ class ProbeBuilder:
             Lookup(reading, compile_finder(reading.term), self._table(method, keyed))
             for (reading, method), keyed in self._filed.items()
         ]
-        rest = self._checks.rows(entry for entry, choice in self.choices if choice is None)
+        rest = self._checks.steps(entry for entry, choice in self.choices if choice is None)
         if self._always:
-            rest = ((add, found(self._always)), *rest)
+            rest.append((add, found(self._always)))
         return Probe(self._write(lookups, rest, required), lookups, rest)
 
     # --------------------------------------------------------------------------------------------------------- tables
@@ -137,20 +141,20 @@ class ProbeBuilder:
                 remaining.setdefault(condition, []).extend(numbers)
         if not remaining:
             return found(certain)
-        rows = self._rows([(tuple(numbers), condition) for condition, numbers in remaining.items()])
-        return ((add, found(certain)), *rows) if certain else rows
+        steps = self._steps([(tuple(numbers), condition) for condition, numbers in remaining.items()])
+        return one_step([(add, found(certain)), *steps] if certain else steps)
 
-    def _rows(self, entries: Sequence[Entry]) -> Rows:
+    def _steps(self, entries: Sequence[Entry]) -> list[Step]:
         if len(entries) > _CROWD and self._level < _MOST_LEVELS:
             builder = ProbeBuilder(entries, self._checks, level=self._level + 1)
             if builder.is_worth_it:
                 inner = builder.build()
-                return ((inner.code, inner),)
-        return self._checks.rows(entries)
+                return [(inner.code, inner)]
+        return self._checks.steps(entries)
 
     # ----------------------------------------------------------------------------------------------------- generating
 
-    def _write(self, lookups: Sequence[Lookup], rest: Rows, required: Sequence[Prepared]) -> Code:
+    def _write(self, lookups: Sequence[Lookup], rest: Sequence[Step], required: Sequence[Prepared]) -> Code:
         writer = self._checks.writer()
         for condition in required:
             writer.require(condition)

@@ -18,9 +18,6 @@ __all__ = ["Code", "Foundry", "Function"]
 Code: TypeAlias = Callable[[Any, "str | bytes", object, Any, list[Found]], None]
 """(projected event, body, metadata, the function's own data, what was found so far)."""
 
-_MOST_TEXTS = 1_000
-"""Distinct texts compiled for one ruleset: compiling one takes some 200 us, and its code some kilobytes."""
-
 
 class Function:
     """One function under construction."""
@@ -43,6 +40,13 @@ class Function:
             name = self._constants[key] = f"k{len(self._values)}"
             self._values.append(value)
         return name
+
+    def followed_by(self, *lines: str) -> Function:
+        """A function that goes on with these lines, which are indented by themselves."""
+        other = Function()
+        other._lines = [*self._lines, *(f"        {line}\n" for line in lines)]
+        other._constants, other._values = self._constants, self._values
+        return other
 
     @property
     def text(self) -> str:
@@ -73,10 +77,6 @@ class Foundry:
     def texts(self) -> tuple[str, ...]:
         """Every text that was compiled."""
         return tuple(self._makers)
-
-    def accepts(self, function: Function) -> bool:
-        """Whether the function's text is known, or there is room for one more."""
-        return len(self._makers) < _MOST_TEXTS or function.text in self._makers
 
     def make(self, function: Function) -> Code:
         """The function. Those of one identity are one object."""
