@@ -15,10 +15,10 @@ from turnout.rules.pattern_leaf import Leaf, read_leaf
 from turnout.rules.pattern_nodes import ArrayNode, Mark, ObjectNode, PatternNode, PatternProblem, quoted
 from turnout.rules.problems import Code
 
-__all__ = ["Combination", "Field", "read_fields"]
+__all__ = ["RESERVED", "Combination", "Field", "read_fields"]
 
 # What no field inside `$or` may be called: the operators, and words that AWS keeps for operators to come.
-_RESERVED = frozenset(
+RESERVED = frozenset(
     {
         *("exactly", "equals-ignore-case", "prefix", "suffix", "anything-but", "exists", "wildcard", "numeric", "cidr"),
         *("=", "<", "<=", ">", ">=", "regex", "not-wildcard", "not-equals-ignore-case"),
@@ -105,7 +105,7 @@ class _Reader:
             if name == "$or":
                 combinations = self._read_or(value, steps, combinations, mark)
                 continue
-            if scope and name in _RESERVED:
+            if scope and name in RESERVED:
                 message = f"{name} is Ruler reserved fieldName which cannot be used inside $or."
                 self.report(Code.PATTERN_OR, message, mark)
                 continue

@@ -13,6 +13,7 @@ _COMMANDS = {
     "explain": "turnout.cli.rules.explain:explain",
     "test": "turnout.cli.rules.test:test",
     "diff": "turnout.cli.rules.diff:diff",
+    "schema": "turnout.cli.rules.schema:schema",
 }
 
 
