@@ -22,7 +22,7 @@ help:
 demo: $(VENV)/.demo
 	$(BIN)/turnout demo $(DEMO)
 
-test: $(VENV)/.test
+test: $(VENV)/.test $(VENV)/.chromium
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(VENV)/.lint
@@ -49,6 +49,15 @@ $(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(INSTALLED_FROM) | $(BIN)/python
 $(VENV)/.lint: $(INSTALLED_FROM) | $(BIN)/python
 	$(PIP) --editable '.[test,lint]'
 	@touch $@
+
+# The status page is tested in a browser: Debian's, installed here where that is allowed. Elsewhere those tests are skipped.
+APT := apt-get -qq -o Acquire::http::Timeout=20
+$(VENV)/.chromium: | $(BIN)/python
+	@if command -v chromium || command -v chromium-browser || command -v google-chrome; then touch $@; \
+	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && $(APT) update && \
+	  DEBIAN_FRONTEND=noninteractive $(APT) install -y --no-install-recommends chromium fonts-dejavu-core > /dev/null; \
+	then touch $@; \
+	else echo "no Chromium here: tests/e2e/test_page.py will be skipped"; fi
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'

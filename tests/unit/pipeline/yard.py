@@ -103,10 +103,10 @@ class Yard:
             assert not sent.failures, sent.failures
 
     @asynccontextmanager
-    async def running(self) -> AsyncIterator[None]:
+    async def running(self, seconds: float = 20) -> AsyncIterator[None]:
         """The worker at work; leaving drains and stops it, and checks its books."""
         stop = asyncio.Event()
-        async with asyncio.timeout(20), asyncio.TaskGroup() as tasks:
+        async with asyncio.timeout(seconds), asyncio.TaskGroup() as tasks:
             tasks.create_task(self.worker.run(stop), name="worker")
             yield
             stop.set()

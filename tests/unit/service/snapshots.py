@@ -104,14 +104,14 @@ class Seen(NamedTuple):
 
 
 @asynccontextmanager
-async def observed(rules: str = RULES, *, watchdog_seconds: float = 5.0) -> AsyncIterator[Seen]:
+async def observed(rules: str = RULES, *, watchdog_seconds: float = 5.0, seconds: float = 20) -> AsyncIterator[Seen]:
     """A worker at work over in-memory queues, watched."""
     yard = Yard(rules)
     watchdog = Watchdog(watchdog_seconds)
     observer = Observer(yard.worker, reloads=Reloaded(), blocks=watchdog)
     watchdog.start()
     try:
-        async with yard.running():
+        async with yard.running(seconds):
             async with asyncio.timeout(5):
                 while not all(poller.read_ns for poller in yard.worker.pollers):
                     await asyncio.sleep(0.001)

@@ -56,7 +56,12 @@ pause.hidden = false;
 pause.addEventListener("click", () => {
   pause.setAttribute("aria-pressed", String(!paused()));
   pause.textContent = paused() ? "Paused" : "Pause";
-  if (!paused()) refresh();
+  if (paused()) {
+    clearTimeout(timer);
+    refreshing?.abort();
+  } else {
+    refresh();
+  }
 });
 
 document.addEventListener("visibilitychange", () => {

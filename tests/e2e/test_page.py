@@ -1,0 +1,264 @@
+"""The status page in a real browser: headless Chromium, driven by Playwright.
+
+Skipped where there is no Chromium (`make test` installs Debian's where it may). With SCREENSHOTS set to a directory,
+what the browser showed is left there to be looked at.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import TimeoutError as NothingCame
+from tests.unit.pipeline.yard import event
+from tests.unit.service.snapshots import Seen, observed
+
+from turnout.service.http import HttpConfig, serving
+from turnout.service.page.pages import StatusPages
+
+CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (Debian: apt-get install chromium)")
+
+RULES = """
+targets:
+  crm: {queue: crm, priority: 0}
+  archive: {queue: archive, priority: 5}
+unmatched: drop
+rules:
+  - {id: critical-priority, description: Supervisors see these first, when: detail.to == 'one', send: [crm]}
+  - {id: everything-else, description: For the records, when: detail.to == 'two' and detail.n > 5, send: [archive]}
+  - {id: tried-out, when: detail.to == 'three', send: [crm, archive], mode: shadow}
+"""
+
+# The least contrast between text and what is behind it, as WCAG 2 reckons it, with the text it was found at.
+CONTRAST = """() => {
+  const parse = (text) => { const [r, g, b, a = 1] = text.match(/[\\d.]+/g).map(Number); return {r, g, b, a}; };
+  const light = ({r, g, b}) => [r, g, b]
+    .map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const behind = (element) => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = parse(getComputedStyle(e).backgroundColor);
+      if (colour.a === 1) return colour;
+    }
+    return {r: 255, g: 255, b: 255};
+  };
+  let worst = [99, ""];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !element.checkVisibility()) continue;
+    const [a, b] = [light(parse(getComputedStyle(element).color)), light(behind(element))].sort((x, y) => y - x);
+    const contrast = (a + 0.05) / (b + 0.05);
+    if (contrast < worst[0]) worst = [contrast, walker.currentNode.data.trim()];
+  }
+  return worst;
+}"""
+
+
+class Browsing(NamedTuple):
+    """A page in a browser, the worker behind it, and what the browser complained about."""
+
+    page: Page
+    seen: Seen
+    url: str
+    complaints: list[str]
+
+
+@asynccontextmanager
+async def browsing(
+    *, token: str = "", scripts: bool = True, width: int = 1280, dark: bool = False
+) -> AsyncIterator[Browsing]:
+    async with observed(RULES, seconds=100) as seen:
+        pages = StatusPages(seen.view, lambda text: text)
+        async with (
+            serving(HttpConfig(0, token=token), seen.view, pages) as port,
+            async_playwright() as playwright,
+            await playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"]) as browser,
+        ):
+            url = f"http://127.0.0.1:{port}/"
+            context = await browser.new_context(
+                http_credentials={"username": "anybody", "password": token} if token else None,
+                java_script_enabled=scripts,
+                viewport={"width": width, "height": 900},
+                color_scheme="dark" if dark else "light",
+            )
+            page = await context.new_page()
+            complaints: list[str] = []
+            page.on("console", lambda message: complaints.append(message.text))
+            page.on("pageerror", lambda error: complaints.append(str(error)))
+            page.on(
+                "request",
+                lambda request: None if request.url.startswith((url, "data:")) else complaints.append(request.url),
+            )
+            await page.goto(url)
+            yield Browsing(page, seen, url, complaints)
+            if token == "" or scripts:
+                assert complaints == []
+
+
+def browse(story: Callable[[Browsing], Awaitable[None]], **how: object) -> None:
+    async def main() -> None:
+        async with browsing(**how) as there:  # type: ignore[arg-type]
+            await story(there)
+
+    asyncio.run(main())
+
+
+async def keep(page: Page, name: str) -> None:
+    folder = os.environ.get("SCREENSHOTS")
+    if folder:
+        await page.screenshot(path=Path(folder, f"{name}.png"), full_page=True)
+
+
+async def work(seen: Seen, count: int) -> None:
+    """Have `count` messages routed, some of each kind."""
+    before = len(seen.yard.watch.accounts)
+    kinds = [event("one"), event("two", n=9), event("three"), event("nobody"), "not JSON"]
+    await seen.yard.publish(*(kinds[number % len(kinds)] for number in range(count)))
+    await seen.yard.watch.wait(before + count)
+
+
+def test_the_page_shows_what_the_worker_does_while_it_does_it() -> None:
+    async def story(there: Browsing) -> None:
+        page = there.page
+        await expect(page.get_by_role("status").first).to_have_text("Working")
+        await expect(page).to_have_title("Working · Turnout")
+        await expect(page.locator("#books")).to_contain_text("0 received")
+        await work(there.seen, 10)
+        await expect(page.locator("#books")).to_contain_text("10 received =")
+        row = page.locator("#rule-rows tr", has_text="critical-priority")
+        await expect(row.locator("td").nth(3)).to_have_text("2")
+        await expect(row.locator("td").nth(4)).to_have_text("just now")
+        await expect(page.locator("#letter-list")).to_contain_text("INVALID_JSON")
+        await keep(page, "working")
+
+    browse(story)
+
+
+def test_a_failing_target_is_told_in_the_headline_and_in_its_row() -> None:
+    async def story(there: Browsing) -> None:
+        there.seen.yard.sqs.fail_calls("archive", "SendMessageBatch", "QueueDoesNotExist")
+        await work(there.seen, 20)
+        await expect(there.page.locator("#verdict")).to_contain_text("Working, with trouble")
+        await expect(there.page.locator("#verdict")).to_contain_text("target archive fails: to be repaired by you")
+        row = there.page.locator("#target-rows tr", has_text="archive")
+        await expect(row).to_contain_text("QueueDoesNotExist")
+        await keep(there.page, "trouble")
+
+    browse(story)
+
+
+def test_a_pasted_event_is_explained_by_keyboard_alone() -> None:
+    async def story(there: Browsing) -> None:
+        page = there.page
+        await page.get_by_label("An event, as JSON").focus()
+        await page.keyboard.type(event("two", n=3))
+        await page.keyboard.press("Tab")
+        await page.keyboard.press("Enter")
+        answer = page.locator("#explanation")
+        await expect(answer).to_contain_text("No rule matches, so it is dropped")
+        await expect(answer).to_be_focused()
+        culprit = answer.locator(".culprit").first
+        await expect(culprit).to_contain_text("detail.n > 5")
+        await expect(culprit).to_contain_text("is 3")
+        await work(there.seen, 5)
+        await expect(page.locator("#books")).to_contain_text("5 received =")
+        await expect(answer).to_contain_text("These rules come nearest")  # the page went on, the answer stayed
+        await keep(page, "explained")
+
+    browse(story)
+
+
+def test_rules_are_filtered_while_one_types() -> None:
+    async def story(there: Browsing) -> None:
+        await there.page.get_by_label("Rules whose id has").press_sequentially("tried")
+        await expect(there.page.locator("#rule-rows tr")).to_have_count(1)
+        await expect(there.page.locator("#rule-rows")).to_contain_text("tried-out")
+        assert there.page.url == there.url
+
+    browse(story)
+
+
+def test_a_paused_page_stands_still_until_it_goes_on() -> None:
+    async def story(there: Browsing) -> None:
+        pause = there.page.get_by_role("button", name="Pause")
+        await pause.click()
+        await expect(pause).to_have_attribute("aria-pressed", "true")
+        await work(there.seen, 5)
+        with pytest.raises(NothingCame):
+            # Longer than the time between two refreshes.
+            async with there.page.expect_request("**/*", timeout=2500):
+                pass
+        await pause.click()
+        await expect(there.page.locator("#books")).to_contain_text("5 received =")
+
+    browse(story)
+
+
+def test_a_worker_that_is_gone_is_told() -> None:
+    async def story(there: Browsing) -> None:
+        await there.page.route("**/*", lambda route: route.abort())
+        await expect(there.page.locator("#connection")).to_contain_text("What you see is old")
+        await there.page.unroute_all()
+        await expect(there.page.locator("#connection")).to_be_empty()
+        there.complaints.clear()
+
+    browse(story)
+
+
+def test_without_scripts_everything_is_there_and_events_are_explained() -> None:
+    async def story(there: Browsing) -> None:
+        page = there.page
+        await expect(page.get_by_role("button", name="Pause")).to_be_hidden()
+        await page.get_by_label("An event, as JSON").fill(event("one"))
+        await page.get_by_role("button", name="Where would it go?").click()
+        await expect(page.locator("#explanation")).to_contain_text("It goes to crm by critical-priority")
+        await page.get_by_label("Rules whose id has").fill("tried")
+        await page.get_by_role("button", name="Show").click()
+        await expect(page.locator("#rule-rows tr")).to_have_count(1)
+
+    browse(story, scripts=False)
+
+
+def test_the_token_is_asked_for_as_browsers_ask_for_passwords() -> None:
+    async def story(there: Browsing) -> None:
+        await expect(there.page.get_by_role("heading", name="Turnout")).to_be_visible()
+        await work(there.seen, 5)
+        await expect(there.page.locator("#books")).to_contain_text("5 received =")
+
+    browse(story, token="correct horse battery")
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_all_text_stands_out_from_its_ground(dark: bool) -> None:
+    async def story(there: Browsing) -> None:
+        there.seen.yard.sqs.fail_calls("archive", "SendMessageBatch", "QueueDoesNotExist")
+        await work(there.seen, 20)
+        await expect(there.page.locator("#verdict")).to_contain_text("with trouble")
+        await there.page.get_by_label("An event, as JSON").fill(event("two", n=3))
+        await there.page.get_by_role("button", name="Where would it go?").click()
+        await expect(there.page.locator("#explanation")).to_contain_text("No rule matches")
+        contrast, text = await there.page.evaluate(CONTRAST)
+        assert contrast >= 4.5, text
+        await keep(there.page, "dark" if dark else "light")
+
+    browse(story, dark=dark)
+
+
+def test_on_a_telephone_nothing_sticks_out_to_the_side() -> None:
+    async def story(there: Browsing) -> None:
+        await work(there.seen, 10)
+        await expect(there.page.locator("#books")).to_contain_text("10 received =")
+        assert await there.page.evaluate("document.documentElement.scrollWidth") == 360
+        await keep(there.page, "telephone")
+
+    browse(story, width=360)
