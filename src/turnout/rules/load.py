@@ -13,6 +13,7 @@ from turnout.rules.ast import Path as ValuePath
 from turnout.rules.document import MapNode, ScalarNode, YamlError, read_document
 from turnout.rules.environment import Environment, nearest
 from turnout.rules.expression import ExpressionError, parse_path
+from turnout.rules.garbage import without_collection
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import Rule, Target, Unmatched
 from turnout.rules.paths import PathReader
@@ -73,6 +74,7 @@ class Reading:
         )
 
 
+@without_collection()
 def read_rules(
     path: str | os.PathLike[str],
     *,

@@ -17,6 +17,7 @@ from turnout.rules.ast import Path, Root
 from turnout.rules.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode
 from turnout.rules.engine import Engine, Found
+from turnout.rules.garbage import without_collection
 from turnout.rules.identity import conversation_id, text_at, time_ns
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import NOTHING_EXTRA, Json, Rejection, Rule, Send, Target, Unmatched
@@ -100,6 +101,7 @@ class Match(msgspec.Struct, eq=False, gc=False):
 class Ruleset:
     """All rules, compiled. Immutable: a reload makes a new one."""
 
+    @without_collection()
     def __init__(
         self,
         rules: Sequence[Rule],

@@ -16,8 +16,8 @@ from turnout.rules.shaping import Shaper, compile_shaper
 
 __all__ = ["Verdict", "Verdicts"]
 
-_MOST_REMEMBERED = 500_000
-"""Rules in all remembered verdicts together, some 10 MB, before they are forgotten."""
+_ROOM = 500_000
+"""Rules in all remembered verdicts together before they are forgotten: between 10 and 50 MB."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -54,15 +54,15 @@ class Verdicts:
     def of(self, found: Sequence[Found]) -> Verdict:
         """What comes of what was found, which may be in any order and name a rule twice. It is known from now on."""
         verdict = self._tell(numbers(found))
-        self._remembered += len(found) + len(verdict.rules) + len(verdict.shadow) + 10
-        if self._remembered > _MOST_REMEMBERED:
+        self._room -= len(found) + len(verdict.rules)
+        if self._room < 0:
             self._forget()
         self.known[tuple(found)] = verdict
         return verdict
 
     def _forget(self) -> None:
         self.known = self._frequent.copy()
-        self._remembered = 0
+        self._room = _ROOM
 
     def _tell(self, found: Sequence[int]) -> Verdict:
         if not found:

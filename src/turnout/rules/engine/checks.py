@@ -222,11 +222,11 @@ class Writer:
         value = self.variable(reading)
         if reading.values is Values.ONE:
             return self._predicate(predicate, value)
-        judge = self._give(compile_predicate(predicate, self._limits))
-        found = f"any(map({judge}, {self.many(reading, value)}))"
+        fits = self._predicate(predicate, value)
+        each = f"any([{fits.replace(value, 'w')} for w in {self.many(reading, value)}])"
         if reading.values is Values.MANY:
-            return f"({value} is not UNSET and {found})"
-        return f"({self._predicate(predicate, value)} if {value}.__class__ is not list else {found})"
+            return f"({value} is not UNSET and {each})"
+        return f"({fits} if {value}.__class__ is not list else {each})"
 
     # --------------------------------------------------------------------------------------------------- predicates
 

@@ -159,7 +159,7 @@ def ways(test: Fits) -> Sequence[Sequence[Key]]:
 
     match predicate:
         case ast.OneOf(items=items):
-            return [[Key(reading, Method.EQUAL, item) for item in items]]
+            return [[Key(reading, Method.EQUAL, _equal(item)) for item in items]]
         case ast.EqualsFold(text=text):
             return [one(Method.EQUAL_FOLD, fold(text))]
         case ast.Prefix(text=text, fold=folds) if text:
@@ -173,10 +173,15 @@ def ways(test: Fits) -> Sequence[Sequence[Key]]:
             pieces = wildcards.pieces(pattern)
             head, tail = pieces[0], pieces[-1]
             if len(pieces) == 1:
-                return [one(Method.EQUAL, ast.literal(head))]
+                return [one(Method.EQUAL, head)]
             heads = [one(Method.PREFIX, head, exact=pieces[1:] == ("",))] if head else []
             return [*heads, one(Method.SUFFIX, tail, exact=pieces[:-1] == ("",))] if tail else heads
     return []
+
+
+def _equal(item: ast.Literal) -> KeyValue:
+    # Texts stand for themselves. Of the others, Python takes some for equal that are not: true and 1.
+    return item.value if isinstance(item.value, str) else item
 
 
 _AFFIXES = (Method.PREFIX, Method.PREFIX_FOLD, Method.SUFFIX, Method.SUFFIX_FOLD)

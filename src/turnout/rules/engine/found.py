@@ -25,12 +25,12 @@ def found(numbers: Sequence[int]) -> Found:
     return numbers[0] if len(numbers) == 1 else Group(numbers)
 
 
-def numbers(found: Iterable[Found]) -> list[int]:
+def numbers(found: Sequence[Found]) -> list[int]:
     """The numbers of the rules that were found, each once, in order."""
-    flat: list[int] = []
+    distinct: set[int] = set()
     for each in found:
-        if isinstance(each, int):
-            flat.append(each)
+        if isinstance(each, Group):
+            distinct.update(each.numbers)
         else:
-            flat += each.numbers
-    return sorted(set(flat))
+            distinct.add(each)
+    return sorted(distinct)

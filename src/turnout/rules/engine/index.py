@@ -45,9 +45,9 @@ class Table(Protocol):
 class Equals:
     """Values equal to a literal; or texts equal but for case."""
 
-    def __init__(self, items: Mapping[KeyValue, Sequence[Item]], make: Make) -> None:
-        """`items` are filed under literals, or under folded texts."""
-        self._folds = any(isinstance(key, str) for key in items)
+    def __init__(self, items: Mapping[KeyValue, Sequence[Item]], make: Make, *, folds: bool) -> None:
+        """`items` are filed under texts, folded if `folds`, and under literals that are no texts."""
+        self._folds = folds
         self._bools: dict[bool, Bucket] = {}
         self._others: dict[object, Bucket] = {}
         for key, filed in items.items():

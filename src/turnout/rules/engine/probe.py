@@ -126,7 +126,7 @@ class ProbeBuilder:
         if method is Method.RANGE:
             return Ranges(keyed, self._bucket)
         if method in (Method.EQUAL, Method.EQUAL_FOLD):
-            return Equals(keyed, self._bucket)
+            return Equals(keyed, self._bucket, folds=method is Method.EQUAL_FOLD)
         at_end = method in (Method.SUFFIX, Method.SUFFIX_FOLD)
         folds = method in (Method.PREFIX_FOLD, Method.SUFFIX_FOLD)
         return Affixes(keyed, self._bucket, at_end=at_end, folds=folds)
