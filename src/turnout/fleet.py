@@ -23,6 +23,7 @@ from turnout.service.supervisor import Supervisor, SupervisorConfig, WorkerProce
 from turnout.service.view import NotAnswering
 from turnout.settings import Settings, misspelt_settings, variable
 from turnout.telemetry.logs import configure_logging
+from turnout.telemetry.redaction import redactor
 from turnout.telemetry.snapshot import Snapshot
 
 __all__ = ["serve_fleet"]
@@ -69,10 +70,11 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> bool:
             if settings.http_port is not None:
                 # Only here, because most of what it imports is needed by nothing else.
                 from turnout.service.http import HttpConfig, serving
+                from turnout.service.page.pages import StatusPages
 
                 token = settings.http_token.get_secret_value() if settings.http_token else ""
                 config = HttpConfig(settings.http_port, settings.http_host, token)
-                await stack.enter_async_context(serving(config, view))
+                await stack.enter_async_context(serving(config, view, StatusPages(view, redactor(os.environ))))
             async with asyncio.TaskGroup() as tasks:
                 # Workers watch the rule files themselves; the supervisor follows for its own page.
                 beside = [

@@ -47,6 +47,7 @@ def ended(last: Snapshot) -> Snapshot:
         in_flight=0,
         in_flight_limit=0,
         in_flight_bytes=0,
+        resident_bytes=0,
         sources=tuple(msgspec.structs.replace(source, pollers=()) for source in last.sources),
         targets=tuple(
             msgspec.structs.replace(target, backlog=0, breaker="closed", fault="", probe_seconds=0.0)
@@ -66,7 +67,8 @@ def _two(one: Snapshot, other: Snapshot) -> Snapshot:
             one,
             other,
             "received in_flight in_flight_limit in_flight_bytes redelivered unmatched polls poll_errors extensions "
-            "expired suppressed store_errors attributes_dropped processing queue_age latency",
+            "expired suppressed store_errors attributes_dropped processing queue_age latency cpu_user_seconds "
+            "cpu_system_seconds resident_bytes",
         ),
         taken_at=max(one.taken_at, other.taken_at),
         started_at=min(one.started_at, other.started_at),

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import asyncio
 import concurrent.futures
+import os
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Protocol
 
 from turnout.message import Outcome, queue_name
@@ -95,6 +97,7 @@ class Observer:
     def take(self) -> Snapshot:
         """A snapshot, taken at once. For the event loop's own thread."""
         worker, books = self._worker, self._worker.books
+        times = os.times()
         return Snapshot(
             taken_at=time.time(),
             started_at=self._started_at,
@@ -128,6 +131,9 @@ class Observer:
             latency=books.latency.counted(),
             loop=self._blocks.counts,
             tracing=_tracing(self._tracing),
+            cpu_user_seconds=times.user,
+            cpu_system_seconds=times.system,
+            resident_bytes=_resident_bytes(),
         )
 
     def _sources(self) -> Iterator[SourceSnapshot]:
@@ -219,3 +225,10 @@ def _tracing(counts: TracingCounts) -> TracingSnapshot:
         context_dropped=counts.context_dropped,
         errors=counts.errors,
     )
+
+
+def _resident_bytes() -> int:
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):  # no Linux
+        return 0

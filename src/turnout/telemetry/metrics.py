@@ -7,10 +7,8 @@ Attributes are few and bounded on purpose: queues, targets, rules, reasons and e
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
-from pathlib import Path
 
 import msgspec
 
@@ -291,16 +289,14 @@ def _itself(snapshot: Snapshot) -> Iterator[Metric]:
     yield _gauge("turnout.draining", "1", "1 once the worker has been told to stop.", int(snapshot.draining))
     yield _gauge("turnout.start.time", "s", "When the worker started, in seconds since the epoch.", snapshot.started_at)
     yield Metric("turnout.info", Kind.GAUGE, "1", "1 for the version.", [Sample({"version": __version__}, 1)])
-    times = os.times()
     yield _counter(
         "process.cpu.time",
         "s",
-        "CPU time of this process.",
-        _by("cpu.mode", {"user": times.user, "system": times.system}),
+        "CPU time of the worker processes.",
+        _by("cpu.mode", {"user": snapshot.cpu_user_seconds, "system": snapshot.cpu_system_seconds}),
     )
-    memory = _resident_bytes()
-    if memory:
-        yield _gauge("process.memory.usage", "By", "Resident memory of this process.", memory)
+    if snapshot.resident_bytes:
+        yield _gauge("process.memory.usage", "By", "Resident memory of the worker processes.", snapshot.resident_bytes)
 
 
 def _sent(targets: Iterable[TargetSnapshot]) -> list[Sample]:
@@ -344,11 +340,3 @@ def _by(label: str, values: Mapping[str, float]) -> list[Sample]:
 
 def _per_target(values: Iterable[tuple[TargetSnapshot, float]]) -> list[Sample]:
     return [Sample({"target": target.name}, value) for target, value in values]
-
-
-def _resident_bytes() -> int:
-    """0 where the system does not say it the way Linux does."""
-    try:
-        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    except (OSError, ValueError, IndexError):
-        return 0

@@ -166,3 +166,7 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     latency: Counted
     loop: LoopSnapshot = LoopSnapshot()
     tracing: TracingSnapshot = TracingSnapshot()
+    cpu_user_seconds: float = 0.0
+    cpu_system_seconds: float = 0.0
+    resident_bytes: int = 0
+    """0 where the system does not say it."""

@@ -37,6 +37,9 @@ def snapshot(**changes: object) -> Snapshot:
     processing = Histogram(PROCESS_BOUNDS)
     processing.add(1_000_000)
     made = Snapshot(
+        cpu_user_seconds=12.5,
+        cpu_system_seconds=2.5,
+        resident_bytes=80_000_000,
         taken_at=NOW,
         started_at=NOW - 3600,
         running=True,

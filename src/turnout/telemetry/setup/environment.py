@@ -6,6 +6,8 @@ stay down for want of traces or metrics.
 
 from __future__ import annotations
 
+import os
+import socket
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
@@ -75,7 +77,12 @@ def resource() -> Resource:
     """Who we are: our defaults, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`."""
     from opentelemetry.sdk.resources import Resource
 
-    ours = {"service.name": "turnout", "service.version": installed_version()}
+    ours = {
+        "service.name": "turnout",
+        "service.version": installed_version(),
+        # Metrics of several processes must not be taken for those of one.
+        "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
+    }
     theirs = Resource.create()
     named = {name: value for name, value in theirs.attributes.items() if not _is_default(value)}
     return Resource({**ours, **named}, theirs.schema_url)
