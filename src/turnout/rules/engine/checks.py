@@ -13,6 +13,7 @@ comes in a row of values per condition:
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from turnout.rules import ast
@@ -37,10 +38,21 @@ from turnout.rules.engine.terms import (
 )
 from turnout.rules.limits import Limits
 
-__all__ = ["Checks", "Entry", "Inner", "Row", "Step", "Steps", "Writer", "add", "one_step"]
+__all__ = ["Checks", "Entry", "Inner", "Remainder", "Row", "Step", "Steps", "Writer", "add", "one_step"]
 
 Entry: TypeAlias = tuple[tuple[int, ...], Prepared]
 """Rules by number, and the condition that all of them have."""
+
+
+@dataclass(slots=True, eq=False)
+class Remainder:
+    """A condition that has to be verified. `Checks` has one for equal conditions, so they are compared by identity."""
+
+    condition: Prepared
+    check: tuple[_Shape, Sequence[object]] | None = None
+    """Its shape and its values, once they were needed."""
+
+
 Row: TypeAlias = tuple[Any, ...]
 """What is found when a condition holds, then the condition's values."""
 
@@ -287,18 +299,25 @@ class Checks:
         self._decode_whole = whole
         self._originals = originals
         self._limits = limits
-        self._known: dict[Prepared, tuple[_Shape, Sequence[object]]] = {}
+        self._known: dict[Prepared, Remainder] = {}
         self._shapes: dict[Hashable, _Shape] = {}
 
     def writer(self, *, shared: bool = False) -> Writer:
         """A writer for one more function."""
         return Writer(self._projection, self._decode_whole, self._limits, shared=shared)
 
-    def steps(self, entries: Iterable[Entry]) -> list[Step]:
-        """The functions that verify these conditions, with a row for each."""
+    def remainder(self, condition: Prepared) -> Remainder:
+        """The condition as something to verify."""
+        known = self._known.get(condition)
+        if known is None:
+            known = self._known[condition] = Remainder(condition)
+        return known
+
+    def steps(self, remainders: Iterable[tuple[Sequence[int], Remainder]]) -> list[Step]:
+        """The functions that verify these conditions of rules, with a row for each."""
         rows: dict[_Shape, list[Row]] = {}
-        for numbers, condition in entries:
-            check = self._check(condition)
+        for numbers, remainder in remainders:
+            check = self._check(remainder)
             if check is not None:
                 shape, values = check
                 rows.setdefault(shape, []).append((found(numbers), *values))
@@ -308,16 +327,15 @@ class Checks:
                 rows.setdefault(shape, []).append((number, *values))
         return [(self._code(shape, some), some[0] if len(some) == 1 else some) for shape, some in rows.items()]
 
-    def _check(self, condition: Prepared) -> tuple[_Shape, Sequence[object]] | None:
+    def _check(self, remainder: Remainder) -> tuple[_Shape, Sequence[object]] | None:
         """The shape of a condition and its values; None when it would be one shape too many."""
-        known = self._known.get(condition)
-        if known is None:
+        if remainder.check is None:
             writer = self.writer(shared=True)
-            shape = _Shape(writer, writer.condition(condition))
+            shape = _Shape(writer, writer.condition(remainder.condition))
             if len(self._shapes) >= _MOST_SHAPES and shape.identity not in self._shapes:
                 return None
-            known = self._known[condition] = self._shapes.setdefault(shape.identity, shape), writer.row
-        return known
+            remainder.check = self._shapes.setdefault(shape.identity, shape), writer.row
+        return remainder.check
 
     def _check_whole(self, number: int) -> tuple[_Shape, Sequence[object]]:
         """The same for a rule's whole condition, as it was before it was prepared: all of them have one shape."""

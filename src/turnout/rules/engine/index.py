@@ -12,18 +12,17 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
 from turnout.rules.ast import Bound, Literal, Range
-from turnout.rules.engine.checks import Step
+from turnout.rules.engine.checks import Remainder, Step
 from turnout.rules.engine.filing import KeyValue, bounds
 from turnout.rules.engine.found import Found
 from turnout.rules.engine.source import Function
-from turnout.rules.engine.terms import Prepared
 from turnout.rules.folding import fold
 
 __all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
 
 Bucket: TypeAlias = "Found | Step"
 """What is found for certain, or else a step to take."""
-Item: TypeAlias = tuple[tuple[int, ...], Prepared | None]
+Item: TypeAlias = tuple[tuple[int, ...], Remainder | None]
 """Rules filed in a bucket, and what remains of their condition."""
 Make: TypeAlias = Callable[[Sequence[Item]], Bucket]
 """Makes a bucket."""

@@ -7,12 +7,12 @@ again, inside the bucket.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
 from turnout.rules.ast import Constant
 from turnout.rules.compile import Finder, compile_finder
-from turnout.rules.engine.checks import Checks, Entry, Step, Steps, Writer, add, one_step
+from turnout.rules.engine.checks import Checks, Entry, Remainder, Step, Steps, Writer, add, one_step
 from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method
 from turnout.rules.engine.found import Found, Group, found
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
@@ -101,8 +101,9 @@ class ProbeBuilder:
             return
         choice = filing.choose(condition)
         self.choices.append((entry, choice))
-        for key, remaining in choice.keys if choice else ():
-            self._filed[key.reading, key.method][key.value].append((numbers, remaining))
+        for key, rest in choice.keys if choice else ():
+            remainder = None if rest is None else self._checks.remainder(rest)
+            self._filed[key.reading, key.method][key.value].append((numbers, remainder))
 
     @property
     def is_worth_it(self) -> bool:
@@ -115,7 +116,8 @@ class ProbeBuilder:
             Lookup(reading, compile_finder(reading.term), self._table(method, keyed))
             for (reading, method), keyed in self._filed.items()
         ]
-        rest = self._checks.steps(entry for entry, choice in self.choices if choice is None)
+        scanned = (entry for entry, choice in self.choices if choice is None)
+        rest = self._checks.steps((numbers, self._checks.remainder(condition)) for numbers, condition in scanned)
         if self._always:
             rest.append((add, found(self._always)))
         return Probe(self._write(lookups, rest, required), lookups, rest)
@@ -133,24 +135,25 @@ class ProbeBuilder:
 
     def _bucket(self, items: Sequence[Item]) -> Bucket:
         certain: list[int] = []
-        remaining: dict[Prepared, list[int]] = {}
-        for numbers, condition in items:
-            if condition is None:
+        uncertain: dict[Remainder, list[int]] = {}
+        for numbers, remainder in items:
+            if remainder is None:
                 certain += numbers
             else:
-                remaining.setdefault(condition, []).extend(numbers)
-        if not remaining:
+                uncertain.setdefault(remainder, []).extend(numbers)
+        if not uncertain:
             return found(certain)
-        steps = self._steps([(tuple(numbers), condition) for condition, numbers in remaining.items()])
+        steps = self._steps(uncertain)
         return one_step([(add, found(certain)), *steps] if certain else steps)
 
-    def _steps(self, entries: Sequence[Entry]) -> list[Step]:
-        if len(entries) > _CROWD and self._level < _MOST_LEVELS:
+    def _steps(self, uncertain: Mapping[Remainder, list[int]]) -> list[Step]:
+        if len(uncertain) > _CROWD and self._level < _MOST_LEVELS:
+            entries = [(tuple(numbers), remainder.condition) for remainder, numbers in uncertain.items()]
             builder = ProbeBuilder(entries, self._checks, level=self._level + 1)
             if builder.is_worth_it:
                 inner = builder.build()
                 return [(inner.code, inner)]
-        return self._checks.steps(entries)
+        return self._checks.steps((numbers, remainder) for remainder, numbers in uncertain.items())
 
     # ----------------------------------------------------------------------------------------------------- generating
 
