@@ -14,6 +14,7 @@ _COMMANDS = {
     "test": "turnout.cli.rules.test:test",
     "diff": "turnout.cli.rules.diff:diff",
     "schema": "turnout.cli.rules.schema:schema",
+    "list": "turnout.cli.rules.list:list_rules",
 }
 
 

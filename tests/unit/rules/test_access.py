@@ -1,0 +1,76 @@
+"""How the engine finds rules, in words, and why it cannot find some of them."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.rules.language import read
+
+from turnout.rules.access import Access, access_of
+from turnout.rules.pattern import compile_pattern
+from turnout.rules.pattern_text import parse_pattern_text
+
+
+def of(text: str) -> Access:
+    (access,) = access_of([read(text)])
+    return access
+
+
+@pytest.mark.parametrize(
+    ("text", "filed"),
+    [
+        ("detail.channel == 'voice'", "equality of detail.channel"),
+        ("detail.channel in ['voice', 'chat'] and exists(x)", "equality of detail.channel (2 values)"),
+        ("5 < detail.ms <= 9", "range of detail.ms"),
+        ("starts_with(source, 'aws.')", "prefix of source"),
+        ("wildcard(source, '*.end')", "suffix of source"),
+        ("lower(channel) == 'voice'", "equality of lower(channel)"),
+        ("@attributes.tenant == 'acme'", "equality of @attributes.tenant"),
+        ("x == 1 or starts_with(y, 'a')", "equality of x; prefix of y"),
+        ("not (x == 1) and y == 2", "equality of y"),
+    ],
+)
+def test_a_rule_is_filed_under_one_of_its_terms(text: str, filed: str) -> None:
+    assert of(text) == Access(filed=filed)
+
+
+def test_the_term_that_tells_rules_apart_best_is_chosen() -> None:
+    conditions = [read(f"kind == 'a' and number == {number}") for number in range(20)]
+    assert {access.filed for access in access_of(conditions)} == {"equality of number"}
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("x != 1", "'!=', 'not in' and anything-but fit most values (x)"),
+        ("x > 'a'", "ranges are looked up for numbers only (x)"),
+        ("matches(x, '^a')", "regular expressions are not looked up (x)"),
+        ("contains(x, 'a')", "contains() is not looked up (x)"),
+        ("cidr(x, '10.0.0.0/8')", "networks are not looked up (x)"),
+        ("wildcard(x, '*a*')", "a wildcard with '*' at both ends is not looked up (x)"),
+        ("starts_with(x, '')", "every text begins and ends with nothing (x)"),
+        ("x == y", "two paths are compared (x, y)"),
+        ("exists(x)", "exists() fits any value (x)"),
+        ("x == null", "what is missing cannot be looked up (x)"),
+        ("not (x == 1)", "'not' fits most events"),
+        ("all(x, @ == 1)", "elements of arrays are tested together, or a path has filters"),
+        ("x == 1 or y != 2", "of its alternatives: '!=', 'not in' and anything-but fit most values (y)"),
+        (
+            "exists(x) and matches(y, 'a')",
+            "exists() fits any value (x), regular expressions are not looked up (y)",
+        ),
+    ],
+)
+def test_a_rule_that_is_tried_for_every_event_says_why(text: str, reason: str) -> None:
+    assert of(text) == Access(scanned=reason)
+
+
+def test_what_is_always_true_or_never_needs_no_finding() -> None:
+    assert of("1 == 1") == of("1 == 2") == Access()
+
+
+def test_a_pattern_is_filed_like_an_expression() -> None:
+    pattern = {"detail": {"channel": ["voice"], "ms": [{"numeric": [">", 5]}]}}
+    compiled = compile_pattern(parse_pattern_text(json.dumps(pattern)))
+    assert access_of([compiled.condition])[0].filed in ("equality of detail.channel", "range of detail.ms")
