@@ -9,14 +9,19 @@ from pathlib import Path
 
 import click
 
-from turnout.cli.words import count
+from turnout.cli.findings import FORMATS, Checked, Summary
 from turnout.errors import SettingsError
 from turnout.rules.event_files import root_of
 from turnout.rules.examples import run_examples
+from turnout.rules.lint import lint
 from turnout.rules.load import Reading, read_rules
+from turnout.rules.problems import Code, Problem
 from turnout.settings import Settings, load_settings, misspelt_settings, variable
 
 __all__ = ["check"]
+
+_ERRORS = 1
+_ONLY_WARNINGS = 3
 
 
 @click.command(short_help="Validate settings and rules, and run the rules' examples.")
@@ -27,24 +32,34 @@ __all__ = ["check"]
     help=f"Directory of rule files, or one rule file.  [{variable('rules')}]  When it is given, settings and "
     "environment variables that are not set are only notes: a repository of rules has no queues.",
 )
-def check(directory: Path | None) -> None:
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(tuple(FORMATS)),
+    default="text",
+    show_default=True,
+    help="text: for people; json: one object; github: annotations of a workflow.",
+)
+@click.option("--strict", is_flag=True, help="Let warnings fail the check.")
+def check(directory: Path | None, form: str, strict: bool) -> None:
     """Validate settings and rules, and run every rule's examples.
 
-    Prints every problem with its place and exits 1 if there is one, else 0.
+    Prints every problem and warning with its place. Exit codes: 0 no problem, 1 problems, 3 only warnings with
+    --strict.
     """
     only_rules = directory is not None
-    problems, notes, settings = _check_settings(only_rules)
+    unusable, notes, settings = _check_settings(only_rules)
     path = directory or (settings.rules if settings else Path(os.environ.get(variable("rules")) or "rules"))
     reading = read_rules(path, require=_required(settings))
-    (notes if only_rules else problems).extend(problem.with_caret() for problem in reading.unresolved)
-    failures = (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
-    problems.extend(problem.with_caret() for problem in failures)
-    for note in notes:
-        click.echo(f"note: {note}", err=True)
-    for problem in problems:
-        click.echo(problem)
-    click.echo(_summary(path, reading, len(problems)))
-    sys.exit(1 if problems else 0)
+    errors = [Problem("", 0, 0, "", Code.SETTING, message) for message in unusable]
+    if only_rules:
+        notes += [problem.with_caret() for problem in reading.unresolved]
+    else:
+        errors += reading.unresolved
+    errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
+    warnings = lint(reading)
+    FORMATS[form](Checked(str(path), (*errors, *warnings), notes, _summary(reading, errors, warnings)))
+    sys.exit(_ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0)
 
 
 def _check_settings(only_rules: bool) -> tuple[list[str], list[str], Settings | None]:
@@ -68,12 +83,12 @@ def _required(settings: Settings | None) -> Sequence[str]:
     return default if given is None else [path.strip() for path in given.split(",") if path.strip()]
 
 
-def _summary(path: Path, reading: Reading, problems: int) -> str:
-    examples = sum(len(rule.examples) for rule in reading.rules)
-    counts = ", ".join(
-        count(number, word)
-        for number, word in ((len(reading.rules), "rule"), (len(reading.targets), "target"), (examples, "example"))
+def _summary(reading: Reading, errors: Sequence[Problem], warnings: Sequence[Problem]) -> Summary:
+    return Summary(
+        rules=len(reading.rules),
+        targets=len(reading.targets),
+        examples=sum(len(rule.examples) for rule in reading.rules),
+        errors=len(errors),
+        warnings=len(warnings),
+        fingerprint=reading.fingerprint,
     )
-    if problems:
-        return f"{path}: {count(problems, 'problem')} ({counts} read)"
-    return f"{path}: ok, {counts}, fingerprint {reading.fingerprint}"

@@ -7,23 +7,25 @@ import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from turnout.rules import schema
 from turnout.rules.ast import Path as ValuePath
-from turnout.rules.document import MapNode, ScalarNode, YamlError, read_document
+from turnout.rules.document import MapNode, Node, ScalarNode, YamlError, read_document
 from turnout.rules.environment import Environment, nearest
 from turnout.rules.expression import ExpressionError, parse_path
 from turnout.rules.garbage import without_collection
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import Rule, Target, Unmatched
 from turnout.rules.paths import PathReader
+from turnout.rules.pattern_nodes import PatternNode
 from turnout.rules.places import Source
 from turnout.rules.problems import Code, Problem, RuleFilesError
 from turnout.rules.reading import DraftRule, DraftTarget, FileReader
 from turnout.rules.reporting import Reporter
 from turnout.rules.ruleset import Ruleset
 
-__all__ = ["Reading", "load_rules", "read_rules"]
+__all__ = ["Reading", "WrittenRule", "WrittenTarget", "load_rules", "read_rules"]
 
 _SUFFIXES = (".yaml", ".yml")
 
@@ -47,6 +49,21 @@ def load_rules(
     return reading.ruleset()
 
 
+class WrittenRule(NamedTuple):
+    """Where a rule stands, so that later findings have a place: its id, and its expression or pattern."""
+
+    source: Source
+    name: Node
+    condition: ScalarNode | PatternNode | None
+
+
+class WrittenTarget(NamedTuple):
+    """Where a target stands."""
+
+    source: Source
+    name: ScalarNode
+
+
 @dataclass
 class Reading:
     """What was read: everything that is sound, and every problem."""
@@ -60,6 +77,10 @@ class Reading:
     require: list[ValuePath] = field(default_factory=list)
     fingerprint: str = ""
     limits: Limits = DEFAULT_LIMITS
+    written_rules: dict[str, WrittenRule] = field(default_factory=dict)
+    """Where the `rules` stand, by id."""
+    written_targets: dict[str, WrittenTarget] = field(default_factory=dict)
+    """Where the `targets` stand, by name."""
 
     def ruleset(self) -> Ruleset:
         """The compiled rules. Only whole when there are no problems."""
@@ -190,6 +211,7 @@ class _Drafts:
                 draft.reporter.node(Code.DUPLICATE_NAME, f"target '{name}' is already defined at {first}", draft.name)
                 continue
             reading.targets[name] = draft.target
+            reading.written_targets[name] = WrittenTarget(draft.reporter.source, draft.name)
             for variable in draft.target.unresolved:
                 unset = Reporter(draft.reporter.source)
                 message = f"target '{name}': {environment.unset(variable)}"
@@ -233,6 +255,7 @@ class _Drafts:
             reporter.rule = ""
             if sound:
                 reading.rules.append(rule)
+                reading.written_rules[rule.id] = WrittenRule(reporter.source, draft.name, draft.condition)
 
 
 def _order(problem: Problem) -> tuple[int, int]:

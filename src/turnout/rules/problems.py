@@ -29,6 +29,7 @@ class Code(StrEnum):
     TR32x are warnings about patterns that AWS accepts and that mislead.
     """
 
+    SETTING = "TR100"
     NO_RULES = "TR101"
     UNREADABLE = "TR102"
     YAML = "TR103"
@@ -72,6 +73,15 @@ class Code(StrEnum):
     EXAMPLE = "TR401"
     CASE = "TR402"
     EVENT_FILE = "TR403"
+    DUPLICATE_CONDITION = "TR501"
+    SUBSUMED = "TR502"
+    NEVER_TRUE = "TR503"
+    ALWAYS_TRUE = "TR504"
+    UNREACHABLE = "TR505"
+    MISSING_IS_FALSE = "TR506"
+    UNUSED_TARGET = "TR507"
+    FEW_EXAMPLES = "TR508"
+    SCAN = "TR509"
 
 
 class Problem(msgspec.Struct, frozen=True):

@@ -20,7 +20,7 @@ from turnout.rules.limits import Limits
 from turnout.rules.model import Example, Kind, Mode, Rule, Target
 from turnout.rules.paths import PathReader
 from turnout.rules.pattern import compile_pattern
-from turnout.rules.pattern_nodes import PatternError
+from turnout.rules.pattern_nodes import PatternError, PatternNode
 from turnout.rules.pattern_yaml import from_yaml
 from turnout.rules.problems import Code, Severity
 from turnout.rules.reporting import Reporter
@@ -57,6 +57,8 @@ class DraftRule(NamedTuple):
     send: tuple[ScalarNode, ...]
     reporter: Reporter
     sound: bool
+    condition: ScalarNode | PatternNode | None
+    """Where the condition is written: the expression's scalar, or the pattern."""
 
 
 class FileReader:
@@ -155,7 +157,7 @@ class FileReader:
         self._reporter.rule = identifier
         self._check_fields(node, schema.RULE, "a rule", node)
         send = self._names(node.get("send"), "send", required=True)
-        condition, source = self._condition(node)
+        condition, source, written = self._condition(node)
         rule = Rule(
             id=identifier,
             condition=condition,
@@ -175,7 +177,8 @@ class FileReader:
             examples=tuple(self._examples(node.get("examples"))),
         )
         self._reporter.rule = ""
-        return DraftRule(rule, name or node, tuple(send), self._reporter, len(self._reporter.problems) == before)
+        sound = len(self._reporter.problems) == before
+        return DraftRule(rule, name or node, tuple(send), self._reporter, sound, written)
 
     def _id(self, node: Node | None) -> str:
         if node is None:
@@ -185,8 +188,8 @@ class FileReader:
         self._problem(Code.WRONG_VALUE, f"id must be {Type.NAME.value}", node)
         return ""
 
-    def _condition(self, node: MapNode) -> tuple[Condition, str]:
-        """The rule's condition, and its text; never true when there is something wrong with it."""
+    def _condition(self, node: MapNode) -> tuple[Condition, str, ScalarNode | PatternNode | None]:
+        """The rule's condition, its text and where it is written; never true when something is wrong with it."""
         when, pattern = node.get("when"), node.get("pattern")
         if when is not None and pattern is not None:
             self._problem(Code.CONDITION, "a rule has either 'when' or 'pattern', not both", node.items["pattern"][0])
@@ -194,31 +197,32 @@ class FileReader:
             return self._pattern(pattern)
         elif when is None:
             self._problem(Code.CONDITION, "a rule needs a condition: 'when' with an expression, or 'pattern'", node)
-        return self._when(when) if when is not None else (_NEVER, "")
+        return self._when(when) if when is not None else (_NEVER, "", None)
 
-    def _when(self, node: Node) -> tuple[Condition, str]:
+    def _when(self, node: Node) -> tuple[Condition, str, ScalarNode | None]:
         if not isinstance(node, ScalarNode):
             self._problem(Code.WRONG_TYPE, f"when must be {Type.EXPRESSION.value}; quote it as a whole", node)
-            return _NEVER, ""
+            return _NEVER, "", None
         try:
             condition = parse(node.text, reader=self._paths, environment=self._environment, limits=self._limits)
         except ExpressionError as error:
             self._reporter.within(error.code, error.message, node, error.at)
-            return _NEVER, node.text
-        return condition, node.text
+            return _NEVER, node.text, node
+        return condition, node.text, node
 
-    def _pattern(self, node: Node) -> tuple[Condition, str]:
+    def _pattern(self, node: Node) -> tuple[Condition, str, PatternNode | None]:
         if not self._is_mapping(node, "pattern"):
-            return _NEVER, ""
+            return _NEVER, "", None
+        written = from_yaml(node, self._resolved)
         try:
-            compiled = compile_pattern(from_yaml(node, self._resolved), self._limits)
+            compiled = compile_pattern(written, self._limits)
         except PatternError as error:
             for code, message, mark in error.problems:
                 self._reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width)
-            return _NEVER, ""
+            return _NEVER, "", written
         for code, message, mark in compiled.warnings:
             self._reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width, severity=Severity.WARNING)
-        return compiled.condition, compiled.source
+        return compiled.condition, compiled.source, written
 
     def _mode(self, node: Node | None) -> Mode:
         if node is None:

@@ -40,12 +40,14 @@ class Reporter:
             width = node.end_column - node.column if node.end_line == node.line else len(node.text)
         self._add(code, message, node.line, node.column, max(1, width), severity)
 
-    def within(self, code: Code, message: str, node: ScalarNode, at: Span) -> None:
+    def within(
+        self, code: Code, message: str, node: ScalarNode, at: Span, *, severity: Severity = Severity.ERROR
+    ) -> None:
         """A problem with a stretch of a scalar's text."""
         line, column = self.source.place(node, at.start)
         last_line, last_column = self.source.place(node, max(at.start, at.end - 1))
         width = last_column - column + 1 if last_line == line else len(self.source.line(line)) - column
-        self._add(code, message, line, column, max(1, width), Severity.ERROR)
+        self._add(code, message, line, column, max(1, width), severity)
 
     def at(
         self,

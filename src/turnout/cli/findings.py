@@ -1,0 +1,115 @@
+"""How the findings of `turnout check` are printed: for people, as JSON, or as annotations of a GitHub workflow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import click
+import msgspec
+
+from turnout.cli.words import count
+from turnout.rules.problems import Problem, Severity
+
+__all__ = ["FORMATS", "Checked", "Summary"]
+
+
+class Summary(msgspec.Struct, frozen=True):
+    """What was checked, in numbers."""
+
+    rules: int
+    targets: int
+    examples: int
+    errors: int
+    warnings: int
+    fingerprint: str
+
+
+class Checked(msgspec.Struct, frozen=True):
+    """Everything that a check found. `notes` are no findings: they make no difference to the exit code."""
+
+    path: str
+    problems: Sequence[Problem]
+    notes: Sequence[str]
+    summary: Summary
+
+
+class _Found(msgspec.Struct, frozen=True):
+    """One problem as the JSON output has it. `excerpt` is the source line."""
+
+    file: str
+    line: int
+    column: int
+    rule: str
+    code: str
+    severity: str
+    message: str
+    excerpt: str
+
+
+class _Report(msgspec.Struct, frozen=True):
+    problems: Sequence[_Found]
+    notes: Sequence[str]
+    summary: Summary
+
+
+def _print_text(checked: Checked) -> None:
+    for note in checked.notes:
+        click.echo(f"note: {note}", err=True)
+    for problem in checked.problems:
+        # A problem without a place is a setting's; its message says which.
+        click.echo(problem.with_caret() if problem.file else problem.message)
+    click.echo(_summary(checked))
+
+
+def _summary(checked: Checked) -> str:
+    summary = checked.summary
+    counts = ", ".join(
+        count(number, word)
+        for number, word in ((summary.rules, "rule"), (summary.targets, "target"), (summary.examples, "example"))
+    )
+    warnings = f"; {count(summary.warnings, 'warning')}" if summary.warnings else ""
+    if summary.errors:
+        return f"{checked.path}: {count(summary.errors, 'problem')} ({counts} read){warnings}"
+    return f"{checked.path}: ok, {counts}, fingerprint {summary.fingerprint}{warnings}"
+
+
+def _print_json(checked: Checked) -> None:
+    problems = [
+        _Found(each.file, each.line, each.column, each.rule, each.code, each.severity, each.message, each.source)
+        for each in checked.problems
+    ]
+    report = _Report(problems, checked.notes, checked.summary)
+    click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2))
+
+
+def _print_github(checked: Checked) -> None:
+    for note in checked.notes:
+        click.echo(f"::notice::{_data(note)}")
+    for problem in checked.problems:
+        command = "error" if problem.severity is Severity.ERROR else "warning"
+        properties = ",".join(f"{name}={_property(value)}" for name, value in _properties(problem))
+        rule = f"{problem.rule}: " if problem.rule else ""
+        click.echo(f"::{command} {properties}::{_data(rule + problem.message)}")
+    click.echo(_summary(checked))
+
+
+def _properties(problem: Problem) -> Iterator[tuple[str, str]]:
+    if problem.file:
+        yield "file", problem.file
+    if problem.line:
+        yield "line", str(problem.line)
+        yield "col", str(problem.column)
+    yield "title", problem.code
+
+
+def _data(text: str) -> str:
+    """Text as workflow commands take it: what would end the command is escaped."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    return _data(text).replace(":", "%3A").replace(",", "%2C")
+
+
+FORMATS = {"text": _print_text, "json": _print_json, "github": _print_github}
+"""Prints everything that a check found, by the name of the format."""

@@ -1,0 +1,10 @@
+"""Looks for what is allowed in rule files and yet hardly meant. Everything here is a warning; nothing stops a worker.
+
+One module per family: `usage` (targets and examples), `missing` (`not` and `!=` over paths that may be missing),
+`scanning` (rules the index cannot find). `placing` gives findings their place.
+What is wrong with rule files, and what misleads in event patterns, is found while they are read, not here.
+"""
+
+from turnout.rules.lint.linter import lint
+
+__all__ = ["lint"]

@@ -1,0 +1,29 @@
+"""Runs all lints over what was read."""
+
+from __future__ import annotations
+
+from turnout.rules.lint.missing import warn_of_missing
+from turnout.rules.lint.placing import Findings
+from turnout.rules.lint.scanning import warn_of_scans
+from turnout.rules.lint.usage import warn_of_few_examples, warn_of_unused_targets
+from turnout.rules.load import Reading
+from turnout.rules.problems import Problem
+
+__all__ = ["lint"]
+
+
+def lint(reading: Reading) -> tuple[Problem, ...]:
+    """Every warning about the rules that were read, those from reading included, by file and line.
+
+    While there are errors, only what each rule shows by itself is looked for: rules that could not be read are
+    missing from the others' company.
+    """
+    findings = Findings(reading)
+    for rule in reading.rules:
+        warn_of_missing(rule, findings)
+        warn_of_few_examples(rule, findings)
+    warn_of_scans(reading.rules, findings)
+    if not reading.problems:
+        warn_of_unused_targets(reading, findings)
+    warnings = (*reading.warnings, *findings.warnings)
+    return tuple(sorted(warnings, key=lambda found: (found.file, found.line, found.column, found.code)))

@@ -1,0 +1,131 @@
+"""`turnout check`: warnings, formats, exit codes, and what it says to misspelt words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.unit.rules.language import write
+
+from turnout.cli.check import check
+
+CLEAN = """\
+targets: {high: {queue: high}}
+unmatched: drop
+rules:
+  - id: r
+    when: detail.x == 1
+    send: [high]
+    examples: [{event: {detail: {x: 1}}, match: true}, {event: {}, match: false}]
+"""
+WARNED = CLEAN.replace("{high: {queue: high}}", "{high: {queue: high}, low: {queue: low}}")
+WRONG = CLEAN.replace("send: [high]", "send: [hihg]")
+
+
+def run(tmp_path: Path, text: str, *arguments: str) -> Result:
+    path = write(tmp_path, text)
+    return CliRunner().invoke(check, ["--rules", str(path), *arguments])
+
+
+@pytest.mark.parametrize(
+    ("text", "arguments", "code"),
+    [
+        (CLEAN, [], 0),
+        (CLEAN, ["--strict"], 0),
+        (WARNED, [], 0),
+        (WARNED, ["--strict"], 3),
+        (WRONG, [], 1),
+        (WRONG, ["--strict"], 1),
+        (WARNED + "nonsense: 1\n", ["--strict"], 1),
+    ],
+)
+@pytest.mark.parametrize("form", ["text", "json", "github"])
+def test_the_exit_code_tells_errors_from_warnings(
+    tmp_path: Path, text: str, arguments: list[str], code: int, form: str
+) -> None:
+    assert run(tmp_path, text, *arguments, "--format", form).exit_code == code
+
+
+def test_warnings_are_printed_with_their_caret_and_counted(tmp_path: Path) -> None:
+    output = run(tmp_path, WARNED).stdout
+    assert f"{tmp_path}/rules.yaml:1:32: TR507 no rule sends to the target 'low', nor does unmatched\n" in output
+    assert f"     1 | {WARNED.splitlines()[0]}\n       | {' ' * 31}^^^\n" in output
+    assert output.splitlines()[-1].endswith("; 1 warning")
+
+
+def test_json_is_one_object_with_every_problem(tmp_path: Path) -> None:
+    result = run(tmp_path, WARNED.replace("send: [high]", "send: [hihg]") + "nonsense: 1\n", "--format", "json")
+    report = json.loads(result.stdout)
+    assert [(found["code"], found["severity"]) for found in report["problems"]] == [
+        ("TR115", "error"),
+        ("TR110", "error"),
+    ]
+    assert report["problems"][0] == {
+        "file": f"{tmp_path}/rules.yaml",
+        "line": 6,
+        "column": 12,
+        "rule": "r",
+        "code": "TR115",
+        "severity": "error",
+        "message": "there is no target 'hihg'; did you mean 'high'?",
+        "excerpt": "    send: [hihg]",
+    }
+    assert {name: report["summary"][name] for name in ("rules", "targets", "examples", "errors", "warnings")} == {
+        "rules": 0,
+        "targets": 2,
+        "examples": 0,
+        "errors": 2,
+        "warnings": 0,
+    }
+
+
+def test_json_holds_notes_and_settings_that_are_wrong(tmp_path: Path) -> None:
+    path = str(write(tmp_path, CLEAN.replace("{queue: high}", '{queue: "${NO_SUCH_QUEUE}"}')))
+    result = CliRunner().invoke(check, ["--rules", path, "--format", "json"], env={"TURNOUT_POLLERS": "many"})
+    report = json.loads(result.stdout)
+    assert any("NO_SUCH_QUEUE" in note for note in report["notes"])
+    (found,) = report["problems"]
+    assert (found["code"], found["file"], found["line"]) == ("TR100", "", 0)
+    assert "TURNOUT_POLLERS" in found["message"]
+
+
+def test_github_gets_annotations(tmp_path: Path) -> None:
+    folder = tmp_path / "50% done, really: yes"
+    folder.mkdir()
+    lines = run(folder, WARNED, "--format", "github").stdout.splitlines()
+    shown = f"{tmp_path}/50%25 done%2C really%3A yes/rules.yaml"
+    warning = "::no rule sends to the target 'low', nor does unmatched"
+    assert f"::warning file={shown},line=1,col=32,title=TR507{warning}" in lines
+    lines = run(tmp_path, WRONG, "--format", "github").stdout.splitlines()
+    message = "::r: there is no target 'hihg'; did you mean 'high'?"
+    assert f"::error file={tmp_path}/rules.yaml,line=6,col=12,title=TR115{message}" in lines
+
+
+def test_github_gets_messages_in_one_line_each(tmp_path: Path) -> None:
+    path = str(write(tmp_path, CLEAN.replace("{queue: high}", '{queue: "${NO_SUCH_QUEUE}"}')))
+    lines = CliRunner().invoke(check, ["--rules", path, "--format", "github"]).stdout.splitlines()
+    (notice,) = (line for line in lines if "NO_SUCH_QUEUE" in line)
+    assert notice.startswith("::notice::")
+    assert "%0A" in notice
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "meant"),
+    [
+        ("unmatched:", "unmatchd:", "unmatched"),
+        ("    when:", "    wehn:", "when"),
+        ("{queue: high}", "{queu: high}", "queue"),
+        ("match: true", "matsh: true", "match"),
+        ("detail.x == 1", "exist(detail.x)", "exists"),
+        ("detail.x == 1", "len(detail.x) == 1 and startswith(detail.y, 'a')", "starts_with"),
+        ("send: [high]", "send: [hgih]", "high"),
+        ("unmatched: drop", "unmatched: hihg", "high"),
+        ("detail.x == 1", "'@recieve_count == 1'", "receive_count"),
+    ],
+)
+def test_misspelt_words_get_the_nearest_one(tmp_path: Path, right: str, wrong: str, meant: str) -> None:
+    result = run(tmp_path, CLEAN.replace(right, wrong))
+    assert result.exit_code == 1
+    assert f"did you mean '{meant}'?" in result.stdout or f"did you mean '@{meant}'?" in result.stdout

@@ -1,0 +1,58 @@
+"""TR507 and TR508: targets that nothing uses, rules without examples of both kinds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from tests.unit.rules.lint.linting import file_of, marked, rule_text, warned, warnings_of
+
+from turnout.rules.lint import lint
+from turnout.rules.load import read_rules
+from turnout.rules.problems import Code, Severity
+
+MATCH = {"event": {"a": 1}, "match": True}
+NO_MATCH = {"event": {"a": 2}, "match": False}
+
+
+def test_a_target_that_no_rule_sends_to_is_pointed_out() -> None:
+    text = file_of(rule_text("r", "a == 1"), targets="{high: {queue: high}, low: {queue: low}}")
+    (found,) = (found for found in warnings_of(text) if found.code == Code.UNUSED_TARGET)
+    assert marked(found) == "low"
+    assert found.severity is Severity.WARNING
+
+
+def test_a_target_of_unmatched_events_or_of_a_disabled_rule_is_used() -> None:
+    text = file_of(rule_text("r", "a == 1", enabled=False), targets="{high: {queue: high}, low: {queue: low}}")
+    found = warnings_of(text.replace("unmatched: drop", "unmatched: low"))
+    assert Code.UNUSED_TARGET not in {each.code for each in found}
+
+
+@pytest.mark.parametrize(
+    ("examples", "says"),
+    [
+        ([], "matches (match: true) and none that does not (match: false)"),
+        ([MATCH], "no example that does not (match: false)"),
+        ([NO_MATCH], "no example that matches (match: true)"),
+    ],
+)
+def test_a_rule_wants_examples_of_both_kinds(examples: list[object], says: str) -> None:
+    (found,) = warned("a == 1", Code.FEW_EXAMPLES, examples=examples)
+    assert says in found.message
+
+
+def test_a_rule_with_both_kinds_of_examples_gets_no_warning() -> None:
+    assert warned("a == 1", Code.FEW_EXAMPLES, examples=[MATCH, NO_MATCH]) == []
+
+
+def test_targets_are_left_alone_while_rules_cannot_be_read(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(file_of(rule_text("r", "a = 1"), rule_text("s", "a != 1")), encoding="utf-8")
+    reading = read_rules(path, environ={})
+    assert reading.problems
+    assert {found.code for found in lint(reading)} == {Code.FEW_EXAMPLES, Code.SCAN, Code.MISSING_IS_FALSE}
+
+
+def test_the_shipped_rules_are_clean() -> None:
+    reading = read_rules(Path(__file__).parents[4] / "rules", environ={})
+    assert lint(reading) == ()
