@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from turnout import __version__
+from turnout.message import Reason
 from turnout.telemetry import semconv
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.snapshot import Snapshot, TargetSnapshot
@@ -134,7 +135,7 @@ def _books(snapshot: Snapshot) -> Iterator[Metric]:
         "turnout.letters",
         "{message}",
         "Messages written to the dead-letter queue, by reason.",
-        _by("reason", snapshot.letters),
+        _by("reason", {**dict.fromkeys(map(str, Reason), 0), **snapshot.letters}),
     )
     yield Metric(
         "turnout.queue.age",

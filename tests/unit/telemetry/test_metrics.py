@@ -12,6 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.servers.otlp import Collector, silent_endpoint
 from tests.unit.service.snapshots import NOW, snapshot, target
 
+from turnout.message import Reason
 from turnout.telemetry.histogram import Histogram
 from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, Kind, Metric, Sample, read_metrics
 from turnout.telemetry.prometheus import prometheus_name, render
@@ -77,6 +78,14 @@ def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
         "a_b_seconds_sum 0.022002",
         "a_b_seconds_count 6",
     ]
+
+
+def test_every_reason_has_a_series_from_the_start_so_that_its_first_letter_is_an_increase() -> None:
+    series = scraped(snapshot(letters={"INVALID_JSON": 1}))
+    reasons = {
+        dict(labels)["reason"]: count for (name, labels), count in series.items() if name == "turnout_letters_total"
+    }
+    assert reasons == {**dict.fromkeys(map(str, Reason), 0), "INVALID_JSON": 1}
 
 
 def test_only_one_state_of_a_breaker_is_1() -> None:
@@ -238,6 +247,7 @@ def test_what_cannot_be_used_is_told(caplog: pytest.LogCaptureFixture) -> None:
     )
     assert wrong.protocol == "http/protobuf"
     assert wrong.interval_seconds == 60
-    assert [
-        problem.partition(":")[0] for problem in wrong.problems
-    ] == ["OTEL_METRIC_EXPORT_INTERVAL", "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE"]
+    assert [problem.partition(":")[0] for problem in wrong.problems] == [
+        "OTEL_METRIC_EXPORT_INTERVAL",
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE",
+    ]

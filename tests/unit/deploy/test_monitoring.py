@@ -1,0 +1,121 @@
+"""The dashboard and the alerts: they ask for metrics and labels that exist, and promtool finds no fault with them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+from tests.unit.service.snapshots import snapshot
+
+from turnout.message import Reason
+from turnout.telemetry.metrics import Kind, read_metrics
+from turnout.telemetry.prometheus import prometheus_name
+
+DEPLOY = Path(__file__).parents[3] / "deploy"
+ALERTS = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())
+DASHBOARD = json.loads((DEPLOY / "grafana" / "turnout.json").read_text())
+PANELS = [panel for panel in DASHBOARD["panels"] if panel["type"] != "row"]
+RULES = [rule for group in ALERTS["groups"] for rule in group["rules"]]
+
+FROM_PROMETHEUS = {"job", "instance", "le"}
+"""Labels that come with every scrape."""
+
+needs_promtool = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="no promtool is installed (Debian: apt-get install prometheus)"
+)
+
+
+def labels_by_metric() -> dict[str, set[str]]:
+    found: dict[str, set[str]] = {}
+    for metric in read_metrics(snapshot()):
+        labels = {label.replace(".", "_") for sample in metric.samples for label in sample.labels}
+        name = prometheus_name(metric)
+        suffixes = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
+        for suffix in suffixes:
+            found[name + suffix] = labels | FROM_PROMETHEUS
+    return found
+
+
+KNOWN = labels_by_metric()
+
+
+def expressions() -> Iterator[tuple[str, str]]:
+    for rule in RULES:
+        yield rule["alert"], rule["expr"]
+    for panel in PANELS:
+        for target in panel["targets"]:
+            yield panel["title"], target["expr"]
+    for variable in DASHBOARD["templating"]["list"][1:]:
+        yield variable["name"], variable["definition"]
+    for annotation in DASHBOARD["annotations"]["list"]:
+        yield annotation["name"], annotation["expr"]
+
+
+EXPRESSIONS = list(expressions())
+
+
+@pytest.mark.parametrize(
+    ("where", "expression"), EXPRESSIONS, ids=[f"{where}-{n}" for n, (where, _) in enumerate(EXPRESSIONS)]
+)
+def test_only_metrics_and_labels_that_exist_are_asked_for(where: str, expression: str) -> None:
+    names = set(re.findall(r"\b(?:turnout|messaging|process)_[a-z_]+\b", expression))
+    labels = {label for name in names for label in KNOWN.get(name, ())}
+    assert names & set(KNOWN), expression
+    assert names <= set(KNOWN) | labels, expression
+    selected = set(re.findall(r"([a-z_]+)\s*(?:=~|!~|!=|=)\s*\"", expression))
+    groups = re.findall(r"\b(?:by|without)\s*\(([^)]*)\)", expression)
+    grouped = {label.strip() for group in groups for label in group.split(",")}
+    assert selected | grouped <= labels, expression
+
+
+def test_alerts_name_reasons_for_letters_that_exist() -> None:
+    (expression,) = [rule["expr"] for rule in RULES if rule["alert"] == "TurnoutLettersOfConfiguration"]
+    named = re.search(r'reason=~"([A-Z_|]+)"', expression)
+    assert named is not None
+    assert set(named[1].split("|")) <= set(map(str, Reason))
+
+
+@pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
+def test_every_alert_says_how_urgent_it_is_and_what_to_look_at(rule: dict[str, dict[str, str]]) -> None:
+    assert rule["labels"]["severity"] in ("page", "ticket")
+    assert rule["annotations"]["summary"]
+    assert rule["annotations"]["description"].endswith(".")
+
+
+def test_panels_have_their_own_place_and_explain_themselves() -> None:
+    taken: set[tuple[int, int]] = set()
+    for panel in DASHBOARD["panels"]:
+        place = panel["gridPos"]
+        across, down = range(place["x"], place["x"] + place["w"]), range(place["y"], place["y"] + place["h"])
+        cells = {(x, y) for x in across for y in down}
+        assert not cells & taken, panel["title"]
+        assert max(across) < 24, panel["title"]
+        taken |= cells
+    for panel in PANELS:
+        assert panel["description"], panel["title"]
+        assert panel["datasource"]["uid"] == "${datasource}"
+    assert len({panel["id"] for panel in DASHBOARD["panels"]}) == len(DASHBOARD["panels"])
+
+
+@needs_promtool
+@pytest.mark.parametrize("check", [("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml")])
+def test_promtool_finds_no_fault(check: tuple[str, ...]) -> None:
+    done = subprocess.run(["promtool", *check], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "SUCCESS" in done.stdout
+
+
+@needs_promtool
+def test_promtool_reads_every_expression_of_the_dashboard(tmp_path: Path) -> None:
+    texts = [text.replace("$__rate_interval", "5m") for _, text in EXPRESSIONS if "label_values" not in text]
+    rules = [{"record": f"panel:{number}", "expr": text} for number, text in enumerate(texts)]
+    file = tmp_path / "panels.yaml"
+    file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
+    done = subprocess.run(["promtool", "check", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
