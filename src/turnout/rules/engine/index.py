@@ -134,6 +134,9 @@ class Ranges:
         self._size = 0 if listed <= _FLAT_ITEMS + 4 * len(items) else 1 << count.bit_length()
         nodes: dict[int, list[Item]] = {}
         for key, (first, last) in stretches.items():
+            if key.high is None and self._size:
+                # Leaves that no number leads to; with them, a range without end is fewer nodes.
+                last = self._size - 1
             for node in _cover(first, last, self._size):
                 nodes.setdefault(node, []).extend(items[key])
         self._nodes: list[Bucket | None] = [None] * (2 * self._size or count)

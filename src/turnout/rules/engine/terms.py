@@ -200,8 +200,19 @@ class Preparer:
                 return Inverse(self.prepare(item))
             case ast.Some():
                 flat = _flat(condition)
-                return self._opaque(condition) if flat is None else self.prepare(flat)
+                return self._over_elements(condition) if flat is None else self.prepare(flat)
         return self._simple(condition) or self._opaque(condition)
+
+    def _over_elements(self, some: ast.Some) -> Prepared:
+        """`Some` over an array. Of what must hold of one element, one thing can be looked up as held by any."""
+        opaque = self._opaque(some)
+        parts = some.condition.items if isinstance(some.condition, ast.And) else ()
+        for part in parts:
+            if isinstance(part, ast.Test) and isinstance(part.predicate, ast.OneOf):
+                held = self._simple(rebased(part, some.path)) if path_of(part.term).root is Root.ELEMENT else None
+                if held is not None:
+                    return All((held, opaque))
+        return opaque
 
     def _simple(self, condition: ast.Condition) -> Prepared | None:
         match condition:
@@ -284,12 +295,20 @@ def _split(path: Path) -> tuple[tuple[str, ...], tuple[ast.Segment, ...], bool]:
     for position, segment in enumerate(segments):
         if isinstance(segment, Key):
             names.append(segment.name)
-        elif isinstance(segment, Spread) and isinstance(next(iter(segments[position + 1 :]), None), Key):
+        elif _is_passed(segment) and isinstance(next(iter(segments[position + 1 :]), None), Key):
             # The event itself is no array, so only below its members this can matter.
             strict |= bool(names)
         else:
             return tuple(names), segments[position:], strict
     return tuple(names), (), strict
+
+
+def _is_passed(segment: ast.Segment) -> bool:
+    """Whether the fast way takes the segment to be there for an array that hardly ever comes.
+
+    So it is in patterns, which name what is below an array as if it were an object. `any(path, ...)` expects one.
+    """
+    return isinstance(segment, Spread) and segment.deep
 
 
 def _in_filters(segments: Iterable[ast.Segment]) -> list[Path]:
@@ -319,14 +338,15 @@ def _leading_names(path: Path) -> tuple[str, ...]:
 
 
 def _flat(some: ast.Some) -> ast.Condition | None:
-    """What `Some` over a single object comes to: its condition, with the paths joined. None when it is not that."""
+    """What `Some` comes to over a single object, or for a single test: the paths joined. None when it is not that."""
     base, condition = some.path, some.condition
-    if base.root is not Root.EVENT or not all(isinstance(segment, Key | Spread) for segment in base.segments):
+    if base.root is not Root.EVENT:
         return None
     inner = [path for term in element_terms(condition) if (path := path_of(term)).root is Root.ELEMENT]
-    if isinstance(condition, ast.Test) and len(inner) == 1 and not inner[0].segments:
+    if isinstance(condition, ast.Test) and inner:
         return rebased(condition, base)
-    if not all(path.segments and isinstance(path.segments[0], Key) for path in inner):
+    passed = all(isinstance(segment, Key) or _is_passed(segment) for segment in base.segments)
+    if not passed or not all(path.segments and isinstance(path.segments[0], Key) for path in inner):
         return None
     joined = rebased(condition, base)
     if _needs_element(condition) or not any(isinstance(segment, Key) for segment in base.segments):

@@ -1,0 +1,178 @@
+"""Which events go the fast way, and that a crowd of rules is told apart without trying each."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.rules.engine.asking import engine, fast, pattern, rule, slow
+from tests.unit.rules.language import READER
+
+from turnout.rules.engine import Engine
+from turnout.rules.engine.found import Found, Group, found, numbers
+from turnout.rules.engine.source import Code
+
+EVENT = {
+    "id": "e1",
+    "detail": {
+        "media": "VOICE",
+        "duration": 120,
+        "flag": True,
+        "none": None,
+        "tags": ["vip", "emea"],
+        "ip": "10.1.2.3",
+        "inner": {"a": 1, "b": "x"},
+        "items": [{"id": 1, "kind": "a"}, {"id": 2, "kind": "b"}],
+    },
+}
+
+HOLDING: tuple[str | dict[str, object], ...] = (
+    "detail.media == 'VOICE'",
+    "detail.media in ['CHAT', 'VOICE', 5]",
+    "detail.media != 'CHAT'",
+    "detail.duration > 119 and detail.duration <= 120.0",
+    "detail.flag == true and detail.none == null and detail.missing == null",
+    "detail.flag != 1 and not detail.flag == 1",
+    "starts_with(detail.media, 'VO') and ends_with(detail.media, 'CE') and contains(detail.media, 'OI')",
+    "wildcard(detail.media, 'V*C*') and matches(detail.media, '^V') and lower(detail.media) == 'voice'",
+    "cidr(detail.ip, '10.0.0.0/8')",
+    "'vip' in detail.tags and len(detail.tags) == 2 and contains(detail.tags, 'emea')",
+    "detail.inner.a == 1 and exists(detail.inner) and not exists(detail.inner.c)",
+    "detail.items[*].kind == 'b' and detail.items[1].id == 2 and detail.items[-1].kind == 'b'",
+    "any(detail.items, @.id == 2 and @.kind == 'b') and not any(detail.items, @.id == 1 and @.kind == 'b')",
+    "any(detail.items, @.kind == 'b') and any(detail.tags, @ == 'vip') and any(detail.items, @.id > 1 and @.id < 3)",
+    "all(detail.items, @.id > 0) and detail.items[?(@.id == 2)].kind == 'b'",
+    "detail.inner.a < detail.duration and $..b == 'x'",
+    "len(detail.media) == 5 and len(detail) == 8",
+    {"detail": {"media": ["VOICE"], "duration": [{"numeric": [">", 100]}]}},
+    {"detail": {"tags": ["vip"], "flag": [True], "none": [None]}},
+    {"detail": {"inner": {"a": [1], "b": [{"anything-but": "y"}]}, "media": [{"exists": True}]}},
+    {"detail": {"inner": {"c": [{"exists": False}]}, "media": [{"anything-but": {"prefix": ["C", "D"]}}]}},
+    {"$or": [{"id": ["e2"]}, {"detail": {"media": [{"equals-ignore-case": "voice"}]}}]},
+    {"detail": {"ip": [{"cidr": "10.1.0.0/16"}]}},
+)
+
+
+@pytest.mark.parametrize("written", HOLDING, ids=str)
+def test_an_event_of_the_expected_shape_goes_the_fast_way(written: str | dict[str, object]) -> None:
+    asked = engine(written)
+    assert fast(asked, EVENT) == [0]
+    assert fast(asked, {"detail": {}}) == slow(asked, [rule(written)], {"detail": {}})
+    assert fast(asked, {}) == slow(asked, [rule(written)], {})
+
+
+def test_all_rules_together_go_the_fast_way_too() -> None:
+    asked = engine(*HOLDING)
+    assert fast(asked, EVENT) == list(range(len(HOLDING)))
+    assert slow(asked, [rule(written) for written in HOLDING], EVENT) == list(range(len(HOLDING)))
+
+
+def test_an_array_of_scalars_at_the_end_of_a_pattern_goes_the_fast_way() -> None:
+    asked = engine(
+        {"detail": {"tags": ["vip"], "media": [{"prefix": "V"}]}}, {"detail": {"media": [{"anything-but": "x"}]}}
+    )
+    assert fast(asked, {"detail": {"tags": ["a", ["b", "vip"]], "media": ["x", "V1"]}}) == [0, 1]
+    assert fast(asked, {"detail": {"tags": [], "media": ["x"]}}) == []
+
+
+@pytest.mark.parametrize("detail", [[{"media": "VOICE"}], "text", None, 5])
+def test_an_event_of_another_shape_is_left_to_the_slow_way(detail: object) -> None:
+    rules = [rule("detail.media == 'VOICE'"), pattern({"detail": {"media": ["VOICE"]}})]
+    asked = Engine(rules)
+    with pytest.raises(Exception):  # noqa: B017, PT011 - the contract: whatever it is, the slow way answers
+        fast(asked, {"detail": detail})
+    assert slow(asked, rules, {"detail": detail}) == ([1] if isinstance(detail, list) else [])
+
+
+def test_fields_of_one_array_element_are_held_together_on_the_slow_way() -> None:
+    written = pattern({"items": {"id": [1], "kind": ["b"]}})
+    asked = Engine([written])
+    assert slow(asked, [written], {"items": [{"id": 1, "kind": "a"}, {"id": 2, "kind": "b"}]}) == []
+    assert slow(asked, [written], {"items": [{"id": 1, "kind": "b"}]}) == [0]
+
+
+def test_a_condition_about_an_object_alone_is_false_when_the_object_is_missing() -> None:
+    asked = engine("any(detail.inner, not exists(@.c))")
+    assert fast(asked, {"detail": {"inner": {}}}) == [0]
+    assert fast(asked, {"detail": {"inner": {"c": 1}}}) == []
+    assert fast(asked, {"detail": {}}) == []
+
+
+def test_metadata_is_looked_up_like_members_of_the_event() -> None:
+    asked = engine("@attributes.tenant == 'emea'", "@receive_count > 1", "exists(@group_id)")
+    assert fast(asked, {}, {"attributes": {"tenant": "emea"}, "receive_count": 2, "group_id": None}) == [0, 1, 2]
+    assert fast(asked, {}, {"attributes": {}}) == []
+    assert fast(asked, {}, None) == []
+
+
+def test_an_event_without_a_required_value_is_left_to_the_slow_way() -> None:
+    required = [READER.read(path) for path in ("detail", "id", "detail.items[*].id")]
+    asked = Engine([rule("detail.media == 'VOICE'")], required=required)
+    assert fast(asked, EVENT) == [0]
+    for missing in ("id", "detail"):
+        with pytest.raises(Exception):  # noqa: B017, PT011
+            fast(asked, {name: value for name, value in EVENT.items() if name != missing})
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        fast(asked, {**EVENT, "id": None})
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        fast(asked, {**EVENT, "detail": {"media": "VOICE", "items": [{"id": None}]}})
+
+
+def verified(asked: Engine, body: str) -> int:
+    """How many candidates an event has."""
+    return len(asked.candidates(json.loads(body), None))
+
+
+def test_thousands_of_rules_on_one_value_are_told_apart_by_what_else_they_say() -> None:
+    asked = engine(
+        *(
+            f"detail.media == 'VOICE' and detail.queue == 'q{number % 100}' and detail.n != {number}"
+            for number in range(1_000)
+        ),
+    )
+    body = json.dumps({"detail": {"media": "VOICE", "queue": "q7", "n": 7}})
+    assert verified(asked, body) == 10
+    assert len(fast(asked, body)) == 9
+
+
+def test_a_crowd_behind_one_value_is_filed_again() -> None:
+    # Each rule is about a queue of its own, yet the estimate prefers the user: twenty thousand rules have few of them.
+    written = [
+        f"detail.user == 'u{number % 40}' and {number // 40} <= detail.level < {number // 40 + 1}"
+        for number in range(2_000)
+    ]
+    asked = engine(*written)
+    body = json.dumps({"detail": {"user": "u7", "level": 20.5}})
+    assert fast(asked, body) == [807]
+    assert verified(asked, body) <= 50
+
+
+def test_rules_with_the_same_condition_are_one() -> None:
+    asked = engine("detail.a == 1", "detail.b == 1", "detail.a == 1.0", "1 == 1", "1 == 2")
+    assert fast(asked, {"detail": {"a": 1}}) == [0, 2, 3]
+    out: list[Found] = []
+    asked.look(asked.decode('{"detail":{"a":1}}'), "", None, None, out)
+    assert sorted(type(each).__name__ for each in out) == ["Group", "int"]
+
+
+def test_what_is_found_is_put_in_order_and_named_once() -> None:
+    assert numbers([3, Group([5, 1]), 3, Group([1, 2])]) == [1, 2, 3, 5]
+    assert found([4]) == 4
+    assert isinstance(found([4, 5]), Group)
+
+
+def test_an_empty_ruleset_finds_nothing() -> None:
+    asked = Engine([])
+    code: Code = asked.look
+    assert code is asked.look
+    assert fast(asked, EVENT) == []
+    assert asked.candidates(json.loads(json.dumps(EVENT)), None) == []
+
+
+def test_members_can_be_read_from_what_was_decoded() -> None:
+    asked = Engine([rule("detail.media == 'VOICE'")], members=("id", "time"))
+    decoded = asked.decode(json.dumps(EVENT))
+    assert asked.member(decoded, "id") == "e1"
+    assert not isinstance(asked.member(decoded, "time"), str)
+    wide = Engine([rule(f"m{number} == 1") for number in range(100)], members=("id",))
+    assert wide.member(wide.decode('{"id":"x"}'), "id") == "x"
