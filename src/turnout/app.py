@@ -26,6 +26,7 @@ from turnout.service.observer import Observer
 from turnout.service.pulse import PULSE_FD, Pulse, beat
 from turnout.service.reloader import Reloader
 from turnout.service.signals import call_on_hangup, stop_on_signals
+from turnout.service.tap import Tap
 from turnout.service.watchdog import Watchdog
 from turnout.settings import Settings, misspelt_settings
 from turnout.sqs.clients import open_sqs
@@ -135,14 +136,15 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> None:
     )
     with stop_on_signals(stop):
         try:
-            async with open_worker(settings, ruleset, tracing) as worker:
+            tap = Tap(tracing, redactor(os.environ), bodies_allowed=settings.http_bodies)
+            async with open_worker(settings, ruleset, tracing if settings.http_port is None else tap) as worker:
                 reloader = Reloader(
                     settings.rules,
                     load=lambda: load_ruleset(settings),
                     use=worker.use,
                     active=ruleset.fingerprint,
                 )
-                async with _observed(settings, worker, reloader, counts, stop), asyncio.TaskGroup() as tasks:
+                async with _observed(settings, worker, reloader, counts, stop, tap), asyncio.TaskGroup() as tasks:
                     # What start-up made stays for good: the collector need not look at it again.
                     gc.freeze()
                     with call_on_hangup(reloader.ask):
@@ -155,7 +157,7 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> None:
 
 @contextlib.asynccontextmanager
 async def _observed(
-    settings: Settings, worker: Worker, reloader: Reloader, counts: TracingCounts, stop: asyncio.Event
+    settings: Settings, worker: Worker, reloader: Reloader, counts: TracingCounts, stop: asyncio.Event, tap: Tap
 ) -> AsyncIterator[None]:
     """Watch the worker: watchdog, metrics over OTLP, the HTTP port if there is one, the supervisor if there is one."""
     watchdog = Watchdog(settings.watchdog_seconds)
@@ -172,6 +174,7 @@ async def _observed(
             stack.push_async_callback(lambda: export.aclose(observer.take(), settings.telemetry_seconds))
         if settings.http_port is not None:
             # Only here, because most of what it imports is needed by nothing else.
+            from turnout.service.feeds import Feeds
             from turnout.service.http import HttpConfig, serving
             from turnout.service.page.pages import StatusPages
             from turnout.service.view import WorkerView
@@ -179,8 +182,8 @@ async def _observed(
             token = settings.http_token.get_secret_value() if settings.http_token else ""
             config = HttpConfig(settings.http_port, settings.http_host, token)
             view = WorkerView(observer, watchdog)
-            pages = StatusPages(view, redactor(os.environ))
-            await stack.enter_async_context(serving(config, view, pages))
+            pages = StatusPages(view, redactor(os.environ)), Feeds(view, tap)
+            await stack.enter_async_context(serving(config, view, *pages))
         if descriptor := os.environ.get(PULSE_FD):
             pulse = beat(int(descriptor), lambda: Pulse(reloader.attempts, Raw(json.encode(observer.take()))), stop)
             beating = asyncio.create_task(pulse, name="pulse")

@@ -69,12 +69,15 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> bool:
         async with contextlib.AsyncExitStack() as stack:
             if settings.http_port is not None:
                 # Only here, because most of what it imports is needed by nothing else.
+                from turnout.service.feeds import Feeds
                 from turnout.service.http import HttpConfig, serving
                 from turnout.service.page.pages import StatusPages
 
                 token = settings.http_token.get_secret_value() if settings.http_token else ""
                 config = HttpConfig(settings.http_port, settings.http_host, token)
-                await stack.enter_async_context(serving(config, view, StatusPages(view, redactor(os.environ))))
+                await stack.enter_async_context(
+                    serving(config, view, StatusPages(view, redactor(os.environ)), Feeds(view))
+                )
             async with asyncio.TaskGroup() as tasks:
                 # Workers watch the rule files themselves; the supervisor follows for its own page.
                 beside = [

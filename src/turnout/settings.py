@@ -150,6 +150,9 @@ class Settings(BaseSettings):
     http_token: SecretStr | None = Field(
         None, description="Secret that whoever opens the status page must give as password or as bearer token."
     )
+    http_bodies: bool = Field(
+        False, description="Whether that port may show whole events (turnout tail --bodies), contact data included."
+    )
     watchdog_seconds: float = Field(
         1.0,
         ge=0.1,

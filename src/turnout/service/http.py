@@ -72,12 +72,12 @@ class Pages:
 
 
 @contextlib.asynccontextmanager
-async def serving(config: HttpConfig, view: View, pages: Pages | None = None) -> AsyncIterator[int]:
+async def serving(config: HttpConfig, view: View, *pages: Pages) -> AsyncIterator[int]:
     """Serve within this context; gives the port.
 
     Raises `SettingsError` when the port cannot be had.
     """
-    server = _Server(config, view, pages or Pages())
+    server = _Server(config, view, pages)
     try:
         port = await asyncio.to_thread(server.start)
     except OSError as error:
@@ -93,7 +93,7 @@ async def serving(config: HttpConfig, view: View, pages: Pages | None = None) ->
 class _Server:
     """The thread and what it serves."""
 
-    def __init__(self, config: HttpConfig, view: View, pages: Pages) -> None:
+    def __init__(self, config: HttpConfig, view: View, pages: Sequence[Pages]) -> None:
         self._config = config
         self._view = view
         self._pages = pages
@@ -135,8 +135,10 @@ class _Server:
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
         app.router.add_get("/metrics", self._metrics)
-        for method, path, handler in self._pages.routes:
-            app.router.add_route(method, path, handler)
+        for pages in self._pages:
+            for method, path, handler in pages.routes:
+                app.router.add_route(method, path, handler)
+        app.on_response_prepare.append(_add_headers)
         runner = web.AppRunner(
             app,
             handle_signals=False,
@@ -150,16 +152,18 @@ class _Server:
             site = web.TCPSite(runner, self._config.host, self._config.port)
             await site.start()
             self._port = runner.addresses[0][1]
-            await self._pages.start()
+            for pages in self._pages:
+                await pages.start()
             self._started.set()
             await self._stop.wait()
         finally:
-            await self._pages.stop()
+            for pages in self._pages:
+                await pages.stop()
             await runner.cleanup()
 
     @web.middleware
     async def _guard(self, request: web.Request, handler: Handler) -> web.StreamResponse:
-        """Let in who may come in, and put the same headers on every answer."""
+        """Let in who may come in, and answer for what went wrong."""
         try:
             refusal = None if request.path in _OPEN else self._refusal(request)
             answer = refusal or await handler(request)
@@ -170,8 +174,6 @@ class _Server:
         except Exception:  # a defect of ours costs one answer
             log.exception("%s could not be answered, please report this", request.path)
             answer = web.Response(status=500, text="this could not be answered; the log says why\n")
-        if not answer.prepared:
-            answer.headers.update(_HEADERS)
         return answer
 
     def _refusal(self, request: web.Request) -> web.Response | None:
@@ -206,6 +208,10 @@ class _Server:
     async def _metrics(self, _: web.Request) -> web.Response:
         text = render(read_metrics(await self._view.snapshot()))
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+async def _add_headers(_: web.Request, answer: web.StreamResponse) -> None:
+    answer.headers.update(_HEADERS)
 
 
 def _verdict(health: Health) -> web.Response:

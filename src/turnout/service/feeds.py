@@ -1,0 +1,71 @@
+"""What the command line reads from a running worker: its snapshot (`turnout top`) and its messages (`turnout tail`)."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import msgspec
+from aiohttp import web
+
+from turnout.service.http import Handler, Pages
+from turnout.service.tap import Tap, TooManyWatchers, Watched
+from turnout.service.view import View
+
+__all__ = ["MOST_PER_SECOND", "Feeds"]
+
+MOST_PER_SECOND = 1_000.0
+_QUIET_SECONDS = 5.0
+"""After so long without a message an empty line is written: only writing tells that the reader has gone."""
+
+
+class Feeds(Pages):
+    """`/status.json` and `/tail`. Without a tap (a supervisor has none) nothing can be tailed."""
+
+    def __init__(self, view: View, tap: Tap | None = None) -> None:
+        self.routes: Sequence[tuple[str, str, Handler]] = (
+            ("GET", "/status.json", self._status),
+            ("GET", "/tail", self._tail),
+        )
+        self._view = view
+        self._tap = tap
+
+    async def _status(self, _: web.Request) -> web.Response:
+        return web.Response(body=msgspec.json.encode(await self._view.snapshot()), content_type="application/json")
+
+    async def _tail(self, request: web.Request) -> web.StreamResponse:
+        """Lines of JSON (`turnout.service.routed.Routed`) until the reader goes away; empty ones mean nothing."""
+        if self._tap is None:
+            text = "a supervisor of several workers cannot tail them; run one process to watch messages\n"
+            return web.Response(status=501, text=text)
+        watched = _watched(request)
+        if watched is None:
+            return web.Response(status=400, text=f"per_second must be a number from 0.1 to {MOST_PER_SECOND:g}\n")
+        if watched.bodies and not self._tap.bodies_allowed:
+            text = "bodies are not shown here; whoever runs the worker may allow it with TURNOUT_HTTP_BODIES=true\n"
+            return web.Response(status=403, text=text)
+        try:
+            with self._tap.watching(watched) as records:
+                answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+                await answer.prepare(request)
+                while True:
+                    try:
+                        async with asyncio.timeout(_QUIET_SECONDS):
+                            line = msgspec.json.encode(await records.get())
+                    except TimeoutError:
+                        line = b""
+                    await answer.write(line + b"\n")
+        except TooManyWatchers:
+            return web.Response(status=503, text="as many are watching as may; try again later\n")
+
+
+def _watched(request: web.Request) -> Watched | None:
+    """What is asked for; None when it makes no sense."""
+    query = request.query
+    try:
+        per_second = float(query.get("per_second", "10"))
+    except ValueError:
+        return None
+    if not 0.1 <= per_second <= MOST_PER_SECOND:
+        return None
+    return Watched(query.get("queue", ""), query.get("rule", ""), per_second, query.get("bodies") == "true")

@@ -1,0 +1,212 @@
+"""Watching messages as they are settled: filters, the limit a second, and what is not told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+import msgspec
+import pytest
+from tests.unit.pipeline.yard import RULES, Yard, event, ruleset
+from tests.unit.service.snapshots import Reloaded
+
+from turnout.pipeline.worker import Worker
+from turnout.service.feeds import Feeds
+from turnout.service.http import HttpConfig, serving
+from turnout.service.observer import Observer
+from turnout.service.routed import Routed
+from turnout.service.tap import Tap, TooManyWatchers, Watched
+from turnout.service.view import View, WorkerView
+from turnout.service.watchdog import Watchdog
+from turnout.telemetry.redaction import redactor
+from turnout.telemetry.snapshot import Snapshot
+
+
+@asynccontextmanager
+async def tapped(*, bodies_allowed: bool = False) -> AsyncIterator[tuple[Yard, Tap]]:
+    yard = Yard()
+    tap = Tap(yard.watch, redactor({}), bodies_allowed=bodies_allowed)
+    yard.worker = Worker(yard.config, ruleset(RULES), yard.sqs, tap)
+    async with yard.running():
+        yield yard, tap
+
+
+def watch(watched: Watched, *bodies: str, bodies_allowed: bool = False, expected: int) -> list[Routed]:
+    """What somebody sees who watches while these bodies are routed."""
+
+    async def main() -> list[Routed]:
+        async with tapped(bodies_allowed=bodies_allowed) as (yard, tap):
+            with tap.watching(watched) as records:
+                await yard.publish(*bodies)
+                await yard.watch.wait(len(bodies))
+                async with asyncio.timeout(5):
+                    seen = [await records.get() for _ in range(expected)]
+                await asyncio.sleep(0)
+                assert records.empty()
+                return seen
+
+    return asyncio.run(main())
+
+
+def test_a_message_is_told_with_its_rules_its_targets_and_its_times() -> None:
+    (seen,) = watch(Watched(), event("three", 7, conversationId="c-1"), expected=1)
+    assert (seen.event_id, seen.conversation_id, seen.outcome, seen.rules) == (
+        "event-7",
+        "c-1",
+        "delivered",
+        ("three",),
+    )
+    assert {delivery.target: delivery.state for delivery in seen.deliveries} == {
+        "crm": "done",
+        "archive": "done",
+        "audit": "done",
+    }
+    assert seen.queue == "events"
+    assert 0 <= seen.seconds < 5
+    assert seen.at > 1.7e9
+    assert seen.body is None
+
+
+def test_a_letter_is_told_with_its_reason() -> None:
+    (seen,) = watch(Watched(), "not JSON", expected=1)
+    assert (seen.outcome, seen.reason) == ("dead_lettered", "INVALID_JSON")
+
+
+@pytest.mark.parametrize(
+    ("watched", "ids"),
+    [
+        (Watched(rule="one"), ["event-1"]),
+        (Watched(rule="nothing"), []),
+        (Watched(queue="crm"), ["event-1", "event-2"]),
+        (Watched(queue="archive"), ["event-2"]),
+        (Watched(queue="archive", rule="one"), []),
+        (Watched(queue="events"), ["event-1", "event-2", "event-3"]),
+    ],
+)
+def test_only_what_is_asked_for_is_told(watched: Watched, ids: list[str]) -> None:
+    seen = watch(watched, event("one", 1), event("three", 2), event("nobody", 3), expected=len(ids))
+    assert sorted(record.event_id for record in seen) == ids
+
+
+def test_more_than_is_wanted_a_second_is_counted_and_not_queued() -> None:
+    async def main() -> None:
+        async with tapped() as (yard, tap):
+            with tap.watching(Watched(per_second=3)) as records:
+                await yard.publish(*(event("one", n) for n in range(50)))
+                await yard.watch.wait(50)
+                await asyncio.sleep(0)
+                first = [records.get_nowait() for _ in range(records.qsize())]
+                assert 3 <= len(first) < 20
+                await asyncio.sleep(0.5)
+                await yard.publish(event("one", 99))
+                async with asyncio.timeout(5):
+                    last = await records.get()
+                assert last.event_id == "event-99"
+                assert sum(record.skipped for record in (*first, last)) + len(first) + 1 == 51
+
+    asyncio.run(main())
+
+
+def test_bodies_are_told_only_when_asked_for_and_allowed() -> None:
+    body = event("one", secret="4711")
+    for asked, allowed in ((False, False), (True, False), (False, True)):
+        (seen,) = watch(Watched(bodies=asked), body, bodies_allowed=allowed, expected=1)
+        assert "4711" not in repr(seen)
+    (seen,) = watch(Watched(bodies=True), body, bodies_allowed=True, expected=1)
+    assert seen.body == body
+
+
+def test_ids_that_look_like_contact_data_are_masked_and_hostile_ones_can_be_written() -> None:
+    body = json.dumps({"id": "+493012345678", "detail-type": "\ud800", "detail": {"conversationId": "a@example.com"}})
+    (seen,) = watch(Watched(), body, expected=1)
+    assert (seen.event_id, seen.conversation_id) == ("***", "***")
+    msgspec.json.encode(seen)
+
+
+def test_nobody_watches_for_ever_and_not_too_many_at_once() -> None:
+    async def main() -> None:
+        async with tapped() as (_, tap):
+            watching = [tap.watching(Watched()) for _ in range(5)]
+            for each in watching:
+                each.__enter__()
+            with pytest.raises(TooManyWatchers), tap.watching(Watched()):
+                pass
+            watching[0].__exit__(None, None, None)
+            with tap.watching(Watched()):
+                pass
+            for each in watching[1:]:
+                each.__exit__(None, None, None)
+
+    asyncio.run(main())
+
+
+@asynccontextmanager
+async def served(*, tapping: bool = True) -> AsyncIterator[tuple[Yard, httpx.AsyncClient]]:
+    watchdog = Watchdog(5)
+    async with tapped() as (yard, tap):
+        view: View = WorkerView(Observer(yard.worker, reloads=Reloaded(), blocks=watchdog), watchdog)
+        async with (
+            serving(HttpConfig(0), view, Feeds(view, tap if tapping else None)) as port,
+            httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
+        ):
+            yield yard, client
+
+
+def test_messages_are_tailed_over_http_line_by_line() -> None:
+    async def main() -> list[Routed]:
+        async with served() as (yard, client), client.stream("GET", "/tail?rule=one") as answer:
+            assert answer.headers["Content-Type"] == "application/x-ndjson"
+            assert answer.headers["X-Content-Type-Options"] == "nosniff"
+            await yard.publish(event("three", 1), event("one", 2))
+            seen = []
+            async for line in answer.aiter_lines():
+                if line:
+                    seen.append(msgspec.json.decode(line, type=Routed))
+                    break
+            return seen
+
+    (seen,) = asyncio.run(main())
+    assert seen.event_id == "event-2"
+
+
+@pytest.mark.parametrize(
+    ("query", "status", "text"),
+    [
+        ("per_second=often", 400, "per_second must be a number"),
+        ("per_second=nan", 400, "per_second must be a number"),
+        ("per_second=1e9", 400, "per_second must be a number"),
+        ("bodies=true", 403, "TURNOUT_HTTP_BODIES"),
+    ],
+)
+def test_what_cannot_be_tailed_is_told(query: str, status: int, text: str) -> None:
+    async def main() -> httpx.Response:
+        async with served() as (_, client):
+            return await client.get(f"/tail?{query}")
+
+    answer = asyncio.run(main())
+    assert answer.status_code == status
+    assert text in answer.text
+
+
+def test_a_supervisor_says_that_it_cannot_be_tailed() -> None:
+    async def main() -> int:
+        async with served(tapping=False) as (_, client):
+            return (await client.get("/tail")).status_code
+
+    assert asyncio.run(main()) == 501
+
+
+def test_the_snapshot_is_served_as_json_that_reads_back_as_the_same_record() -> None:
+    async def main() -> Snapshot:
+        async with served() as (yard, client):
+            await yard.publish(event("one"))
+            await yard.watch.wait(1)
+            return msgspec.json.decode((await client.get("/status.json")).content, type=Snapshot)
+
+    seen = asyncio.run(main())
+    assert seen.received == 1
+    assert seen.settled["delivered"] == 1
+    assert seen.processing.count == 1
