@@ -5,28 +5,17 @@ The engine's own choice (engine/filing.py), in words. For `turnout rules list` a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
-from turnout.rules.ast import (
-    Condition,
-    Constant,
-    Contains,
-    Except,
-    InNetwork,
-    Matches,
-    Predicate,
-    Prefix,
-    Range,
-    Suffix,
-    Wildcard,
-)
-from turnout.rules.engine.filing import Choice, Filing
+from turnout.rules import ast
+from turnout.rules.ast import Constant
+from turnout.rules.engine.filing import Choice, Filing, ways
 from turnout.rules.engine.terms import All, Compares, Either, Fits, Inverse, Missing, Opaque, Prepared, Preparer, There
-from turnout.rules.render import render_term
+from turnout.rules.render import render_path, render_term
 
-__all__ = ["Access", "access_of"]
+__all__ = ["Access", "access_of", "why_scanned"]
 
 
 class Access(msgspec.Struct, frozen=True):
@@ -39,7 +28,7 @@ class Access(msgspec.Struct, frozen=True):
     scanned: str = ""
 
 
-def access_of(conditions: Sequence[Condition]) -> tuple[Access, ...]:
+def access_of(conditions: Sequence[ast.Condition]) -> tuple[Access, ...]:
     """How each condition is found when the engine holds exactly these."""
     preparer = Preparer()
     prepared = [preparer.prepare(condition) for condition in conditions]
@@ -48,10 +37,8 @@ def access_of(conditions: Sequence[Condition]) -> tuple[Access, ...]:
 
 
 def _access(condition: Prepared, filing: Filing) -> Access:
-    if isinstance(condition, Constant):
-        return Access()
-    choice = filing.choose(condition)
-    return Access(scanned=_why(condition, filing)) if choice is None else Access(filed=_filed(choice))
+    choice = None if isinstance(condition, Constant) else filing.choose(condition)
+    return Access(scanned=why_scanned(condition)) if choice is None else Access(filed=_filed(choice))
 
 
 def _filed(choice: Choice) -> str:
@@ -65,47 +52,60 @@ def _filed(choice: Choice) -> str:
     )
 
 
-def _why(condition: Prepared, filing: Filing) -> str:
+def why_scanned(condition: Prepared) -> str:
+    """Why the condition can be filed under none of its terms; empty when it can be, or is constant.
+
+    The reason is told of the first term that could have been filed, had it been written otherwise.
+    """
     match condition:
-        case All(items=items):
-            return ", ".join(dict.fromkeys(_why(item, filing) for item in items))
-        case Either(items=items):
-            return _first(f"of its alternatives: {_why(item, filing)}" for item in items if not filing.choose(item))
-        case Fits(reading=reading, predicate=predicate):
-            return f"{_kind(predicate)} ({render_term(reading.term)})"
-        case Compares(left=left, right=right):
-            return f"two paths are compared ({render_term(left.term)}, {render_term(right.term)})"
-        case There(reading=reading):
-            return f"exists() fits any value ({render_term(reading.term)})"
-        case Missing(reading=reading):
-            return f"what is missing cannot be looked up ({render_term(reading.term)})"
-        case Inverse():
-            return "'not' fits most events"
-        case Opaque():
-            return "elements of arrays are tested together, or a path has filters"
-        case _:
+        case Constant():
             return ""
+        case Fits():
+            return "" if any(len(way) > 0 for way in ways(condition)) else _unfit(condition)
+        case All(items=items):
+            reasons = [why_scanned(item) for item in items if not isinstance(item, Constant)]
+            return "" if not all(reasons) else reasons[0] if reasons else ""
+        case Either(items=items):
+            reasons = [why_scanned(item) for item in items if not isinstance(item, Constant)]
+            found = next((reason for reason in reasons if reason), "")
+            return f"of its alternatives one cannot be looked up: {found}" if found and len(items) > 1 else found
+        case Inverse():
+            return "'not' asks for what is absent, and what is absent cannot be looked up"
+        case There(reading=reading):
+            return f"that {_name(reading.term)} exists says nothing of its value"
+        case Missing(reading=reading):
+            return f"a {_name(reading.term)} that is null or missing cannot be looked up"
+        case Compares(left=left, right=right):
+            return f"{_name(left.term)} and {_name(right.term)} are both known from the event only"
+        case Opaque(condition=inner):
+            return f"{_opaque(inner)} looks at many values at once"
 
 
-def _first(reasons: Iterable[str]) -> str:
-    return next(iter(reasons), "")
-
-
-def _kind(predicate: Predicate) -> str:
-    match predicate:
-        case Except():
-            return "'!=', 'not in' and anything-but fit most values"
-        case Matches():
-            return "regular expressions are not looked up"
-        case InNetwork():
-            return "networks are not looked up"
-        case Contains():
-            return "contains() is not looked up"
-        case Range():
-            return "ranges are looked up for numbers only"
-        case Prefix() | Suffix():
-            return "every text begins and ends with nothing"
-        case Wildcard():
-            return "a wildcard with '*' at both ends is not looked up"
+def _unfit(test: Fits) -> str:
+    name = _name(test.reading.term)
+    match test.predicate:
+        case ast.Except():
+            return f"nearly every value of {name} is another one than those named"
+        case ast.Range():
+            return f"the texts that {name} is compared with are in no index, only numbers are"
+        case ast.Contains():
+            return f"contains() looks at every character of {name}"
+        case ast.Matches():
+            return f"the regular expression has to be tried on {name}"
+        case ast.Wildcard():
+            return f"the wildcard for {name} begins and ends with '*'"
+        case ast.InNetwork():
+            return f"networks that {name} may be in are not indexed"
         case _:
-            return "it is not looked up"
+            return f"every text fits what {name} is to begin or end with"
+
+
+def _name(term: ast.Term) -> str:
+    return render_path(ast.plain_path(term))
+
+
+def _opaque(condition: ast.Condition) -> str:
+    names = {ast.Some: "any(...)", ast.Every: "all(...)"}
+    return next(
+        (names[type(node)] for node in ast.walk(condition) if type(node) in names), "a path with '*', '..' or '?'"
+    )

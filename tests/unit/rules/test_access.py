@@ -43,23 +43,9 @@ def test_the_term_that_tells_rules_apart_best_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("x != 1", "'!=', 'not in' and anything-but fit most values (x)"),
-        ("x > 'a'", "ranges are looked up for numbers only (x)"),
-        ("matches(x, '^a')", "regular expressions are not looked up (x)"),
-        ("contains(x, 'a')", "contains() is not looked up (x)"),
-        ("cidr(x, '10.0.0.0/8')", "networks are not looked up (x)"),
-        ("wildcard(x, '*a*')", "a wildcard with '*' at both ends is not looked up (x)"),
-        ("starts_with(x, '')", "every text begins and ends with nothing (x)"),
-        ("x == y", "two paths are compared (x, y)"),
-        ("exists(x)", "exists() fits any value (x)"),
-        ("x == null", "what is missing cannot be looked up (x)"),
-        ("not (x == 1)", "'not' fits most events"),
-        ("all(x, @ == 1)", "elements of arrays are tested together, or a path has filters"),
-        ("x == 1 or y != 2", "of its alternatives: '!=', 'not in' and anything-but fit most values (y)"),
-        (
-            "exists(x) and matches(y, 'a')",
-            "exists() fits any value (x), regular expressions are not looked up (y)",
-        ),
+        ("x != 1", "nearly every value of x is another one than those named"),
+        ("starts_with(x, '')", "every text fits what x is to begin or end with"),
+        ("exists(x) and matches(y, 'a')", "that x exists says nothing of its value"),
     ],
 )
 def test_a_rule_that_is_tried_for_every_event_says_why(text: str, reason: str) -> None:

@@ -64,7 +64,7 @@ def test_rules_are_listed_with_mode_targets_and_index(tmp_path: Path) -> None:
         if (row := [cell.strip() for cell in line.split("│")[1:-1]])
     }
     assert rows["equal"] == ["active, stop", "high", "equality of x"]
-    assert rows["scanned"] == ["shadow", "high, hook", "none: '!=', 'not in' and anything-but fit most values (x)"]
+    assert rows["scanned"] == ["shadow", "high, hook", "none: nearly every value of x is another one than those named"]
     assert rows["off"] == ["disabled", "hook", ""]
     assert rows["high"] == ["1", "high"]
     assert "unmatched: drop" in result.stdout
