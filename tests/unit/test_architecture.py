@@ -26,14 +26,15 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Who alone may import what: the library, then the modules (by prefix) behind which it lives.
 DOORS = {
-    "aioboto3": ("sqs", "idempotency.dynamodb", "targets.aws", "demo"),
-    "aiobotocore": ("sqs", "idempotency.dynamodb", "targets.aws"),
-    "botocore": ("sqs", "idempotency.dynamodb", "targets.aws", "demo"),
+    "aioboto3": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws", "demo"),
+    "aiobotocore": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws"),
+    "botocore": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws", "demo"),
     "opentelemetry.sdk": ("telemetry.setup",),
     "opentelemetry.exporter": ("telemetry.setup",),
     "jsonpath_ng": ("rules",),
     "yaml": ("rules",),
-    "re2": ("rules",),
+    "re2": ("rules", "recovery.causes"),
+    "sqlite3": ("recovery.ledger.sqlite",),
     "click": ("cli",),
     "pydantic": ("settings",),
     "pydantic_settings": ("settings",),

@@ -1,0 +1,38 @@
+"""Moments as letters write them: ISO 8601, epoch seconds or milliseconds, as numbers or as text."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+__all__ = ["moment"]
+
+_MILLISECONDS = 100_000_000_000
+"""A larger number of seconds would be after the year 5138: it counts milliseconds."""
+
+
+def moment(value: object) -> datetime | None:
+    """The moment in UTC; None for anything that names none. A text without a zone is taken as UTC."""
+    if isinstance(value, bool):
+        return None
+    if isinstance(value, str):
+        text = value.strip()
+        if not text.isascii() or len(text) > 64:
+            return None
+        try:
+            return _zoned(datetime.fromisoformat(text))
+        except (ValueError, OverflowError):
+            pass
+        try:
+            value = float(text)
+        except ValueError:
+            return None
+    if not isinstance(value, int | float) or not 0 < value < 1e17:
+        return None
+    try:
+        return datetime.fromtimestamp(value / 1000 if value >= _MILLISECONDS else value, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _zoned(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
