@@ -182,7 +182,8 @@ async def _observed(
             token = settings.http_token.get_secret_value() if settings.http_token else ""
             config = HttpConfig(settings.http_port, settings.http_host, token)
             view = WorkerView(observer, watchdog)
-            pages = StatusPages(view, redactor(os.environ)), Feeds(view, tap)
+            redact = redactor(os.environ)
+            pages = StatusPages(view, redact), Feeds(view, redact, tap)
             await stack.enter_async_context(serving(config, view, *pages))
         if descriptor := os.environ.get(PULSE_FD):
             pulse = beat(int(descriptor), lambda: Pulse(reloader.attempts, Raw(json.encode(observer.take()))), stop)

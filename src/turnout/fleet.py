@@ -75,9 +75,9 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> bool:
 
                 token = settings.http_token.get_secret_value() if settings.http_token else ""
                 config = HttpConfig(settings.http_port, settings.http_host, token)
-                await stack.enter_async_context(
-                    serving(config, view, StatusPages(view, redactor(os.environ)), Feeds(view))
-                )
+                redact = redactor(os.environ)
+                pages = StatusPages(view, redact), Feeds(view, redact)
+                await stack.enter_async_context(serving(config, view, *pages))
             async with asyncio.TaskGroup() as tasks:
                 # Workers watch the rule files themselves; the supervisor follows for its own page.
                 beside = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 from aiohttp import web
@@ -20,18 +20,27 @@ _QUIET_SECONDS = 5.0
 
 
 class Feeds(Pages):
-    """`/status.json` and `/tail`. Without a tap (a supervisor has none) nothing can be tailed."""
+    """`/status.json` and `/tail`. Without a tap (a supervisor has none) nothing can be tailed.
 
-    def __init__(self, view: View, tap: Tap | None = None) -> None:
+    `redact` takes out of sentences what nobody should read.
+    """
+
+    def __init__(self, view: View, redact: Callable[[str], str], tap: Tap | None = None) -> None:
         self.routes: Sequence[tuple[str, str, Handler]] = (
             ("GET", "/status.json", self._status),
             ("GET", "/tail", self._tail),
         )
         self._view = view
+        self._redact = redact
         self._tap = tap
 
     async def _status(self, _: web.Request) -> web.Response:
-        return web.Response(body=msgspec.json.encode(await self._view.snapshot()), content_type="application/json")
+        snapshot = await self._view.snapshot()
+        letters = tuple(
+            msgspec.structs.replace(letter, message=self._redact(letter.message)) for letter in snapshot.recent_letters
+        )
+        body = msgspec.json.encode(msgspec.structs.replace(snapshot, recent_letters=letters))
+        return web.Response(body=body, content_type="application/json")
 
     async def _tail(self, request: web.Request) -> web.StreamResponse:
         """Lines of JSON (`turnout.service.routed.Routed`) until the reader goes away; empty ones mean nothing."""

@@ -149,7 +149,7 @@ async def served(*, tapping: bool = True) -> AsyncIterator[tuple[Yard, httpx.Asy
     async with tapped() as (yard, tap):
         view: View = WorkerView(Observer(yard.worker, reloads=Reloaded(), blocks=watchdog), watchdog)
         async with (
-            serving(HttpConfig(0), view, Feeds(view, tap if tapping else None)) as port,
+            serving(HttpConfig(0), view, Feeds(view, str, tap if tapping else None)) as port,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
         ):
             yield yard, client

@@ -16,9 +16,10 @@ from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from turnout.rules.explain_event import EventExplanation, explain_event
+from turnout.service.history import History
 from turnout.service.http import Handler, Pages
-from turnout.service.page.content import Content, content, number
-from turnout.service.page.history import History
+from turnout.service.page.content import Content, content
+from turnout.service.summary import number
 from turnout.service.view import NotAnswering, View
 
 __all__ = ["StatusPages"]

@@ -5,8 +5,9 @@ import pytest
 from tests.unit.pipeline.yard import ruleset
 from tests.unit.service.snapshots import NOW, change, snapshot
 
-from turnout.service.page.content import Content, content, number, span
-from turnout.service.page.history import History
+from turnout.service.history import History
+from turnout.service.page.content import Content, content
+from turnout.service.summary import number, span
 from turnout.telemetry.snapshot import LetterSnapshot, Snapshot
 
 MANY = """

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 from tests.unit.service.snapshots import NOW, snapshot
 
-from turnout.service.page.history import History
+from turnout.service.history import History
 from turnout.telemetry.histogram import PROCESS_BOUNDS, Histogram
 from turnout.telemetry.snapshot import Snapshot
 
