@@ -1,0 +1,72 @@
+"""Where a running worker is, and how to ask it: address, token, and what went wrong in plain words."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import click
+import httpx
+
+__all__ = ["address_argument", "asking", "told", "worker_url"]
+
+TOKEN = "TURNOUT_HTTP_TOKEN"  # noqa: S105 - a name
+
+
+def address_argument(command: Callable[..., None]) -> Callable[..., None]:
+    """The ADDRESS of the commands that ask a running worker."""
+    return click.argument("address", required=False)(command)
+
+
+def worker_url(address: str | None) -> str:
+    """The URL for `8080`, `host:8080`, `http://host:8080/`; without one, for TURNOUT_HTTP_PORT on this machine.
+
+    Raises `click.UsageError`.
+    """
+    address = (address or os.environ.get("TURNOUT_HTTP_PORT", "")).strip()
+    if not address or address == "0":
+        raise click.UsageError("which worker? Give the address that its log names, as in http://127.0.0.1:8080")
+    if address.isdigit():
+        address = f"127.0.0.1:{address}"
+    url = address if "://" in address else f"http://{address}"
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 80)
+    except ValueError:
+        usable = False
+    if not usable or parts.username:
+        raise click.UsageError("the address of a worker looks like http://127.0.0.1:8080")
+    return url.rstrip("/")
+
+
+@contextmanager
+def asking(url: str) -> Iterator[httpx.Client]:
+    """A client for the worker at `url`, with the token of TURNOUT_HTTP_TOKEN.
+
+    Raises `click.ClickException` for what goes wrong in between.
+    """
+    token = os.environ.get(TOKEN, "")
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    try:
+        with httpx.Client(base_url=url, headers=headers, timeout=5.0) as client:
+            yield client
+    except httpx.HTTPStatusError as error:
+        raise click.ClickException(_refused(url, error.response)) from None
+    except httpx.HTTPError as error:
+        raise click.ClickException(f"no answer from {url}: {told(error)}") from None
+
+
+def told(error: httpx.HTTPError) -> str:
+    """What went wrong, also where the error itself has no text."""
+    return str(error) or type(error).__name__
+
+
+def _refused(url: str, answer: httpx.Response) -> str:
+    if answer.status_code == httpx.codes.UNAUTHORIZED:
+        return f"{url} wants a token: set {TOKEN} to the worker's"
+    if answer.status_code == httpx.codes.NOT_FOUND:
+        return f"{url} is not a worker of this version"
+    said = answer.text.strip().splitlines()
+    return f"{url}: {said[0] if said else answer.reason_phrase}"

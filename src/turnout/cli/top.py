@@ -1,0 +1,176 @@
+"""`turnout top`: a running worker in the terminal, live."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import click
+import httpx
+import msgspec
+from rich.console import Console, Group
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from turnout import __version__
+from turnout.cli.running import address_argument, asking, told, worker_url
+from turnout.rules.showing import printable
+from turnout.service.history import History
+from turnout.service.summary import ago, cards, letter_rows, number, source_row, span, target_row, verdict
+from turnout.telemetry.snapshot import Snapshot
+
+__all__ = ["top"]
+
+_TONES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": ""}
+_MOST_RULES = 15
+_FIRST_SECONDS = 1.0
+"""Between the two looks that `--once` takes."""
+
+
+@click.command(short_help="Watch a running worker.")
+@address_argument
+@click.option("--once", is_flag=True, help="Look for a second, print, and exit; also when the output is no terminal.")
+@click.option("--every", type=click.FloatRange(0.2, 60), default=2.0, show_default=True, help="Seconds between looks.")
+def top(address: str | None, once: bool, every: float) -> None:
+    """Show what a running worker does: rates, targets, rules, letters.
+
+    ADDRESS is that of its HTTP port, as its log names it: http://127.0.0.1:8080, or 8080 for one on this machine. The
+    token, if it has one, is read from TURNOUT_HTTP_TOKEN. Ctrl-C ends.
+    """
+    url = worker_url(address)
+    history = History()
+    with asking(url) as client:
+        history.add(_look(client))
+        if once or not sys.stdout.isatty():
+            time.sleep(_FIRST_SECONDS)
+            history.add(_look(client))
+            Console().print(frame(history))
+            return
+        _follow(client, history, every)
+
+
+def _look(client: httpx.Client) -> Snapshot:
+    answer = client.get("/status.json").raise_for_status()
+    try:
+        return msgspec.json.decode(answer.content, type=Snapshot)
+    except msgspec.ValidationError as error:
+        raise click.ClickException(f"{client.base_url} is not a worker of this version: {error}") from None
+
+
+def _follow(client: httpx.Client, history: History, every: float) -> None:
+    console = Console()
+    # On the alternate screen, so that what was on the terminal is there again afterwards.
+    with Live(frame(history), console=console, screen=True, auto_refresh=False) as live:
+        while True:
+            try:
+                time.sleep(every)
+                silent = ""
+                try:
+                    history.add(_look(client))
+                except httpx.HTTPError as error:
+                    silent = f"no answer: {told(error)}"
+                live.update(frame(history, silent), refresh=True)
+            except KeyboardInterrupt:
+                return
+
+
+def frame(history: History, silent: str = "") -> Group:
+    """One picture of the newest snapshot. `silent` says why there is no newer one."""
+    snapshot = history.last
+    assert snapshot is not None, "a frame needs a snapshot"  # noqa: S101 - states the invariant
+    return Group(
+        *_heading(snapshot, silent),
+        Text(),
+        _figures(snapshot, history),
+        Text(),
+        _sources(snapshot),
+        Text(),
+        _targets(snapshot, history),
+        Text(),
+        _rules(snapshot, history),
+        Text(),
+        _letters(snapshot),
+    )
+
+
+def _heading(snapshot: Snapshot, silent: str) -> list[Text]:
+    tone, headline, reasons = verdict(snapshot, silent)
+    rules, now = snapshot.rules, snapshot.taken_at
+    line = Text.assemble(
+        (headline, _TONES[tone]),
+        f"   turnout {__version__}   up {span(now - snapshot.started_at)}   rules {rules.fingerprint}, "
+        f"loaded {ago(now, rules.loaded_at)}",
+    )
+    return [line, *(Text(f"  {printable(reason)}") for reason in reasons)]
+
+
+def _figures(snapshot: Snapshot, history: History) -> Table:
+    table = Table.grid(padding=(0, 4))
+    figures = list(cards(snapshot, history.window()))
+    table.add_row(*(Text(card.label, "dim") for card in figures))
+    table.add_row(*(Text(card.value, _TONES[card.tone] or "bold") for card in figures))
+    return table
+
+
+def _sources(snapshot: Snapshot) -> Table:
+    table = _table("source", "received >", "last read", "pollers")
+    for source in snapshot.sources:
+        row = source_row(source, snapshot.taken_at)
+        doing = Text(row.doing)
+        if row.trouble:
+            doing.append(f"   {printable(row.trouble)}", "red")
+        table.add_row(Text(row.queue), number(row.received), row.read, doing)
+    return table
+
+
+def _targets(snapshot: Snapshot, history: History) -> Table:
+    table = _table("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >", "errors")
+    window = history.window()
+    for target in snapshot.targets:
+        row = target_row(target, window)
+        table.add_row(
+            Text(target.name, "dim" if target.is_dead_letter_queue else ""),
+            Text(row.state, _TONES[row.tone]),
+            number(target.backlog),
+            row.rate,
+            number(target.sent),
+            number(target.retried),
+            Text(number(target.failed), "red" if target.failed else ""),
+            Text(printable(row.trouble), "dim"),
+        )
+    return table
+
+
+def _rules(snapshot: Snapshot, history: History) -> Table:
+    table = _table("rule", "last minute >", "matches >", "last match")
+    matches = snapshot.rules.matches
+    busiest = sorted(matches, key=lambda rule: (-history.matched(rule), -matches[rule]))
+    for rule in busiest[:_MOST_RULES]:
+        kind = " (shadow)" if rule in snapshot.rules.shadow else " (off)" if rule in snapshot.rules.disabled else ""
+        last = history.last_match.get(rule, 0.0)
+        seen = ago(snapshot.taken_at, last) if last else "earlier" if matches[rule] else "never"
+        table.add_row(Text.assemble(rule, (kind, "dim")), number(history.matched(rule)), number(matches[rule]), seen)
+    if len(busiest) > _MOST_RULES:
+        table.add_row(Text(f"{number(len(busiest) - _MOST_RULES)} more", "dim"), "", "", "")
+    table.add_row(Text("no rule", "dim"), "", number(snapshot.unmatched), "")
+    return table
+
+
+def _letters(snapshot: Snapshot) -> Table:
+    table = _table("letter", "of late >", "last", "owed to", "why")
+    # The worker has masked what nobody should read.
+    for row in letter_rows(snapshot.recent_letters, snapshot.taken_at, printable):
+        table.add_row(row.reason, number(row.count), row.last, Text(", ".join(row.owed)), Text(row.message))
+    if not snapshot.recent_letters:
+        table.add_row(Text("none", "dim"), "", "", "", "")
+    return table
+
+
+def _table(*columns: str) -> Table:
+    """A plain table; columns whose name ends in ` >` are set right."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
+    for column in columns:
+        name, right, _ = column.partition(" >")
+        table.add_column(name, justify="right" if right else "left", no_wrap=name not in ("why", "errors"))
+    return table

@@ -1,0 +1,221 @@
+"""`turnout top` and `turnout tail` against a running worker."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from io import StringIO
+
+import httpx
+import msgspec
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+from tests.unit.pipeline.yard import RULES, Yard, event, ruleset
+from tests.unit.service.snapshots import NOW, Reloaded, snapshot
+
+from turnout.cli.running import worker_url
+from turnout.cli.tail import line, tail
+from turnout.cli.top import frame, top
+from turnout.pipeline.worker import Worker
+from turnout.service.feeds import Feeds
+from turnout.service.history import History
+from turnout.service.http import HttpConfig, serving
+from turnout.service.observer import Observer
+from turnout.service.routed import Routed, RoutedDelivery
+from turnout.service.tap import Tap
+from turnout.service.view import WorkerView
+from turnout.service.watchdog import Watchdog
+
+TOKEN = "correct horse battery"
+
+
+@asynccontextmanager
+async def worker(*, token: str = "", bodies: bool = False) -> AsyncIterator[tuple[Yard, str]]:
+    yard, watchdog = Yard(), Watchdog(5)
+    tap = Tap(yard.watch, str, bodies_allowed=bodies)
+    yard.worker = Worker(yard.config, ruleset(RULES), yard.sqs, tap)
+    async with yard.running():
+        view = WorkerView(Observer(yard.worker, reloads=Reloaded(), blocks=watchdog), watchdog)
+        async with serving(HttpConfig(0, token=token), view, Feeds(view, str, tap)) as port:
+            yield yard, str(port)
+
+
+def run_top(*arguments: str, environ: dict[str, str] | None = None, token: str = "") -> Result:
+    async def main() -> Result:
+        async with worker(token=token) as (yard, port):
+            await yard.publish(event("one"), event("three"), "not JSON")
+            await yard.watch.wait(3)
+            return await asyncio.to_thread(CliRunner().invoke, top, [port, *arguments], env=environ)
+
+    return asyncio.run(main())
+
+
+def run_tail(*arguments: str, bodies: bool = False) -> Result:
+    async def main() -> Result:
+        async with worker(bodies=bodies) as (yard, port):
+            running = asyncio.create_task(
+                asyncio.to_thread(CliRunner().invoke, tail, [port, "--per-second", "100", *arguments])
+            )
+            while not running.done():
+                await yard.publish(event("one", 1), event("three", 2), "not JSON")
+                await asyncio.sleep(0.05)
+            return await running
+
+    return asyncio.run(main())
+
+
+def test_top_prints_one_picture_where_there_is_no_terminal() -> None:
+    result = run_top()
+    assert result.exit_code == 0, result.output
+    words = " ".join(result.output.split())
+    for expected in ("Working", "events 3", "crm working", "INVALID_JSON 1", "three", "no rule"):
+        assert expected in words, expected
+
+
+def test_top_says_what_is_missing_or_wrong() -> None:
+    refused = run_top(token=TOKEN)
+    assert refused.exit_code == 1
+    assert "set TURNOUT_HTTP_TOKEN" in refused.output
+    assert run_top(token=TOKEN, environ={"TURNOUT_HTTP_TOKEN": TOKEN}).exit_code == 0
+    nobody = CliRunner().invoke(top, ["127.0.0.1:9"])
+    assert nobody.exit_code == 1
+    assert "no answer from http://127.0.0.1:9" in nobody.output
+
+
+@pytest.mark.parametrize("command", [top, tail])
+def test_an_address_is_needed(command: object) -> None:
+    result = CliRunner().invoke(command, [], env={"TURNOUT_HTTP_PORT": ""})  # type: ignore[arg-type]
+    assert result.exit_code == 2
+    assert "http://127.0.0.1:8080" in result.output
+
+
+@pytest.mark.parametrize(
+    ("address", "url"),
+    [
+        ("8080", "http://127.0.0.1:8080"),
+        ("turnout:8080", "http://turnout:8080"),
+        ("https://turnout.example/", "https://turnout.example"),
+        (None, "http://127.0.0.1:9000"),
+    ],
+)
+def test_addresses_are_taken_as_people_give_them(
+    address: str | None, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TURNOUT_HTTP_PORT", "9000")
+    assert worker_url(address) == url
+
+
+@pytest.mark.parametrize("address", ["ftp://x", "http://", "http://user:secret@host", "http://host:port"])
+def test_what_is_no_address_is_refused_and_not_repeated(address: str) -> None:
+    result = CliRunner().invoke(top, [address])
+    assert result.exit_code == 2
+    assert "secret" not in result.output
+
+
+def picture(history: History, silent: str = "") -> str:
+    console = Console(file=StringIO(), width=160)
+    console.print(frame(history, silent))
+    assert isinstance(console.file, StringIO)
+    return console.file.getvalue()
+
+
+def test_a_picture_tells_trouble_first() -> None:
+    history = History()
+    history.add(snapshot())
+    shown = picture(history)
+    assert shown.startswith("Working, with trouble")
+    assert "target archive fails: left alone, next try in 7.5 s" in shown
+    assert "ThrottlingException \u00d7 3" in shown
+    assert "Not answering" in picture(history, "no answer: refused")
+
+
+def test_hostile_text_in_a_picture_is_no_markup_and_no_escape() -> None:
+    letters = tuple(msgspec.structs.replace(letter, message="[red]\x1b[2J") for letter in snapshot().recent_letters)
+    rules = msgspec.structs.replace(snapshot().rules, matches={"[bold]": 1})
+    history = History()
+    history.add(snapshot(recent_letters=letters, rules=rules))
+    shown = picture(history)
+    assert "[red]\\x1b[2J" in shown
+    assert "[bold]" in shown
+
+
+def test_only_the_busiest_of_many_rules_are_shown() -> None:
+    history = History()
+    for seconds, busy in ((0, 0), (20, 500)):
+        matches = {f"rule-{n:03}": 0 for n in range(100)} | {"rule-077": busy}
+        rules = msgspec.structs.replace(snapshot().rules, matches=matches)
+        history.add(snapshot(taken_at=NOW + seconds, rules=rules))
+    shown = picture(history)
+    assert "rule-077" in shown
+    assert "rule-078" not in shown
+    assert "85 more" in shown
+
+
+def test_tail_shows_messages_as_they_are_settled() -> None:
+    result = run_tail("--count", "6")
+    assert result.exit_code == 0, result.output
+    assert "event-1" in result.output
+    assert "-> crm, archive, audit" in result.output
+    assert "dead lettered" in result.output
+    assert "INVALID_JSON" in result.output
+
+
+def test_tail_shows_only_what_is_asked_for() -> None:
+    result = run_tail("--count", "3", "--rule", "one")
+    assert result.exit_code == 0, result.output
+    assert result.output.count("event-1") == 3
+    assert "event-2" not in result.output
+    assert "event-1" not in run_tail("--count", "3", "--queue", "archive").output
+
+
+def test_tail_prints_records_for_programs() -> None:
+    result = run_tail("--count", "2", "--json", "--rule", "three")
+    records = [json.loads(text) for text in result.output.splitlines()]
+    assert [record["rules"] for record in records] == [["three"], ["three"]]
+
+
+def test_bodies_are_shown_only_where_the_worker_allows_it() -> None:
+    refused = run_tail("--count", "1", "--bodies")
+    assert refused.exit_code == 1
+    assert "TURNOUT_HTTP_BODIES" in refused.output
+    shown = run_tail("--count", "1", "--bodies", "--rule", "one", bodies=True)
+    assert '"to": "one"' in shown.output
+
+
+def test_a_line_is_one_line_whatever_the_event_says() -> None:
+    routed = Routed(
+        at=NOW,
+        queue="events",
+        message_id="m",
+        outcome="delivered",
+        seconds=0.0123,
+        event_id="\x1b[31m[red]\nforged",
+        deliveries=(RoutedDelivery("crm", "done", 3, "Throttled"), RoutedDelivery("archive", "failed", 1, "Denied")),
+        rules=("one",),
+        shadow=("two",),
+        skipped=1234,
+    )
+    text = line(routed).plain
+    assert "\n" not in text
+    assert "\x1b" not in text
+    assert "crm (3 attempts) Throttled, archive Denied" in text
+    assert "by one, two (shadow)" in text
+    assert "(1,234 not shown before it)" in text
+
+
+def test_a_worker_that_ends_ends_the_tail() -> None:
+    async def main() -> Result:
+        async with worker() as (yard, port):
+            running = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, tail, [port]))
+            await yard.publish(event("one"))
+            await yard.watch.wait(1)
+            async with asyncio.timeout(5), httpx.AsyncClient() as client:
+                await client.get(f"http://127.0.0.1:{port}/status.json")
+        return await running
+
+    result = asyncio.run(main())
+    assert result.exit_code == 1
+    assert "the worker has ended" in result.output or "no answer" in result.output
