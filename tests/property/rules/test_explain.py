@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import pathlib
+
 import msgspec
+import pytest
 from hypothesis import given, settings
 from tests.property.rules.strategies import conditions, events, paths, values
 
 from turnout.rules.ast import Condition, Path, Root
+from turnout.rules.decode import decode
 from turnout.rules.explain import Finding, explain
 from turnout.rules.interpret import Scope, find, holds
 from turnout.rules.locating import Located, locate, why_nothing
+from turnout.rules.model import Rejection
+from turnout.rules.pattern import compile_pattern
+from turnout.rules.pattern_nodes import PatternError
+from turnout.rules.pattern_text import parse_pattern_text
 
 
 @given(conditions(), events, values)
@@ -49,3 +58,31 @@ def _at(event: object, steps: tuple[str | int, ...]) -> object:
         assert isinstance(event, dict | list)
         event = event[step]  # type: ignore[index]
     return event
+
+
+def _corpus() -> list[tuple[str, str]]:
+    path = pathlib.Path(__file__).parents[3].parent / "shared" / "corpus" / "event_patterns.jsonl"
+    if not path.exists():
+        pytest.skip("the corpus of event patterns is not beside this checkout")
+    cases = [json.loads(line) for line in path.read_text().splitlines()]
+    return [
+        (case.get("pattern_text") or json.dumps(case["pattern"]), case.get("event_text") or json.dumps(case["event"]))
+        for case in cases
+    ]
+
+
+def test_patterns_are_explained_with_the_interpreters_verdict() -> None:
+    explained = 0
+    for pattern, body in _corpus():
+        event = decode(body)
+        try:
+            compiled = compile_pattern(parse_pattern_text(pattern))
+        except PatternError:
+            continue
+        if isinstance(event, Rejection):
+            continue
+        finding = explain(compiled.condition, event, source=compiled.source)
+        assert finding.verdict is holds(compiled.condition, Scope(event)), pattern
+        assert _marks(finding) == (0 if finding.verdict else 1), pattern
+        explained += 1
+    assert explained > 1_000

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
 from click.testing import CliRunner, Result
+from rich.console import Console
 from tests.unit.rules.language import HEAD, write
 
+from turnout import load_rules
 from turnout.cli.rules import rules
+from turnout.cli.rules.tree import print_explanation
+from turnout.rules.explain_event import explain_event
 
 RULES = """rules:
   - id: long-call
@@ -82,3 +87,21 @@ def test_an_event_that_is_not_json_is_rejected_with_the_reason(tmp_path: Path) -
 def test_markup_in_an_event_is_text(tmp_path: Path) -> None:
     result = run(tmp_path, b'{"detail": {"channel": "[red]x[/red]", "ms": 1}}')
     assert '"[red]x[/red]"' in result.stdout
+
+
+def test_a_terminal_gets_colours(tmp_path: Path) -> None:
+    ruleset = load_rules(write(tmp_path, HEAD + RULES))
+    text = StringIO()
+    console = Console(file=text, force_terminal=True, color_system="standard", width=200)
+    print_explanation(console, explain_event(ruleset, '{"detail": {"channel": "voice", "ms": 4000}}'))
+    assert "\x1b[32m" in text.getvalue()  # green: holds
+    assert "\x1b[31m" in text.getvalue()  # red: does not
+
+
+def test_an_encoding_without_ticks_gets_plain_signs(tmp_path: Path) -> None:
+    ruleset = load_rules(write(tmp_path, HEAD + RULES))
+    written = BytesIO()
+    console = Console(file=TextIOWrapper(written, encoding="ascii", write_through=True), width=200)
+    print_explanation(console, explain_event(ruleset, '{"detail": {"channel": "voice", "ms": 4000}}'))
+    assert b"    + detail.channel == 'voice'" in written.getvalue()
+    assert b"    - detail.ms > 5000" in written.getvalue()
