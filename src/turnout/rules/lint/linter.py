@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from turnout.rules.lint.constants import warn_of_constants
 from turnout.rules.lint.missing import warn_of_missing
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.scanning import warn_of_scans
@@ -20,6 +21,7 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
     """
     findings = Findings(reading)
     for rule in reading.rules:
+        warn_of_constants(rule, findings)
         warn_of_missing(rule, findings)
         warn_of_few_examples(rule, findings)
     warn_of_scans(reading.rules, findings)
