@@ -16,7 +16,7 @@ from turnout.message import Reason
 from turnout.rules.ast import Path, Root
 from turnout.rules.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode
-from turnout.rules.engine import Engine, Found
+from turnout.rules.engine import Engine
 from turnout.rules.garbage import without_collection
 from turnout.rules.identity import conversation_id, text_at, time_ns
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
@@ -126,7 +126,8 @@ class Ruleset:
         self._engine = Engine([rule.condition for rule in active], required=require, members=_MEMBERS, limits=limits)
         self._decode = self._engine.decode
         self._look = self._engine.look
-        self._verdicts = Verdicts(active, () if unmatched in tuple(Unmatched) else (unmatched,))
+        fallback = () if unmatched in tuple(Unmatched) else (unmatched,)
+        self._verdicts = Verdicts(active, fallback, self._engine.numbers)
         self._needs_metadata = any(
             needs_metadata(rule.condition) or any(path.root is Root.METADATA for path in paths_of(rule))
             for rule in active
@@ -167,14 +168,15 @@ class Ruleset:
         `metadata` is what `@` paths see: a dict of JSON-like values with `attributes` (name to value),
         `receive_count`, `queue`, `message_id`, `sent_timestamp` (milliseconds) and `group_id`.
         """
-        found: list[Found] = []
+        found: list[int] = []
         try:
             # Bytes that no rule looks at would not be checked for being UTF-8.
             seen = self._decode(body if body.__class__ is str else body.decode())  # type: ignore[union-attr]
             self._look(seen, body, metadata, None, found)
         except Exception:  # noqa: BLE001 - whatever is odd about the event, the slow way has an answer
             return self._match_slowly(body, metadata)
-        verdict = self._verdicts.known.get(tuple(found)) or self._verdicts.of(found)
+        key = tuple(found)
+        verdict = self._verdicts.known.get(key) or self._verdicts.of(key)
         return Match(
             verdict.rules,
             verdict.targets,
@@ -197,7 +199,8 @@ class Ruleset:
             if all(value is None for value in find(event, metadata, None)):
                 return self._rejected(body, event, Rejection(Reason.MISSING_FIELD, f"the event has no '{name}'"))
         candidates = self._engine.candidates(event, metadata)
-        verdict = self._verdicts.of([number for number in candidates if self._holds(number)(event, metadata, None)])
+        held = tuple(number for number in candidates if self._holds(number)(event, metadata, None))
+        verdict = self._verdicts.known.get(held) or self._verdicts.of(held)
         return Match(
             verdict.rules,
             verdict.targets,

@@ -5,12 +5,11 @@ Events that match the same rules share one verdict. Which rules match is the eng
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 import msgspec
 
-from turnout.rules.engine import Found, numbers
 from turnout.rules.model import Mode, Rule
 from turnout.rules.shaping import Shaper, compile_shaper
 
@@ -18,6 +17,8 @@ __all__ = ["Verdict", "Verdicts"]
 
 _ROOM = 500_000
 """Rules in all remembered verdicts together before they are forgotten: between 10 and 50 MB."""
+_MOST_ONCE = 100_000
+"""Sets of rules that were found once, before they are forgotten: 10 MB."""
 
 
 class Verdict(msgspec.Struct, frozen=True, gc=False):
@@ -32,11 +33,14 @@ class Verdict(msgspec.Struct, frozen=True, gc=False):
 class Verdicts:
     """The verdicts of one ruleset. Rules are known by their position in `rules`."""
 
-    known: dict[tuple[Found, ...], Verdict]
+    known: dict[tuple[int, ...], Verdict]
     """By what was found: to be asked first."""
 
-    def __init__(self, rules: Sequence[Rule], unmatched: tuple[str, ...]) -> None:
-        """`unmatched` are the targets of an event that no rule matches."""
+    def __init__(
+        self, rules: Sequence[Rule], unmatched: tuple[str, ...], numbers: Callable[[Sequence[int]], list[int]]
+    ) -> None:
+        """`unmatched` are the targets of an event that no rule matches; `numbers` is the engine's."""
+        self._numbers = numbers
         self._rules = tuple(rules)
         self._unmatched = unmatched
         self._id_of = [rule.id for rule in rules].__getitem__
@@ -46,37 +50,44 @@ class Verdicts:
         shadow = (number for number, rule in enumerate(rules) if rule.mode is Mode.SHADOW)
         # Rules that do more than add their targets.
         self._special = frozenset((*self._shapers, *stopping, *shadow))
-        self._frequent: dict[tuple[Found, ...], Verdict] = {(): self._tell([])}
+        self._frequent: dict[tuple[int, ...], Verdict] = {(): self._tell([])}
         for number in range(len(rules)):
             self._frequent[number,] = self._tell([number])
         self._forget()
 
-    def of(self, found: Sequence[Found]) -> Verdict:
-        """What comes of what was found, which may be in any order and name a rule twice. It is known from now on."""
-        verdict = self._tell(numbers(found))
-        self._room -= len(found) + len(verdict.rules)
-        if self._room < 0:
+    def of(self, found: tuple[int, ...]) -> Verdict:
+        """What comes of what the engine found. When that was found before, it is known from now on."""
+        numbers = self._numbers(found)
+        verdict = self._tell(numbers)
+        # Of sets that come but once, and rules on many fields make many of them, only the hash is kept.
+        mark = hash(found)
+        if mark not in self._once:
+            self._once.add(mark)
+        else:
+            self.known[found] = verdict
+            self._room -= len(found) + len(numbers)
+        if self._room < 0 or len(self._once) > _MOST_ONCE:
             self._forget()
-        self.known[tuple(found)] = verdict
         return verdict
 
     def _forget(self) -> None:
         self.known = self._frequent.copy()
+        self._once: set[int] = set()
         self._room = _ROOM
 
-    def _tell(self, found: Sequence[int]) -> Verdict:
-        if not found:
+    def _tell(self, numbers: Sequence[int]) -> Verdict:
+        if not numbers:
             return Verdict((), self._unmatched)
-        if self._special and not self._special.isdisjoint(found):
-            return self._tell_special(found)
-        targets = dict.fromkeys(chain.from_iterable(map(self._send_of, found)))
-        return Verdict(tuple(map(self._id_of, found)), tuple(targets))
+        if self._special and not self._special.isdisjoint(numbers):
+            return self._tell_special(numbers)
+        targets = dict.fromkeys(chain.from_iterable(map(self._send_of, numbers)))
+        return Verdict(tuple(map(self._id_of, numbers)), tuple(targets))
 
-    def _tell_special(self, found: Sequence[int]) -> Verdict:
+    def _tell_special(self, numbers: Sequence[int]) -> Verdict:
         rules: list[str] = []
         shadow: list[str] = []
         targets: dict[str, Shaper | None] = {}
-        for number in found:
+        for number in numbers:
             rule = self._rules[number]
             if rule.mode is Mode.SHADOW:
                 shadow.append(rule.id)

@@ -15,7 +15,7 @@ from tests.property.rules.test_pattern_semantics import compiled, event_objects,
 
 from turnout.rules.ast import Condition
 from turnout.rules.decode import decode
-from turnout.rules.engine import Engine, Found, numbers
+from turnout.rules.engine import Engine
 from turnout.rules.engine.support import Unfit
 from turnout.rules.environment import Environment
 from turnout.rules.expression import parse
@@ -54,12 +54,12 @@ def by_interpreter(rules: Sequence[Condition], body: str, metadata: object) -> l
 
 def by_generated_code(engine: Engine, body: str, metadata: object) -> list[int] | None:
     """The same by the fast way; None for an event that is not for it."""
-    found: list[Found] = []
+    found: list[int] = []
     try:
         engine.look(engine.decode(body), body, metadata, None, found)
     except UNFIT:
         return None
-    return numbers(found)
+    return engine.numbers(found)
 
 
 def by_index(engine: Engine, rules: Sequence[Condition], body: str, metadata: object) -> list[int] | None:

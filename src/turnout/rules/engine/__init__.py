@@ -9,6 +9,5 @@ The engine knows conditions by number. What a rule is, what it sends and what a 
 """
 
 from turnout.rules.engine.engine import Engine
-from turnout.rules.engine.found import Found, numbers
 
-__all__ = ["Engine", "Found", "numbers"]
+__all__ = ["Engine"]

@@ -19,7 +19,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 from turnout.rules import ast
 from turnout.rules.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
 from turnout.rules.compile import compile_condition, compile_finder, compile_predicate
-from turnout.rules.engine.found import Found, found
+from turnout.rules.engine.found import Groups
 from turnout.rules.engine.projection import Projection
 from turnout.rules.engine.source import Code, Foundry, Function
 from turnout.rules.engine.terms import (
@@ -54,7 +54,7 @@ class Remainder:
 
 
 Row: TypeAlias = tuple[Any, ...]
-"""What is found when a condition holds, then the condition's values."""
+"""What is found (found.py) when a condition holds, then the condition's values."""
 
 
 class Inner(Protocol):
@@ -70,16 +70,16 @@ class Steps(NamedTuple):
     steps: tuple[Step, ...]
 
 
-Step: TypeAlias = "tuple[Code, Row | list[Row] | Inner | Found | Steps]"
+Step: TypeAlias = "tuple[Code, Row | list[Row] | Inner | int | Steps]"
 """A function and its data: conditions to verify, or (by `add`) what is found in any case."""
 
 
-def add(_event: object, _body: object, _metadata: object, data: Found, out: list[Found]) -> None:
+def add(_event: object, _body: object, _metadata: object, data: int, out: list[int]) -> None:
     """The function of a step without a condition."""
     out.append(data)
 
 
-def each(event: object, body: str | bytes, metadata: object, data: Steps, out: list[Found]) -> None:
+def each(event: object, body: str | bytes, metadata: object, data: Steps, out: list[int]) -> None:
     """The function of several steps."""
     for function, its_data in data.steps:
         function(event, body, metadata, its_data, out)
@@ -289,12 +289,14 @@ class Checks:
     def __init__(
         self,
         foundry: Foundry,
+        groups: Groups,
         projection: Projection,
         whole: Callable[[str | bytes], object],
         originals: Sequence[ast.Condition],
         limits: Limits,
     ) -> None:
         self.foundry = foundry
+        self.groups = groups
         self._projection = projection
         self._decode_whole = whole
         self._originals = originals
@@ -320,7 +322,7 @@ class Checks:
             check = self._check(remainder)
             if check is not None:
                 shape, values = check
-                rows.setdefault(shape, []).append((found(numbers), *values))
+                rows.setdefault(shape, []).append((self.groups.found(numbers), *values))
                 continue
             for number in numbers:
                 shape, values = self._check_whole(number)

@@ -14,6 +14,7 @@ from turnout.rules import ast
 from turnout.rules.ast import Except, Kind, Literal, OneOf, Path
 from turnout.rules.decode import decode
 from turnout.rules.engine.checks import Checks
+from turnout.rules.engine.found import Groups
 from turnout.rules.engine.probe import ProbeBuilder
 from turnout.rules.engine.projection import Projection
 from turnout.rules.engine.source import Code, Foundry
@@ -33,10 +34,11 @@ class Engine:
     decode: Callable[[str | bytes], Any]
     """Decodes a body as far as `look` needs it. Raises for whatever does not fit."""
     look: Code
-    """Called with what `decode` returned, the body, the metadata, None, and a list, it adds the conditions that hold to
-    the list, in no particular order and perhaps more than once; `numbers` puts that right. Raises for whatever does not
-    fit.
+    """Called with what `decode` returned, the body, the metadata, None, and a list, it adds to the list what was found,
+    for `numbers` to make sense of. Raises for whatever does not fit.
     """
+    numbers: Callable[[Sequence[int]], list[int]]
+    """The numbers of the conditions that were found, each once, in order."""
     texts: tuple[str, ...]
     """The generated code: for tests, and for the curious."""
 
@@ -65,10 +67,12 @@ class Engine:
         self.decode = projection.build()
         self._readers = {name: _reader(projection, name) for name in members}
         foundry = Foundry()
-        checks = Checks(foundry, projection, _Whole(), conditions, limits)
+        groups = Groups()
+        checks = Checks(foundry, groups, projection, _Whole(), conditions, limits)
         builder = ProbeBuilder([(tuple(numbers), key) for key, numbers in shared.items()], checks)
         self._probe = builder.build(demands)
         self.look = self._probe.code
+        self.numbers = groups.numbers
         self.texts = foundry.texts
 
     def member(self, event: Any, name: str) -> object:

@@ -1,36 +1,43 @@
-"""What the engine finds: the numbers of rules, singly or in groups that are always found together."""
+"""What the engine finds: numbers of rules, and of groups of rules that are always found together.
+
+A group is one number below zero, so that fifty rules behind one threshold are found, and recognised, as one.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from collections.abc import Sequence
 
-__all__ = ["Found", "Group", "found", "numbers"]
-
-
-class Group:
-    """Rules found together. Compared by identity, so that what was found before is recognised at once."""
-
-    __slots__ = ("numbers",)
-
-    def __init__(self, numbers: Iterable[int]) -> None:
-        self.numbers = tuple(numbers)
+__all__ = ["Groups"]
 
 
-Found: TypeAlias = int | Group
+class Groups:
+    """The groups of one engine."""
 
+    def __init__(self) -> None:
+        self._members: list[tuple[int, ...]] = []
+        self._known: dict[tuple[int, ...], int] = {}
 
-def found(numbers: Sequence[int]) -> Found:
-    """These rules, at least one, as something that can be found."""
-    return numbers[0] if len(numbers) == 1 else Group(numbers)
+    def found(self, numbers: Sequence[int]) -> int:
+        """These rules, at least one, as one number to find."""
+        if len(numbers) == 1:
+            return numbers[0]
+        members = tuple(numbers)
+        known = self._known.get(members)
+        if known is None:
+            known = self._known[members] = ~len(self._members)
+            self._members.append(members)
+        return known
 
+    def members(self, found: int) -> tuple[int, ...]:
+        """The rules that a number stands for."""
+        return (found,) if found >= 0 else self._members[~found]
 
-def numbers(found: Sequence[Found]) -> list[int]:
-    """The numbers of the rules that were found, each once, in order."""
-    distinct: set[int] = set()
-    for each in found:
-        if isinstance(each, Group):
-            distinct.update(each.numbers)
-        else:
-            distinct.add(each)
-    return sorted(distinct)
+    def numbers(self, found: Sequence[int]) -> list[int]:
+        """The numbers of all rules that were found, each once, in order."""
+        distinct: set[int] = set()
+        for each in found:
+            if each < 0:
+                distinct.update(self._members[~each])
+            else:
+                distinct.add(each)
+        return sorted(distinct)

@@ -14,13 +14,12 @@ from typing import Protocol, TypeAlias
 from turnout.rules.ast import Bound, Literal, Range
 from turnout.rules.engine.checks import Remainder, Step
 from turnout.rules.engine.filing import KeyValue, bounds
-from turnout.rules.engine.found import Found
 from turnout.rules.engine.source import Function
 from turnout.rules.folding import fold
 
 __all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
 
-Bucket: TypeAlias = "Found | Step"
+Bucket: TypeAlias = "int | Step"
 """What is found for certain, or else a step to take."""
 Item: TypeAlias = tuple[tuple[int, ...], Remainder | None]
 """Rules filed in a bucket, and what remains of their condition."""

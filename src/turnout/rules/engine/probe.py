@@ -14,7 +14,7 @@ from turnout.rules.ast import Constant
 from turnout.rules.compile import Finder, compile_finder
 from turnout.rules.engine.checks import Checks, Entry, Remainder, Step, Steps, Writer, add, one_step
 from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method
-from turnout.rules.engine.found import Found, Group, found
+from turnout.rules.engine.found import Groups
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
 from turnout.rules.engine.source import Code
 from turnout.rules.engine.terms import Prepared, Reading, Values
@@ -43,41 +43,37 @@ class Lookup(NamedTuple):
 class Probe:
     """Conditions, filed."""
 
-    def __init__(self, code: Code, lookups: Sequence[Lookup], rest: Sequence[Step]) -> None:
+    def __init__(self, code: Code, lookups: Sequence[Lookup], rest: Sequence[Step], groups: Groups) -> None:
         self.code = code
         """Adds to its last argument what is found; may raise for an event that does not fit the fast way."""
         self._lookups = tuple(lookups)
         self._rest = tuple(rest)
+        self._groups = groups
 
     def candidates(self, event: object, metadata: object) -> Iterator[int]:
         """The numbers of all rules that may match an event decoded in full; some of them more than once."""
         for step in self._rest:
-            yield from _numbers(step, event, metadata)
+            yield from self._inside(step, event, metadata)
         for _, find, table in self._lookups:
             for value in find(event, metadata, None):
                 for bucket in table.find(value):
-                    yield from _numbers(bucket, event, metadata)
+                    yield from self._inside(bucket, event, metadata)
 
-
-def _numbers(bucket: Bucket, event: object, metadata: object) -> Iterator[int]:
-    data = bucket[1] if isinstance(bucket, tuple) else bucket
-    match data:
-        case int() | Group():
-            yield from _members(data)
-        case Steps(steps=steps):
-            for step in steps:
-                yield from _numbers(step, event, metadata)
-        case list():
-            for row in data:
-                yield from _members(row[0])
-        case tuple():
-            yield from _members(data[0])
-        case _:
-            yield from data.candidates(event, metadata)
-
-
-def _members(each: Found) -> Sequence[int]:
-    return (each,) if isinstance(each, int) else each.numbers
+    def _inside(self, bucket: Bucket, event: object, metadata: object) -> Iterator[int]:
+        data = bucket[1] if isinstance(bucket, tuple) else bucket
+        match data:
+            case int():
+                yield from self._groups.members(data)
+            case Steps(steps=steps):
+                for step in steps:
+                    yield from self._inside(step, event, metadata)
+            case list():
+                for row in data:
+                    yield from self._groups.members(row[0])
+            case tuple():
+                yield from self._groups.members(data[0])
+            case _:
+                yield from data.candidates(event, metadata)
 
 
 class ProbeBuilder:
@@ -119,8 +115,8 @@ class ProbeBuilder:
         scanned = (entry for entry, choice in self.choices if choice is None)
         rest = self._checks.steps((numbers, self._checks.remainder(condition)) for numbers, condition in scanned)
         if self._always:
-            rest.append((add, found(self._always)))
-        return Probe(self._write(lookups, rest, required), lookups, rest)
+            rest.append((add, self._checks.groups.found(self._always)))
+        return Probe(self._write(lookups, rest, required), lookups, rest, self._checks.groups)
 
     # --------------------------------------------------------------------------------------------------------- tables
 
@@ -142,9 +138,9 @@ class ProbeBuilder:
             else:
                 uncertain.setdefault(remainder, []).extend(numbers)
         if not uncertain:
-            return found(certain)
+            return self._checks.groups.found(certain)
         steps = self._steps(uncertain)
-        return one_step([(add, found(certain)), *steps] if certain else steps)
+        return one_step([(add, self._checks.groups.found(certain)), *steps] if certain else steps)
 
     def _steps(self, uncertain: Mapping[Remainder, list[int]]) -> list[Step]:
         if len(uncertain) > _CROWD and self._level < _MOST_LEVELS:

@@ -10,12 +10,11 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable
 from typing import Any, TypeAlias
 
-from turnout.rules.engine.found import Found
 from turnout.rules.engine.support import NAMES
 
 __all__ = ["Code", "Foundry", "Function"]
 
-Code: TypeAlias = Callable[[Any, "str | bytes", object, Any, list[Found]], None]
+Code: TypeAlias = Callable[[Any, "str | bytes", object, Any, list[int]], None]
 """(projected event, body, metadata, the function's own data, what was found so far)."""
 
 

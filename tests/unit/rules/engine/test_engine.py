@@ -9,7 +9,7 @@ from tests.unit.rules.engine.asking import engine, fast, pattern, rule, slow
 from tests.unit.rules.language import READER
 
 from turnout.rules.engine import Engine
-from turnout.rules.engine.found import Found, Group, found, numbers
+from turnout.rules.engine.found import Groups
 from turnout.rules.engine.source import Code
 
 EVENT = {
@@ -150,15 +150,20 @@ def test_a_crowd_behind_one_value_is_filed_again() -> None:
 def test_rules_with_the_same_condition_are_one() -> None:
     asked = engine("detail.a == 1", "detail.b == 1", "detail.a == 1.0", "1 == 1", "1 == 2")
     assert fast(asked, {"detail": {"a": 1}}) == [0, 2, 3]
-    out: list[Found] = []
+    out: list[int] = []
     asked.look(asked.decode('{"detail":{"a":1}}'), "", None, None, out)
-    assert sorted(type(each).__name__ for each in out) == ["Group", "int"]
+    assert sorted(out) == [-1, 3]
 
 
 def test_what_is_found_is_put_in_order_and_named_once() -> None:
-    assert numbers([3, Group([5, 1]), 3, Group([1, 2])]) == [1, 2, 3, 5]
-    assert found([4]) == 4
-    assert isinstance(found([4, 5]), Group)
+    groups = Groups()
+    assert groups.found([4]) == 4
+    first, second = groups.found([5, 1]), groups.found([1, 2])
+    assert groups.found([5, 1]) == first
+    assert groups.numbers([3, first, 3, second]) == [1, 2, 3, 5]
+    assert groups.numbers([3, 0, 3]) == [0, 3]
+    assert groups.numbers([]) == []
+    assert [groups.members(each) for each in (0, first, second)] == [(0,), (5, 1), (1, 2)]
 
 
 def test_an_empty_ruleset_finds_nothing() -> None:

@@ -10,14 +10,16 @@ import pytest
 
 from turnout.rules.ast import Bound, Range, literal
 from turnout.rules.engine.filing import KeyValue
-from turnout.rules.engine.found import Found, found, numbers
+from turnout.rules.engine.found import Groups
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
 from turnout.rules.engine.source import Foundry, Function
 from turnout.rules.interpret import fits
 
+GROUPS = Groups()
+
 
 def make(items: Sequence[Item]) -> Bucket:
-    return found([number for filed, _ in items for number in filed])
+    return GROUPS.found([number for filed, _ in items for number in filed])
 
 
 def under(*keys: KeyValue) -> dict[KeyValue, list[Item]]:
@@ -32,11 +34,11 @@ def lookup(table: Table, value: object) -> list[int]:
     """The rules found by generated code; `find` must say the same."""
     function = Function()
     table.emit(function, 0, "e")
-    out: list[Found] = []
+    out: list[int] = []
     Foundry().make(function)(value, "", None, None, out)
-    other: list[Found] = [bucket for bucket in table.find(value) if not isinstance(bucket, tuple)]
-    assert numbers(out) == numbers(other)
-    return numbers(out)
+    other = [bucket for bucket in table.find(value) if isinstance(bucket, int)]
+    assert GROUPS.numbers(out) == GROUPS.numbers(other)
+    return GROUPS.numbers(out)
 
 
 def test_equality_keeps_the_types_of_json_apart() -> None:
@@ -133,5 +135,5 @@ def test_ten_thousand_open_ranges_take_room_for_some_tens_of_thousands() -> None
     table = Ranges(under(*(Range(low=Bound(number, False)) for number in range(10_000))), make)
     assert lookup(table, 3) == [0, 1, 2]
     assert len(lookup(table, 9_999.5)) == 10_000
-    kept = {id(bucket): bucket for value in range(-1, 10_001) for bucket in table.find(value)}
-    assert sum(len(numbers([bucket])) for bucket in kept.values() if not isinstance(bucket, tuple)) < 100_000
+    kept = {bucket for value in range(-1, 10_001) for bucket in table.find(value) if isinstance(bucket, int)}
+    assert sum(len(GROUPS.members(bucket)) for bucket in kept) < 100_000
