@@ -20,7 +20,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
 
-__all__ = ["SECRETS", "Settings", "is_loopback", "load_settings", "misspelt_settings", "variable"]
+__all__ = ["SECRETS", "Settings", "is_loopback", "load_settings", "misspelt_settings", "required_paths", "variable"]
 
 PREFIX = "TURNOUT_"
 
@@ -180,7 +180,7 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return tuple(part.strip() for part in value.split(",") if part.strip())
+            return _paths(value)
         return value
 
     @field_validator("source_queue_url")
@@ -247,6 +247,17 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
         return Settings(**given)
     except ValidationError as error:
         raise SettingsError([_in_plain_words(dict(problem)) for problem in error.errors()]) from None
+
+
+def required_paths(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """The setting `require` alone: it can be known when others are missing or wrong."""
+    given = (os.environ if environ is None else environ).get(variable("require"))
+    default: tuple[str, ...] = Settings.model_fields["require"].get_default()
+    return default if given is None else _paths(given)
+
+
+def _paths(text: str) -> tuple[str, ...]:
+    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:

@@ -16,7 +16,7 @@ from turnout.rules.examples import run_examples
 from turnout.rules.lint import lint
 from turnout.rules.load import Reading, read_rules
 from turnout.rules.problems import Code, Problem
-from turnout.settings import Settings, load_settings, misspelt_settings, variable
+from turnout.settings import Settings, load_settings, misspelt_settings, required_paths, variable
 
 __all__ = ["check"]
 
@@ -50,7 +50,7 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
     only_rules = directory is not None
     unusable, notes, settings = _check_settings(only_rules)
     path = directory or (settings.rules if settings else Path(os.environ.get(variable("rules")) or "rules"))
-    reading = read_rules(path, require=_required(settings))
+    reading = read_rules(path, require=settings.require if settings else required_paths())
     errors = [Problem("", 0, 0, "", Code.SETTING, message) for message in unusable]
     if only_rules:
         notes += [problem.with_caret() for problem in reading.unresolved]
@@ -72,15 +72,6 @@ def _check_settings(only_rules: bool) -> tuple[list[str], list[str], Settings | 
             return list(error.problems), notes, None
         unset = [problem for problem in error.problems if " is not set" in problem]
         return [problem for problem in error.problems if problem not in unset], notes + unset, None
-
-
-def _required(settings: Settings | None) -> Sequence[str]:
-    """The paths that every event must have. When other settings are wrong, this one is still looked at."""
-    if settings is not None:
-        return settings.require
-    given = os.environ.get(variable("require"))
-    default: Sequence[str] = Settings.model_fields["require"].get_default()
-    return default if given is None else [path.strip() for path in given.split(",") if path.strip()]
 
 
 def _summary(reading: Reading, errors: Sequence[Problem], warnings: Sequence[Problem]) -> Summary:

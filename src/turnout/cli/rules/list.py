@@ -17,6 +17,7 @@ from turnout.cli.rules.options import json_option, rules_option
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.access import Access, access_of
 from turnout.rules.model import Kind, Rule, Target
+from turnout.settings import required_paths
 from turnout.telemetry.scraping import Scraped, read_scrape
 
 __all__ = ["list_rules"]
@@ -37,7 +38,8 @@ def list_rules(directory: Path, address: str | None, as_json: bool) -> None:
 
     The index of a rule is the term by which the engine finds it; a rule without one is tried for every event.
     """
-    ruleset = load_rules(directory)
+    # Required paths are part of the fingerprint, which is held against the worker's.
+    ruleset = load_rules(directory, require=required_paths())
     scraped = None if address is None else _scrape(address)
     access = _access(ruleset)
     if as_json:

@@ -95,7 +95,7 @@ def test_json_has_everything_about_a_rule(tmp_path: Path) -> None:
 
 
 def test_a_running_worker_is_asked_how_often_each_rule_matched(tmp_path: Path) -> None:
-    fingerprint = load_rules(write(tmp_path, RULES)).fingerprint
+    fingerprint = load_rules(write(tmp_path, RULES), require=["detail"]).fingerprint
     text = (
         'turnout_rule_matches_total{rule="equal"} 1200\nturnout_rule_matches_total{rule="scanned"} 0\n'
         f'turnout_rules_info{{fingerprint="{fingerprint}"}} 1\n'
