@@ -7,7 +7,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pyt
 INSTALLED_FROM := pyproject.toml constraints.txt
 TESTS ?= tests
 
-.PHONY: help demo test lint format bench chaos constraints clean
+.PHONY: help demo test lint format bench bench-rules chaos constraints clean
 
 help:
 	@echo "make demo         see it work on this machine alone (DEMO=--help for more)"
@@ -15,6 +15,7 @@ help:
 	@echo "make lint         ruff and mypy --strict"
 	@echo "make format       let ruff format the code"
 	@echo "make bench        CPU per message of the real worker on a stub of SQS (BENCH=--all, BENCH=--help)"
+	@echo "make bench-rules  CPU per event of the rule engine, by shape and number of rules"
 	@echo "make chaos        many seeded runs with faults, and a worker killed over and over (CHAOS=--help for more)"
 	@echo "make constraints  pin the newest versions that pyproject.toml allows"
 	@echo "make clean        remove everything that make made"
@@ -36,6 +37,9 @@ format: $(VENV)/.lint
 
 bench: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks.bench $(BENCH)
+
+bench-rules: $(VENV)/.test
+	$(BIN)/python -m tests.benchmarks.bench_rules $(BENCH)
 
 chaos: $(VENV)/.test
 	$(BIN)/python -m tests.chaos $(CHAOS)
