@@ -29,23 +29,28 @@ _PATTERNS = re.compile(
       # name=value; with a colon only in quotes, because "ExpiredToken: The ..." is a sentence
     | (?P<name>{_SECRET_WORD}[\w-]{{0,64}}(?:["']\s{{0,4}}:|\s{{0,4}}=)\s{{0,4}})
         (?:"[^"]*"|'[^']*'|[^\s,;&"'}}\])]+)
-    | \b(?:tel|sips?):[^\s"',;>)\]}}]+                                             # addresses of participants
-    | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}                 # mail addresses
-    | (?<![\w+])\+[0-9]{{8,15}}(?![\w])                                              # telephone numbers, E.164
+    | (?P<contact>
+        \b(?:tel|sips?):[^\s"',;>)\]}}]+                                           # addresses of participants
+      | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}               # mail addresses
+      | (?<![\w+])\+[0-9]{{8,15}}(?![\w])                                            # telephone numbers, E.164
+      )
     """,
     re.IGNORECASE | re.VERBOSE,
 )
 
 
-def redactor(environ: Mapping[str, str]) -> Callable[[str], str]:
-    """A function that masks what looks like a secret or contact data, and every secret value of this environment."""
+def redactor(environ: Mapping[str, str], *, contact_data: bool = True) -> Callable[[str], str]:
+    """A function that masks what looks like a secret or contact data, and every secret value of this environment.
+
+    `contact_data` False leaves contact data as it is, for those who asked to see it.
+    """
     values = sorted(_secret_values(environ), key=len, reverse=True)
     known = re.compile("|".join(re.escape(value) for value in values)) if values else None
 
     def redact(text: str) -> str:
         if known is not None:
             text = known.sub(MASK, text)
-        return _PATTERNS.sub(_mask, text)
+        return _PATTERNS.sub(_mask if contact_data else _mask_secret, text)
 
     return redact
 
@@ -58,6 +63,10 @@ def is_secret(name: str) -> bool:
 def _mask(match: re.Match[str]) -> str:
     kept = match["header"] or match["scheme"] or match["userinfo"] or match["name"] or ""
     return kept + MASK
+
+
+def _mask_secret(match: re.Match[str]) -> str:
+    return match[0] if match["contact"] else _mask(match)
 
 
 def _secret_values(environ: Mapping[str, str]) -> set[str]:
