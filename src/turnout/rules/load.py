@@ -30,6 +30,7 @@ __all__ = ["Reading", "WrittenRule", "WrittenTarget", "load_rules", "read_rules"
 _SUFFIXES = (".yaml", ".yml")
 
 
+@without_collection()
 def load_rules(
     path: str | os.PathLike[str],
     *,

@@ -10,6 +10,7 @@ import os
 from collections.abc import Mapping, Sequence
 
 from turnout.rules.examples import run_examples
+from turnout.rules.garbage import without_collection
 from turnout.rules.load import read_rules
 from turnout.rules.problems import RuleFilesError
 from turnout.rules.ruleset import Ruleset
@@ -17,6 +18,7 @@ from turnout.rules.ruleset import Ruleset
 __all__ = ["load_ready_rules"]
 
 
+@without_collection()
 def load_ready_rules(
     path: str | os.PathLike[str], *, require: Sequence[str] = (), environ: Mapping[str, str] | None = None
 ) -> Ruleset:
