@@ -12,7 +12,8 @@ import msgspec
 from turnout.rules import ast
 from turnout.rules.ast import Constant
 from turnout.rules.engine.filing import Choice, Filing, ways
-from turnout.rules.engine.terms import All, Compares, Either, Fits, Inverse, Missing, Opaque, Prepared, Preparer, There
+from turnout.rules.engine.prepared import All, Compares, Either, Fits, Inverse, Missing, Opaque, Prepared, There
+from turnout.rules.engine.preparing import Preparer
 from turnout.rules.render import render_path, render_term
 
 __all__ = ["Access", "access_of", "why_scanned"]

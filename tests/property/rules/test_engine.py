@@ -36,7 +36,7 @@ def few_of_everything() -> Iterator[None]:
     with (
         patch(f"{engine}.probe._CROWD", 2),
         patch(f"{engine}.probe._TABLES_A_FUNCTION", 2),
-        patch(f"{engine}.index._FLAT_ITEMS", 0),
+        patch(f"{engine}.index._FLAT_ITEMS", -1_000_000),
         patch(f"{engine}.filing._MOST_LENGTHS", 2),
         patch(f"{engine}.projection._MOST_FIELDS", 3),
         patch(f"{engine}.checks._MOST_SHAPES", 3),

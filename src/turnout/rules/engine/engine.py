@@ -15,11 +15,12 @@ from turnout.rules.ast import Except, Kind, Literal, OneOf, Path
 from turnout.rules.decode import decode
 from turnout.rules.engine.checks import Checks
 from turnout.rules.engine.found import Groups
+from turnout.rules.engine.prepared import Prepared
+from turnout.rules.engine.preparing import Preparer
 from turnout.rules.engine.probe import ProbeBuilder
 from turnout.rules.engine.projection import Projection
 from turnout.rules.engine.source import Code, Foundry
 from turnout.rules.engine.support import Unfit
-from turnout.rules.engine.terms import Prepared, Preparer
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import Json, Rejection
 

@@ -16,7 +16,8 @@ from typing import NamedTuple, TypeAlias
 
 from turnout.rules import ast, wildcards
 from turnout.rules.ast import Range
-from turnout.rules.engine.terms import All, Either, Fits, Prepared, Reading, all_of
+from turnout.rules.engine.prepared import All, Either, Fits, Prepared, all_of
+from turnout.rules.engine.terms import Reading
 from turnout.rules.folding import fold
 
 __all__ = ["Choice", "Filing", "Key", "KeyValue", "Method", "ways"]
@@ -89,9 +90,8 @@ class Filing:
                 each = [choice for item in items if (choice := self.choose(item))]
                 if len(each) < len(items):
                     return None
-                return Choice(
-                    min(1.0, sum(map(_likelihood, each))), tuple(key for choice in each for key in choice.keys)
-                )
+                keys = tuple(key for choice in each for key in choice.keys)
+                return Choice(min(1.0, sum(map(_likelihood, each))), keys)
         return None
 
     def _choice(self, test: Fits, way: Sequence[Key]) -> Choice:
@@ -128,11 +128,11 @@ def bounds(ranges: Iterable[KeyValue]) -> list[str | int | float]:
 def _lengths(texts: Iterable[KeyValue]) -> list[int]:
     """The lengths under which affixes are filed: the shortest one is always among them."""
     lengths = sorted(len(text) for text in texts if isinstance(text, str))
-    step = len(lengths) / _MOST_LENGTHS
     distinct = sorted(set(lengths))
-    return (
-        distinct if len(distinct) <= _MOST_LENGTHS else sorted({lengths[int(i * step)] for i in range(_MOST_LENGTHS)})
-    )
+    if len(distinct) <= _MOST_LENGTHS:
+        return distinct
+    # One for each eighth of the texts.
+    return sorted({lengths[part * len(lengths) // _MOST_LENGTHS] for part in range(_MOST_LENGTHS)})
 
 
 def _likelihood(choice: Choice) -> float:

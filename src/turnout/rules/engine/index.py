@@ -139,11 +139,13 @@ class Ranges:
             for node in _cover(first, last, self._size):
                 nodes.setdefault(node, []).extend(items[key])
         self._nodes: list[Bucket | None] = [None] * (2 * self._size or count)
-        before: list[Item] | None = None
+        made: Bucket | None = None
+        before: list[Item] = []
         for node, filed in sorted(nodes.items()):
             # Neighbours often hold the same rules: the two bounds of a range, and what is between them.
-            self._nodes[node] = self._nodes[node - 1] if filed == before else make(filed)
-            before = filed
+            if filed != before:
+                made, before = make(filed), filed
+            self._nodes[node] = made
 
     def _stretch(self, key: Range) -> tuple[int, int]:
         """The first and the last position in the range."""

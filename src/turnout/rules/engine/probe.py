@@ -12,12 +12,14 @@ from typing import NamedTuple, TypeAlias
 
 from turnout.rules.ast import Constant
 from turnout.rules.compile import Finder, compile_finder
-from turnout.rules.engine.checks import Checks, Entry, Remainder, Step, Steps, Writer, add, one_step
+from turnout.rules.engine.checks import Checks, Entry, Remainder, Step, Steps, add, one_step
 from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method
 from turnout.rules.engine.found import Groups
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
+from turnout.rules.engine.prepared import Prepared
 from turnout.rules.engine.source import Code
-from turnout.rules.engine.terms import Prepared, Reading, Values
+from turnout.rules.engine.terms import Reading, Values
+from turnout.rules.engine.writer import Writer
 
 __all__ = ["Probe", "ProbeBuilder"]
 

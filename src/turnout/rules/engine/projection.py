@@ -17,7 +17,8 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from turnout.rules.engine.terms import Compares, Fits, Missing, Opaque, Prepared, Reading, There, Values, Wrap, inside
+from turnout.rules.engine.prepared import Compares, Fits, Missing, Opaque, Prepared, There, inside
+from turnout.rules.engine.terms import Reading, Values, Wrap
 
 __all__ = ["Access", "Projection"]
 

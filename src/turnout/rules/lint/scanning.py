@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from turnout.rules import ast
 from turnout.rules.access import why_scanned
-from turnout.rules.engine.terms import Preparer
+from turnout.rules.engine.preparing import Preparer
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code

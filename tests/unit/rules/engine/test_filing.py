@@ -6,7 +6,7 @@ import pytest
 from tests.unit.rules.engine.asking import rule
 
 from turnout.rules.engine.filing import Choice, Filing
-from turnout.rules.engine.terms import Preparer
+from turnout.rules.engine.preparing import Preparer
 
 
 def choices(*written: str | dict[str, object]) -> list[Choice | None]:

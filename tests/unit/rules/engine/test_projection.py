@@ -11,8 +11,8 @@ from tests.unit.rules.language import read
 
 from turnout.rules.ast import Key, OneOf, Path, Root, Test, literal
 from turnout.rules.decode import decode
+from turnout.rules.engine.preparing import Preparer
 from turnout.rules.engine.projection import Projection
-from turnout.rules.engine.terms import Preparer
 from turnout.rules.model import Rejection
 
 

@@ -24,18 +24,16 @@ rules:
   - {id: notes, when: "contains(detail.notes, 'abc')", send: [c], deduplicate: id}
 """
 
-EVENT = {
-    "id": "e1",
-    "detail-type": "T",
-    "time": "2025-12-12T15:15:07Z",
-    "detail": {
-        "media": "VOICE",
-        "duration": 150,
-        "conversationId": "c1",
-        "tags": ["vip"],
-        "items": {"kind": "agent", "id": 1},
-    },
+DETAIL: dict[str, object] = {
+    "media": "VOICE",
+    "duration": 150,
+    "conversationId": "c1",
+    "tags": ["vip"],
+    "items": {"kind": "agent", "id": 1},
 }
+EVENT: dict[str, object] = {"id": "e1", "detail-type": "T", "time": "2025-12-12T15:15:07Z", "detail": DETAIL}
+CHANGES: tuple[dict[str, object], ...] = ({}, {"id": 5}, {"detail": {"media": ["CHAT"]}}, {"detail": {"media": {}}})
+DETAILS: tuple[object, ...] = ([], [DETAIL], None, "text", 5, {})
 
 LARGE = "y" * (1 << 20)
 

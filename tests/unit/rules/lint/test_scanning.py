@@ -10,7 +10,7 @@ from tests.unit.rules.lint.linting import marked, warned
 
 from turnout.rules.ast import Condition, Constant
 from turnout.rules.engine.filing import Filing
-from turnout.rules.engine.terms import Preparer
+from turnout.rules.engine.preparing import Preparer
 from turnout.rules.lint.scanning import scans
 from turnout.rules.problems import Code
 

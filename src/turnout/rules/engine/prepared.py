@@ -1,0 +1,118 @@
+"""Conditions prepared for the fast way: over readings instead of terms, and without what has no short form there.
+
+What they are made of is decided in preparing.py.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from turnout.rules import ast
+from turnout.rules.ast import Constant, Order, Predicate
+from turnout.rules.engine.terms import Reading
+
+__all__ = [
+    "All",
+    "Compares",
+    "Either",
+    "Fits",
+    "Inverse",
+    "Missing",
+    "Opaque",
+    "Prepared",
+    "There",
+    "all_of",
+    "inside",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Fits:
+    """Some value fits the predicate."""
+
+    reading: Reading
+    predicate: Predicate
+
+
+@dataclass(frozen=True, slots=True)
+class Compares:
+    """Both values are there and compare so."""
+
+    left: Reading
+    order: Order
+    right: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class There:
+    """There is a value, or the object that a path goes through."""
+
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """There is no value, or null."""
+
+    reading: Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Opaque:
+    """A condition evaluated as a whole: at the member `base` of the event, or at the whole event.
+
+    `missing` is its verdict when the base is missing.
+    """
+
+    condition: ast.Condition
+    base: Reading | None
+    missing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inverse:
+    """The condition does not hold."""
+
+    item: Prepared
+
+
+@dataclass(frozen=True, slots=True)
+class All:
+    """All conditions hold. Two at least, none of them an `All`."""
+
+    items: tuple[Prepared, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Either:
+    """One condition at least holds."""
+
+    items: tuple[Prepared, ...]
+
+
+Prepared: TypeAlias = Constant | Fits | Compares | There | Missing | Opaque | Inverse | All | Either
+
+
+def all_of(conditions: Iterable[Prepared | None]) -> Prepared | None:
+    """The conjunction of those that are given; None when there are none."""
+    flat: list[Prepared] = []
+    for condition in conditions:
+        if isinstance(condition, All):
+            flat += condition.items
+        elif condition is not None:
+            flat.append(condition)
+    return All(tuple(flat)) if len(flat) > 1 else flat[0] if flat else None
+
+
+def inside(condition: Prepared) -> Iterator[Prepared]:
+    """The condition and all conditions in it."""
+    stack: list[Prepared] = [condition]
+    while stack:
+        node = stack.pop()
+        yield node
+        if isinstance(node, All | Either):
+            stack.extend(node.items)
+        elif isinstance(node, Inverse):
+            stack.append(node.item)

@@ -1,0 +1,155 @@
+"""Prepares conditions for the fast way, which takes for granted that an event has the shape the rules expect.
+
+So `Some(detail; @.a and @.b)` becomes `detail.a and detail.b`. What has no short form becomes `Opaque`: closures
+(compile.py), applied to the one member of the event that the condition looks at, or to the event decoded in full.
+Nothing here decodes, evaluates or generates code.
+"""
+
+from __future__ import annotations
+
+from turnout.rules import ast, interpret
+from turnout.rules.ast import Constant, Key, Path, Root, Term
+from turnout.rules.engine.prepared import (
+    All,
+    Compares,
+    Either,
+    Fits,
+    Inverse,
+    Missing,
+    Opaque,
+    Prepared,
+    There,
+    all_of,
+)
+from turnout.rules.engine.rebasing import cut, element_terms, path_of, rebased
+from turnout.rules.engine.terms import Reading, Values, in_filters, is_passed, read
+
+__all__ = ["Preparer"]
+
+
+class Preparer:
+    """Prepares the conditions of one ruleset. Recursion is as deep as conditions nest, which the parsers bound."""
+
+    def __init__(self) -> None:
+        self._readings: dict[Term, Reading | None] = {}
+        self._bases: dict[tuple[str, ...], Reading] = {}
+
+    def reading(self, term: Term) -> Reading | None:
+        """How the term is read; None when only the whole event will do."""
+        try:
+            return self._readings[term]
+        except KeyError:
+            found = self._readings[term] = read(term)
+            return found
+
+    def prepare(self, condition: ast.Condition) -> Prepared:
+        """The condition for the fast way."""
+        match condition:
+            case Constant():
+                return condition
+            case ast.And(items=items):
+                return all_of(map(self.prepare, items)) or Constant(True)
+            case ast.Or(items=items):
+                return Either(tuple(map(self.prepare, items)))
+            case ast.Not(item=item):
+                return Inverse(self.prepare(item))
+            case ast.Some():
+                flat = _flat(condition)
+                return self._over_elements(condition) if flat is None else self.prepare(flat)
+        return self._simple(condition) or self._opaque(condition)
+
+    def _over_elements(self, some: ast.Some) -> Prepared:
+        """`Some` over an array. Of what must hold of one element, one thing can be looked up as held by any."""
+        opaque = self._opaque(some)
+        parts = some.condition.items if isinstance(some.condition, ast.And) else ()
+        for part in parts:
+            if isinstance(part, ast.Test) and isinstance(part.predicate, ast.OneOf):
+                held = self._simple(rebased(part, some.path)) if path_of(part.term).root is Root.ELEMENT else None
+                if held is not None:
+                    return All((held, opaque))
+        return opaque
+
+    def _simple(self, condition: ast.Condition) -> Prepared | None:
+        match condition:
+            case ast.Test(term=term, predicate=predicate):
+                reading = self.reading(term)
+                return Fits(reading, predicate) if reading else None
+            case ast.Present(path=path):
+                reading = self.reading(path)
+                return There(reading) if reading and reading.values is not Values.MANY else None
+            case ast.Absent(term=term):
+                reading = self._one(term)
+                return Missing(reading) if reading else None
+            case ast.Compare(left=left, order=order, right=right):
+                sides = self._one(left), self._one(right)
+                return Compares(sides[0], order, sides[1]) if sides[0] and sides[1] else None
+        return None
+
+    def _one(self, term: Term) -> Reading | None:
+        reading = self.reading(term)
+        return reading if reading and reading.values is Values.ONE else None
+
+    def _opaque(self, condition: ast.Condition) -> Opaque:
+        names = _common_base(condition)
+        if not names:
+            return Opaque(condition, None, False)
+        base = self._bases.get(names)
+        if base is None:
+            path = Path(Root.EVENT, tuple(map(Key, names)))
+            base = self._bases[names] = Reading(path, Root.EVENT, names, values=Values.MANY)
+        missing = interpret.holds(condition, interpret.Scope({}))
+        return Opaque(cut(condition, len(names)), base, missing)
+
+
+def _common_base(condition: ast.Condition) -> tuple[str, ...]:
+    """The member that every path of the condition begins with, and that none stops short of; empty if there is none."""
+    bases: set[tuple[str, ...]] = set()
+    for node in ast.walk(condition):
+        for term in ast.terms(node):
+            path = path_of(term)
+            if path.root is Root.METADATA or any(i.root is not Root.ELEMENT for i in in_filters(path.segments)):
+                return ()
+            if path.root is Root.EVENT:
+                bases.add(_leading_names(path))
+    return bases.pop() if len(bases) == 1 else ()
+
+
+def _leading_names(path: Path) -> tuple[str, ...]:
+    names = []
+    for segment in path.segments:
+        if not isinstance(segment, Key):
+            break
+        names.append(segment.name)
+    return tuple(names)
+
+
+def _flat(some: ast.Some) -> ast.Condition | None:
+    """What `Some` comes to over a single object, or for a single test: the paths joined. None when it is not that."""
+    base, condition = some.path, some.condition
+    if base.root is not Root.EVENT:
+        return None
+    inner = [path for term in element_terms(condition) if (path := path_of(term)).root is Root.ELEMENT]
+    if isinstance(condition, ast.Test) and inner:
+        return rebased(condition, base)
+    passed = all(isinstance(segment, Key) or is_passed(segment) for segment in base.segments)
+    if not passed or not all(path.segments and isinstance(path.segments[0], Key) for path in inner):
+        return None
+    joined = rebased(condition, base)
+    if _needs_element(condition) or not any(isinstance(segment, Key) for segment in base.segments):
+        return joined
+    return ast.And((ast.Present(base), *(joined.items if isinstance(joined, ast.And) else (joined,))))
+
+
+def _needs_element(condition: ast.Condition) -> bool:
+    """Whether the condition is certainly false for an element without members."""
+    match condition:
+        case ast.Test() | ast.Present() | ast.Some() | ast.Every():
+            return path_of(ast.terms(condition)[0]).root is Root.ELEMENT
+        case ast.Compare(left=left, right=right):
+            return Root.ELEMENT in (path_of(left).root, path_of(right).root)
+        case ast.And(items=items):
+            return any(map(_needs_element, items))
+        case ast.Or(items=items):
+            return all(map(_needs_element, items))
+        case _:
+            return False

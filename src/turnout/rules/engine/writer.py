@@ -1,0 +1,219 @@
+"""Writes conditions as Python expressions, into functions that look at one event.
+
+Text is made from the kinds of nodes alone. Whatever an operator wrote, a literal or a member's name, becomes a constant
+of the function or a value in a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from turnout.rules import ast
+from turnout.rules.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
+from turnout.rules.compile import compile_condition, compile_finder, compile_predicate
+from turnout.rules.engine.prepared import (
+    All,
+    Compares,
+    Either,
+    Fits,
+    Inverse,
+    Missing,
+    Opaque,
+    Prepared,
+    There,
+)
+from turnout.rules.engine.projection import Projection
+from turnout.rules.engine.source import Function
+from turnout.rules.engine.terms import Reading, Values, Wrap
+from turnout.rules.limits import Limits
+
+__all__ = ["Writer"]
+
+
+class Writer:
+    """Writes one function that looks at an event: its variables, and conditions as expressions over them."""
+
+    def __init__(
+        self, projection: Projection, whole: Callable[[str | bytes], object], limits: Limits, *, shared: bool
+    ) -> None:
+        """`shared`: the function is for many conditions, whose values come in rows and not as constants."""
+        self.function = Function()
+        self._shared = shared
+        self.row: list[object] = []
+        """The values of the condition, `c0` and so on in the text."""
+        self._projection = projection
+        self._decode_whole = whole
+        self._limits = limits
+        self._variables: dict[Reading, str] = {}
+        self._objects: dict[tuple[str, ...], str] = {(): "e"}
+
+    # ------------------------------------------------------------------------------------------------------- values
+
+    def variable(self, reading: Reading) -> str:
+        """The variable that holds the term's value; for terms with many values, what they are found in."""
+        name = self._variables.get(reading)
+        if name is None:
+            text = self._value(reading)
+            name = self._variables[reading] = f"v{len(self._variables)}"
+            self.function.line(0, f"{name} = {text}")
+        return name
+
+    def many(self, reading: Reading, variable: str) -> str:
+        """The values found in what the variable holds, which must not be UNSET."""
+        assert reading.rest is not None  # noqa: S101  # only terms with one value have no rest
+        find = self.function.constant(compile_finder(reading.rest, self._limits), ("find", reading.rest))
+        return f"{find}({variable}, m, None)"
+
+    def _value(self, reading: Reading) -> str:
+        if reading.root is Root.METADATA:
+            text = self._follow("m", reading.steps)
+        else:
+            text = self._member(reading.names, strict=reading.strict)
+            if reading.steps:
+                text = self._follow(text, reading.steps)
+        spread = reading.values is Values.SPREAD
+        if reading.scalars and not (spread and self._projection.is_leaf(reading.names)):
+            text = f"{'not_object' if spread else 'scalar'}({text})"
+        if reading.wrap is not None:
+            text = f"{'lower' if reading.wrap is Wrap.LOWER else 'length'}({text})"
+        return text
+
+    def _member(self, names: tuple[str, ...], *, strict: bool = False) -> str:
+        access = self._projection.access(names)
+        if access.is_object:
+            return self._follow(self._whole(), names)
+        text = self._field(access.fields)
+        return self._follow(text, access.names, strict=strict) if access.names else text
+
+    def _field(self, fields: tuple[str, ...]) -> str:
+        """The projected member. Objects on the way get a variable, because others will be read from them, too."""
+        if not fields:
+            return "e"
+        parent = self._objects.get(fields[:-1])
+        if parent is None:
+            text = self._field(fields[:-1])
+            parent = self._objects[fields[:-1]] = f"o{len(self._objects)}"
+            self.function.line(0, f"{parent} = {text}")
+        return f"{parent}.{fields[-1]}"
+
+    def _follow(self, text: str, steps: tuple[str | int, ...], *, strict: bool = False) -> str:
+        return f"{'follow_objects' if strict else 'follow'}({text}, {self.function.constant(steps, steps)})"
+
+    def _whole(self) -> str:
+        return f"{self.function.constant(self._decode_whole)}(b)"
+
+    def require(self, condition: Prepared) -> None:
+        """Have the function raise for an event for which the condition does not hold."""
+        match condition:
+            case Fits(reading=reading) if self._projection.access(reading.names).is_object:
+                # It is decoded as an object, so it is not null; whether it is there remains to be asked.
+                text = self._there(reading)
+            case _:
+                text = self.condition(condition)
+        self.function.line(0, f"if not {text}:")
+        self.function.line(1, "raise Unfit")
+
+    def _give(self, value: object) -> str:
+        """The name of a value that differs from condition to condition."""
+        if not self._shared:
+            return self.function.constant(value)
+        self.row.append(value)
+        return f"c{len(self.row) - 1}"
+
+    # --------------------------------------------------------------------------------------------------- conditions
+
+    def condition(self, condition: Prepared) -> str:
+        """The condition as an expression."""
+        match condition:
+            case Constant():
+                return "True" if condition.value else "False"
+            case Fits(reading=reading, predicate=predicate):
+                return self._fits(reading, predicate)
+            case There(reading=reading):
+                return self._there(reading)
+            case Missing(reading=reading):
+                value = self.variable(reading)
+                return f"({value} is UNSET or {value} is None)"
+            case Compares(left=left, order=order, right=right):
+                sides = self.variable(left), self.variable(right)
+                return f"compares({sides[0]}, {self.function.constant(order)}, {sides[1]})"
+            case Opaque():
+                return self._opaque(condition)
+            case Inverse(item=item):
+                return f"(not {self.condition(item)})"
+            case All(items=items):
+                return f"({' and '.join(map(self.condition, items))})"
+            case Either(items=items):
+                return f"({' or '.join(map(self.condition, items))})"
+
+    def _opaque(self, condition: Opaque) -> str:
+        holds = self._give(compile_condition(condition.condition, self._limits))
+        if condition.base is None:
+            return f"{holds}({self._whole()}, m, None)"
+        base = self.variable(condition.base)
+        if condition.missing:
+            return f"({base} is UNSET or {holds}({base}, m, None))"
+        return f"({base} is not UNSET and {holds}({base}, m, None))"
+
+    def _there(self, reading: Reading) -> str:
+        access = self._projection.access(reading.names)
+        if access.is_object and not reading.steps:
+            # A missing object is decoded as the one empty instance.
+            empty = self.function.constant(access.empty)
+            return f"({self._field(access.fields)} is not {empty})"
+        value = self.variable(reading)
+        if reading.values is Values.ONE:
+            return f"({value} is not UNSET)"
+        return f"({value} is not UNSET if {value}.__class__ is not list else {self.many(reading, value)})"
+
+    def _fits(self, reading: Reading, predicate: Predicate) -> str:
+        value = self.variable(reading)
+        if reading.values is Values.ONE:
+            return self._predicate(predicate, value)
+        fits = self._predicate(predicate, value)
+        each = f"any([{fits.replace(value, 'w')} for w in {self.many(reading, value)}])"
+        if reading.values is Values.MANY:
+            return f"({value} is not UNSET and {each})"
+        return f"({fits} if {value}.__class__ is not list else {each})"
+
+    # --------------------------------------------------------------------------------------------------- predicates
+
+    def _predicate(self, predicate: Predicate, value: str) -> str:
+        match predicate:
+            case OneOf(items=(item,)):
+                return self._equal(item, value)
+            case OneOf(items=items) if all(item.kind is Kind.STRING for item in items):
+                return f"({value}.__class__ is str and {value} in {self._give(frozenset(i.value for i in items))})"
+            case Except(predicate=inner):
+                return f"({value} is not UNSET and not {self._predicate(inner, value)})"
+            case Range(low=low, high=high) if low or high:
+                return self._between(predicate, value)
+            case ast.Prefix(text=text, fold=False):
+                return f"({value}.__class__ is str and {value}.startswith({self._give(text)}))"
+            case ast.Suffix(text=text, fold=False):
+                return f"({value}.__class__ is str and {value}.endswith({self._give(text)}))"
+        # Of UNSET every predicate but Except says false.
+        return f"{self._give(compile_predicate(predicate, self._limits))}({value})"
+
+    def _equal(self, item: Literal, value: str) -> str:
+        match item.kind:
+            case Kind.NULL:
+                return f"({value} is None)"
+            case Kind.BOOL:
+                return f"({value} is {item.value is True})"
+            case Kind.NUMBER if item.value in (0, 1):
+                # Python takes False for 0 and True for 1.
+                return f"({value} == {self._give(item.value)} and {value}.__class__ is not bool)"
+        return f"({value} == {self._give(item.value)})"
+
+    def _between(self, predicate: Range, value: str) -> str:
+        low, high = predicate.low, predicate.high
+        bound = low or high
+        assert bound is not None  # noqa: S101  # the caller looked
+        if isinstance(bound.value, str):
+            kind = f"{value}.__class__ is str"
+        else:
+            kind = f"({value}.__class__ is int or {value}.__class__ is float)"
+        left = "" if low is None else f"{self._give(low.value)} {'<=' if low.inclusive else '<'} "
+        right = "" if high is None else f" {'<=' if high.inclusive else '<'} {self._give(high.value)}"
+        return f"({kind} and {left}{value}{right})"
