@@ -1,0 +1,59 @@
+"""docs/operations.md speaks of settings, metrics, alerts, reasons and commands that exist."""
+
+import re
+from pathlib import Path
+
+import click
+from tests.unit.service.snapshots import snapshot
+
+from turnout.cli.main import turnout
+from turnout.message import Reason
+from turnout.settings import Settings, variable
+from turnout.telemetry.metrics import read_metrics
+from turnout.telemetry.prometheus import prometheus_name
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_settings_exist() -> None:
+    known = {variable(field) for field in Settings.model_fields}
+    assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE)) <= known
+
+
+def test_metrics_exist() -> None:
+    known = {prometheus_name(metric) for metric in read_metrics(snapshot())}
+    in_regular_expressions = {"turnout_messages", "turnout_rules"}
+    named = set(re.findall(r"\b(?:turnout|messaging|process)_[a-z_]+[a-z]", PAGE))
+    assert named - in_regular_expressions <= known
+
+
+def test_alerts_exist() -> None:
+    alerts = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text()
+    for alert in re.findall(r"`(Turnout[A-Z][A-Za-z]+)`", PAGE):
+        assert f"alert: {alert}\n" in alerts
+
+
+def test_every_reason_for_a_letter_is_explained() -> None:
+    assert {str(reason) for reason in Reason} <= set(re.findall(r"`([A-Z_]+)`", PAGE))
+
+
+def test_commands_and_their_options_exist() -> None:
+    for line in re.findall(r"^\$ turnout (.+)$", PAGE, re.MULTILINE):
+        words = line.split()
+        command: click.Command = turnout
+        context = click.Context(turnout)
+        while isinstance(command, click.Group):
+            found = command.get_command(context, words.pop(0))
+            assert found is not None, line
+            command = found
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options, line
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
+    headings = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= anchors

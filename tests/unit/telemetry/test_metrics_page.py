@@ -1,0 +1,25 @@
+"""docs/metrics.md has every metric, as the catalogue has it."""
+
+from pathlib import Path
+
+from tests.unit.service.snapshots import snapshot
+
+from turnout.telemetry.metrics import read_metrics
+from turnout.telemetry.prometheus import prometheus_name
+
+PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
+
+
+def test_the_page_has_every_metric_with_its_attributes_and_its_meaning() -> None:
+    rows = {}
+    for line in PAGE.read_text().splitlines():
+        if line.startswith("| `"):
+            cells = [cell.strip() for cell in line.strip("|").split("|")]
+            rows[cells[0].strip("`")] = cells[1:]
+    expected = {}
+    for metric in read_metrics(snapshot()):
+        unit = "" if metric.unit.startswith("{") or metric.unit == "1" else f", {metric.unit}"
+        labels = sorted({label for sample in metric.samples for label in sample.labels})
+        attributes = ", ".join(f"`{label}`" for label in labels)
+        expected[prometheus_name(metric)] = [f"`{metric.name}`", f"{metric.kind}{unit}", attributes, metric.description]
+    assert rows == expected
