@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Protocol
 
+import msgspec
+
 from turnout.message import Outcome, queue_name
 from turnout.pipeline.poller import Poller
 from turnout.pipeline.sender import Sender
@@ -62,6 +64,24 @@ class Blocks(Protocol):
         ...
 
 
+class _Known(msgspec.Struct, frozen=True):
+    """What every snapshot says of a ruleset, worked out once."""
+
+    ruleset: Ruleset
+    zeros: dict[str, int]
+    shadow: frozenset[str]
+    disabled: frozenset[str]
+
+    @classmethod
+    def of(cls, ruleset: Ruleset) -> _Known:
+        return cls(
+            ruleset,
+            {rule.id: 0 for rule in ruleset.rules},
+            frozenset(rule.id for rule in ruleset.rules if rule.mode is Mode.SHADOW),
+            frozenset(rule.id for rule in ruleset.rules if not rule.enabled),
+        )
+
+
 class Observer:
     """Watches one worker. Made in the thread of the worker's event loop, while that runs."""
 
@@ -74,6 +94,7 @@ class Observer:
         self._tracing = tracing or TracingCounts()
         self._loop = asyncio.get_running_loop()
         self._started_at = time.time()
+        self._known: _Known | None = None
 
     @property
     def ruleset(self) -> Ruleset:
@@ -176,11 +197,16 @@ class Observer:
 
     def _rules(self) -> RulesSnapshot:
         ruleset, matches = self._worker.ruleset, self._worker.books.matches
+        if self._known is None or self._known.ruleset is not ruleset:
+            self._known = _Known.of(ruleset)
+        known = self._known
+        # Rules may be many, and most of them did not match: theirs is one copy.
+        counts = known.zeros | {rule: count for rule, count in matches.items() if rule in known.zeros}
         return RulesSnapshot(
             fingerprint=ruleset.fingerprint,
-            matches={rule.id: matches[rule.id] for rule in ruleset.rules},
-            shadow=frozenset(rule.id for rule in ruleset.rules if rule.mode is Mode.SHADOW),
-            disabled=frozenset(rule.id for rule in ruleset.rules if not rule.enabled),
+            matches=counts,
+            shadow=known.shadow,
+            disabled=known.disabled,
             loaded_at=self._reloads.loaded_at,
             reload_success=self._reloads.success,
         )
