@@ -5,6 +5,13 @@
     |-- RulesError           rule files are wrong; lists every problem          (exit code 1)
     `-- CallError            a call to a service as a whole failed
         |-- TargetError      ... to a target that is not a queue: HTTP, SNS, EventBridge, Step Functions
+        |-- GenesysError     ... to Genesys Cloud, or to an in-house service of the `tutorial` profile
+        |   |-- GenesysUnavailable  throttled, 5xx, connection lost, timed out         (system: try again)
+        |   |   `-- GenesysParked   ... for longer than we wait: park the work         (system)
+        |   |-- GenesysDenied       the client is refused, or may not do this          (config)
+        |   |-- GenesysUnsupported  no such request there: wrong host, path, profile   (config)
+        |   |-- GenesysNotFound     what was asked for does not exist, or not yet      (data)
+        |   `-- GenesysRejected     the request is invalid                             (data)
         `-- SqsError         ... to SQS
             |-- SqsUnavailable   throttled, 5xx, connection lost, timed out         (system: try again)
             |-- SqsDenied        no permission, no usable credentials, KMS refuses  (config)
@@ -24,6 +31,13 @@ from enum import StrEnum
 __all__ = [
     "CallError",
     "Fault",
+    "GenesysDenied",
+    "GenesysError",
+    "GenesysNotFound",
+    "GenesysParked",
+    "GenesysRejected",
+    "GenesysUnavailable",
+    "GenesysUnsupported",
     "RulesError",
     "SettingsError",
     "SqsDenied",
@@ -107,6 +121,67 @@ class TargetError(CallError):
         self.target = target
         self.retry_after = retry_after
         super().__init__(f"{target}: {code}: {message}" if target else f"{code}: {message}")
+
+
+class GenesysError(CallError):
+    """A whole call to Genesys failed.
+
+    `code` is the service's error code (`too.many.requests.retry.after`), the HTTP status (`HTTP 502`) or the name of
+    the connection failure; `status` the HTTP status, when there was an answer; `operation` is what was asked for, in
+    plain words and without ids; `correlation_id` is what Genesys Care asks for.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        code: str,
+        operation: str = "",
+        status: int | None = None,
+        correlation_id: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        self.code = code
+        self.operation = operation
+        self.status = status
+        self.correlation_id = correlation_id
+        self.retry_after = retry_after
+        traced = f" (correlation id {correlation_id})" if correlation_id else ""
+        super().__init__(f"{operation}: {code}: {message}{traced}" if operation else f"{code}: {message}{traced}")
+
+
+class GenesysUnavailable(GenesysError):
+    """Genesys could not answer now: throttled, an internal error, no connection, no answer in time. Try again."""
+
+    retryable = True
+
+
+class GenesysParked(GenesysUnavailable):
+    """The call would have to wait longer than the settings allow: put the work aside for `retry_after` seconds."""
+
+
+class GenesysDenied(GenesysError):
+    """The OAuth client is refused, or its roles do not permit this call."""
+
+    fault = Fault.CONFIG
+
+
+class GenesysUnsupported(GenesysError):
+    """What answers does not know this request: wrong host, path or profile."""
+
+    fault = Fault.CONFIG
+
+
+class GenesysNotFound(GenesysError):
+    """What was asked for does not exist, or is too fresh to be known."""
+
+    fault = Fault.DATA
+
+
+class GenesysRejected(GenesysError):
+    """Genesys understood the request and refuses it for good."""
+
+    fault = Fault.DATA
 
 
 class SqsError(CallError):
