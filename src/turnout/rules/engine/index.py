@@ -7,7 +7,7 @@ for certain, and what remains to be verified for others (checks.py). What is fil
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
@@ -120,13 +120,14 @@ class Ranges:
     """Numbers in ranges.
 
     The bounds cut the line of numbers into stretches: position 2i is the open stretch before bound i, 2i + 1 is the
-    bound itself. A number's position is `bisect_left + bisect_right`. While that is small, each position lists its
-    rules; otherwise the positions are leaves of a binary tree, every range is filed in the few nodes that make it up,
-    and a lookup walks from the leaf to the root.
+    bound itself. While that is little, each position lists its rules; otherwise the positions are leaves of a binary
+    tree, every range is filed in the few nodes that make it up, and a lookup walks from the leaf to the root.
     """
 
     def __init__(self, items: Mapping[KeyValue, Sequence[Item]], make: Make) -> None:
         self._bounds = bounds(items)
+        # What is compared with where bisection ends, which may be one further than the last bound.
+        self._ends = [*self._bounds, None]
         stretches = {key: self._stretch(key) for key in items if isinstance(key, Range)}
         count = 2 * len(self._bounds) + 1
         listed = sum((last - first + 1) * len(items[key]) for key, (first, last) in stretches.items() if first <= last)
@@ -162,10 +163,10 @@ class Ranges:
     def emit(self, function: Function, depth: int, value: str) -> None:
         """As in `Table`."""
         bounds = function.constant(self._bounds)
-        nodes = function.constant(self._nodes)
-        left, right = function.constant(bisect_left), function.constant(bisect_right)
+        ends, nodes = function.constant(self._ends), function.constant(self._nodes)
         function.line(depth, f"if {value}.__class__ is int or {value}.__class__ is float:")
-        function.line(depth + 1, f"i = {left}({bounds}, {value}) + {right}({bounds}, {value})")
+        function.line(depth + 1, f"i = {function.constant(bisect_left)}({bounds}, {value})")
+        function.line(depth + 1, f"i += i + ({ends}[i] == {value})")
         if self._size:
             function.line(depth + 1, f"i += {function.constant(self._size)}")
             function.line(depth + 1, "while i:")
@@ -180,8 +181,8 @@ class Ranges:
         """As in `Table`."""
         if isinstance(value, bool) or not isinstance(value, int | float):
             return
-        node = bisect_left(self._bounds, value) + bisect_right(self._bounds, value)
-        node += self._size
+        index = bisect_left(self._bounds, value)
+        node = 2 * index + (self._ends[index] == value) + self._size
         while True:
             bucket = self._nodes[node]
             if bucket is not None:
