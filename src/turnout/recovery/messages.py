@@ -16,6 +16,9 @@ from turnout.message import Attribute, Message
 
 __all__ = ["AnyMessage", "as_message", "attributes_of", "message_id"]
 
+_LONGEST_ID = 200
+"""SQS's ids are UUIDs; what is longer, or not ASCII, was made up."""
+
 AnyMessage: TypeAlias = Message | Mapping[str, object]
 
 
@@ -38,7 +41,7 @@ def as_message(message: object, queue: str = "") -> Message:
 
 def message_id(message: Message) -> str:
     """The id that SQS gave it; else one made of its body, so that it can be spoken of."""
-    if message.id:
+    if 0 < len(message.id) <= _LONGEST_ID and message.id.isascii():
         return message.id
     return f"sha256-{hashlib.sha256(message.body.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
 

@@ -1,0 +1,320 @@
+"""The ledger in a DynamoDB table. What stands where in the table is told by the package."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterable, Mapping, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from turnout.recovery.ledger.api import LedgerUnavailable, PlanExists, UnknownPlan
+from turnout.recovery.ledger.dynamodb.table import (
+    INDEX,
+    TRIES,
+    Attributes,
+    ConditionFailed,
+    Table,
+    TransactionLost,
+    key,
+    open_table,
+)
+from turnout.recovery.ledger.records import (
+    Entry,
+    Item,
+    ItemState,
+    Plan,
+    PlanState,
+    Record,
+    Sighting,
+    changed,
+    item_state,
+    seen,
+)
+
+__all__ = ["DynamoLedger", "open_dynamo_ledger"]
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+_AT_ONCE = 10
+
+_to_record = msgspec.json.Decoder(Record).decode
+_to_entry = msgspec.json.Decoder(Entry).decode
+_to_plan = msgspec.json.Decoder(Plan).decode
+_to_targets = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+@contextlib.asynccontextmanager
+async def open_dynamo_ledger(
+    table: str,
+    *,
+    ttl_days: float,
+    region: str | None = None,
+    timeout_seconds: float = 5.0,
+    clock: Callable[[], float] = time.time,
+) -> AsyncIterator[DynamoLedger]:
+    """The ledger in the table of that name; AWS's own settings say where and as whom. `clock` tells epoch seconds.
+
+    Items expire `ttl_days` after their last change, which should be well beyond the retention of the queues.
+    """
+    async with open_table(
+        table, ttl_days=ttl_days, region=region, timeout_seconds=timeout_seconds, clock=clock
+    ) as opened:
+        yield DynamoLedger(opened)
+
+
+class DynamoLedger:
+    """Implements `turnout.recovery.ledger.api.Ledger`."""
+
+    def __init__(self, table: Table) -> None:
+        self._table = table
+
+    async def aclose(self) -> None:
+        """See `Ledger.aclose`."""
+        await self._table.aclose()
+
+    async def see(self, sightings: Sequence[Sighting], *, by: str) -> Mapping[str, Record]:
+        """See `Ledger.see`."""
+        latest = {sighting.letter: sighting for sighting in sightings}
+
+        async def see(letter: str) -> Record:
+            at_ms = self._now_ms()
+            return await self._change(letter, lambda record: seen(record, latest[letter], by, at_ms))
+
+        return await _each(latest, see)
+
+    async def record(self, entries: Sequence[Entry]) -> Mapping[str, Record]:
+        """See `Ledger.record`."""
+        by_letter: dict[str, list[Entry]] = {}
+        for entry in entries:
+            entry = msgspec.structs.replace(entry, at_ms=entry.at_ms or self._now_ms())
+            by_letter.setdefault(entry.letter, []).append(entry)
+
+        async def add_all(letter: str) -> Record:
+            for entry in by_letter[letter]:
+                record = await self._add(entry)
+            return record
+
+        return await _each(by_letter, add_all)
+
+    async def records(self, letters: Collection[str]) -> Mapping[str, Record]:
+        """See `Ledger.records`."""
+        found = await _each(letters, self._record_of)
+        return {letter: record for letter, record in found.items() if record is not None}
+
+    async def history(self, letter: str) -> list[Entry]:
+        """See `Ledger.history`."""
+        rows = self._table.query(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :entry)",
+            ExpressionAttributeValues={":pk": {"S": f"letter#{letter}"}, ":entry": {"S": "entry#"}},
+            ConsistentRead=True,
+        )
+        numbered = [(int(row["number"]["N"]), _to_entry(row["body"]["S"])) async for row in rows]
+        return [entry for _, entry in sorted(numbered, key=lambda pair: pair[0])]
+
+    async def find(self, queue: str, *, since_ms: int = 0) -> AsyncIterator[Record]:
+        """See `Ledger.find`. The index follows a change within a second or so."""
+        rows = self._table.query(
+            IndexName=INDEX,
+            KeyConditionExpression="shelf = :shelf AND changed >= :since",
+            ExpressionAttributeValues={":shelf": {"S": f"queue#{queue}"}, ":since": {"N": str(since_ms)}},
+        )
+        async for row in rows:
+            yield _to_record(row["body"]["S"])
+
+    async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+        """See `Ledger.claim`."""
+
+        async def claim(letter: str) -> Record | None:
+            now = self._table.clock()
+            row = await self._table.update(
+                f"letter#{letter}",
+                "record",
+                "SET holder = :by, held_until = :until",
+                "resolved = :no AND (attribute_not_exists(holder) OR holder = :by OR held_until < :now)",
+                {
+                    ":by": {"S": by},
+                    ":until": {"N": f"{now + lease_seconds:.3f}"},
+                    ":now": {"N": f"{now:.3f}"},
+                    ":no": {"BOOL": False},
+                },
+            )
+            return _to_record(row["body"]["S"]) if row else None
+
+        granted = await _each(letters, claim)
+        return {letter: record for letter, record in granted.items() if record is not None}
+
+    async def release(self, letters: Collection[str], *, by: str) -> None:
+        """See `Ledger.release`."""
+
+        async def release(letter: str) -> None:
+            await self._table.update(
+                f"letter#{letter}", "record", "REMOVE holder, held_until", "holder = :by", {":by": {"S": by}}
+            )
+
+        await _each(letters, release)
+
+    async def save_plan(self, plan: Plan, items: Sequence[Item]) -> None:
+        """See `Ledger.save_plan`."""
+        taken = PlanExists(f"there is a plan {plan.id} already")
+        if await self.plan(plan.id) is not None:
+            raise taken
+        await self._table.write(
+            [
+                self._table.row(
+                    f"plan#{plan.id}",
+                    f"item#{item.letter}",
+                    position={"N": str(position)},
+                    state={"S": item.state},
+                    targets={"S": _text(item.targets)},
+                )
+                for position, item in enumerate(items)
+            ]
+        )
+        # The plan comes last: until it is there, its items are nobody's.
+        try:
+            await self._table.add(
+                self._table.row(
+                    f"plan#{plan.id}",
+                    "plan",
+                    body={"S": _text(plan)},
+                    shelf={"S": "plans"},
+                    changed={"N": str(plan.created_ms)},
+                )
+            )
+        except ConditionFailed as error:
+            raise taken from error
+
+    async def plan(self, plan_id: str) -> Plan | None:
+        """See `Ledger.plan`."""
+        row = await self._table.get(f"plan#{plan_id}", "plan")
+        return _to_plan(row["body"]["S"]) if row else None
+
+    async def plans(self) -> list[Plan]:
+        """See `Ledger.plans`. The index follows a change within a second or so."""
+        rows = self._table.query(
+            IndexName=INDEX,
+            KeyConditionExpression="shelf = :shelf",
+            ExpressionAttributeValues={":shelf": {"S": "plans"}},
+            ScanIndexForward=False,
+        )
+        return [_to_plan(row["body"]["S"]) async for row in rows]
+
+    async def items(self, plan_id: str) -> list[Item]:
+        """See `Ledger.items`."""
+        if await self.plan(plan_id) is None:
+            return []
+        rows = self._table.query(
+            KeyConditionExpression="pk = :pk AND begins_with(sk, :item)",
+            ExpressionAttributeValues={":pk": {"S": f"plan#{plan_id}"}, ":item": {"S": "item#"}},
+            ConsistentRead=True,
+        )
+        found = [(int(row["position"]["N"]), _item(row)) async for row in rows]
+        return [item for _, item in sorted(found, key=lambda pair: pair[0])]
+
+    async def end_plan(self, plan_id: str, state: PlanState, *, note: str = "") -> None:
+        """See `Ledger.end_plan`."""
+        plan = await self.plan(plan_id)
+        if plan is None:
+            raise UnknownPlan(f"there is no plan {plan_id}")
+        ended = msgspec.structs.replace(plan, state=state, note=note)
+        values = {":body": {"S": _text(ended)}}
+        await self._table.update(f"plan#{plan_id}", "plan", "SET body = :body", "attribute_exists(pk)", values)
+
+    async def _record_of(self, letter: str) -> Record | None:
+        row = await self._table.get(f"letter#{letter}", "record")
+        return _to_record(row["body"]["S"]) if row else None
+
+    async def _add(self, entry: Entry) -> Record:
+        return await self._change(entry.letter, lambda record: (changed(record, entry), entry))
+
+    async def _change(self, letter: str, change: Callable[[Record | None], tuple[Record, Entry | None]]) -> Record:
+        """Change a letter's record, and add the entry that comes with it, until nobody else was quicker."""
+        for attempt in range(TRIES):
+            row = await self._table.get(f"letter#{letter}", "record")
+            version = int(row["version"]["N"]) if row else 0
+            after, entry = change(_to_record(row["body"]["S"]) if row else None)
+            try:
+                await self._table.transact(self._operations(after, version, entry))
+            except TransactionLost as lost:
+                if 1 in lost.failed and (written := await self._record_of(letter)):
+                    return written  # the entry is there already
+                if entry is not None and 2 in lost.failed and 0 not in lost.failed:
+                    message = f"there is no plan {entry.plan} with the letter {entry.letter}"
+                    raise UnknownPlan(message) from lost
+                await asyncio.sleep(0.01 * 2 ** min(attempt, 6))
+            else:
+                return after
+        raise LedgerUnavailable(f"the letter {letter} is changed by too many at once; try again")
+
+    def _operations(self, record: Record, version: int, entry: Entry | None) -> list[Attributes]:
+        """The record if it is still as it was, the entry if it is new, and the item of its plan if there is one."""
+        set_all = "version = :after, shelf = :shelf, changed = :changed, resolved = :resolved, expires = :expires"
+        of_record = {
+            "TableName": self._table.name,
+            "Key": key(f"letter#{record.letter}", "record"),
+            "UpdateExpression": f"SET body = :body, {set_all}"
+            + (" REMOVE holder, held_until" if record.resolved_ms else ""),
+            "ConditionExpression": "version = :before" if version else "attribute_not_exists(pk)",
+            "ExpressionAttributeValues": {
+                ":body": {"S": _text(record)},
+                ":after": {"N": str(version + 1)},
+                ":shelf": {"S": f"queue#{record.queue}"},
+                ":changed": {"N": str(record.changed_ms)},
+                ":resolved": {"BOOL": bool(record.resolved_ms)},
+                ":expires": self._table.expires(),
+                **({":before": {"N": str(version)}} if version else {}),
+            },
+        }
+        operations: list[Attributes] = [{"Update": of_record}]
+        if entry is None:
+            return operations
+        row = self._table.row(
+            f"letter#{record.letter}", f"entry#{entry.identity}", number={"N": str(version)}, body={"S": _text(entry)}
+        )
+        new = {"TableName": self._table.name, "Item": row, "ConditionExpression": "attribute_not_exists(pk)"}
+        operations.append({"Put": new})
+        if entry.plan and (state := item_state(entry)):
+            of_item = {
+                "TableName": self._table.name,
+                "Key": key(f"plan#{entry.plan}", f"item#{entry.letter}"),
+                "UpdateExpression": "SET #state = :state",
+                "ConditionExpression": "attribute_exists(pk)",
+                "ExpressionAttributeNames": {"#state": "state"},
+                "ExpressionAttributeValues": {":state": {"S": state}},
+            }
+            operations.append({"Update": of_item})
+        return operations
+
+    def _now_ms(self) -> int:
+        return int(self._table.clock() * 1000)
+
+
+async def _each(keys: Iterable[K], call: Callable[[K], Awaitable[T]]) -> dict[K, T]:
+    """The result of the call for every key, a few calls at once; all have ended when this returns or raises."""
+    slots = asyncio.Semaphore(_AT_ONCE)
+
+    async def one(each: K) -> T:
+        async with slots:
+            return await call(each)
+
+    wanted = list(dict.fromkeys(keys))
+    results = await asyncio.gather(*map(one, wanted), return_exceptions=True)
+    answers: dict[K, T] = {}
+    for each, result in zip(wanted, results, strict=True):
+        if isinstance(result, BaseException):
+            raise result
+        answers[each] = result
+    return answers
+
+
+def _text(value: object) -> str:
+    return msgspec.json.encode(value).decode()
+
+
+def _item(row: Attributes) -> Item:
+    letter = row["sk"]["S"].removeprefix("item#")
+    return Item(letter, _to_targets(row["targets"]["S"]), ItemState(row["state"]["S"]))

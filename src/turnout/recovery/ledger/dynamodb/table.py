@@ -1,0 +1,166 @@
+"""The calls that the ledger makes to its DynamoDB table. What they are for is in `ledger`."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from typing import Any
+
+import aioboto3
+from aiobotocore.config import AioConfig
+from botocore.exceptions import BotoCoreError, ClientError
+
+from turnout.recovery.ledger.api import LedgerUnavailable
+
+__all__ = ["INDEX", "TRIES", "Attributes", "ConditionFailed", "Table", "TransactionLost", "key", "open_table"]
+
+Attributes = dict[str, Any]
+"""An item, or a part of a request, as DynamoDB's client takes and returns them."""
+
+INDEX = "shelves"
+TRIES = 12
+"""How often a call is repeated while others are in the way."""
+_BATCH = 25
+"""BatchWriteItem takes so many."""
+
+
+class ConditionFailed(Exception):
+    """The condition of a single write does not hold."""
+
+
+class TransactionLost(Exception):
+    """A transaction did not happen. `failed` tells the operations whose condition does not hold, by their index.
+
+    None of them: somebody else was changing the same items.
+    """
+
+    def __init__(self, reasons: Sequence[str]) -> None:
+        super().__init__(", ".join(reasons))
+        self.failed = frozenset(n for n, reason in enumerate(reasons) if reason == "ConditionalCheckFailed")
+
+
+@contextlib.asynccontextmanager
+async def open_table(
+    name: str, *, ttl_days: float, region: str | None, timeout_seconds: float, clock: Callable[[], float] = time.time
+) -> AsyncIterator[Table]:
+    """The table of that name; AWS's own settings say where and as whom."""
+    config = AioConfig(
+        connect_timeout=timeout_seconds,
+        read_timeout=timeout_seconds,
+        retries={"total_max_attempts": 4, "mode": "standard"},
+    )
+    with _foreign_errors(name):
+        client = await aioboto3.Session(region_name=region).client("dynamodb", config=config).__aenter__()
+    table = Table(client, name, ttl_days, clock)
+    try:
+        yield table
+    finally:
+        await table.aclose()
+
+
+class Table:
+    """One table. All methods raise `LedgerUnavailable`."""
+
+    def __init__(self, client: Any, name: str, ttl_days: float, clock: Callable[[], float]) -> None:
+        self._client = client
+        self.name = name
+        self._ttl = ttl_days * 86_400
+        self.clock = clock
+
+    async def aclose(self) -> None:
+        """Close the client's connections."""
+        await self._client.close()
+
+    def row(self, pk: str, sk: str, **values: Attributes) -> Attributes:
+        """An item that expires."""
+        return {**key(pk, sk), "expires": self.expires(), **values}
+
+    def expires(self) -> Attributes:
+        """When an item that is written now expires."""
+        return {"N": str(int(self.clock() + self._ttl))}
+
+    async def get(self, pk: str, sk: str) -> Attributes:
+        """An item as it is now; empty when there is none."""
+        with _foreign_errors(self.name):
+            response = await self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True)
+        return dict(response.get("Item", {}))
+
+    async def add(self, row: Attributes) -> None:
+        """Write an item that is not there yet. Raises `ConditionFailed` when it is."""
+        with _foreign_errors(self.name):
+            await self._client.put_item(TableName=self.name, Item=row, ConditionExpression="attribute_not_exists(pk)")
+
+    async def update(self, pk: str, sk: str, update: str, condition: str, values: Attributes) -> Attributes | None:
+        """The item after the update; None when the condition does not hold."""
+        try:
+            with _foreign_errors(self.name):
+                response = await self._client.update_item(
+                    TableName=self.name,
+                    Key=key(pk, sk),
+                    UpdateExpression=update,
+                    ConditionExpression=condition,
+                    ExpressionAttributeValues=values,
+                    ReturnValues="ALL_NEW",
+                )
+        except ConditionFailed:
+            return None
+        return dict(response.get("Attributes", {}))
+
+    async def query(self, **query: Any) -> AsyncIterator[Attributes]:
+        """All items of a query, page by page."""
+        start: Attributes = {}
+        while True:
+            with _foreign_errors(self.name):
+                page = await self._client.query(TableName=self.name, **query, **start)
+            for item in page.get("Items", ()):
+                yield item
+            if not page.get("LastEvaluatedKey"):
+                return
+            start = {"ExclusiveStartKey": page["LastEvaluatedKey"]}
+
+    async def write(self, rows: Sequence[Attributes]) -> None:
+        """Write items, over what is there."""
+        for first in range(0, len(rows), _BATCH):
+            await self._write([{"PutRequest": {"Item": row}} for row in rows[first : first + _BATCH]])
+
+    async def transact(self, operations: Sequence[Attributes]) -> None:
+        """All of these writes or none. Raises `TransactionLost` when it was none."""
+        with _foreign_errors(self.name):
+            await self._client.transact_write_items(TransactItems=operations)
+
+    async def _write(self, requests: list[Attributes]) -> None:
+        pending: Attributes = {self.name: requests}
+        for attempt in range(TRIES):
+            with _foreign_errors(self.name):
+                response = await self._client.batch_write_item(RequestItems=pending)
+            pending = response.get("UnprocessedItems") or {}
+            if not pending:
+                return
+            await asyncio.sleep(0.05 * 2 ** min(attempt, 6))
+        raise LedgerUnavailable(f"the ledger's table {self.name} takes too little: raise its write capacity")
+
+
+def key(pk: str, sk: str) -> Attributes:
+    """The primary key of an item."""
+    return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+@contextlib.contextmanager
+def _foreign_errors(table: str) -> Iterator[None]:
+    """botocore's and the network's errors become `LedgerUnavailable`; conditions that do not hold our own."""
+    try:
+        yield
+    except ClientError as error:
+        code = error.response.get("Error", {}).get("Code", "Unknown")
+        if code == "ConditionalCheckFailedException":
+            raise ConditionFailed from error
+        if code == "TransactionCanceledException":
+            reasons = error.response.get("CancellationReasons", ())
+            raise TransactionLost([reason.get("Code", "") for reason in reasons]) from error
+        if code in ("TransactionConflictException", "TransactionInProgressException"):
+            raise TransactionLost(()) from error
+        raise LedgerUnavailable(f"the ledger's table {table} cannot be used: {code}: {error}") from error
+    except (BotoCoreError, OSError, TimeoutError) as error:
+        raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {error}") from error

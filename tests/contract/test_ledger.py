@@ -1,0 +1,536 @@
+"""One suite for every ledger: what it was told it knows, whoever asks, whatever died in between."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from uuid import uuid4
+
+import boto3
+import pytest
+from tests.servers.emulators import ministack, moto
+from tests.servers.processes import Server
+
+from turnout.recovery.ledger.api import Ledger, LedgerUnavailable, PlanExists, UnknownPlan
+from turnout.recovery.ledger.dynamodb import INDEX
+from turnout.recovery.ledger.opening import open_ledger
+from turnout.recovery.ledger.records import (
+    Action,
+    Entry,
+    Item,
+    ItemState,
+    Phase,
+    Plan,
+    PlanState,
+    Sighting,
+    Status,
+)
+from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+
+Open = Callable[[], AbstractAsyncContextManager[Ledger]]
+Scenario = Callable[[Ledger], Awaitable[None]]
+Run = Callable[[Scenario], None]
+
+SIGHTING = Sighting("a", "dlq", "event-1", "user.end", "RATE_LIMIT_EXCEEDED", "transient")
+PLAN = Plan("p1", Action.RETRY, "dlq", "jo", 1_000, {"rate": "5"})
+
+
+def create_table(name: str) -> None:
+    boto3.client("dynamodb", region_name="us-east-1").create_table(
+        TableName=name,
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+            {"AttributeName": "shelf", "AttributeType": "S"},
+            {"AttributeName": "changed", "AttributeType": "N"},
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": INDEX,
+                "KeySchema": [
+                    {"AttributeName": "shelf", "KeyType": "HASH"},
+                    {"AttributeName": "changed", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+        BillingMode="PAY_PER_REQUEST",
+    )
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Server]]:
+    with ministack() as first, moto() as second:
+        yield {"ministack": first, "moto": second}
+
+
+@pytest.fixture(params=["sqlite", "ministack", "moto"])
+def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Open:
+    """Opens a ledger, the same one every time."""
+    if request.param == "sqlite":
+        return lambda: open_ledger(str(tmp_path / "ledger.db"))
+    server: Server = request.getfixturevalue("servers")[request.param]
+    monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    table = f"t{uuid4().hex}"
+    create_table(table)
+    return lambda: open_ledger(f"dynamodb:{table}", region="us-east-1")
+
+
+@pytest.fixture
+def run(opened: Open) -> Run:
+    """Runs a scenario with a fresh ledger."""
+
+    def with_ledger(scenario: Scenario) -> None:
+        async def main() -> None:
+            async with asyncio.timeout(60), opened() as ledger:
+                await scenario(ledger)
+
+        asyncio.run(main())
+
+    return with_ledger
+
+
+def entry(action: Action, phase: Phase, letter: str = "a", attempt: int = 1, **fields: object) -> Entry:
+    return Entry(letter, action, phase, "jo", attempt, **fields)  # type: ignore[arg-type]
+
+
+RETRIED = (entry(Action.RETRY, Phase.STARTED), entry(Action.RETRY, Phase.DONE, targets=("crm",)))
+RESOLVED = entry(Action.RESOLVE, Phase.DONE)
+
+
+def test_a_letter_that_is_seen_first_gets_a_record_and_the_first_line_of_its_history(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        record = (await ledger.see([SIGHTING], by="jo"))["a"]
+        assert (record.queue, record.event_id, record.event_type) == ("dlq", "event-1", "user.end")
+        assert (record.cause, record.disposition, record.status) == ("RATE_LIMIT_EXCEEDED", "transient", Status.PENDING)
+        assert record.first_seen_ms == record.last_seen_ms == record.changed_ms > 1_700_000_000_000
+        assert await ledger.records(["a", "b"]) == {"a": record}
+        (line,) = await ledger.history("a")
+        assert (line.action, line.by, line.at_ms) == (Action.SEEN, "jo", record.first_seen_ms)
+        assert await ledger.history("b") == []
+
+    run(scenario)
+
+
+def test_seeing_it_again_counts_and_adds_no_line(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        first = (await ledger.see([SIGHTING], by="jo"))["a"]
+        again = Sighting("a", "dlq", "event-1", "user.end", "TARGET_MISSING", "needs-fix")
+        record = (await ledger.see([again], by="another"))["a"]
+        assert (record.sightings, record.first_seen_ms, record.by) == (2, first.first_seen_ms, "jo")
+        assert (record.cause, record.disposition) == ("TARGET_MISSING", "needs-fix")
+        assert len(await ledger.history("a")) == 1
+
+    run(scenario)
+
+
+def test_a_history_holds_every_step_in_order_with_time_attempt_and_author(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([SIGHTING], by="jo")
+        await ledger.record(
+            [
+                entry(Action.RETRY, Phase.STARTED),
+                entry(Action.RETRY, Phase.FAILED, note="timed out", targets=("audit",)),
+                entry(Action.RETRY, Phase.STARTED, attempt=2),
+                entry(Action.RETRY, Phase.DONE, attempt=2, targets=("crm",)),
+                entry(Action.ARCHIVE, Phase.STARTED, at_ms=5),
+                entry(Action.ARCHIVE, Phase.DONE, note="s3://bucket/key"),
+            ]
+        )
+        record = (await ledger.record([RESOLVED]))["a"]
+        history = await ledger.history("a")
+        assert [(line.action.value, line.phase.value, line.attempt) for line in history] == [
+            ("seen", "done", 1),
+            ("retry", "started", 1),
+            ("retry", "failed", 1),
+            ("retry", "started", 2),
+            ("retry", "done", 2),
+            ("archive", "started", 1),
+            ("archive", "done", 1),
+            ("resolve", "done", 1),
+        ]
+        assert history[2].note == "timed out"
+        assert history[5].at_ms == 5
+        assert all(line.by == "jo" and line.at_ms for line in history)
+        assert (record.status, record.attempts, record.reached) == (Status.ARCHIVED, 2, ("audit", "crm"))
+        assert record.resolved_ms > 0
+        assert record.note == "s3://bucket/key"
+
+    run(scenario)
+
+
+def test_to_repeat_an_entry_changes_nothing(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([SIGHTING], by="jo")
+        first = await ledger.record(RETRIED)
+        second = await ledger.record(RETRIED)
+        third = await ledger.record([entry(Action.RETRY, Phase.STARTED)])
+        assert first == second == third
+        assert first["a"].status is Status.RETRIED, "a start that is told late does not undo the outcome"
+        assert len(await ledger.history("a")) == 3
+
+    run(scenario)
+
+
+def test_what_is_told_of_a_letter_that_nobody_saw_is_kept(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.record(RETRIED)
+        record = (await ledger.see([SIGHTING], by="jo"))["a"]
+        assert (record.status, record.queue, record.sightings) == (Status.RETRIED, "dlq", 1)
+        assert [line.action for line in await ledger.history("a")] == [Action.RETRY, Action.RETRY, Action.SEEN]
+
+    run(scenario)
+
+
+def test_everything_is_there_for_the_next_process(opened: Open) -> None:
+    async def first() -> None:
+        async with opened() as ledger:
+            await ledger.see([SIGHTING], by="jo")
+            await ledger.save_plan(PLAN, [Item("a", ("crm",)), Item("b")])
+            await ledger.record([entry(Action.RETRY, Phase.STARTED, plan="p1")])
+
+    async def second() -> None:
+        async with opened() as ledger:
+            assert (await ledger.records(["a"]))["a"].status is Status.IN_PROGRESS
+            assert len(await ledger.history("a")) == 2
+            assert await ledger.plan("p1") == PLAN
+            assert await ledger.items("p1") == [Item("a", ("crm",), ItemState.STARTED), Item("b")]
+
+    asyncio.run(first())
+    asyncio.run(second())
+
+
+def test_of_many_who_claim_a_letter_at_once_exactly_one_gets_it(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([SIGHTING], by="jo")
+        answers = await asyncio.gather(*(ledger.claim(["a"], by=f"worker-{n}", lease_seconds=30) for n in range(8)))
+        assert sorted(len(answer) for answer in answers) == [0] * 7 + [1]
+
+    run(scenario)
+
+
+def test_a_claim_is_its_owners_until_it_ends_or_is_released(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        records = await ledger.see([SIGHTING, Sighting("b"), Sighting("c")], by="jo")
+        assert await ledger.claim("abcd", by="me", lease_seconds=30) == records, "nobody has seen d"
+        assert set(await ledger.claim("a", by="me", lease_seconds=30)) == {"a"}
+        assert await ledger.claim("ab", by="other", lease_seconds=30) == {}
+        await ledger.release("ab", by="other")
+        assert await ledger.claim("ab", by="other", lease_seconds=30) == {}, "it was not theirs to release"
+        await ledger.release("a", by="me")
+        assert set(await ledger.claim("ab", by="other", lease_seconds=30)) == {"a"}
+        await ledger.claim("c", by="me", lease_seconds=0.05)
+        await asyncio.sleep(0.1)  # the lease itself is what is waited for
+        assert set(await ledger.claim("c", by="other", lease_seconds=30)) == {"c"}
+
+    run(scenario)
+
+
+def test_a_resolved_letter_cannot_be_claimed_and_is_known_when_it_turns_up_again(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([SIGHTING], by="jo")
+        await ledger.claim("a", by="me", lease_seconds=30)
+        await ledger.record([*RETRIED, RESOLVED])
+        assert await ledger.claim("a", by="me", lease_seconds=30) == {}
+        again = (await ledger.see([SIGHTING], by="jo"))["a"]
+        assert again.resolved_ms > 0
+        assert again.status is Status.RETRIED
+
+    run(scenario)
+
+
+def test_many_who_write_about_one_letter_at_once_lose_nothing(opened: Open) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), opened() as one, opened() as other:
+            await one.see([SIGHTING], by="jo")
+            async with asyncio.TaskGroup() as tasks:
+                for attempt in range(1, 7):
+                    ledger = (one, other)[attempt % 2]
+                    started = entry(Action.RETRY, Phase.STARTED, attempt=attempt, targets=(f"t{attempt}",))
+                    tasks.create_task(ledger.record([started]))
+            record = (await other.records(["a"]))["a"]
+            assert record.attempts == 6
+            assert set(record.reached) == {f"t{attempt}" for attempt in range(1, 7)}
+            assert len(await one.history("a")) == 7
+
+    asyncio.run(main())
+
+
+def test_a_plan_is_kept_whole_in_its_order_and_moves_with_what_is_done(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        letters = [f"letter-{number}" for number in range(60, 0, -1)]
+        await ledger.save_plan(PLAN, [Item(letter, ("crm", "audit")) for letter in letters])
+        assert [item.letter for item in await ledger.items("p1")] == letters
+        steps = ["letter-60", "letter-59", "letter-58", "letter-57"]
+        for done, letter in enumerate(steps):
+            phases = [entry(Action.RETRY, Phase.STARTED, letter, plan="p1")]
+            phases += [entry(Action.RETRY, Phase.DONE, letter, plan="p1")] * (done in (1, 2))
+            phases += [entry(Action.RETRY, Phase.FAILED, letter, plan="p1")] * (done == 3)
+            phases += [entry(Action.RESOLVE, Phase.DONE, letter, plan="p1")] * (done == 2)
+            await ledger.record(phases)
+        items = await ledger.items("p1")
+        assert [item.state for item in items[:5]] == [
+            ItemState.STARTED,
+            ItemState.DONE,
+            ItemState.RESOLVED,
+            ItemState.FAILED,
+            ItemState.PENDING,
+        ]
+        assert items[0].targets == ("crm", "audit")
+
+    run(scenario)
+
+
+def test_a_plan_is_written_once_and_ended_as_often_as_need_be(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.save_plan(PLAN, [Item("a")])
+        with pytest.raises(PlanExists):
+            await ledger.save_plan(PLAN, [Item("b")])
+        assert await ledger.items("p1") == [Item("a")]
+        await ledger.save_plan(Plan("p2", Action.ARCHIVE, "dlq", "jo", 2_000), [])
+        assert [plan.id for plan in await ledger.plans()] == ["p2", "p1"]
+        await ledger.end_plan("p1", PlanState.STOPPED, note="20 % failed")
+        stopped = await ledger.plan("p1")
+        assert stopped is not None
+        assert (stopped.state, stopped.note, stopped.options) == (PlanState.STOPPED, "20 % failed", {"rate": "5"})
+        await ledger.end_plan("p1", PlanState.OPEN)
+        assert await ledger.plan("p1") == PLAN
+
+    run(scenario)
+
+
+def test_what_is_told_of_a_plan_that_is_not_there_is_refused_and_changes_nothing(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([SIGHTING], by="jo")
+        before = await ledger.records(["a"])
+        with pytest.raises(UnknownPlan):
+            await ledger.record([entry(Action.RETRY, Phase.STARTED, plan="p1")])
+        with pytest.raises(UnknownPlan):
+            await ledger.end_plan("p1", PlanState.FINISHED)
+        await ledger.save_plan(PLAN, [Item("b")])
+        with pytest.raises(UnknownPlan):
+            await ledger.record([entry(Action.RETRY, Phase.STARTED, plan="p1")])
+        assert await ledger.records(["a"]) == before
+        assert len(await ledger.history("a")) == 1
+        assert await ledger.plan("p0") is None
+        assert await ledger.items("p0") == []
+
+    run(scenario)
+
+
+def test_records_are_found_by_queue_and_by_when_they_changed(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([Sighting("a", "dlq"), Sighting("b", "dlq"), Sighting("c", "other")], by="jo")
+        assert {record.letter async for record in ledger.find("dlq")} == {"a", "b"}
+        later = (await ledger.records("a"))["a"].changed_ms + 60_000
+        await ledger.record([entry(Action.PARK, Phase.DONE, "b", at_ms=later)])
+        assert [record.letter async for record in ledger.find("dlq", since_ms=later)] == ["b"]
+        assert [record.letter async for record in ledger.find("dlq", since_ms=later + 1)] == []
+
+    run(scenario)
+
+
+def test_texts_that_no_store_could_hold_are_replaced_and_cut(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([Sighting("a", "dlq", "\ud800", "\x00" + "x" * 5000)], by="jo \udfff")
+        failed = entry(Action.RETRY, Phase.FAILED, note="é\ud800" * 900, targets=("crm\ud800",))
+        record = (await ledger.record([failed]))["a"]
+        assert (record.by, record.reached) == ("jo", ("crm?",))
+        assert record.event_id == "?"
+        assert len(record.event_type) == len(record.note) == 1000
+        assert record == (await ledger.records("a"))["a"]
+
+    run(scenario)
+
+
+# ----------------------------------------------------------------------------------------------- what SQLite alone does
+
+
+def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
+            await ledger.see([SIGHTING], by="jo")
+            for path in tmp_path.iterdir():
+                assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("spoil", ["no directory", "not a database", "a newer Turnout's"])
+def test_a_file_that_cannot_be_used_is_told_as_unavailable(tmp_path: Path, spoil: str) -> None:
+    path = tmp_path / "ledger.db"
+    if spoil == "no directory":
+        path = tmp_path / "nowhere" / "ledger.db"
+    elif spoil == "not a database":
+        path.write_text("Dear diary, " * 100)
+
+    async def written() -> None:
+        async with open_sqlite_ledger(path) as ledger:
+            await ledger.see([SIGHTING], by="jo")
+
+    if spoil == "a newer Turnout's":
+        asyncio.run(written())
+        with contextlib.closing(sqlite3.connect(path)) as connection:
+            connection.execute("PRAGMA user_version = 9")
+
+    async def main() -> None:
+        with pytest.raises(LedgerUnavailable, match=r"ledger\.db"):
+            async with open_sqlite_ledger(path):
+                pytest.fail("it opened")
+
+    asyncio.run(main())
+
+
+def test_a_closed_ledger_is_unavailable(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
+            await ledger.see([SIGHTING], by="jo")
+        await ledger.aclose()
+        with pytest.raises(LedgerUnavailable):
+            await ledger.records("a")
+
+    asyncio.run(main())
+
+
+STEPS = ("see", "plan", "started", "done", "resolved")
+
+CHILD = textwrap.dedent(
+    """
+    import asyncio, os, signal, sys
+    from pathlib import Path
+    from turnout.recovery.ledger.records import Action, Entry, Item, Phase, Plan, Sighting
+    from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+
+    async def main(path, steps):
+        async with open_sqlite_ledger(path) as ledger:
+            def entry(action, phase, letter="a", plan="p1"):
+                return Entry(letter, action, phase, "child", targets=("crm",) * (phase == "done"), plan=plan)
+            if steps < 0:
+                for number in range(100_000):
+                    letter = f"letter-{number}"
+                    await ledger.see([Sighting(letter, "dlq")], by="child")
+                    await ledger.record([entry(Action.RETRY, Phase.STARTED, letter, "")])
+                    await ledger.record([entry(Action.RETRY, Phase.DONE, letter, "")])
+                    print(number, flush=True)
+            todo = [
+                lambda: ledger.see([Sighting("a", "dlq")], by="child"),
+                lambda: ledger.save_plan(Plan("p1", Action.RETRY, "dlq", "child", 1), [Item("a", ("crm",)), Item("b")]),
+                lambda: ledger.record([entry(Action.RETRY, Phase.STARTED)]),
+                lambda: ledger.record([entry(Action.RETRY, Phase.DONE)]),
+                lambda: ledger.record([entry(Action.RESOLVE, Phase.DONE)]),
+            ]
+            for step in todo[:steps]:
+                await step()
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    asyncio.run(main(Path(sys.argv[1]), int(sys.argv[2])))
+    """
+)
+
+
+@contextlib.asynccontextmanager
+async def after_the_crash(path: Path) -> AsyncIterator[Ledger]:
+    async with asyncio.timeout(30), open_sqlite_ledger(path) as ledger:
+        yield ledger
+
+
+@pytest.mark.parametrize("steps", range(len(STEPS) + 1))
+def test_a_process_killed_between_any_two_steps_leaves_what_it_had_done(tmp_path: Path, steps: int) -> None:
+    path = tmp_path / "ledger.db"
+    died = subprocess.run([sys.executable, "-c", CHILD, str(path), str(steps)], check=False, timeout=60)
+    assert died.returncode == -signal.SIGKILL
+
+    async def main() -> None:
+        async with after_the_crash(path) as ledger:
+            records = await ledger.records("a")
+            assert bool(records) == (steps >= 1)
+            assert [plan.id for plan in await ledger.plans()] == ["p1"] * (steps >= 2)
+            states = [item.state for item in await ledger.items("p1")]
+            assert (
+                states
+                == [
+                    [],
+                    [],
+                    [ItemState.PENDING, ItemState.PENDING],
+                    [ItemState.STARTED, ItemState.PENDING],
+                    [ItemState.DONE, ItemState.PENDING],
+                    [ItemState.RESOLVED, ItemState.PENDING],
+                ][steps]
+            )
+            if steps >= 1:
+                status = (Status.PENDING, Status.PENDING, Status.IN_PROGRESS, Status.RETRIED, Status.RETRIED)[steps - 1]
+                assert records["a"].status is status
+                assert (records["a"].resolved_ms > 0) == (steps == 5)
+                assert len(await ledger.history("a")) == (1, 1, 2, 3, 4)[steps - 1]
+            # Whoever goes on repeats what may not have been written, and nothing is there twice.
+            await ledger.see([Sighting("a", "dlq")], by="child")
+            if steps < 2:
+                await ledger.save_plan(Plan("p1", Action.RETRY, "dlq", "child", 1), [Item("a", ("crm",)), Item("b")])
+            for again in (*RETRIED, RESOLVED):
+                await ledger.record([Entry(again.letter, again.action, again.phase, "next", plan="p1")])
+            assert len(await ledger.history("a")) == 4
+            assert [item.state for item in await ledger.items("p1")] == [ItemState.RESOLVED, ItemState.PENDING]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("lines", [1, 7, 23])
+def test_a_process_killed_in_the_middle_of_writing_has_kept_all_that_it_was_told_is_kept(
+    tmp_path: Path, lines: int
+) -> None:
+    path = tmp_path / "ledger.db"
+    with subprocess.Popen([sys.executable, "-c", CHILD, str(path), "-1"], stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout is not None
+        told = [int(child.stdout.readline()) for _ in range(lines)]
+        os.kill(child.pid, signal.SIGKILL)
+        told += [int(line) for line in child.stdout.read().splitlines()]
+
+    async def main() -> None:
+        async with after_the_crash(path) as ledger:
+            records = await ledger.records([f"letter-{number}" for number in told])
+            assert [record.status for record in records.values()] == [Status.RETRIED] * len(told)
+            async for record in ledger.find("dlq"):
+                history = await ledger.history(record.letter)
+                expected = (Status.PENDING, Status.IN_PROGRESS, Status.RETRIED)[len(history) - 1]
+                assert record.status is expected, "an entry and its effect are there together or not at all"
+
+    asyncio.run(main())
+
+
+# --------------------------------------------------------------------------------------------- what DynamoDB alone does
+
+
+def test_a_missing_table_and_a_dead_endpoint_are_told_as_unavailable(
+    monkeypatch: pytest.MonkeyPatch, servers: dict[str, Server]
+) -> None:
+    async def main() -> None:
+        async with open_ledger("dynamodb:nowhere", region="us-east-1") as ledger:
+            calls = (
+                ledger.see([SIGHTING], by="jo"),
+                ledger.record(RETRIED),
+                ledger.records("a"),
+                ledger.history("a"),
+                ledger.claim("a", by="me", lease_seconds=1),
+                ledger.save_plan(PLAN, []),
+                ledger.plans(),
+            )
+            for result in await asyncio.gather(*calls, return_exceptions=True):
+                assert isinstance(result, LedgerUnavailable)
+                assert "nowhere" in str(result)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    for url in ("http://127.0.0.1:9", servers["ministack"].url):
+        monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+        asyncio.run(main())

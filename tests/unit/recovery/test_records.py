@@ -1,0 +1,84 @@
+"""What a letter's history adds up to: every status there is, and nothing that a late or repeated entry could undo."""
+
+import pytest
+from tests.unit.recovery import letters
+
+from turnout.recovery import read_letter
+from turnout.recovery.ledger.records import (
+    Action,
+    Entry,
+    ItemState,
+    Phase,
+    Record,
+    Sighting,
+    Status,
+    changed,
+    item_state,
+    seen,
+)
+
+
+def after(*steps: str, disposition: str = "transient") -> Record:
+    record, _ = seen(None, Sighting("a", disposition=disposition), "jo", 1)
+    for at, step in enumerate(steps):
+        action, _, phase = step.partition(" ")
+        record = changed(record, Entry("a", Action(action), Phase(phase or "done"), "jo", at_ms=10 + at))
+    return record
+
+
+@pytest.mark.parametrize(
+    ("steps", "status"),
+    [
+        ((), "pending"),
+        (("retry started",), "in_progress"),
+        (("retry started", "retry done"), "retried"),
+        (("retry started", "retry failed"), "failed_retry"),
+        (("archive started",), "in_progress"),
+        (("archive started", "archive done"), "archived"),
+        (("archive failed",), "failed_archive"),
+        (("replay started", "replay done"), "replayed"),
+        (("replay failed",), "failed_replay"),
+        (("retry failed", "park"), "parked"),
+        (("retry done", "resolve started"), "retried"),
+        (("retry done", "resolve failed"), "retried"),
+        (("retry done", "resolve"), "retried"),
+        (("archive done", "resolve"), "archived"),
+        (("park", "resolve"), "processed"),
+        (("resolve",), "processed"),
+        (("retry done", "resolve", "replay done"), "replayed"),
+    ],
+)
+def test_the_status_is_that_of_the_last_outcome(steps: tuple[str, ...], status: str) -> None:
+    assert after(*steps).status == status
+
+
+def test_a_letter_that_nobody_understands_is_parked_as_of_unknown_category() -> None:
+    assert after("park", disposition="unknown").status is Status.UNKNOWN_CATEGORY
+
+
+def test_only_a_resolve_that_is_done_resolves() -> None:
+    assert after("retry done", "resolve started").resolved_ms == 0
+    assert after("retry done", "resolve failed").resolved_ms == 0
+    assert after("retry done", "resolve").resolved_ms == 11
+
+
+def test_attempts_are_counted_when_they_start() -> None:
+    record = after("retry started", "retry failed", "archive started")
+    assert record.attempts == 1
+    assert changed(record, Entry("a", Action.REPLAY, Phase.STARTED, "jo", attempt=4)).attempts == 4
+
+
+def test_an_item_follows_the_entries_that_name_its_plan() -> None:
+    assert item_state(Entry("a", Action.RETRY, Phase.STARTED, "jo")) is ItemState.STARTED
+    assert item_state(Entry("a", Action.ARCHIVE, Phase.DONE, "jo")) is ItemState.DONE
+    assert item_state(Entry("a", Action.REPLAY, Phase.FAILED, "jo")) is ItemState.FAILED
+    assert item_state(Entry("a", Action.RESOLVE, Phase.DONE, "jo")) is ItemState.RESOLVED
+    assert item_state(Entry("a", Action.RESOLVE, Phase.FAILED, "jo")) is None
+
+
+@pytest.mark.parametrize("queue", ["https://sqs.eu-west-1.amazonaws.com/1/dlq", "arn:aws:sqs:eu-west-1:1:dlq", "dlq"])
+def test_a_sighting_tells_what_the_letter_is_and_no_more(queue: str) -> None:
+    letter = read_letter(letters.rule("THROTTLING"), queue=queue)
+    assert Sighting.of(letter) == Sighting(
+        letter.id, "dlq", letters.EVENT_ID, letters.EVENT_TYPE, "RATE_LIMIT_EXCEEDED", "transient"
+    )
