@@ -82,10 +82,12 @@ clean:
 SEEDS ?= 50
 KILLS ?= 200
 RESTARTS ?= 50
+HISTORIES ?= 5000
 MESSAGES ?= 300000
 .PHONY: chaos soak
 chaos: $(VENV)/.test
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --kills $(KILLS) --restarts $(RESTARTS)
+	$(BIN)/python -m tests.property.pipeline.explore --histories $(HISTORIES)
 
 soak: $(VENV)/.test
 	$(BIN)/python -m tests.chaos.soak --messages $(MESSAGES)

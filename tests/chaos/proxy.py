@@ -152,10 +152,7 @@ class FaultProxy:
         if fault.kind in (Kind.DUPLICATE, Kind.GHOST):
             return await self._duplicate(fault, operation, queue, document)
         if fault.kind is Kind.SLOW:
-            outcome = await self._forward(operation, queue, document)
-            self._journal.injected(fault.kind, operation, queue, self._bodies(operation, document))
-            await asyncio.sleep(fault.random.uniform(0.05, 1.0))
-            return _json(outcome)
+            return await self._slow(fault, operation, queue, document)
         return await self._partly(fault, operation, queue, document)
 
     # Whole calls
@@ -198,6 +195,16 @@ class FaultProxy:
                 return Answer(200, random.choice(_NOT_JSON), _headers())
             case _:
                 return Answer(200, b"", _headers())
+
+    async def _slow(self, fault: Fault, operation: str, queue: str, document: Document) -> Answer:
+        """The call has its effect; its answer comes late, and may find that nobody waits for it any more."""
+        receives = operation == "ReceiveMessage" and queue in self._sources
+        outcome = await self._forward(operation, queue, document, untold=fault.kind if receives else None)
+        self._journal.injected(fault.kind, operation, queue, self._bodies(operation, document))
+        await asyncio.sleep(fault.random.uniform(0.05, 1.0))
+        if receives:
+            self._journal.handed_out(outcome.document.get("Messages") or [], arrived=True)
+        return _json(outcome)
 
     async def _forward(self, operation: str, queue: str, document: Document, untold: Kind | None = None) -> Outcome:
         """Let the call have its effect, and journal that. `untold`: the caller will not learn of it."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -83,11 +84,14 @@ class Yard:
         """Wait for a random moment of the work: some time after the next call of a worker, or right after a call of
         its had its effect, before it knows."""
         now = self.journal.calls.total()
-        calls = random.choice([1, random.randint(2, 40)])
         async with asyncio.timeout(STOP_SECONDS):
-            await self.proxy.after_call(now + calls)
-        if calls == 1:
+            await self.proxy.after_call(now + 1)
+        if random.random() < 0.5:
             await asyncio.sleep(random.uniform(0, 0.5))
+            return
+        with contextlib.suppress(TimeoutError):  # there may not be so many calls to make
+            async with asyncio.timeout(1.0):
+                await self.proxy.after_call(now + random.randint(2, 30))
 
     async def kill(self, process: asyncio.subprocess.Process) -> None:
         """SIGKILL the only worker, and let the time pass until SQS gives out again what it held."""
