@@ -20,9 +20,9 @@ def member_texts(text: str) -> dict[str, str]:
     members: dict[str, str] = {}
     at = _expect(text, 0, "{")
     while text[at : at + 1] != "}":
+        if text[at : at + 1] != '"':
+            raise ValueError(f"a member's name expected at character {at + 1}")
         name, at = _step(text, at)
-        if not isinstance(name, str):
-            raise ValueError("a member's name is no string")
         start = _expect(text, at, ":")
         _, end = _step(text, start)
         members[name] = text[start:end]

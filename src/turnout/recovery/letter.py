@@ -22,6 +22,8 @@ class Origin(StrEnum):
 
     TURNOUT = "turnout"
     EVENTBRIDGE_RULE = "eventbridge-rule"
+    EVENTBRIDGE_BUS = "eventbridge-bus"
+    """The dead-letter queue of a bus, which could not process the event itself (its encryption key failed)."""
     EVENTBRIDGE_PIPE = "eventbridge-pipe"
     EVENTBRIDGE_SCHEDULER = "eventbridge-scheduler"
     EVENTBRIDGE_BUS_V2 = "eventbridge-bus-v2"

@@ -26,7 +26,9 @@ MAX_DEPTH = 5
 """So many wrappers are taken off; a redrive by SQS wraps nothing and does not count."""
 
 # The failure is what puts a message into these queues, so its time there is the time of the failure.
-_SENT_WHEN_FAILED = frozenset({Origin.EVENTBRIDGE_RULE, Origin.EVENTBRIDGE_SCHEDULER, Origin.LAMBDA_ASYNC})
+_SENT_WHEN_FAILED = frozenset(
+    {Origin.EVENTBRIDGE_RULE, Origin.EVENTBRIDGE_BUS, Origin.EVENTBRIDGE_SCHEDULER, Origin.LAMBDA_ASYNC}
+)
 
 
 def read_letter(message: AnyMessage, *, queue: str = "", causes: CauseTable | None = None) -> Letter:
@@ -117,6 +119,8 @@ def _notes(origin: Origin, payload: Payload, chain: list[Layer]) -> list[str]:
         return ["The event itself is not in this letter; only a pointer to it is."]
     if payload is Payload.TRUNCATED:
         return ["The sender has cut the end off; what is here cannot be delivered again."]
+    if any(layer.origin is Origin.TURNOUT and not layer.source for layer in chain):
+        return ["The event left room for the reason only; which targets it is owed, the worker's log knows."]
     if origin is Origin.EVENT:
         return ["Nothing says why it is here. If attributes were not asked for when it was received, ask for all."]
     if origin is Origin.SQS_REDRIVE and len(chain) == 1:

@@ -80,6 +80,13 @@ def test_a_letter_that_had_room_for_its_reason_only_is_still_ours() -> None:
     letter = read_letter(letters.message(BODY, letters.strings(ERROR_CODE="ACCESS_DENIED", tenant="a")))
     assert (chain(letter), letter.code, letter.owed) == (["turnout"], "ACCESS_DENIED", ())
     assert letter.attributes == {"tenant": Attribute("String", "a")}
+    assert "worker's log" in letter.notes[0]
+
+
+def test_a_letter_of_a_bus_has_an_error_but_neither_rule_nor_target() -> None:
+    letter = read_letter(letters.message(BODY, letters.strings(ERROR_CODE="NO_PERMISSIONS", ERROR_MESSAGE="the key")))
+    assert (chain(letter), letter.code, letter.error) == (["eventbridge-bus"], "NO_PERMISSIONS", "the key")
+    assert (letter.attributes, letter.delivery, letter.last_failure) == ({}, None, SENT)
 
 
 def test_an_eventbridge_letter_names_rule_target_attempts_and_keeps_other_attributes() -> None:

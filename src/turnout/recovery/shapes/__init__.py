@@ -16,6 +16,7 @@ SHAPES: tuple[Shape, ...] = (
     eventbridge.bus_v2,
     eventbridge.rule,
     own.cut_letter,
+    eventbridge.bus,
     lambdas.dead_letter,
     # By the body.
     lambdas.stream,

@@ -14,7 +14,7 @@ from turnout.recovery.shapes.parcel import Parcel, field, integer, said, scalar
 from turnout.recovery.times import moment
 from turnout.rules.model import Json
 
-__all__ = ["batch_pointer", "bus_v2", "pipe", "rule", "scheduler"]
+__all__ = ["batch_pointer", "bus", "bus_v2", "pipe", "rule", "scheduler"]
 
 _RULE = ("RULE_ARN", "TARGET_ARN", "ERROR_CODE", "ERROR_MESSAGE", "RETRY_ATTEMPTS", "EXHAUSTED_RETRY_CONDITION")
 _SCHEDULER = (*_RULE, "SCHEDULE_ARN", "EXECUTION_ID", "SCHEDULED_TIME", "IS_PAYLOAD_TRUNCATED")
@@ -22,7 +22,7 @@ _BUS_V2 = (*_RULE, "SUBSCRIBER_ARN", "BUS_ARN")
 
 
 def rule(parcel: Parcel) -> Layer | None:
-    """What a rule's target did not take. A letter of the bus itself (its key failed) has no `RULE_ARN`."""
+    """What a rule's target did not take."""
     arn = parcel.attribute("RULE_ARN")
     target = parcel.attribute("TARGET_ARN")
     if not (arn or (target and parcel.attribute("ERROR_CODE"))):
@@ -34,6 +34,19 @@ def rule(parcel: Parcel) -> Layer | None:
         evidence=(_by_attributes(parcel),),
         target=target,
         rules=(arn,) if arn else (),
+        attempts=integer(parcel.attribute("RETRY_ATTEMPTS")),
+    )
+
+
+def bus(parcel: Parcel) -> Layer | None:
+    """What the bus itself could not process: an error, but neither rule nor target. Turnout's own are asked before."""
+    if not parcel.attribute("ERROR_CODE"):
+        return None
+    return Layer(
+        Origin.EVENTBRIDGE_BUS,
+        parcel.body,
+        parcel.without(_RULE),
+        evidence=(_by_attributes(parcel),),
         attempts=integer(parcel.attribute("RETRY_ATTEMPTS")),
     )
 

@@ -1,0 +1,110 @@
+"""The small parts that reading stands on: JSON cut out as it is written, moments, and messages in any form."""
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from turnout.message import Attribute, Message
+from turnout.recovery.json_text import member_texts
+from turnout.recovery.messages import as_message, attributes_of
+from turnout.recovery.times import moment
+
+documents = st.dictionaries(
+    st.text(max_size=5),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+        max_leaves=8,
+    ),
+    max_size=5,
+)
+
+
+@given(documents, st.sampled_from([None, 1, "\t"]), st.booleans())
+def test_every_member_is_cut_out_as_it_is_written(
+    document: dict[str, object], indent: int | str | None, ascii_only: bool
+) -> None:
+    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
+    members = member_texts(f" \n{text} ")
+    assert list(members) == list(document)
+    for name, written in members.items():
+        assert written in text
+        assert json.loads(written) == document[name]
+        assert written == written.strip()
+
+
+def test_what_no_decoder_would_write_the_same_way_stays_as_it_is() -> None:
+    text = '{"a" : {"n":1.50e0 ,"s":"\\u0041\\/\\ud800"}, "b":12345678901234567890123, "a2": NaN}'
+    assert member_texts(text) == {
+        "a": '{"n":1.50e0 ,"s":"\\u0041\\/\\ud800"}',
+        "b": "12345678901234567890123",
+        "a2": "NaN",
+    }
+
+
+def test_of_equal_names_the_last_counts_as_it_does_for_decoders() -> None:
+    assert member_texts('{"a": 1, "a": 2}') == {"a": "2"}
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"a"}', '{"a":}', '{"a":1', "{1:2}", '{"a":1 "b":2}', "nil"])
+def test_what_is_no_object_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"."):
+        member_texts(text)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "2025-12-12T15:16:30.500Z",
+        "2025-12-12T15:16:30.500",
+        "2025-12-12T16:16:30.500+01:00",
+        " 2025-12-12T15:16:30.500000+00:00 ",
+        1_765_552_590.5,
+        1_765_552_590_500,
+        "1765552590.5",
+        "1765552590500",
+    ],
+)
+def test_a_moment_is_read_in_every_form_that_letters_use(value: object) -> None:
+    assert moment(value) == datetime(2025, 12, 12, 15, 16, 30, 500_000, UTC)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [None, "", "soon", True, -1, 0, float("nan"), float("inf"), "9" * 60, 10**40, [], {}, "0001-01-01T00:00:00+14:00"],
+)
+def test_what_is_no_moment_is_none(value: object) -> None:
+    assert moment(value) is None
+
+
+@pytest.mark.parametrize(
+    ("given", "read"),
+    [
+        ({"DataType": "String", "StringValue": "a"}, Attribute("String", "a")),
+        ({"dataType": "Number", "stringValue": "1", "stringListValues": []}, Attribute("Number", "1")),
+        ({"DataType": "Binary", "BinaryValue": b"\x00"}, Attribute("Binary", data=b"\x00")),
+        ({"dataType": "Binary", "binaryValue": "AA=="}, Attribute("Binary", data=b"\x00")),
+        ({"Type": "Binary", "Value": "AA=="}, Attribute("Binary", data=b"\x00")),
+        ({"Type": "String.Array", "Value": "[]"}, Attribute("String.Array", "[]")),
+        ({"DataType": "Binary", "BinaryValue": "not base64"}, Attribute("Binary", "not base64")),
+        (Attribute("String", "a"), Attribute("String", "a")),
+    ],
+)
+def test_attributes_are_read_as_boto3_lambda_and_sns_write_them(given: object, read: Attribute) -> None:
+    assert attributes_of({"a": given, "odd": 5, "empty": {}}) == {"a": read}
+
+
+@pytest.mark.parametrize("value", [None, 5, [], "text", {1: {"StringValue": "a"}}])
+def test_attributes_that_are_none_are_none(value: object) -> None:
+    assert attributes_of(value) == {}
+
+
+def test_a_message_of_a_wrong_shape_keeps_what_can_be_kept() -> None:
+    assert as_message(["x"]) == Message("", "", '["x"]', "")
+    assert as_message({"Body": {"a": 1}, "MessageId": 5}).body == '{"a": 1}'
+    assert as_message({"Body": b"\xff"}).body == "\ufffd"
+    assert as_message({"body": "x", "eventSourceARN": "arn:q"}).queue == "arn:q"
+    assert as_message({"body": "x", "eventSourceARN": "arn:q"}, "https://q").queue == "https://q"
