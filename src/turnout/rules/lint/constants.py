@@ -17,14 +17,15 @@ _MOST_PAIRS = 40
 """Terms of one `and` that are looked at two by two, to tell which of them exclude each other."""
 
 
-def warn_of_constants(rule: Rule, findings: Findings) -> None:
+def warn_of_constants(rule: Rule, findings: Findings) -> bool:
     """One warning for each part that makes no difference, the largest ones; for a whole rule that never matches, or
-    always does, just that.
+    always does, just that. False when it never matches.
     """
     whole = rule.condition
     if never(whole):
         _warn_never(rule, whole, findings, "this rule never matches")
-    elif always(whole):
+        return False
+    if always(whole):
         message = "this rule matches every event; for those that no rule matches there is 'unmatched'"
         findings.condition(Code.ALWAYS_TRUE, message, rule, whole)
     else:
@@ -34,6 +35,7 @@ def warn_of_constants(rule: Rule, findings: Findings) -> None:
                 findings.condition(Code.ALWAYS_TRUE, message, rule, part)
             else:
                 _warn_never(rule, part, findings, "this is never true")
+    return True
 
 
 def _constant_parts(condition: Condition) -> Iterator[tuple[Condition, bool]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from turnout.rules.lint.constants import warn_of_constants
 from turnout.rules.lint.missing import warn_of_missing
+from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.scanning import warn_of_scans
 from turnout.rules.lint.usage import warn_of_few_examples, warn_of_unused_targets
@@ -20,12 +21,15 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
     missing from the others' company.
     """
     findings = Findings(reading)
+    matching = []
     for rule in reading.rules:
-        warn_of_constants(rule, findings)
+        if warn_of_constants(rule, findings):
+            matching.append(rule)
         warn_of_missing(rule, findings)
         warn_of_few_examples(rule, findings)
     warn_of_scans(reading.rules, findings)
     if not reading.problems:
+        warn_of_overlaps(matching, findings)
         warn_of_unused_targets(reading, findings)
     warnings = (*reading.warnings, *findings.warnings)
     return tuple(sorted(warnings, key=lambda found: (found.file, found.line, found.column, found.code)))

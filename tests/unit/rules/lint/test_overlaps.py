@@ -1,0 +1,137 @@
+"""TR501, TR502 and TR505: rules that another one makes needless."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from tests.unit.rules.language import read
+from tests.unit.rules.lint.linting import Written, file_of, marked, rule_text, warnings_of
+
+from turnout.rules.lint.overlaps import canonical
+from turnout.rules.problems import Code, Problem
+
+OVERLAPS = (Code.DUPLICATE_CONDITION, Code.SUBSUMED, Code.UNREACHABLE)
+TARGETS = "{high: {queue: high}, low: {queue: low}}"
+
+
+def overlaps(*rules: tuple[Written, dict[str, object]] | Written) -> list[tuple[str, str]]:
+    """(rule, code) of each warning; rules are called a, b, c, ..."""
+    return [(found.rule, found.code) for found in found_in(*rules)]
+
+
+def found_in(*rules: tuple[Written, dict[str, object]] | Written) -> list[Problem]:
+    texts = []
+    for name, rule in zip("abcdef", rules, strict=False):
+        condition, fields = rule if isinstance(rule, tuple) else (rule, {})
+        texts.append(rule_text(name, condition, **fields))
+    return [found for found in warnings_of(file_of(*texts, targets=TARGETS)) if found.code in OVERLAPS]
+
+
+def test_the_same_condition_in_another_order_is_the_same() -> None:
+    (found,) = found_in("x == 1 and y in ['a', 'b']", "y in ['b', 'a'] and x == 1")
+    assert (found.rule, found.code) == ("b", Code.DUPLICATE_CONDITION)
+    assert marked(found) == "y in ['b', 'a'] and x == 1"
+    assert "as that of 'a' at " in found.message
+    assert found.message.partition(";")[0].endswith("rules.yaml:4:12")
+
+
+def test_a_pattern_and_its_twin_are_the_same() -> None:
+    pattern: dict[str, object] = {"source": ["a"], "detail": {"x": [1, 2], "y": [{"prefix": "p"}]}}
+    assert overlaps(pattern, json.loads(json.dumps(pattern))) == [("b", Code.DUPLICATE_CONDITION)]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"enabled": False}, {"mode": "shadow"}, {"delay": 5}, {"group": "detail.id"}],
+)
+def test_a_twin_that_differs_in_what_one_rule_cannot_say_is_none(fields: dict[str, object]) -> None:
+    assert overlaps(("x == 1", {"send": ["low"]}), ("x == 1", {"send": ["high"], **fields})) == []
+
+
+@pytest.mark.parametrize(
+    ("narrow", "wide"),
+    [
+        ("x > 9", "x > 5"),
+        ("5 < x < 7", "x > 3 and x < 9"),
+        ("x == 6", "x > 5"),
+        ("x == 'a' and y == 'b'", "x == 'a'"),
+        ("x in ['a', 'b']", "x in ['c', 'b', 'a']"),
+        ("x == 'abc'", "starts_with(x, 'ab')"),
+        ("starts_with(x, 'abc')", "starts_with(x, 'ab')"),
+        ("wildcard(x, 'ab*z')", "ends_with(x, 'z')"),
+        ("x == 1", "exists(x)"),
+        ("x.y == 1", "exists(x)"),
+        ("x == 1", "x == 1 or y == 2"),
+        ("x == 1 or x == 2", "x in [1, 2, 3]"),
+        ("x == 1 and y == 2", "y == 2 and (x == 1 or z == 3)"),
+        ("any(t, @.a == 1 and @.b == 2)", "any(t, @.a == 1)"),
+        ("all(t, @ == 1)", "any(t, @ < 5)"),
+        ("x == 1", "1 == 1"),
+        ("cidr(x, '10.1.0.0/16')", "cidr(x, '10.0.0.0/8')"),
+        ("x != 'a' and x != 'b'", "x != 'a'"),
+        ({"d": {"x": ["a"], "y": [1]}}, {"d": {"x": ["a", "b"]}}),
+        ({"d": {"x": ["a"], "y": [1]}}, {"d": {"x": [{"exists": True}]}}),
+        ({"d": {"x": ["a"], "y": [{"numeric": [">", 5, "<", 7]}]}}, {"d": {"x": ["a"], "y": [{"numeric": [">", 3]}]}}),
+        ({"d": {"x": ["abc"]}}, {"d": {"x": [{"prefix": "ab"}]}}),
+        ({"d": {"x": ["ABC"]}}, {"d": {"x": [{"prefix": {"equals-ignore-case": "ab"}}]}}),
+        ({"d": {"x": ["a"]}}, {"$or": [{"d": {"x": ["a"]}}, {"d": {"y": ["a"]}}]}),
+        ({"x": ["a"]}, {"x": [{"anything-but": ["b", "c"]}]}),
+    ],
+)
+def test_a_rule_whose_events_another_one_sends_to_the_same_targets_adds_nothing(narrow: Written, wide: Written) -> None:
+    assert overlaps(wide, narrow) == [("b", Code.SUBSUMED)]
+    assert overlaps(narrow, wide) == [("a", Code.SUBSUMED)]
+    assert overlaps((wide, {"send": ["low"], "stop": True}), narrow) == [("b", Code.UNREACHABLE)]
+    assert overlaps((wide, {"send": ["low"]}), narrow) == []
+    assert overlaps((narrow, {"send": ["low"], "stop": True}), wide) == []
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        ("x > 5", ("x > 9", {"send": ["high", "low"]})),
+        ("x > 5", ("x > 9", {"mode": "shadow"})),
+        (("x > 5", {"mode": "shadow"}), "x > 9"),
+        (("x > 5", {"mode": "shadow", "stop": True}), ("x > 9", {"send": ["low"]})),
+        (("x > 5", {"enabled": False}), "x > 9"),
+        ("x > 5", ("x > 9", {"stop": True})),
+        (("x > 9", {"group": "detail.id"}), "x > 5"),
+        ("x > 9", ("x > 5", {"delay": 5})),
+        ("x > 9", ("y == 1", {"send": ["low"], "stop": True}), "x > 5"),
+        ("x > 5", "x < 9"),
+        ({"d": {"x": ["a"]}}, {"d": {"x": ["a"], "y": [{"exists": False}]}, "e": ["z"]})[:1],
+    ],
+)
+def test_a_rule_that_makes_a_difference_gets_no_warning(
+    rules: tuple[tuple[Written, dict[str, object]] | Written, ...],
+) -> None:
+    assert overlaps(*rules) == []
+
+
+def test_of_rules_that_cover_each_other_one_is_left() -> None:
+    assert overlaps("x == 1 and exists(x)", "x == 1", "x in [1] and exists(x)") == [
+        ("a", Code.SUBSUMED),
+        ("b", Code.SUBSUMED),
+    ]
+
+
+def test_a_rule_that_never_matches_is_covered_by_nobody() -> None:
+    assert overlaps("x == 1", "x == 1 and x == 2") == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("a == 1 or b == 1", "b == 1 or a == 1", True),
+        ("not (not (a == 1))", "a == 1", True),
+        ("a == 1 and a == 1", "a == 1", True),
+        ("a == 1", "a == true", False),
+        ("a != 1", "a == 1", False),
+        ("a not in [1, 2]", "a not in [2, 1]", True),
+        ("any(t, @ == 1 and @.b == 2)", "any(t, @.b == 2 and @ == 1)", True),
+        ("any(t, @ == 1)", "all(t, @ == 1)", False),
+    ],
+)
+def test_conditions_have_one_canonical_form(one: str, other: str, same: bool) -> None:
+    assert (canonical(read(one)) == canonical(read(other))) is same
