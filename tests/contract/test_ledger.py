@@ -508,6 +508,21 @@ def test_a_process_killed_in_the_middle_of_writing_has_kept_all_that_it_was_told
     asyncio.run(main())
 
 
+def test_processes_that_start_together_share_one_new_file(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+    command = [sys.executable, "-c", CHILD, str(path), "1"]
+    children = [subprocess.Popen(command, stderr=subprocess.PIPE) for _ in range(4)]
+    said = [child.communicate(timeout=60)[1].decode() for child in children]
+    assert [child.returncode for child in children] == [-signal.SIGKILL] * 4, said
+
+    async def main() -> None:
+        async with after_the_crash(path) as ledger:
+            assert (await ledger.records("a"))["a"].sightings == 4
+            assert len(await ledger.history("a")) == 1
+
+    asyncio.run(main())
+
+
 # --------------------------------------------------------------------------------------------- what DynamoDB alone does
 
 

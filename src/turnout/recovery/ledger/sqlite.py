@@ -176,8 +176,7 @@ class SqliteLedger:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._connection = connection
-        (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-        if mode != "wal":
+        if _wal(connection) != "wal":
             raise LedgerUnavailable(
                 f"the ledger {self._path} must be on a local disk: SQLite's WAL does not work there"
             )
@@ -321,3 +320,20 @@ class SqliteLedger:
                 raise UnknownPlan(f"there is no plan {plan_id}")
             plan = msgspec.structs.replace(_to_plan(rows[0][0]), state=state, note=note)
             connection.execute("UPDATE plans SET plan = ? WHERE id = ?", (_text(plan), plan_id))
+
+
+def _wal(connection: sqlite3.Connection) -> str:
+    """Put the file into WAL mode; returns the mode it is in.
+
+    SQLite does not wait for its turn here when several processes do this to a new file at once, so we do.
+    """
+    deadline = time.monotonic() + _BUSY_SECONDS
+    while True:
+        try:
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return str(mode)
