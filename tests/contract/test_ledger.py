@@ -392,6 +392,33 @@ def test_a_file_that_cannot_be_used_is_told_as_unavailable(tmp_path: Path, spoil
     asyncio.run(main())
 
 
+def test_what_cannot_be_read_is_told_as_unavailable(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+
+    async def main() -> None:
+        async with open_sqlite_ledger(path) as ledger:
+            await ledger.see([SIGHTING], by="jo")
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.execute("UPDATE entries SET entry = '{}'")
+                connection.execute("UPDATE letters SET record = '{'")
+            for call in (ledger.history("a"), ledger.records("a"), ledger.see([SIGHTING], by="jo")):
+                with pytest.raises(LedgerUnavailable, match="cannot read"):
+                    await call
+            await ledger.see([Sighting("b")], by="jo")
+
+    asyncio.run(main())
+
+
+def test_more_letters_than_a_page_are_all_found(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
+            letters = [f"letter-{number}" for number in range(1_200)]
+            await ledger.see([Sighting(letter, "dlq") for letter in letters], by="jo")
+            assert sorted([record.letter async for record in ledger.find("dlq")]) == sorted(letters)
+
+    asyncio.run(main())
+
+
 def test_a_closed_ledger_is_unavailable(tmp_path: Path) -> None:
     async def main() -> None:
         async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
@@ -524,6 +551,26 @@ def test_processes_that_start_together_share_one_new_file(tmp_path: Path) -> Non
 
 
 # --------------------------------------------------------------------------------------------- what DynamoDB alone does
+
+
+def test_an_item_that_cannot_be_read_is_told_as_unavailable(
+    monkeypatch: pytest.MonkeyPatch, servers: dict[str, Server]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", servers["ministack"].url)
+    table = f"t{uuid4().hex}"
+    create_table(table)
+    boto3.client("dynamodb", region_name="us-east-1").put_item(
+        TableName=table, Item={"pk": {"S": "letter#a"}, "sk": {"S": "record"}, "body": {"S": "{"}}
+    )
+
+    async def main() -> None:
+        async with open_ledger(f"dynamodb:{table}", region="us-east-1") as ledger:
+            with pytest.raises(LedgerUnavailable, match="under letter#a record"):
+                await ledger.records("a")
+
+    asyncio.run(main())
 
 
 def test_a_missing_table_and_a_dead_endpoint_are_told_as_unavailable(

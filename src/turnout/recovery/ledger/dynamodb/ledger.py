@@ -112,7 +112,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":pk": {"S": f"letter#{letter}"}, ":entry": {"S": "entry#"}},
             ConsistentRead=True,
         )
-        numbered = [(int(row["number"]["N"]), _to_entry(row["body"]["S"])) async for row in rows]
+        numbered = [(int(row["number"]["N"]), _read(_to_entry, row)) async for row in rows]
         return [entry for _, entry in sorted(numbered, key=lambda pair: pair[0])]
 
     async def find(self, queue: str, *, since_ms: int = 0) -> AsyncIterator[Record]:
@@ -123,7 +123,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":shelf": {"S": f"queue#{queue}"}, ":since": {"N": str(since_ms)}},
         )
         async for row in rows:
-            yield _to_record(row["body"]["S"])
+            yield _read(_to_record, row)
 
     async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
         """See `Ledger.claim`."""
@@ -142,7 +142,7 @@ class DynamoLedger:
                     ":no": {"BOOL": False},
                 },
             )
-            return _to_record(row["body"]["S"]) if row else None
+            return _read(_to_record, row) if row else None
 
         granted = await _each(letters, claim)
         return {letter: record for letter, record in granted.items() if record is not None}
@@ -191,7 +191,7 @@ class DynamoLedger:
     async def plan(self, plan_id: str) -> Plan | None:
         """See `Ledger.plan`."""
         row = await self._table.get(f"plan#{plan_id}", "plan")
-        return _to_plan(row["body"]["S"]) if row else None
+        return _read(_to_plan, row) if row else None
 
     async def plans(self) -> list[Plan]:
         """See `Ledger.plans`. The index follows a change within a second or so."""
@@ -201,7 +201,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":shelf": {"S": "plans"}},
             ScanIndexForward=False,
         )
-        return [_to_plan(row["body"]["S"]) async for row in rows]
+        return [_read(_to_plan, row) async for row in rows]
 
     async def items(self, plan_id: str) -> list[Item]:
         """See `Ledger.items`."""
@@ -226,7 +226,7 @@ class DynamoLedger:
 
     async def _record_of(self, letter: str) -> Record | None:
         row = await self._table.get(f"letter#{letter}", "record")
-        return _to_record(row["body"]["S"]) if row else None
+        return _read(_to_record, row) if row else None
 
     async def _add(self, entry: Entry) -> Record:
         return await self._change(entry.letter, lambda record: (changed(record, entry), entry))
@@ -236,7 +236,7 @@ class DynamoLedger:
         for attempt in range(TRIES):
             row = await self._table.get(f"letter#{letter}", "record")
             version = int(row["version"]["N"]) if row else 0
-            after, entry = change(_to_record(row["body"]["S"]) if row else None)
+            after, entry = change(_read(_to_record, row) if row else None)
             try:
                 await self._table.transact(self._operations(after, version, entry))
             except TransactionLost as lost:
@@ -315,6 +315,14 @@ def _text(value: object) -> str:
     return msgspec.json.encode(value).decode()
 
 
+def _read(decode: Callable[[str], T], row: Attributes, name: str = "body") -> T:
+    try:
+        return decode(row[name]["S"])
+    except (KeyError, msgspec.MsgspecError) as error:
+        where = f"{row['pk']['S']} {row['sk']['S']}"
+        raise LedgerUnavailable(f"the ledger holds what this Turnout cannot read, under {where}: {error}") from error
+
+
 def _item(row: Attributes) -> Item:
     letter = row["sk"]["S"].removeprefix("item#")
-    return Item(letter, _to_targets(row["targets"]["S"]), ItemState(row["state"]["S"]))
+    return Item(letter, _read(_to_targets, row, "targets"), ItemState(row["state"]["S"]))
