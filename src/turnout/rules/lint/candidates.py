@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from enum import Enum
+from itertools import islice
 from typing import NamedTuple
 
 from turnout.rules import wildcards
@@ -42,6 +43,9 @@ from turnout.rules.lint.ranges import RangeIndex, intersection
 from turnout.rules.lint.reasoning import whole_term
 
 __all__ = ["Candidates"]
+
+_MOST_ALTERNATIVES = 4
+"""Of a condition, that are looked at to find what it may imply."""
 
 
 class _How(Enum):
@@ -90,8 +94,16 @@ class Candidates:
             if isinstance(value, str):
                 self._lengths[how, term].add(len(value))
 
-    def of(self, condition: Condition) -> Iterator[int]:
-        """Those that the condition may imply, itself among them, some perhaps more than once."""
+    def of(self, condition: Condition, most: int) -> list[int]:
+        """Those that the condition may imply, itself perhaps among them; of very many, so many."""
+        if not isinstance(condition, Or):
+            return list(dict.fromkeys(islice(self._of(condition), most)))
+        # What is implied is implied by each alternative.
+        first, *others = ([*islice(self._of(item), most)] for item in condition.items[:_MOST_ALTERNATIVES])
+        common = set(first).intersection(*others)
+        return [number for number in dict.fromkeys(first) if number in common]
+
+    def _of(self, condition: Condition) -> Iterator[int]:
         ranges: dict[_Key, Range] = {}
         for term, predicate in _demands(condition, None):
             if isinstance(predicate, Range):
@@ -159,8 +171,14 @@ def _choose(condition: Condition, around: Path | None, shares: Callable[[_Key], 
 
 
 def _weight(way: Sequence[_Entry], shares: Callable[[_Key], int]) -> float:
-    # Of the ranges on one term, few lie around another one.
-    return max((shares(key) / (4 if key.how is _How.RANGE else 1) for key, _ in way), default=0)
+    return max((shares(key) * _share_met(predicate) for key, predicate in way), default=0)
+
+
+def _share_met(predicate: Predicate) -> float:
+    """Which share of the conditions under one key are met there: few ranges with two ends lie around another one."""
+    if isinstance(predicate, Range):
+        return 0.02 if predicate.low and predicate.high else 0.5
+    return 1
 
 
 def _entries(condition: Condition, around: Path | None) -> Iterator[_Entry]:

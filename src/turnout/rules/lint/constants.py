@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from turnout.rules.ast import And, Condition, Constant, Lower, Or, Test, children
+from turnout.rules.ast import And, Compare, Condition, Constant, Every, Lower, Or, Some, Test, children
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.reasoning import Claim, always, never, possible
 from turnout.rules.model import Rule
@@ -39,11 +39,15 @@ def warn_of_constants(rule: Rule, findings: Findings) -> bool:
 
 
 def _constant_parts(condition: Condition) -> Iterator[tuple[Condition, bool]]:
-    """The largest parts that are always or never true, and which it is."""
+    """The largest parts of a condition, itself not constant, that are always or never true, and which it is.
+
+    What is never true cannot be a part of an `and` that is sometimes true, nor of `any(...)`; what is always true
+    cannot be a part of an `or` that is sometimes false.
+    """
     for part in children(condition):
-        if never(part):
+        if not isinstance(condition, And | Some) and never(part):
             yield part, False
-        elif always(part):
+        elif not isinstance(condition, Or) and not isinstance(part, Test | Compare | Some | Every) and always(part):
             yield part, True
         else:
             yield from _constant_parts(part)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
-from itertools import islice
 from typing import NamedTuple
 
 from turnout.rules.ast import And, Condition, Constant, Every, Except, Not, OneOf, Or, Some, Test
@@ -82,7 +81,7 @@ class _Overlaps:
 
     def _overlap(self, number: int) -> tuple[Code, int] | None:
         rule, twin = self._rules[number], self._twins[number]
-        candidates = dict.fromkeys(islice(self._candidates.of(rule.condition), _MOST_CANDIDATES))
+        candidates = self._candidates.of(rule.condition, _MOST_CANDIDATES)
         others = [other for other in dict.fromkeys((*self._catch_alls, twin, *candidates)) if other != number]
         stop = self._implied(number, [other for other in others if self._stops_before(other, number)])
         if stop is not None:

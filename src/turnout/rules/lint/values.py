@@ -19,12 +19,12 @@ __all__ = ["ANY", "Ask", "Shape", "can_satisfy", "shapes_of"]
 
 
 class Shape(Enum):
-    """The kinds of JSON values."""
+    """The kinds of JSON values, those first that conditions ask for most."""
 
+    TEXT = "text"
+    NUMBER = "number"
     NULL = "null"
     BOOL = "bool"
-    NUMBER = "number"
-    TEXT = "text"
     ARRAY = "array"
     OBJECT = "object"
 
