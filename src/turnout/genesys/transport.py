@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 
@@ -52,7 +53,8 @@ class Transport:
         raise failure
 
     async def _send(self, request: Request, headers: Mapping[str, str]) -> Answer:
-        content = msgspec.json.encode(request.body) if request.body is not None else None
+        # ASCII throughout, so that any text can be sent: half a surrogate pair of an event's id, too.
+        content = json.dumps(request.body).encode() if request.body is not None else None
         if content is not None:
             headers = {**headers, "content-type": "application/json"}
         async with self._client.stream(
