@@ -32,7 +32,9 @@ def turnout() -> None:
 
 
 def main() -> None:
-    """Entry point of the `turnout` script. Exit codes: 0 done, 1 problems found, 2 wrong usage or settings."""
+    """Entry point of the `turnout` script. Exit codes: 0 done, 1 problems found, 2 wrong usage or settings, 3 only warnings
+    found where those fail.
+    """
     try:
         turnout.main(standalone_mode=True)
     except TurnoutError as error:

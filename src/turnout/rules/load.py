@@ -103,12 +103,16 @@ def read_rules(
     environ: Mapping[str, str] | None = None,
     require: Sequence[str] = (),
     limits: Limits = DEFAULT_LIMITS,
+    keep_patterns: bool = False,
 ) -> Reading:
-    """Like `load_rules`, but return the problems together with all that could be read."""
+    """Like `load_rules`, but return the problems together with all that could be read.
+
+    `keep_patterns` keeps event patterns as they are written, some 4 KB each, so that the linter can point into them.
+    """
     environment = Environment(os.environ if environ is None else environ)
     paths = PathReader(limits)
     reading = Reading(limits=limits)
-    drafts = _Drafts()
+    drafts = _Drafts(keep_patterns)
     digest = hashlib.sha256()
     for file in _files(Path(path), reading.problems):
         text = _text(file, limits, reading.problems)
@@ -182,7 +186,8 @@ def _file_problem(path: Path, code: Code, message: str) -> Problem:
 class _Drafts:
     """What the files hold, before it is looked at together."""
 
-    def __init__(self) -> None:
+    def __init__(self, keep_patterns: bool) -> None:
+        self.keep_patterns = keep_patterns
         self.targets: list[DraftTarget] = []
         self.rules: list[DraftRule] = []
         self.unmatched: list[tuple[ScalarNode, Reporter]] = []
@@ -282,7 +287,7 @@ def _read_file(
     for key, (node, _) in root.items.items():
         if key not in schema.FILE:
             reporter.node(Code.UNKNOWN_FIELD, f"a rule file has no field '{key}'{nearest(key, schema.FILE)}", node)
-    reader = FileReader(reporter, paths, environment, limits)
+    reader = FileReader(reporter, paths, environment, limits, keep_patterns=drafts.keep_patterns)
     drafts.targets.extend(reader.targets(root.get("targets")))
     unmatched = reader.unmatched(root.get("unmatched"))
     if unmatched is not None:

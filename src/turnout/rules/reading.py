@@ -58,17 +58,26 @@ class DraftRule(NamedTuple):
     reporter: Reporter
     sound: bool
     condition: ScalarNode | PatternNode | None
-    """Where the condition is written: the expression's scalar, or the pattern."""
+    """Where the condition is written: the expression's scalar, or the pattern, if patterns are kept."""
 
 
 class FileReader:
     """Reads one file."""
 
-    def __init__(self, reporter: Reporter, paths: PathReader, environment: Environment, limits: Limits) -> None:
+    def __init__(
+        self,
+        reporter: Reporter,
+        paths: PathReader,
+        environment: Environment,
+        limits: Limits,
+        *,
+        keep_patterns: bool = False,
+    ) -> None:
         self._reporter = reporter
         self._paths = paths
         self._environment = environment
         self._limits = limits
+        self._keep_patterns = keep_patterns
 
     def targets(self, node: Node | None) -> Iterator[DraftTarget]:
         """The targets of the file."""
@@ -222,7 +231,7 @@ class FileReader:
             return _NEVER, "", written
         for code, message, mark in compiled.warnings:
             self._reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width, severity=Severity.WARNING)
-        return compiled.condition, compiled.source, written
+        return compiled.condition, compiled.source, written if self._keep_patterns else None
 
     def _mode(self, node: Node | None) -> Mode:
         if node is None:

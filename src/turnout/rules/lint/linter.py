@@ -17,8 +17,9 @@ __all__ = ["lint"]
 def lint(reading: Reading) -> tuple[Problem, ...]:
     """Every warning about the rules that were read, those from reading included, by file and line.
 
-    While there are errors, only what each rule shows by itself is looked for: rules that could not be read are
-    missing from the others' company.
+    A warning about a part of a pattern has its place when patterns were kept, else the rule's. While there are errors,
+    only what each rule shows by itself is looked for: rules that could not be read are missing from the others'
+    company.
     """
     findings = Findings(reading)
     matching = []

@@ -22,7 +22,10 @@ __all__ = ["Overlap", "canonical", "find_overlaps", "warn_of_overlaps"]
 _MOST_CANDIDATES = 400
 """Rules that are looked at as covering one rule."""
 _MOST_QUESTIONS = 25
-"""Rules of them whose conditions are compared with that rule's."""
+"""Rules of them whose conditions are compared with that rule's, unless there are very many rules."""
+_FEWEST_QUESTIONS = 8
+_QUESTIONS = 80_000
+"""About so many for all rules together: each takes some 0.1 ms."""
 
 
 _WORDS = {
@@ -63,6 +66,7 @@ class _Overlaps:
         self._catch_alls = [number for number, rule in enumerate(rules) if rule.condition == Constant(True)]
         self._stops = [number for number, rule in enumerate(rules) if rule.stop and rule.mode is Mode.ACTIVE]
         self._shaped = {target for rule in rules if rule.shapes_messages for target in rule.send}
+        self._questions = max(_FEWEST_QUESTIONS, min(_MOST_QUESTIONS, _QUESTIONS // max(1, len(rules))))
         self._needless: set[int] = set()
         first: dict[Hashable, int] = {}
         self._twins = [
@@ -96,7 +100,7 @@ class _Overlaps:
 
     def _implied(self, number: int, others: Sequence[int]) -> int | None:
         condition = self._rules[number].condition
-        for other in others[:_MOST_QUESTIONS]:
+        for other in others[: self._questions]:
             if implies(condition, self._rules[other].condition):
                 return other
         return None

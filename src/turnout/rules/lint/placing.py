@@ -46,6 +46,8 @@ class Findings:
         elif node is not None:
             line, column, width = _mark(node, span)
             reporter.at(code, message, line - 1, column - 1, width, severity=_WARNING)
+        else:
+            reporter.node(code, message, written.name, severity=_WARNING)
         self.warnings += reporter.warnings
 
     def target(self, code: Code, message: str, name: str) -> None:

@@ -28,7 +28,7 @@ def warnings_of(text: str) -> list[Problem]:
     with TemporaryDirectory() as directory:
         path = Path(directory) / "rules.yaml"
         path.write_text(text, encoding="utf-8")
-        reading = read_rules(path, environ={})
+        reading = read_rules(path, environ={}, keep_patterns=True)
     assert not reading.problems, reading.problems
     return list(lint(reading))
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from tests.unit.rules.lint.linting import marked, warned, warnings_of
 
+from turnout.rules.ast import Prefix, Test, walk
+from turnout.rules.lint.placing import Findings
+from turnout.rules.load import read_rules
 from turnout.rules.problems import Code
 
 
@@ -88,3 +93,36 @@ def test_a_part_of_an_expression_over_several_lines_has_its_place() -> None:
     )
     (found,) = (found for found in warnings_of(text) if found.code == Code.NEVER_TRUE)
     assert (found.line, found.column, marked(found)) == (9, 11, "x < 3")
+
+
+PATTERN = """\
+targets: {high: {queue: high}}
+unmatched: drop
+rules:
+  - id: r
+    send: [high]
+    pattern:
+      $or:
+        - source: ["${SOURCE:-a longer name}"]
+          detail: {a: [{exists: false}], b: [{prefix: x}]}
+        - detail:
+            c: [{exists: true}, {exists: false}]
+            d: [y]
+        - detail.a:
+            - {numeric: [">", 1]}
+"""
+
+
+def test_a_finding_about_a_part_of_a_pattern_points_at_it(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(PATTERN, encoding="utf-8")
+    for keep, line in ((True, 9), (False, 4)):
+        reading = read_rules(path, environ={}, keep_patterns=keep)
+        assert not reading.problems
+        findings = Findings(reading)
+        (rule,) = reading.rules
+        part = next(node for node in walk(rule.condition) if isinstance(node, Test) and node.predicate == Prefix("x"))
+        findings.condition(Code.NEVER_TRUE, "never", rule, part)
+        (found,) = findings.warnings
+        assert found.line == line
+        assert marked(found).startswith("{" if keep else "r")

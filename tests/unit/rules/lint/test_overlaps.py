@@ -8,7 +8,10 @@ import pytest
 from tests.unit.rules.language import read
 from tests.unit.rules.lint.linting import Written, file_of, marked, rule_text, warnings_of
 
+from turnout.rules.ast import Condition
+from turnout.rules.lint import overlaps as lint_overlaps
 from turnout.rules.lint.overlaps import canonical
+from turnout.rules.lint.reasoning import implies
 from turnout.rules.problems import Code, Problem
 
 OVERLAPS = (Code.DUPLICATE_CONDITION, Code.SUBSUMED, Code.UNREACHABLE)
@@ -135,3 +138,68 @@ def test_a_rule_that_never_matches_is_covered_by_nobody() -> None:
 )
 def test_conditions_have_one_canonical_form(one: str, other: str, same: bool) -> None:
     assert (canonical(read(one)) == canonical(read(other))) is same
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, rules: list[str]) -> tuple[int, int]:
+    """How many warnings these rules get, and how often two conditions are compared for it."""
+    questions = 0
+
+    def count(condition: Condition, other: Condition) -> bool:
+        nonlocal questions
+        questions += 1
+        return implies(condition, other)
+
+    monkeypatch.setattr(lint_overlaps, "implies", count)
+    texts = [rule_text(f"r{number}", rule) for number, rule in enumerate(rules)]
+    return sum(found.code in OVERLAPS for found in warnings_of(file_of(*texts))), questions
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "x == {0}",
+        "starts_with(x, 'queue-{0:03}')",
+        "{0} <= x < {0}.5",
+        "m == 'a' and n == 'b' and x == {0}",
+        "(m == 'a' and x == {0}) or (m == 'b' and x == {0})",
+        "wildcard(x, 'a{0:03}*z')",
+    ],
+)
+def test_rules_that_have_nothing_to_do_with_each_other_are_not_compared(
+    monkeypatch: pytest.MonkeyPatch, rule: str
+) -> None:
+    assert counted(monkeypatch, [rule.format(number) for number in range(300)]) == (0, 0)
+
+
+def test_rules_that_cover_each_other_are_compared_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings, questions = counted(monkeypatch, [f"x > {number}" for number in range(300)])
+    assert warnings == 299
+    assert questions <= 300
+
+
+def test_what_cannot_be_told_apart_is_compared_a_bounded_number_of_times(monkeypatch: pytest.MonkeyPatch) -> None:
+    warnings, questions = counted(monkeypatch, [f"x == 1 and contains(y, '{number:03}')" for number in range(300)])
+    assert warnings == 0
+    assert questions <= 25 * 300
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "not (" * 18 + "a == 1" + ")" * 18,
+        "any(a, " * 19 + "@ == 1" + ")" * 19,
+        " or ".join(f"(a{number} == 1 and b{number} == 2)" for number in range(150)),
+        " and ".join(f"(a{number} == 1 or b{number} == 2)" for number in range(150)),
+        f"a in [{', '.join(map(str, range(1000)))}] and a not in [{', '.join(map(str, range(1000)))}]",
+    ],
+    ids=["not", "any", "or", "and", "lists"],
+)
+def test_the_largest_conditions_are_looked_at_without_harm(condition: str) -> None:
+    warnings_of(file_of(rule_text("a", condition), rule_text("b", condition), rule_text("c", "not " + condition)))
+
+
+def test_the_deepest_pattern_is_looked_at_without_harm() -> None:
+    pattern: dict[str, object] = {"a": [1], "b": [{"exists": False}]}
+    for _ in range(38):
+        pattern = {"a": pattern, "b": [2]}
+    assert overlaps(pattern, pattern) == [("b", Code.DUPLICATE_CONDITION)]
