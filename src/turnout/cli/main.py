@@ -32,8 +32,9 @@ def turnout() -> None:
 
 
 def main() -> None:
-    """Entry point of the `turnout` script. Exit codes: 0 done, 1 problems found, 2 wrong usage or settings, 3 only warnings
-    found where those fail.
+    """Entry point of the `turnout` script.
+
+    Exit codes: 0 done, 1 problems found, 2 wrong usage or settings, 3 only warnings found, where they fail.
     """
     try:
         turnout.main(standalone_mode=True)
