@@ -8,50 +8,20 @@ Attributes are few and bounded on purpose: queues, targets, rules, reasons and e
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from enum import StrEnum
-
-import msgspec
 
 from turnout import __version__
 from turnout.message import Reason
 from turnout.telemetry import semconv
-from turnout.telemetry.histogram import Counted
+from turnout.telemetry.metric import Kind, Metric, Sample
 from turnout.telemetry.snapshot import Snapshot, TargetSnapshot
 
-__all__ = ["MOST_RULES", "OTHER_RULES", "Kind", "Metric", "Sample", "read_metrics"]
+__all__ = ["MOST_RULES", "OTHER_RULES", "read_metrics"]
 
 MOST_RULES = 1_000
 """Rules with a series of their own, in the order they are tried; the others share one."""
 OTHER_RULES = "(other)"
 
-Labels = Mapping[str, str]
-
 _BREAKER_STATES = ("closed", "open", "probing")
-
-
-class Kind(StrEnum):
-    """What may happen to the value: a counter only grows, a gauge goes up and down."""
-
-    COUNTER = "counter"
-    GAUGE = "gauge"
-    HISTOGRAM = "histogram"
-
-
-class Sample(msgspec.Struct, frozen=True):
-    """One series: its attributes and what it holds now (`Counted` for histograms)."""
-
-    labels: Labels
-    value: float | Counted
-
-
-class Metric(msgspec.Struct, frozen=True):
-    """One metric with all its series. `unit` is UCUM, as OTLP has it: `s`, `By`, `{message}`, `1`."""
-
-    name: str
-    kind: Kind
-    unit: str
-    description: str
-    samples: Sequence[Sample]
 
 
 def read_metrics(snapshot: Snapshot) -> Iterator[Metric]:

@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterable, Mapping
 
 from turnout.telemetry.histogram import Counted
-from turnout.telemetry.metrics import Kind, Metric
+from turnout.telemetry.metric import Kind, Metric
 
 __all__ = ["CONTENT_TYPE", "prometheus_name", "render"]
 

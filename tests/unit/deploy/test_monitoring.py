@@ -14,7 +14,8 @@ import yaml
 from tests.unit.service.snapshots import snapshot
 
 from turnout.message import Reason
-from turnout.telemetry.metrics import Kind, read_metrics
+from turnout.telemetry.metric import Kind
+from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import prometheus_name
 
 DEPLOY = Path(__file__).parents[3] / "deploy"

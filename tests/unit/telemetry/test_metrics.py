@@ -14,7 +14,8 @@ from tests.unit.service.snapshots import NOW, snapshot, target
 
 from turnout.message import Reason
 from turnout.telemetry.histogram import Histogram
-from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, Kind, Metric, Sample, read_metrics
+from turnout.telemetry.metric import Kind, Metric, Sample
+from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, read_metrics
 from turnout.telemetry.prometheus import prometheus_name, render
 from turnout.telemetry.setup import MetricSettings, start_metrics
 from turnout.telemetry.snapshot import RulesSnapshot, Snapshot

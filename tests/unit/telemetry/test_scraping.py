@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from tests.unit.service.snapshots import snapshot
 
-from turnout.telemetry.metrics import Kind, Metric, Sample, read_metrics
+from turnout.telemetry.metric import Kind, Metric, Sample
+from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import render
 from turnout.telemetry.scraping import Scraped, read_scrape
 

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from turnout.telemetry.histogram import Counted
-from turnout.telemetry.metrics import Kind, Metric, read_metrics
+from turnout.telemetry.metric import Kind, Metric
+from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.semconv import SCHEMA_URL
 from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource
 from turnout.telemetry.snapshot import Snapshot
