@@ -38,6 +38,11 @@ class _Deletion(msgspec.Struct, eq=False):
     attempts: int = 0
 
 
+class _Leaving(msgspec.Struct, eq=False):
+    account: Account
+    handle: str
+
+
 class _Postponement(msgspec.Struct, eq=False):
     account: Account
     seconds: int
@@ -70,7 +75,7 @@ class Settler:
         self._postponed: dict[str, Outbox[_Postponement]] = {
             queue: Outbox("postpone", self._postpone, calls=1) for queue in sources
         }
-        self._leaving: Outbox[Account] = Outbox("leave", self._leave, calls=1)
+        self._leaving: Outbox[_Leaving] = Outbox("leave", self._leave, calls=1)
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the concurrent batch calls; they run until cancelled."""
@@ -87,7 +92,7 @@ class Settler:
         """Stop holding a message without deleting it: it comes back when its visibility timeout runs out."""
         account.outcome = Outcome.HANDED_BACK
         if self._claims is not None and account.key:
-            self._leaving.put(account)
+            self._leaving.put(_Leaving(account, account.handle))
         else:
             self._close(account)
 
@@ -115,10 +120,16 @@ class Settler:
             await self._hand_back(queue, accounts, min(seconds, MAX_VISIBILITY_SECONDS))
         return []
 
-    async def _leave(self, accounts: list[Account]) -> list[tuple[Account, float]]:
-        await self._record(accounts)
-        for account in accounts:
-            self._close(account)
+    async def _leave(self, leavings: list[_Leaving]) -> list[tuple[_Leaving, float]]:
+        await self._record([leaving.account for leaving in leavings])
+        again: list[Account] = []
+        for leaving in leavings:
+            if leaving.account.handle == leaving.handle:
+                self._close(leaving.account)
+            else:
+                again.append(leaving.account)
+        # SQS handed these out again meanwhile, and they were taken for held: nobody else will look at them.
+        await self.hand_back(again)
         return []
 
     async def _hand_back(self, queue: str, accounts: list[Account], seconds: int) -> None:

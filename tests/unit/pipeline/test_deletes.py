@@ -1,19 +1,21 @@
-"""Deletes that fail: each is a duplicate unless it is repeated, with the handle that counts."""
+"""Deletes that fail, and messages that come again meanwhile: the handle that counts is the newest."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import pytest
-from tests.unit.pipeline.yard import SOURCE, Yard, event
+from tests.unit.pipeline.yard import DEAD, SOURCE, Yard, event
 
 from turnout.errors import Fault
+from turnout.idempotency.memory import MemoryStore
 from turnout.message import Outcome
+from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure
 from turnout.sqs.codes import call_error
 
-DELETE = "DeleteMessageBatch"
+DELETE, SEND = "DeleteMessageBatch", "SendMessageBatch"
 
 
 @pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "ExpiredToken", "AccessDenied", "SignatureDoesNotMatch"])
@@ -110,5 +112,34 @@ def test_a_handle_that_expired_while_it_was_extended_says_nothing_about_the_newe
             assert held.visible_at <= asyncio.get_running_loop().time() + 6, "the newer handle is extended in its turn"
             gate.set()
             await yard.watch.wait(1)
+
+    asyncio.run(main())
+
+
+def test_a_message_that_comes_again_while_it_is_being_left_is_not_forgotten() -> None:
+    """Nobody looks at the new receive, because the message is still held: so it goes back at once."""
+
+    async def main() -> None:
+        store = MemoryStore(100)
+        yard = Yard()
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        record = store.record
+
+        async def overtaken(done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
+            if not yard.worker.books.redelivered:
+                yard.sqs.heal()
+                yard.sqs.advance(61)  # its visibility lapses, and the other poller receives it again
+                while not yard.worker.books.redelivered:
+                    await asyncio.sleep(0)
+            await record(done)
+
+        store.record = overtaken  # type: ignore[method-assign]
+        yard.sqs.fail_calls("crm", SEND, "InvalidMessageContents")
+        yard.sqs.fail_calls(DEAD, SEND, "AccessDenied")
+        await yard.publish(event("one"))
+        async with yard.running():
+            left, done = await yard.watch.wait(2)
+        assert (left.outcome, done.outcome) == (Outcome.HANDED_BACK, Outcome.DELIVERED)
+        assert len(yard.bodies("crm")) == 1
 
     asyncio.run(main())
