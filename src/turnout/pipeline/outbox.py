@@ -19,6 +19,7 @@ import heapq
 import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
+from operator import itemgetter
 from typing import Generic, TypeVar
 
 from turnout.pipeline.slots import Slots
@@ -128,11 +129,12 @@ class Outbox(Generic[T]):
         return removed + behind
 
     def trim(self, keep: int) -> list[T]:
-        """Take out what came last until `keep` items are left; what waits for a retry stays."""
+        """Take out what came last until `keep` items are left; what waits for a retry goes last of all."""
         excess = len(self) - keep
         if excess <= 0:
             return []
-        queued = [*self._buffer, *(item for waiting in self._lanes.values() for item in waiting)]
+        queued = [item for _, _, item in sorted(self._later, key=itemgetter(1))]
+        queued += [*self._buffer, *(item for waiting in self._lanes.values() for item in waiting)]
         last = {id(item) for item in queued[-excess:]}
         return self.remove(lambda item: id(item) in last)
 
