@@ -81,7 +81,7 @@ def test_a_fifo_source_keeps_its_groups_order_into_a_fifo_target() -> None:
                 for group in "abc"
             ]
             await yard.sqs.send(source, messages)
-        yard.sqs.fail_entries("crm.fifo", SEND, "InternalError", times=9)
+        yard.sqs.fail_entries("crm.fifo", SEND, "InternalError", times=3)  # an entry is given up at its fourth failure
         async with yard.running():
             await yard.watch.wait(60)
         assert order(yard) == {group: list(range(20)) for group in "abc"}
