@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from tests.chaos.faults import Kind
@@ -89,6 +90,7 @@ class Journal:
         self._custody: dict[str, _Custody] = {}
         self._handles: dict[str, str] = {}
         self._ids: dict[str, str] = {}
+        self._on_the_way = 0
         self._letters: dict[str, list[Letter]] = defaultdict(list)
         self._confirmed: set[tuple[str, str]] = set()
         self.faults: list[Injected] = []
@@ -209,9 +211,18 @@ class Journal:
                 custody.cause = "kill"
                 custody.note("kill")
 
+    @contextmanager
+    def on_the_way(self, messages: Sequence[Document]) -> Iterator[None]:
+        """While this lasts, a slow answer may still bring these messages to a worker."""
+        self._on_the_way += len(messages)
+        try:
+            yield
+        finally:
+            self._on_the_way -= len(messages)
+
     def held(self) -> int:
-        """Messages that a worker has, as far as one can know."""
-        return sum(custody.held for custody in self._custody.values())
+        """Messages that a worker has, as far as one can know, or will have in a moment."""
+        return self._on_the_way + sum(custody.held for custody in self._custody.values())
 
     def trail(self, body: str) -> list[str]:
         """What happened to an event, for the reader of a report."""

@@ -28,7 +28,7 @@ unmatched: UNMATCHED
 rules:
   - {id: to-crm, when: "detail.to[*] == 'crm'", send: [crm]}
   - {id: to-archive, when: "detail.to[*] == 'archive'", send: [archive]}
-  - {id: to-audit, when: "detail.to[*] in ['audit', 'auditing']", send: [audit]}
+  - {id: to-audit, pattern: {detail: {to: [audit]}}, send: [audit]}
   - {id: to-ledger, when: "detail.to[*] == 'ledger'", send: [ledger], group: detail.group}
   - {id: to-broken, when: "detail.to[*] == 'broken'", send: [broken]}
 """

@@ -201,9 +201,11 @@ class FaultProxy:
         receives = operation == "ReceiveMessage" and queue in self._sources
         outcome = await self._forward(operation, queue, document, untold=fault.kind if receives else None)
         self._journal.injected(fault.kind, operation, queue, self._bodies(operation, document))
-        await asyncio.sleep(fault.random.uniform(0.05, 1.0))
+        messages = outcome.document.get("Messages") or []
+        with self._journal.on_the_way(messages if receives else []):
+            await asyncio.sleep(fault.random.uniform(0.05, 1.0))
         if receives:
-            self._journal.handed_out(outcome.document.get("Messages") or [], arrived=True)
+            self._journal.handed_out(messages, arrived=True)
         return _json(outcome)
 
     async def _forward(self, operation: str, queue: str, document: Document, untold: Kind | None = None) -> Outcome:

@@ -6,10 +6,11 @@ import asyncio
 import contextlib
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from random import Random
+from typing import NamedTuple
 
 from tests.chaos.books import Balance, balance, drain
 from tests.chaos.credentials import CREDENTIALS_PATH, Credentials
@@ -25,13 +26,46 @@ from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
 from turnout.sqs.memory_queue import MessageState
 
-__all__ = ["Result", "Yard", "chaos_run", "kill_run", "open_yard", "restart_run"]
+__all__ = ["Result", "Setting", "Yard", "chaos_run", "kill_run", "open_yard", "restart_run"]
 
 SOURCES = (SOURCE, FIFO_SOURCE)
 
 # After so long a run goes on without faults, so that every run ends.
 _STORM_SECONDS = 25.0
 _RUN_SECONDS = 90.0
+
+
+class Setting(NamedTuple):
+    """In which setting a run takes place."""
+
+    workers: int = 1
+    unmatched: str = "drop"
+    broken_is_missing: bool = False
+    """Whether the queue of the broken target does not exist; otherwise every send to it is denied."""
+    credentials_expire: bool = False
+    patient: bool = False
+    """Whether workers wait long between attempts, so that messages are held beyond their visibility timeout."""
+    client: str = "wire"
+    idempotency: str = "none"
+
+    @classmethod
+    def drawn(cls, seed: int) -> Setting:
+        """The setting that belongs to a seed."""
+        random = Random(f"setting {seed}")
+        return cls(
+            workers=random.choice([1, 1, 2]),
+            unmatched=random.choice(["drop", "dead-letter"]),
+            broken_is_missing=random.random() < 0.5,
+            credentials_expire=random.random() < 0.25,
+            patient=random.random() < 0.25,
+            client=random.choice(["wire", "wire", "aioboto3"]),
+            idempotency=random.choice(["none", "none", "memory"]),
+        )
+
+    def environment(self) -> dict[str, str]:
+        """What of it is the workers' own settings."""
+        patience = {"TURNOUT_BACKOFF_BASE_SECONDS": "4", "TURNOUT_BACKOFF_CAP_SECONDS": "8"} if self.patient else {}
+        return {"TURNOUT_SQS_CLIENT": self.client, "TURNOUT_IDEMPOTENCY": self.idempotency, **patience}
 
 
 @dataclass
@@ -131,23 +165,22 @@ class Yard:
 
 
 @asynccontextmanager
-async def open_yard(
-    load: Sequence[Event], plan: Plan, *, unmatched: str = "drop", missing: bool = False, credentials: bool = False
-) -> AsyncIterator[Yard]:
-    """Queues and a proxy. The broken target is denied, or `missing`."""
+async def open_yard(load: Sequence[Event], plan: Plan, setting: Setting) -> AsyncIterator[Yard]:
+    """Queues, a proxy before them, and workers that are yet to be started."""
     sqs = MemorySqs()
     for name in (*SOURCES, DEAD, *(queue for target, queue in TARGETS.items() if target != BROKEN)):
         sqs.create_queue(name, visibility_seconds=30)
     journal = Journal({event.body: event.fate for event in load})
-    issuer = Credentials(life_seconds=2.0) if credentials else None
+    issuer = Credentials(life_seconds=2.0) if setting.credentials_expire else None
     upstream = MemoryUpstream(sqs)
     async with open_proxy(
         upstream, journal, plan, sources=SOURCES, visibility_seconds=VISIBILITY_SECONDS, credentials=issuer
     ) as proxy:
-        with open_workers(proxy.url, SOURCES, unmatched) as workers:
-            if not missing:
+        with open_workers(proxy.url, SOURCES, setting.unmatched) as workers:
+            if not setting.broken_is_missing:
                 proxy.denied.add(TARGETS[BROKEN])
-            if credentials:
+            workers.settings |= setting.environment()
+            if setting.credentials_expire:
                 workers.settings["AWS_CONTAINER_CREDENTIALS_FULL_URI"] = f"{proxy.url}{CREDENTIALS_PATH}"
                 workers.settings |= {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": ""}
             yield Yard(sqs, proxy, journal, workers)
@@ -159,30 +192,22 @@ async def chaos_run(
     messages: int = 400,
     ordered: int = 60,
     plan: Plan | None = None,
-    settings: Mapping[str, str] | None = None,
 ) -> Result:
     """One run: a load, workers and a storm of faults; ends when the source queues are empty and the workers stopped.
 
-    What `seed` draws, besides load and faults: one worker or two, the policy for unmatched events, how the broken
-    target is broken, whether credentials expire, and how long workers wait between attempts.
+    What `seed` draws, besides load and faults: see `Setting`.
     """
-    random = Random(f"run {seed}")
-    unmatched = random.choice(["drop", "dead-letter"])
-    count = random.choice([1, 1, 2])
-    missing, credentials = random.random() < 0.5, random.random() < 0.25
-    # With long waits between attempts messages are held beyond their visibility timeout, which must be extended.
-    patience = random.choice([{}, {}, {"TURNOUT_BACKOFF_BASE_SECONDS": "4", "TURNOUT_BACKOFF_CAP_SECONDS": "8"}])
-    load = events(seed, messages, unmatched=unmatched, ordered=ordered)
+    setting = Setting.drawn(seed)
+    load = events(seed, messages, unmatched=setting.unmatched, ordered=ordered)
     plan = plan or Plan(seed)
     started = time.monotonic()
-    async with open_yard(load, plan, unmatched=unmatched, missing=missing, credentials=credentials) as yard:
-        yard.workers.settings |= {**patience, **(settings or {})}
+    async with open_yard(load, plan, setting) as yard:
         result = Result(seed, Balance(), yard.journal, plan.rate)
         asyncio.get_running_loop().call_later(_STORM_SECONDS, plan.calm)
         half = len(load) // 2
         await yard.publish(load[:half])
         async with AsyncExitStack() as stack:
-            processes = [await stack.enter_async_context(yard.workers.running()) for _ in range(count)]
+            processes = [await stack.enter_async_context(yard.workers.running()) for _ in range(setting.workers)]
             await yard.publish(load[half:])
             result.violations += await yard.until_empty(*processes)
             for stopped in await asyncio.gather(*map(yard.workers.stop, processes)):
@@ -213,7 +238,7 @@ async def _interrupted_run(seed: int, stops: int, messages: int, *, kill: bool) 
     # Slow answers widen the moments between an effect and the knowledge of it.
     plan = Plan(seed, kinds=[Kind.SLOW], rate=0.2)
     started = time.monotonic()
-    async with open_yard(load, plan, unmatched="dead-letter") as yard:
+    async with open_yard(load, plan, Setting(unmatched="dead-letter")) as yard:
         result = Result(seed, Balance(), yard.journal, plan.rate, stops)
         share = len(load) // (stops + 1)
         for number in range(stops):

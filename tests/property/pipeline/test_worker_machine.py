@@ -166,6 +166,7 @@ class WorkerMachine(RuleBasedStateMachine):
         """Whether something happened after which a held message may become visible."""
         self.returns = False
         """Whether something happened after which a message may come again."""
+        self.failed_deletes = 0
         self.strict = False
         """Whether to leave out everything after which a message may come again."""
         self.redriven: Counter[str] = Counter()
@@ -286,7 +287,14 @@ class WorkerMachine(RuleBasedStateMachine):
         times=st.integers(1, ATTEMPTS - 1),
     )
     def the_source_fails(self, operation: str, code: str, times: int) -> None:
+        if operation == "DeleteMessageBatch":
+            self.deletes_fail(times)
         self.memory.fail_calls(SOURCE, operation, code, times=times)
+
+    def deletes_fail(self, times: int) -> None:
+        # After so many attempts in all a delete is given up.
+        self.failed_deletes += times
+        self.returns = self.returns or self.failed_deletes >= ATTEMPTS
 
     @precondition(lambda self: not self.strict)
     @rule(
@@ -311,6 +319,8 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @rule(operation=st.sampled_from(["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]))
     def an_answer_of_the_source_is_lost(self, operation: str) -> None:
+        if operation == "DeleteMessageBatch":
+            self.deletes_fail(1)
         self.sqs.lose_answers("events", operation, 1)
 
     @rule()
