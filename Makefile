@@ -7,7 +7,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pyt
 INSTALLED_FROM := pyproject.toml constraints.txt
 TESTS ?= tests
 
-.PHONY: help demo test lint format bench bench-rules chaos constraints clean
+.PHONY: help demo test lint format bench bench-rules chaos soak constraints clean
 
 help:
 	@echo "make demo         see it work on this machine alone (DEMO=--help for more)"
@@ -40,9 +40,6 @@ bench: $(VENV)/.test
 
 bench-rules: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks.bench_rules $(BENCH)
-
-chaos: $(VENV)/.test
-	$(BIN)/python -m tests.chaos $(CHAOS)
 
 # One stamp per set of extras: nothing is installed again until a file that says what to install changes.
 $(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(INSTALLED_FROM) | $(BIN)/python
@@ -84,7 +81,6 @@ KILLS ?= 200
 RESTARTS ?= 50
 HISTORIES ?= 5000
 MESSAGES ?= 300000
-.PHONY: chaos soak
 chaos: $(VENV)/.test
 	$(BIN)/python -m tests.chaos --seeds $(SEEDS) --kills $(KILLS) --restarts $(RESTARTS)
 	$(BIN)/python -m tests.property.pipeline.explore --histories $(HISTORIES)
