@@ -11,6 +11,7 @@ import contextlib
 import logging
 import os
 import sys
+from typing import NamedTuple
 
 import msgspec
 
@@ -103,8 +104,7 @@ class _FleetView:
 
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
-        self._gone: Snapshot | None = None
-        """The counters of workers that have ended."""
+        self._past = _Past()
         self.workers: dict[int, WorkerProcess] = {}
 
     @property
@@ -117,18 +117,31 @@ class _FleetView:
         self._ruleset = ruleset
 
     def ended(self, worker: WorkerProcess) -> None:
-        """Keep the counters of a worker, so that the totals never fall."""
-        last = _snapshot(worker)
-        if last is not None:
-            gone = ended(last)
-            self._gone = merged([self._gone, gone]) if self._gone else gone
+        """Keep the counters of a worker that is about to leave `workers`, so that the totals never fall."""
+        past, last = self._past, _snapshot(worker)
+        gone = past.gone if last is None else merged([ended(last), *([past.gone] if past.gone else [])])
+        self._past = _Past(gone, frozenset({worker, *past.leaving.intersection(self.workers.values())}))
 
     async def snapshot(self) -> Snapshot:
         """All workers' last pulses together. Raises `NotAnswering` while there is none."""
-        living = [found for worker in list(self.workers.values()) if (found := _snapshot(worker)) is not None]
+        # In this order, because this is another thread than the one in which workers end: who ends meanwhile is found
+        # in the past, and not counted twice.
+        workers = list(self.workers.values())
+        past = self._past
+        found = (_snapshot(worker) for worker in workers if worker not in past.leaving)
+        living = [snapshot for snapshot in found if snapshot is not None]
         if not living:
-            raise NotAnswering(0.0)
-        return merged([*living, self._gone] if self._gone else living)
+            raise NotAnswering("no worker has said how it is yet; the log says what became of them")
+        return merged([*living, past.gone] if past.gone else living)
+
+
+class _Past(NamedTuple):
+    """What is known of workers that have ended; replaced as a whole."""
+
+    gone: Snapshot | None = None
+    """Their counters."""
+    leaving: frozenset[WorkerProcess] = frozenset()
+    """Those among them that may still be found among the living."""
 
 
 def _snapshot(worker: WorkerProcess) -> Snapshot | None:

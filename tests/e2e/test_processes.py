@@ -48,6 +48,7 @@ def test_two_processes_share_the_work_survive_a_kill_and_answer_as_one(queues: Q
         assert told >= 200, "the totals never fall"
         queues.publish([event(number) for number in range(500, 600)])
         wait_until(lambda: metric(turnout, CONSUMED) >= told + 100, "the common metrics to go on")
+        queues.wait_until_empty()
         turnout.signal(signal.SIGTERM)
         assert turnout.wait() == 0, turnout.log
     delivered = queues.event_ids("standard")

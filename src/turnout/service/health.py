@@ -13,7 +13,7 @@ import msgspec
 from turnout.pipeline.poller import Phase
 from turnout.telemetry.snapshot import Snapshot, SourceSnapshot
 
-__all__ = ["Health", "alive", "not_answering", "ready"]
+__all__ = ["Health", "alive", "ready"]
 
 # Beyond the wait of a long poll: what connecting and answering may take until the client itself gives up (35 s, since
 # one client waits for the answer of any poll as long as the longest may take), and some.
@@ -26,15 +26,6 @@ class Health(msgspec.Struct, frozen=True):
     ok: bool
     reasons: Sequence[str] = ()
     checks: dict[str, object] = {}
-
-
-def not_answering(blocked_seconds: float) -> Health:
-    """The verdict on a worker whose event loop does not come round."""
-    return Health(
-        False,
-        (f"the event loop has been blocked for {blocked_seconds:.1f} s; the log shows by what",),
-        {"event_loop_blocked_seconds": round(blocked_seconds, 1)},
-    )
 
 
 def alive(snapshot: Snapshot) -> Health:

@@ -20,7 +20,7 @@ import msgspec
 from aiohttp import web
 
 from turnout.errors import SettingsError
-from turnout.service.health import Health, alive, not_answering, ready
+from turnout.service.health import Health, alive, ready
 from turnout.service.view import NotAnswering, View
 from turnout.settings import is_loopback
 from turnout.telemetry.metrics import read_metrics
@@ -167,8 +167,8 @@ class _Server:
         try:
             refusal = None if request.path in _OPEN else self._refusal(request)
             answer = refusal or await handler(request)
-        except NotAnswering as blocked:
-            answer = web.Response(status=503, text=f"{blocked}\n")
+        except NotAnswering as silence:
+            answer = web.Response(status=503, text=f"{silence}\n")
         except web.HTTPException as error:
             answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}\n")
         except Exception:  # a defect of ours costs one answer
@@ -202,8 +202,8 @@ class _Server:
     async def _judge(self, judge: Callable[[Snapshot], Health]) -> Health:
         try:
             return judge(await self._view.snapshot())
-        except NotAnswering as blocked:
-            return not_answering(blocked.seconds)
+        except NotAnswering as silence:
+            return Health(False, (str(silence),))
 
     async def _metrics(self, _: web.Request) -> web.Response:
         text = render(read_metrics(await self._view.snapshot()))

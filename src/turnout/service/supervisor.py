@@ -68,7 +68,7 @@ class WorkerProcess:
 class Supervisor:
     """Keeps `config.processes` copies of `command` running. `environ` is theirs, with the pulse's descriptor added.
 
-    `ended` is told of each worker that is no more.
+    `ended` is told of each worker that is no more, before it leaves `workers`.
     """
 
     def __init__(
@@ -187,9 +187,9 @@ class Supervisor:
             if process.returncode is None:
                 worker.signal(signal.SIGKILL)
                 await process.wait()
+            self._ended(worker)
             if self.workers.get(number) is worker:
                 del self.workers[number]
-            self._ended(worker)
 
     async def _listen(self, worker: WorkerProcess, descriptor: int) -> None:
         """Follow a worker's pulse; kill it when it is silent for too long."""

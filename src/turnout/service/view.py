@@ -21,11 +21,7 @@ _ANSWER_SECONDS = 2.0
 
 
 class NotAnswering(Exception):
-    """The worker's event loop does not come round, or is gone. `seconds`: for so long."""
-
-    def __init__(self, seconds: float) -> None:
-        self.seconds = seconds
-        super().__init__(f"the event loop has been blocked for {seconds:.1f} s; the log shows by what")
+    """There is no answer to be had from a worker; the text says why."""
 
 
 class View(Protocol):
@@ -56,9 +52,13 @@ class WorkerView:
     async def snapshot(self) -> Snapshot:
         """Ask the worker's event loop, and wait a little. Raises `NotAnswering`."""
         if blocked := self._watchdog.blocked_seconds:
-            raise NotAnswering(blocked)
+            raise NotAnswering(_blocked(blocked))
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await asyncio.wrap_future(self._observer.request())
         except (TimeoutError, RuntimeError):  # RuntimeError: the loop is closed
-            raise NotAnswering(max(self._watchdog.blocked_seconds, _ANSWER_SECONDS)) from None
+            raise NotAnswering(_blocked(max(self._watchdog.blocked_seconds, _ANSWER_SECONDS))) from None
+
+
+def _blocked(seconds: float) -> str:
+    return f"the event loop has been blocked for {seconds:.1f} s; the log shows by what"

@@ -3,7 +3,7 @@
 import msgspec
 from tests.unit.service.snapshots import NOW, change, snapshot
 
-from turnout.service.health import alive, not_answering, ready
+from turnout.service.health import alive, ready
 from turnout.telemetry.snapshot import PollerSnapshot, SourceSnapshot
 
 
@@ -60,9 +60,3 @@ def test_a_draining_worker_is_not_ready_and_says_what_is_left() -> None:
 def test_a_worker_without_rules_is_not_ready() -> None:
     rules = msgspec.structs.replace(snapshot().rules, fingerprint="")
     assert ready(snapshot(rules=rules)).reasons == ("no rules are loaded",)
-
-
-def test_a_blocked_event_loop_is_not_alive() -> None:
-    health = not_answering(3.25)
-    assert not health.ok
-    assert "blocked for 3.2 s" in health.reasons[0]
