@@ -62,7 +62,7 @@ def test_a_reload_reaches_every_process(queues: Queues, rules: Path) -> None:
         text = (rules / "rules.yaml").read_text()
         (rules / "rules.yaml").write_text(text.replace("send: [standard]", "send: [critical]"))
         turnout.signal(signal.SIGHUP)
-        wait_until(lambda: turnout.log.count("rules reloaded") >= 2, "both to reload")
+        wait_until(lambda: turnout.log.count("rules reloaded") >= 3, "both workers and their supervisor to reload")
         queues.publish([event(number) for number in range(40)])
         queues.wait_until_empty()
         turnout.signal(signal.SIGINT)
