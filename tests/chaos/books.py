@@ -7,14 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from tests.chaos.faults import Kind
-from tests.chaos.journal import HANDED_BACK, UNEXPLAINED, Journal, Letter, label, letter_of
+from tests.chaos.journal import GIVEN_UP_AFTER, HANDED_BACK, UNEXPLAINED, Journal, Letter, label, letter_of
 from tests.chaos.load import BROKEN, DEAD, FIFO_SOURCE, TARGETS, Event
 from tests.chaos.upstream import Document, Upstream
 
 __all__ = ["Balance", "balance", "drain"]
-
-# After so many denials in a row the worker dead-letters what belongs to a queue without trying.
-_GIVEN_UP_AFTER = 3
 
 
 @dataclass
@@ -53,8 +50,14 @@ async def drain(upstream: Upstream, queue: str) -> list[Document]:
     return taken
 
 
-def balance(events: Sequence[Event], found: Mapping[str, Sequence[Document]], journal: Journal) -> Balance:
-    """Hold what is in the target queues and in the dead-letter queue (`found`, by queue) against the events."""
+def balance(
+    events: Sequence[Event], found: Mapping[str, Sequence[Document]], journal: Journal, *, remembered: bool = False
+) -> Balance:
+    """Hold what is in the target queues and in the dead-letter queue (`found`, by queue) against the events.
+
+    `remembered`: the workers know of everything that was ever delivered, so a message that comes again is no reason for
+    a copy in a target.
+    """
     result = Balance(published=len(events))
     known = {event.body for event in events}
     letters: dict[str, list[Letter]] = defaultdict(list)
@@ -70,14 +73,19 @@ def balance(events: Sequence[Event], found: Mapping[str, Sequence[Document]], jo
     for place, bodies in [*copies.items(), (DEAD, Counter(letters))]:
         result.misplaced += [f"{place} has what was never published: {label(b)}" for b in bodies if b not in known]
     for event in events:
-        _event(event, copies, letters[event.body], journal, result)
+        _event(event, copies, letters[event.body], journal, remembered, result)
     result.misplaced += _changed_attributes(events, found)
     result.misplaced += _out_of_order(events, found[TARGETS["ledger"]], journal)
     return result
 
 
 def _event(
-    event: Event, copies: Mapping[str, Counter[str]], letters: list[Letter], journal: Journal, result: Balance
+    event: Event,
+    copies: Mapping[str, Counter[str]],
+    letters: list[Letter],
+    journal: Journal,
+    remembered: bool,
+    result: Balance,
 ) -> None:
     body, fate = event.body, event.fate
     again = [reason for reason in journal.again[body] if reason not in (HANDED_BACK, UNEXPLAINED)]
@@ -94,11 +102,11 @@ def _event(
             result.lost.append(name)
         elif count and owed and not untold and not again:
             result.unexplained.append(f"{name}, and its letter owes it")
-        given_up = journal.denials[queue] >= _GIVEN_UP_AFTER
+        given_up = journal.denials[queue] >= GIVEN_UP_AFTER
         if owed and target != BROKEN and not given_up and (queue, body) not in journal.troubled:
             result.unexplained.append(f"{name}: a letter owes it though no send of it met a fault")
         # A FIFO queue swallows what comes twice, whatever the reason.
-        reasons = [] if queue.endswith(".fifo") else [*untold, *again]
+        reasons = [] if queue.endswith(".fifo") else [*untold, *([] if remembered else again)]
         _duplicates(name, count, reasons, result)
     if fate.reason:
         right = [letter for letter in letters if letter.reason == fate.reason and not letter.owed]

@@ -16,11 +16,14 @@ from tests.chaos.faults import Kind
 from tests.chaos.load import DEAD, TARGETS, Fate
 from tests.chaos.upstream import Document
 
-__all__ = ["HANDED_BACK", "UNEXPLAINED", "Injected", "Journal", "Letter", "label", "letter_of"]
+__all__ = ["GIVEN_UP_AFTER", "HANDED_BACK", "UNEXPLAINED", "Injected", "Journal", "Letter", "label", "letter_of"]
 
 UNEXPLAINED = "unexplained"
 HANDED_BACK = "handed back"
 """Why a message comes again when the worker wants it to: no reason for a duplicate."""
+
+GIVEN_UP_AFTER = 3
+"""After so many denials in a row a worker gives up, for a while, what belongs to a queue without trying."""
 
 # A message may lapse when this many extensions of its visibility in a row met a fault.
 _LAPSED_AFTER = 2
@@ -150,7 +153,7 @@ class Journal:
             return custody.cause
         if custody.refused_extensions >= _LAPSED_AFTER:
             return "extensions refused"
-        if custody.letter_trouble:
+        if custody.letter_trouble or self.denials[DEAD] >= GIVEN_UP_AFTER:
             return "letter not written"
         self.violations.append(f"handed out again without a reason: {label(custody.body)}: {custody.trail}")
         return UNEXPLAINED

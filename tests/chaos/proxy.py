@@ -161,7 +161,7 @@ class FaultProxy:
         """The call has no effect."""
         self._journal.injected(kind, operation, queue, self._bodies(operation, document))
         if operation == "ChangeMessageVisibilityBatch":
-            self._journal.extension_refused(_handles(document))
+            self._change_refused(document["Entries"])
         if kind is Kind.RESET_BEFORE:
             return RESET
         status, code, headers = random.choice(_REFUSALS[kind])
@@ -176,7 +176,7 @@ class FaultProxy:
         if operation == "ReceiveMessage":
             bodies = tuple(message["Body"] for message in outcome.document.get("Messages") or ())
         if operation == "ChangeMessageVisibilityBatch":
-            self._journal.extension_refused(_handles(document))
+            self._change_refused(document["Entries"])
         self._journal.injected(kind, operation, queue, bodies)
         said = json.dumps(outcome.document).encode()
         match kind:
@@ -232,16 +232,24 @@ class FaultProxy:
         elif operation == "DeleteMessageBatch":
             handles = _handles(document, said)
             journal.deleted_from_source(handles)
-            ids = (journal.message_id(handle) for handle in handles)
-            self._deleted.extend(message_id for message_id in ids if message_id not in self._deleted)
+            # A delete with an outdated handle succeeds as well, and deletes nothing.
+            gone = journal.deleted.intersection(journal.message_id(handle) for handle in handles)
+            self._deleted.extend(sorted(gone.difference(self._deleted)))
         elif operation == "ChangeMessageVisibilityBatch":
-            # Workers extend by their own visibility timeout; any other value gives the message away.
-            entries = document["Entries"]
-            released = {e["ReceiptHandle"] for e in entries if e["VisibilityTimeout"] != self._visibility_seconds}
             done_handles = _handles(document, said)
+            released = self._released(document["Entries"])
             journal.released(handle for handle in done_handles if handle in released)
             if untold is None:
                 journal.extended(handle for handle in done_handles if handle not in released)
+
+    def _released(self, entries: Iterable[Document]) -> set[str]:
+        """The handles of which the worker wants to be rid: it extends by its own visibility timeout and no other."""
+        return {e["ReceiptHandle"] for e in entries if e["VisibilityTimeout"] != self._visibility_seconds}
+
+    def _change_refused(self, entries: list[Document]) -> None:
+        released = self._released(entries)
+        self._journal.released(released)
+        self._journal.extension_refused(e["ReceiptHandle"] for e in entries if e["ReceiptHandle"] not in released)
 
     # Some entries of a batch
 
@@ -256,7 +264,7 @@ class FaultProxy:
         # Journalled before anything is awaited: nothing may happen to these entries unexplained.
         self._journal.injected(kind, operation, queue, self._bodies(operation, {"Entries": hit}))
         if operation == "ChangeMessageVisibilityBatch":
-            self._journal.extension_refused(_handles({"Entries": hit}))
+            self._change_refused(hit)
         if spared:
             outcome = await self._forward(operation, queue, document | {"Entries": spared})
             if outcome.status != 200:

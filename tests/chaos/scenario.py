@@ -154,11 +154,13 @@ class Yard:
             await asyncio.sleep(0.02)
         return [f"{self.left()} messages still in the source after {_RUN_SECONDS:.0f} s"]
 
-    async def close(self, result: Result, load: Sequence[Event]) -> None:
+    async def close(self, result: Result, load: Sequence[Event], setting: Setting) -> None:
         """Empty the target queues and the dead-letter queue, and balance the books."""
+        remembered = setting.idempotency == "memory" and setting.workers == 1
         upstream = MemoryUpstream(self.sqs)
         queues = [queue for target, queue in TARGETS.items() if target != BROKEN] + [DEAD]
-        result.balance = balance(load, {queue: await drain(upstream, queue) for queue in queues}, self.journal)
+        found = {queue: await drain(upstream, queue) for queue in queues}
+        result.balance = balance(load, found, self.journal, remembered=remembered)
         result.violations += self.workers.complaints()
         if self.left() and not result.violations:
             result.violations.append(f"{self.left()} messages in the source after the stop")
@@ -212,7 +214,7 @@ async def chaos_run(
             result.violations += await yard.until_empty(*processes)
             for stopped in await asyncio.gather(*map(yard.workers.stop, processes)):
                 result.violations += stopped
-        await yard.close(result, load)
+        await yard.close(result, load, setting)
     result.seconds = time.monotonic() - started
     return result
 
@@ -238,7 +240,8 @@ async def _interrupted_run(seed: int, stops: int, messages: int, *, kill: bool) 
     # Slow answers widen the moments between an effect and the knowledge of it.
     plan = Plan(seed, kinds=[Kind.SLOW], rate=0.2)
     started = time.monotonic()
-    async with open_yard(load, plan, Setting(unmatched="dead-letter")) as yard:
+    setting = Setting(unmatched="dead-letter")
+    async with open_yard(load, plan, setting) as yard:
         result = Result(seed, Balance(), yard.journal, plan.rate, stops)
         share = len(load) // (stops + 1)
         for number in range(stops):
@@ -253,6 +256,6 @@ async def _interrupted_run(seed: int, stops: int, messages: int, *, kill: bool) 
         async with yard.workers.running() as process:
             result.violations += await yard.until_empty(process)
             result.violations += await yard.workers.stop(process)
-        await yard.close(result, load)
+        await yard.close(result, load, setting)
     result.seconds = time.monotonic() - started
     return result

@@ -11,9 +11,9 @@ from tests.chaos.faults import EFFECT_WITHOUT_ANSWER, Kind, Plan
 from tests.chaos.scenario import Result, chaos_run, kill_run, restart_run
 from tests.chaos.soak import soak
 
-# Between them: every kind of fault, one worker and two, a target that is denied and one that is missing, credentials
-# that expire, long waits between attempts.
-SEEDS = (16, 18, 26, 46, 52)
+# Between them: every kind of fault, one worker and two, both clients, with and without an idempotency store, a target
+# that is denied and one that is missing, credentials that expire, long waits between attempts.
+SEEDS = (16, 18, 37, 70, 89)
 
 AT_A_TIME = 4  # most of a run is waiting
 
