@@ -61,6 +61,8 @@ class Connection(asyncio.Protocol):
         self._transport: asyncio.Transport | None = None
         self._waiter: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
+        # Kept here because uvloop's handle of a timer that is already due cannot be asked.
+        self._timer_at = 0.0
         self._deadline = 0.0
         self._headers: list[tuple[bytes, bytes]] = []
         self._header_bytes = 0
@@ -84,7 +86,7 @@ class Connection(asyncio.Protocol):
         self._heard = False
         self._deadline = deadline
         timer = self._timer
-        if timer is None or timer.when() > deadline:
+        if timer is None or self._timer_at > deadline:
             self._set_timer(deadline)
         transport.write(request)
         return waiter
@@ -199,6 +201,7 @@ class Connection(asyncio.Protocol):
     def _set_timer(self, when: float) -> None:
         if self._timer is not None:
             self._timer.cancel()
+        self._timer_at = when
         self._timer = self._loop.call_at(when, self._on_timer)
 
     def _on_timer(self) -> None:
