@@ -14,7 +14,7 @@ LAYERS = (
     ("rules", "sqs", "telemetry", "settings"),
     ("letter", "targets", "idempotency"),
     ("pipeline", "recovery", "genesys"),
-    ("service", "serverless"),
+    ("service", "serverless", "doctor", "provision"),
     ("app",),
     ("fleet",),
     ("demo",),
@@ -26,9 +26,17 @@ LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
 # Who alone may import what: the library, then the modules (by prefix) behind which it lives.
 DOORS = {
-    "aioboto3": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws", "demo"),
+    "aioboto3": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws", "provision.create", "demo"),
     "aiobotocore": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws"),
-    "botocore": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws", "demo"),
+    "botocore": (
+        "sqs",
+        "idempotency.dynamodb",
+        "recovery.ledger.dynamodb",
+        "targets.aws",
+        "doctor.asking.answers",
+        "provision.create",
+        "demo",
+    ),
     "opentelemetry.sdk": ("telemetry.setup",),
     "opentelemetry.exporter": ("telemetry.setup",),
     "jsonpath_ng": ("rules",),

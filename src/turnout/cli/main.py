@@ -19,6 +19,8 @@ _COMMANDS = {
     "run": "turnout.cli.run:run",
     "check": "turnout.cli.check:check",
     "rules": "turnout.cli.rules:rules",
+    "doctor": "turnout.cli.doctor:doctor",
+    "queues": "turnout.cli.queues:queues",
     "top": "turnout.cli.top:top",
     "tail": "turnout.cli.tail:tail",
     "demo": "turnout.cli.demo:demo",

@@ -1,0 +1,80 @@
+"""`turnout queues`: makes the queues that the rules need, for trying things out. Planned in `turnout.provision`."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from turnout.settings import variable
+
+if TYPE_CHECKING:
+    from turnout.provision.plan import QueuePlan
+
+__all__ = ["queues"]
+
+
+@click.group()
+def queues() -> None:
+    """Make the queues that the rules need."""
+
+
+@queues.command(short_help="Make the source, dead-letter and target queues; print their variables.")
+@click.option(
+    "--rules",
+    "directory",
+    type=click.Path(path_type=Path),
+    help=f"Directory of rule files, or one rule file.  [{variable('rules')}; default: rules]",
+)
+@click.option("--prefix", default="turnout", show_default=True, help="Begins the names of queues that have none yet.")
+@click.option("--fifo", multiple=True, metavar="TARGET", help="Make this target's queue a FIFO queue; repeatable.")
+@click.option("--yes", is_flag=True, help="Do not ask, also in a real AWS account.")
+def create(directory: Path | None, prefix: str, fifo: Sequence[str], yes: bool) -> None:
+    """Make the queues that the rules need: the source, its dead-letter queue, and one for each target, with redrive.
+
+    For an emulator (AWS_ENDPOINT_URL) or an account for development; production has deploy/terraform. Queues that
+    exist are left as they are. What is printed sets the variables that the rules and `turnout run` read:
+
+    \b
+        eval "$(turnout queues create)"
+    """
+    from turnout.provision.plan import plan_queues
+    from turnout.rules.load import read_rules
+    from turnout.rules.problems import RuleFilesError
+
+    path = directory or Path(os.environ.get(variable("rules")) or "rules")
+    reading, bare = read_rules(path), read_rules(path, environ={})
+    if reading.problems:
+        raise RuleFilesError(reading.problems)
+    if unknown := sorted(set(fifo) - set(reading.targets)):
+        raise click.UsageError(f"the rules have no target {unknown[0]}; they have {', '.join(reading.targets)}")
+    variables = {name: target.unresolved for name, target in bare.targets.items()}
+    plans = plan_queues(reading.targets, variables, environ=os.environ, prefix=prefix, fifo=fifo)
+    exports = asyncio.run(_make(plans, yes))
+    for name, url in exports.items():
+        click.echo(f"export {name}={shlex.quote(url)}")
+
+
+async def _make(plans: Sequence[QueuePlan], yes: bool) -> Mapping[str, str]:
+    from turnout.provision.create import open_maker
+
+    exports: dict[str, str] = {}
+    async with open_maker() as maker:
+        if not maker.emulator and not yes:
+            _ask(f"{len(plans)} queues in the AWS account of {maker.endpoint}")
+        async for made in maker.make(plans):
+            click.echo(f"{'made ' if made.new else 'there'} {made.url}", err=True)
+            exports |= dict.fromkeys(made.plan.variables, made.url)
+    return exports
+
+
+def _ask(what: str) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError(f"this would make {what}, which is no emulator: say --yes if that is wanted")
+    click.confirm(f"Make {what}?", abort=True, err=True)

@@ -1,0 +1,60 @@
+"""Judges who we are to AWS and whether our clocks agree."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from turnout.doctor.facts import Caller, Why
+from turnout.doctor.findings import Finding, error, fine, unknown, warning
+
+__all__ = ["judge_caller", "judge_clock"]
+
+# Signature Version 4 lets a request be five minutes old (IAM user guide, "Elements of an AWS API request signature").
+_REFUSED_SECONDS = 300.0
+_NOTICED_SECONDS = 30.0
+
+_SUBJECT = "AWS"
+
+
+def judge_caller(caller: Caller) -> Iterator[Finding]:
+    """Whether there are credentials, and whether they work."""
+    if not caller.region:
+        yield error("region", _SUBJECT, "no region is set", "set AWS_REGION to the region of the queues")
+    else:
+        yield fine("region", _SUBJECT, caller.region)
+    silence = caller.silence
+    if silence is None:
+        yield fine("credentials", _SUBJECT, caller.arn)
+    elif silence.why is Why.DENIED:
+        yield error(
+            "credentials",
+            _SUBJECT,
+            f"AWS does not accept the credentials: {silence.code}: {silence.message}",
+            "give this process a role (task role, IRSA, instance profile), or set AWS_PROFILE; "
+            "temporary credentials expire: log in again",
+        )
+    elif caller.emulator:
+        yield fine("credentials", _SUBJECT, f"the emulator at {caller.endpoint} does not know callers")
+    else:
+        yield unknown(
+            "credentials",
+            _SUBJECT,
+            f"AWS could not be asked who this is: {silence.code}: {silence.message}",
+            "let this machine reach the STS endpoint of the region (in a VPC: an interface endpoint for sts)",
+        )
+
+
+def judge_clock(caller: Caller) -> Iterator[Finding]:
+    """Whether our clock is near AWS's: signatures depend on it, and so do leases and ages."""
+    ahead = caller.ahead_seconds
+    if ahead is None:
+        yield unknown("clock", "clock", "AWS did not tell the time", "compare `date -u` with a time server")
+    elif abs(ahead) < _NOTICED_SECONDS:
+        yield fine("clock", "clock", f"{abs(ahead):.0f} s from AWS's")
+    else:
+        where = f"{abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} AWS's"
+        advice = "start time synchronisation (chrony; on EC2 169.254.169.123)"
+        if abs(ahead) >= _REFUSED_SECONDS:
+            yield error("clock", "clock", f"the clock is {where}: AWS refuses what it signs", advice)
+        else:
+            yield warning("clock", "clock", f"the clock is {where}; from 300 s on AWS refuses what it signs", advice)

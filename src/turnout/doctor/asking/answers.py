@@ -1,0 +1,79 @@
+"""One place for what goes wrong when AWS is asked: botocore's errors become a `Silence`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
+
+from turnout.doctor.facts import Silence, Why
+from turnout.errors import SqsDenied, SqsError, SqsQueueMissing
+
+__all__ = ["ANSWER_SECONDS", "Answer", "ask"]
+
+ANSWER_SECONDS = 10.0
+"""Longest wait for one answer."""
+
+Answer = Mapping[str, Any]
+
+_MISSING = frozenset(
+    {
+        "404",
+        "AWS.SimpleQueueService.NonExistentQueue",
+        "NoSuchBucket",
+        "NotFound",
+        "NotFoundException",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+        "StateMachineDoesNotExist",
+        "TableNotFoundException",
+    }
+)
+_DENIED = frozenset(
+    {
+        "403",
+        "AccessDenied",
+        "AccessDeniedException",
+        "AuthorizationError",
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "KmsAccessDenied",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnauthorizedOperation",
+        "UnrecognizedClientException",
+    }
+)
+
+
+async def ask(question: Awaitable[Answer], action: str) -> Answer | Silence:
+    """The answer, or why there is none. `action` is the IAM action of the question."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            return await question
+    except ClientError as error:
+        details = error.response.get("Error", {})
+        code = str(details.get("QueryErrorCode") or details.get("Code") or "Unknown")
+        return Silence(_why(code), code, str(details.get("Message") or "").strip(), action)
+    except (NoCredentialsError, PartialCredentialsError) as error:
+        return Silence(Why.DENIED, type(error).__name__, str(error), action)
+    except SqsError as error:
+        denied = isinstance(error, SqsDenied)
+        why = Why.MISSING if isinstance(error, SqsQueueMissing) else Why.DENIED if denied else Why.FAILED
+        return Silence(why, error.code, str(error), action)
+    except TimeoutError:
+        return Silence(Why.FAILED, "TimeoutError", f"no answer within {ANSWER_SECONDS:.0f} s", action)
+    except Exception as error:  # noqa: BLE001 - whatever botocore makes of an answer that is not AWS's: it is told
+        said = str(error).strip().splitlines()
+        return Silence(Why.FAILED, type(error).__name__, said[0] if said else "no answer", action)
+
+
+def _why(code: str) -> Why:
+    if code in _MISSING:
+        return Why.MISSING
+    return Why.DENIED if code in _DENIED else Why.FAILED

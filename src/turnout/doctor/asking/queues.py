@@ -1,0 +1,199 @@
+"""Asks SQS, KMS and Lambda about queues, and IAM about what we may do with them.
+
+What is tried with the queues themselves is an empty batch: it has no entries, so it cannot send, delete or hide
+anything, however lenient the server is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+
+from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask
+from turnout.doctor.facts import Attributes, Caller, KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
+from turnout.doctor.permissions import actions_of
+from turnout.message import queue_name
+from turnout.sqs.place import Place, find_place
+from turnout.sqs.session import AwsConfig, AwsSession
+from turnout.targets.aws import AwsClients
+
+__all__ = ["QueueAsker"]
+
+_PROBES = {
+    "sqs:SendMessage": "send_message_batch",
+    "sqs:DeleteMessage": "delete_message_batch",
+    "sqs:ChangeMessageVisibility": "change_message_visibility_batch",
+}
+
+
+class QueueAsker:
+    """Asks about one account's queues. `aclose` closes what it opened."""
+
+    def __init__(self, clients: AwsClients) -> None:
+        self._clients = clients
+        self._session = AwsSession(AwsConfig(answer_seconds=ANSWER_SECONDS))
+        self._open = contextlib.AsyncExitStack()
+        self._sqs: dict[Place, Any] = {}
+        self._opening = asyncio.Lock()
+
+    async def aclose(self) -> None:
+        """Close the clients."""
+        await self._open.aclose()
+
+    async def caller(self, queue: str) -> Caller:
+        """Whom AWS takes us for, at the place of the queue with this URL."""
+        try:
+            place = self._session.place(queue)
+            client = await self._client(queue)
+            endpoint = str(client.meta.endpoint_url)
+        except Exception as error:  # noqa: BLE001 - whatever botocore makes of broken settings: it is told
+            silence = Silence(Why.DENIED, type(error).__name__, str(error))
+            return Caller("", "", find_place(queue, None, {}).region or "", "", False, None, silence)
+        emulator = find_place(endpoint, None, {}).region is None
+        sts = await self._clients.get("sts", place.region)
+        answer = await ask(sts.get_caller_identity(), "sts:GetCallerIdentity")
+        region = place.region or ""
+        if isinstance(answer, Silence):
+            return Caller("", "", region, endpoint, emulator, await self._ahead(queue), answer)
+        return Caller(str(answer["Account"]), str(answer["Arn"]), region, endpoint, emulator, _ahead(answer))
+
+    async def _ahead(self, queue: str) -> float | None:
+        client = await self._client(queue)
+        answer = await ask(client.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"]), "")
+        return None if isinstance(answer, Silence) else _ahead(answer)
+
+    async def facts(self, url: str, role: Role, targets: tuple[str, ...], caller: Caller) -> QueueFacts:
+        """Everything about one queue."""
+        attributes = await self._attributes(url)
+        found: Attributes = {} if isinstance(attributes, Silence) else attributes
+        arn = found.get("QueueArn", "")
+        denied, redrive, key, decisions, mappings = await asyncio.gather(
+            self._denied(url, role),
+            self._redrive(url, found),
+            self._key(found, caller),
+            self._decisions(arn, role, caller),
+            self._mappings(arn, role, caller),
+        )
+        return QueueFacts(
+            name=queue_name(url),
+            url=url,
+            role=role,
+            targets=targets,
+            attributes=attributes,
+            redrive_to=redrive,
+            key=key,
+            denied=denied,
+            decisions=decisions,
+            mappings=mappings,
+        )
+
+    async def _attributes(self, url: str) -> Attributes | Silence:
+        client = await self._client(url)
+        answer = await ask(client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), "sqs:GetQueueAttributes")
+        return answer if isinstance(answer, Silence) else dict(answer.get("Attributes") or {})
+
+    async def _denied(self, url: str, role: Role) -> Mapping[str, Silence]:
+        client = await self._client(url)
+        denied = {}
+        for action in actions_of(role):
+            if action in _PROBES:
+                answer = await ask(getattr(client, _PROBES[action])(QueueUrl=url, Entries=[]), action)
+                if isinstance(answer, Silence) and answer.why is Why.DENIED:
+                    denied[action] = answer
+        return denied
+
+    async def _redrive(self, url: str, attributes: Attributes) -> Attributes | Silence | None:
+        try:
+            arn = str(json.loads(attributes.get("RedrivePolicy") or "{}")["deadLetterTargetArn"])
+        except (ValueError, KeyError, TypeError):
+            return None
+        # Queue and dead-letter queue are always in the same account and region.
+        return await self._attributes(f"{url.rpartition('/')[0]}/{arn.rpartition(':')[2]}")
+
+    async def _key(self, attributes: Attributes, caller: Caller) -> KeyFacts | Silence | None:
+        key = attributes.get("KmsMasterKeyId")
+        if not key or caller.emulator:
+            return None
+        kms = await self._clients.get("kms", caller.region)
+        answer = await ask(kms.describe_key(KeyId=key), "kms:DescribeKey")
+        if isinstance(answer, Silence):
+            return answer
+        about = answer.get("KeyMetadata", {})
+        return KeyFacts(str(about.get("KeyState", "")), str(about.get("KeyManager", "")))
+
+    async def _decisions(self, arn: str, role: Role, caller: Caller) -> Mapping[str, str] | Silence | None:
+        principal = _principal(caller.arn)
+        if caller.emulator or not principal or not arn:
+            return None
+        iam = await self._clients.get("iam", caller.region)
+        answer = await ask(
+            iam.simulate_principal_policy(
+                PolicySourceArn=principal, ActionNames=list(actions_of(role)), ResourceArns=[arn]
+            ),
+            "iam:SimulatePrincipalPolicy",
+        )
+        return answer if isinstance(answer, Silence) else read_decisions(answer)
+
+    async def _mappings(self, arn: str, role: Role, caller: Caller) -> tuple[MappingFacts, ...] | Silence | None:
+        if role is not Role.SOURCE or caller.emulator or not arn:
+            return None
+        functions = await self._clients.get("lambda", caller.region)
+        answer = await ask(functions.list_event_source_mappings(EventSourceArn=arn), "lambda:ListEventSourceMappings")
+        if isinstance(answer, Silence):
+            return answer
+        found = []
+        for mapping in answer.get("EventSourceMappings", ()):
+            function = str(mapping.get("FunctionArn", ""))
+            about = await ask(
+                functions.get_function_configuration(FunctionName=function), "lambda:GetFunctionConfiguration"
+            )
+            found.append(read_mapping(mapping, about))
+        return tuple(found)
+
+    async def _client(self, queue: str) -> Any:
+        place = self._session.place(queue)
+        async with self._opening:
+            client = self._sqs.get(place)
+            if client is None:
+                client = self._sqs[place] = await self._session.client(place, read_seconds=ANSWER_SECONDS)
+                self._open.push_async_callback(client.close)
+            return client
+
+
+def read_decisions(answer: Answer) -> Mapping[str, str]:
+    """IAM's decision for each action of a simulation."""
+    results: Sequence[Answer] = answer.get("EvaluationResults", ())
+    return {str(result["EvalActionName"]): str(result["EvalDecision"]) for result in results}
+
+
+def read_mapping(mapping: Answer, about: Answer | Silence) -> MappingFacts:
+    """An event source mapping as Lambda describes it, and the timeout of its function."""
+    return MappingFacts(
+        function=str(mapping.get("FunctionArn", "")).rpartition(":function:")[2],
+        enabled=str(mapping.get("State", "")) in ("Enabled", "Enabling", "Creating", "Updating"),
+        batch_size=int(mapping.get("BatchSize") or 10),
+        window_seconds=int(mapping.get("MaximumBatchingWindowInSeconds") or 0),
+        reports_failures="ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ()),
+        timeout_seconds=None if isinstance(about, Silence) else int(about.get("Timeout") or 3),
+    )
+
+
+def _principal(arn: str) -> str:
+    """The ARN that IAM simulates for: a user's own, or the role's behind `assumed-role/ROLE/SESSION`."""
+    head, _, tail = arn.partition(":assumed-role/")
+    if tail:
+        return f"{head.replace(':sts:', ':iam:')}:role/{tail.partition('/')[0]}"
+    return arn if ":user/" in arn or ":role/" in arn else ""
+
+
+def _ahead(answer: Answer) -> float | None:
+    text = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date", "")
+    try:
+        return (datetime.now(UTC) - parsedate_to_datetime(text)).total_seconds()
+    except (ValueError, TypeError):
+        return None

@@ -1,0 +1,82 @@
+"""Asks DynamoDB about tables and S3 about the archive's bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from turnout.doctor.asking.answers import Answer, ask
+from turnout.doctor.facts import BucketFacts, Silence, TableFacts, Why
+from turnout.targets.aws import AwsClients
+
+__all__ = ["ask_bucket", "ask_table"]
+
+
+async def ask_table(clients: AwsClients, region: str, name: str) -> TableFacts | Silence:
+    """What a table is like; why not when it cannot be told."""
+    client = await clients.get("dynamodb", region)
+    answer = await ask(client.describe_table(TableName=name), "dynamodb:DescribeTable")
+    if isinstance(answer, Silence):
+        return answer
+    table = answer["Table"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions", ())}
+    ttl = await ask(client.describe_time_to_live(TableName=name), "dynamodb:DescribeTimeToLive")
+    backups = await ask(client.describe_continuous_backups(TableName=name), "dynamodb:DescribeContinuousBackups")
+    return TableFacts(
+        name=name,
+        status=str(table.get("TableStatus", "")),
+        keys=_keys(table, types),
+        indexes={
+            index["IndexName"]: " ".join(f"{kind}={attribute}" for kind, attribute in _keys(index, types).items())
+            for index in table.get("GlobalSecondaryIndexes") or ()
+        },
+        ttl=ttl if isinstance(ttl, Silence) else _ttl(ttl),
+        recovery=backups if isinstance(backups, Silence) else _recovery(backups),
+    )
+
+
+async def ask_bucket(clients: AwsClients, region: str, name: str) -> BucketFacts | Silence:
+    """What a bucket is like; why not when it cannot be told."""
+    client = await clients.get("s3", region)
+    found = await ask(client.head_bucket(Bucket=name), "s3:ListBucket")
+    if isinstance(found, Silence):
+        return found
+    encryption = await ask(client.get_bucket_encryption(Bucket=name), "s3:GetEncryptionConfiguration")
+    public = await ask(client.get_public_access_block(Bucket=name), "s3:GetBucketPublicAccessBlock")
+    return BucketFacts(name, _encryption(encryption), _public(public))
+
+
+def _keys(described: Answer, types: Mapping[str, str]) -> dict[str, str]:
+    return {
+        each["KeyType"]: f"{each['AttributeName']}:{types.get(each['AttributeName'], '?')}"
+        for each in described.get("KeySchema", ())
+    }
+
+
+def _ttl(answer: Answer) -> str:
+    about = answer.get("TimeToLiveDescription", {})
+    on = about.get("TimeToLiveStatus") in ("ENABLED", "ENABLING")
+    return str(about.get("AttributeName", "")) if on else ""
+
+
+def _recovery(answer: Answer) -> bool:
+    about = answer.get("ContinuousBackupsDescription", {}).get("PointInTimeRecoveryDescription", {})
+    return bool(about.get("PointInTimeRecoveryStatus") == "ENABLED")
+
+
+def _encryption(answer: Answer | Silence) -> str | Silence:
+    if isinstance(answer, Silence):
+        missing = answer.code == "ServerSideEncryptionConfigurationNotFoundError"
+        return "" if missing else answer
+    for rule in answer.get("ServerSideEncryptionConfiguration", {}).get("Rules", ()):
+        if name := rule.get("ApplyServerSideEncryptionByDefault", {}).get("SSEAlgorithm"):
+            return str(name)
+    return ""
+
+
+def _public(answer: Answer | Silence) -> bool | Silence:
+    if isinstance(answer, Silence):
+        missing = answer.code == "NoSuchPublicAccessBlockConfiguration" or answer.why is Why.MISSING
+        return False if missing else answer
+    settings = answer.get("PublicAccessBlockConfiguration", {})
+    names = ("BlockPublicAcls", "IgnorePublicAcls", "BlockPublicPolicy", "RestrictPublicBuckets")
+    return all(bool(settings.get(name)) for name in names)

@@ -1,0 +1,140 @@
+"""The whole examination: asks everything at once, judges what comes back. Each check stands by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import msgspec
+
+from turnout.doctor.account import judge_caller, judge_clock
+from turnout.doctor.asking.genesys import ask_genesys
+from turnout.doctor.asking.queues import QueueAsker
+from turnout.doctor.asking.stores import ask_table
+from turnout.doctor.asking.targets import ask_target, connect
+from turnout.doctor.facts import Caller, Role
+from turnout.doctor.findings import Finding, Severity, error, fine
+from turnout.doctor.permissions import judge_permissions
+from turnout.doctor.queues import judge_queue
+from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
+from turnout.doctor.stores import IDEMPOTENCY, judge_table
+from turnout.doctor.together import judge_together
+from turnout.errors import SettingsError
+from turnout.genesys.config import load_genesys_config
+from turnout.message import queue_url
+from turnout.rules.load import Reading, read_rules
+from turnout.rules.model import Kind, Target
+from turnout.settings import Settings
+from turnout.targets.aws import AwsClients
+from turnout.telemetry.setup.environment import read_endpoint
+
+__all__ = ["Examination", "examine"]
+
+_AT_ONCE = 8
+"""Questions under way at a time, each about one thing: AWS's describing calls are throttled early."""
+
+T = TypeVar("T")
+
+
+class Examination(msgspec.Struct, frozen=True):
+    """Who was asked, and everything that was found, the worst first."""
+
+    caller: Caller
+    findings: tuple[Finding, ...]
+
+
+class _Queue(msgspec.Struct, frozen=True):
+    url: str
+    role: Role
+    targets: tuple[str, ...] = ()
+
+
+async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination:
+    """Examine everything that these settings name. Raises nothing: what goes wrong is a finding."""
+    reading = read_rules(settings.rules, environ=environ, require=settings.require)
+    usable = [target for target in reading.targets.values() if not target.unresolved]
+    others = [target for target in usable if target.kind is not Kind.QUEUE]
+    findings: list[Finding] = list(_rules(reading))
+    slots = asyncio.Semaphore(_AT_ONCE)
+    async with _asking() as (clients, queues):
+        caller = await queues.caller(settings.source_queue_url[0])
+        findings += (*judge_caller(caller), *judge_clock(caller))
+        if caller.endpoint:
+            facts = await _each(
+                slots, [queues.facts(each.url, each.role, each.targets, caller) for each in _queues(settings, usable)]
+            )
+            answers = await _each(slots, [ask_target(clients, caller.region, each) for each in others])
+            for queue in facts:
+                findings += (*judge_queue(queue, settings, caller), *judge_permissions(queue, caller))
+            findings += judge_together(facts, reading.rules)
+            for target, answer in zip(others, answers, strict=True):
+                findings += judge_target(target, answer, environ)
+            if settings.idempotency == "dynamodb":
+                name = settings.idempotency_table
+                findings += judge_table(name, await ask_table(clients, caller.region, name), IDEMPOTENCY, caller)
+        findings += await _telemetry(environ)
+        findings += await _genesys(environ)
+    worst_first = list(Severity)
+    return Examination(caller, tuple(sorted(findings, key=lambda each: worst_first.index(each.severity))))
+
+
+def _rules(reading: Reading) -> Iterable[Finding]:
+    problems = [*reading.problems, *reading.unresolved]
+    if problems:
+        more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
+        yield error(
+            "rules", "rules", f"{problems[0].message}{more}", "run turnout check, which shows all with their place"
+        )
+    else:
+        yield fine("rules", "rules", f"{len(reading.rules)} rules, {len(reading.targets)} targets")
+
+
+def _queues(settings: Settings, targets: Sequence[Target]) -> list[_Queue]:
+    found = [_Queue(url, Role.SOURCE) for url in settings.source_queue_url]
+    found.append(_Queue(settings.dead_letter_queue_url, Role.DEAD_LETTER))
+    names: dict[str, list[str]] = {}
+    for target in targets:
+        if target.kind is Kind.QUEUE:
+            url = queue_url(target.address, beside=settings.source_queue_url[0])
+            names.setdefault(url, []).append(target.name)
+    return found + [_Queue(url, Role.TARGET, tuple(targets)) for url, targets in names.items()]
+
+
+async def _telemetry(environ: Mapping[str, str]) -> list[Finding]:
+    if not read_endpoint(environ, "traces", []).protocol:
+        return list(judge_otlp("", None))
+    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
+    return list(judge_otlp(endpoint, await connect(endpoint)))
+
+
+async def _genesys(environ: Mapping[str, str]) -> list[Finding]:
+    if not any(name.startswith(("TURNOUT_GENESYS_", "GENESYSCLOUD_", "GENESYS_CLIENT_")) for name in environ):
+        return []  # only recovery needs it
+    try:
+        config = load_genesys_config(environ)
+    except SettingsError as problem:
+        return [error("genesys", "Genesys", problem.problems[0], "set it, or unset what else names Genesys")]
+    return list(judge_genesys(await ask_genesys(config)))
+
+
+async def _each(slots: asyncio.Semaphore, questions: Sequence[Coroutine[Any, Any, T]]) -> list[T]:
+    async def one(question: Coroutine[Any, Any, T]) -> T:
+        async with slots:
+            return await question
+
+    async with asyncio.TaskGroup() as tasks:
+        asked = [tasks.create_task(one(question), name="doctor-question") for question in questions]
+    return [task.result() for task in asked]
+
+
+@contextlib.asynccontextmanager
+async def _asking() -> AsyncIterator[tuple[AwsClients, QueueAsker]]:
+    clients = AwsClients()
+    queues = QueueAsker(clients)
+    try:
+        yield clients, queues
+    finally:
+        await queues.aclose()
+        await clients.aclose()

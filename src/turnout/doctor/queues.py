@@ -1,0 +1,275 @@
+"""Judges queues: what is lost, comes twice or gets stuck because of how they are set up.
+
+Facts about SQS are from its developer guide: a redriven message of a standard queue keeps its age; EventBridge cannot
+use the key that AWS manages for SQS; a Lambda function wants a visibility timeout of six times its own timeout.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+from turnout.doctor.facts import Attributes, Caller, KeyFacts, QueueFacts, Role, Silence, Why
+from turnout.doctor.findings import Finding, error, fine, unknown, warning
+from turnout.doctor.policies import grants
+from turnout.settings import Settings, variable
+from turnout.sqs.api import MAX_MESSAGE_BYTES
+
+__all__ = ["judge_queue"]
+
+_FEW_RECEIVES = 3
+_MANY_RECEIVES = 100
+_IN_FLIGHT_LIMIT = 120_000  # both kinds of queue, since November 2024
+_DAY = 86_400
+
+
+def judge_queue(queue: QueueFacts, settings: Settings, caller: Caller) -> Iterator[Finding]:
+    """Everything about one queue by itself."""
+    attributes = queue.attributes
+    if isinstance(attributes, Silence):
+        yield _unreadable(queue, attributes)
+        return
+    yield fine("queue", queue.name, f"{_what(queue)}, {_number(attributes, 'ApproximateNumberOfMessages'):,} waiting")
+    if queue.role is Role.SOURCE:
+        yield from _redrive(queue, attributes)
+        yield from _backlog(queue, attributes)
+        yield from _visibility(queue, attributes, settings)
+    if queue.role is Role.DEAD_LETTER:
+        yield from _letters(queue, attributes)
+    yield from _delay(queue, attributes)
+    yield from _size(queue, attributes)
+    if not caller.emulator:
+        yield from _encryption(queue, attributes)
+        yield from _policy(queue, attributes)
+
+
+def _what(queue: QueueFacts) -> str:
+    return f"target {', '.join(queue.targets)}" if queue.role is Role.TARGET else f"{queue.role} queue"
+
+
+def _unreadable(queue: QueueFacts, silence: Silence) -> Finding:
+    said = f"{silence.code}: {silence.message}" if silence.message else silence.code
+    if silence.why is Why.MISSING:
+        return error(
+            "queue",
+            queue.name,
+            f"the {_what(queue)} does not exist: {queue.url}",
+            "create it (turnout queues create, or deploy/terraform), or correct the URL; look at region and account",
+        )
+    if silence.why is Why.DENIED:
+        return unknown(
+            "queue",
+            queue.name,
+            f"its settings may not be read: {said}",
+            "allow sqs:GetQueueAttributes on it; the worker does without, the doctor does not",
+        )
+    return error("queue", queue.name, f"no answer about it: {said}", "look at network, endpoint and region")
+
+
+def _redrive(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    check = "redrive"
+    try:
+        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+        arn, receives = str(policy["deadLetterTargetArn"]), int(policy["maxReceiveCount"])
+    except (ValueError, KeyError, TypeError):
+        yield warning(
+            check,
+            queue.name,
+            "no redrive policy: what never settles comes back until it is too old, and is then deleted by SQS",
+            "set a RedrivePolicy to a dead-letter queue with maxReceiveCount 5",
+        )
+        return
+    to = arn.rpartition(":")[2]
+    if receives < _FEW_RECEIVES:
+        yield warning(
+            check,
+            queue.name,
+            f"maxReceiveCount is {receives}: one ill-timed restart, and SQS moves messages away without a reason",
+            "set maxReceiveCount to 5 or more; each hand-back (drain, full target, busy event) costs a receive",
+        )
+    elif receives > _MANY_RECEIVES:
+        yield warning(
+            check,
+            queue.name,
+            f"maxReceiveCount is {receives}: a message that ends the process is tried as often",
+            "set maxReceiveCount to about 5",
+        )
+    else:
+        # A message whose targets are all full is handed back for five minutes at a time.
+        yield fine(check, queue.name, f"after {receives} receives to {to}; lasts {receives * 5} min of full targets")
+    yield from _retention(queue, attributes, to)
+
+
+def _retention(queue: QueueFacts, attributes: Attributes, to: str) -> Iterator[Finding]:
+    check, target = "retention", queue.redrive_to
+    if isinstance(target, Silence) and target.why is Why.MISSING:
+        yield error(
+            check,
+            queue.name,
+            f"its redrive policy names {to}, which does not exist",
+            "create that queue, or name another",
+        )
+        return
+    if target is None or isinstance(target, Silence):
+        said = f" ({target.code})" if target else ""
+        yield unknown(
+            check, queue.name, f"the settings of {to} are not known{said}", f"allow GetQueueAttributes on {to}"
+        )
+        return
+    ours, theirs = (_number(each, "MessageRetentionPeriod") for each in (attributes, target))
+    if queue.url.endswith(".fifo") or theirs > ours:
+        yield fine(check, queue.name, f"kept {_days(ours)}, then {_days(theirs)} in {to}")
+    else:
+        yield error(
+            check,
+            queue.name,
+            f"{to} keeps messages {_days(theirs)}, this queue {_days(ours)}: redriven messages keep their age, so some "
+            "are gone before anybody sees them",
+            f"set MessageRetentionPeriod of {to} to 1209600 (14 days)",
+        )
+
+
+def _backlog(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    held = _number(attributes, "ApproximateNumberOfMessagesNotVisible")
+    if held > _IN_FLIGHT_LIMIT * 0.8:
+        yield warning(
+            "in-flight",
+            queue.name,
+            f"{held:,} messages are in flight; from {_IN_FLIGHT_LIMIT:,} on SQS hands out nothing",
+            "look for consumers that hold messages without deleting them; lower TURNOUT_MAX_IN_FLIGHT, or add queues",
+        )
+
+
+def _visibility(queue: QueueFacts, attributes: Attributes, settings: Settings) -> Iterator[Finding]:
+    check = "visibility"
+    visible = _number(attributes, "VisibilityTimeout")
+    if settings.visibility_seconds < 30:
+        yield warning(
+            check,
+            queue.name,
+            f"the worker asks for {settings.visibility_seconds} s: a pause as long makes SQS hand messages out twice",
+            f"set {variable('visibility_seconds')} to 60; it is extended while a message is held",
+        )
+    if queue.mappings is None or isinstance(queue.mappings, Silence):
+        return
+    for mapping in queue.mappings:
+        name = mapping.function
+        if mapping.timeout_seconds is not None and mapping.enabled:
+            needed = 6 * mapping.timeout_seconds + mapping.window_seconds
+            if visible < needed:
+                yield error(
+                    check,
+                    queue.name,
+                    f"visibility {visible} s, but the function {name} takes up to {mapping.timeout_seconds} s: while "
+                    "it is throttled, messages come back and are moved away undelivered",
+                    f"set VisibilityTimeout to {needed} (six times the timeout, and the batching window)",
+                )
+            else:
+                yield fine(check, queue.name, f"{visible} s, six times the timeout of {name}")
+        if mapping.enabled and not mapping.reports_failures:
+            yield error(
+                "partial-batch",
+                queue.name,
+                f"the mapping to {name} does not report single failures: one makes the whole batch come back",
+                "set FunctionResponseTypes to ReportBatchItemFailures",
+            )
+
+
+def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    if waiting := _number(attributes, "ApproximateNumberOfMessages"):
+        yield warning(
+            "letters",
+            queue.name,
+            f"{waiting:,} letters wait here",
+            "see what they are: turnout dlq --help",
+        )
+    if attributes.get("RedrivePolicy"):
+        yield warning(
+            "letters",
+            queue.name,
+            "the dead-letter queue has a redrive policy of its own: looking at letters often enough moves them away",
+            "remove its RedrivePolicy",
+        )
+
+
+def _delay(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    if delay := _number(attributes, "DelaySeconds"):
+        yield warning(
+            "delay", queue.name, f"everything sent here waits {delay} s", "set DelaySeconds to 0, unless that is wanted"
+        )
+
+
+def _size(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    most = _number(attributes, "MaximumMessageSize") or MAX_MESSAGE_BYTES
+    if most >= MAX_MESSAGE_BYTES or queue.role is Role.SOURCE:
+        yield fine("size", queue.name, f"messages up to {most // 1024:,} KiB")
+
+
+def _encryption(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    check, key = "encryption", attributes.get("KmsMasterKeyId", "")
+    if not key:
+        if attributes.get("SqsManagedSseEnabled", "").lower() == "true":
+            yield fine(check, queue.name, "encrypted by SQS")
+        else:
+            yield warning(check, queue.name, "messages are not encrypted at rest", "set SqsManagedSseEnabled to true")
+        return
+    aws_managed = key.endswith("alias/aws/sqs") or (isinstance(queue.key, KeyFacts) and queue.key.manager == "AWS")
+    if aws_managed and queue.role is not Role.TARGET:
+        yield error(
+            check,
+            queue.name,
+            "encrypted with the key that AWS manages for SQS, which EventBridge may not use: its events are lost",
+            "use SSE-SQS (SqsManagedSseEnabled), or a key of your own whose policy names events.amazonaws.com",
+        )
+    if isinstance(queue.key, KeyFacts):
+        if queue.key.state == "Enabled":
+            yield fine(check, queue.name, f"encrypted with {key}")
+        else:
+            yield error(
+                check, queue.name, f"its key {key} is {queue.key.state}: nothing can be sent or read", "enable the key"
+            )
+    elif isinstance(queue.key, Silence):
+        yield unknown(
+            check, queue.name, f"its key {key} may not be looked at ({queue.key.code})", "allow kms:DescribeKey on it"
+        )
+
+
+def _policy(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    check = "queue-policy"
+    found = grants(attributes.get("Policy", ""))
+    if any(grant.everybody and not grant.tied for grant in found):
+        yield error(
+            check,
+            queue.name,
+            "its policy lets anybody send to it",
+            "limit the principal, or add a condition on aws:SourceArn or aws:PrincipalOrgID",
+        )
+        return
+    bridge = [grant for grant in found if grant.eventbridge]
+    if not bridge:
+        if queue.role is Role.SOURCE:
+            yield warning(
+                check,
+                queue.name,
+                "EventBridge may not send to it",
+                "if its events come from an EventBridge rule: allow events.amazonaws.com sqs:SendMessage, with "
+                "aws:SourceArn of the rule",
+            )
+    elif all(grant.sources for grant in bridge):
+        yield fine(check, queue.name, f"EventBridge may send for {', '.join(s for g in bridge for s in g.sources)}")
+    else:
+        yield warning(
+            check,
+            queue.name,
+            "EventBridge may send to it for any rule of any account",
+            "add the condition ArnEquals aws:SourceArn with the ARN of the rule",
+        )
+
+
+def _number(attributes: Attributes, name: str) -> int:
+    text = attributes.get(name, "")
+    return int(text) if text.isascii() and text.isdigit() else 0
+
+
+def _days(seconds: int) -> str:
+    return f"{seconds / _DAY:g} days" if seconds >= _DAY else f"{seconds / 3600:.3g} hours"

@@ -1,0 +1,127 @@
+"""Judges what Turnout remembers things in: DynamoDB tables and the S3 archive."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts, Why
+from turnout.doctor.findings import Finding, error, fine, unknown, warning
+
+__all__ = ["IDEMPOTENCY", "LEDGER", "TablePlan", "judge_bucket", "judge_table"]
+
+
+class TablePlan(msgspec.Struct, frozen=True):
+    """What a table must look like. `setting` names the variable that names it."""
+
+    purpose: str
+    setting: str
+    keys: Mapping[str, str]
+    indexes: Mapping[str, str] = {}
+    ttl: str = "expires"
+    keeps_history: bool = False
+    """Whether its contents are worth a recovery to a point in time."""
+
+
+IDEMPOTENCY = TablePlan("idempotency table", "TURNOUT_IDEMPOTENCY_TABLE", {"HASH": "key:S"})
+LEDGER = TablePlan(
+    "ledger",
+    "TURNOUT_LEDGER",
+    {"HASH": "pk:S", "RANGE": "sk:S"},
+    {"shelves": "HASH=shelf:S RANGE=changed:N"},
+    keeps_history=True,
+)
+
+
+def judge_table(name: str, table: TableFacts | Silence, plan: TablePlan, caller: Caller) -> Iterator[Finding]:
+    """Whether the table exists, has the right keys, forgets what is old and can be recovered."""
+    if isinstance(table, Silence):
+        yield _silent("table", name, plan.purpose, plan.setting, table)
+        return
+    if table.status not in ("ACTIVE", "UPDATING"):
+        yield error(
+            "table", name, f"the {plan.purpose} is {table.status}", "wait until it is ACTIVE, or create it anew"
+        )
+    if dict(table.keys) != dict(plan.keys):
+        yield error(
+            "table",
+            name,
+            f"the {plan.purpose} has the key {_keys(table.keys)} and needs {_keys(plan.keys)}",
+            f"create another table with that key, and name it in {plan.setting}",
+        )
+    else:
+        yield fine("table", name, f"{plan.purpose} with the key {_keys(table.keys)}")
+    for index, keys in plan.indexes.items():
+        if table.indexes.get(index) != keys:
+            yield error(
+                "table", name, f"the {plan.purpose} has no index {index} ({keys})", "add that global secondary index"
+            )
+    yield from _ttl(name, table, plan)
+    if plan.keeps_history and not caller.emulator:
+        yield from _recovery(name, table, plan)
+
+
+def _ttl(name: str, table: TableFacts, plan: TablePlan) -> Iterator[Finding]:
+    if isinstance(table.ttl, Silence):
+        yield unknown("ttl", name, f"its TTL may not be read ({table.ttl.code})", "allow dynamodb:DescribeTimeToLive")
+    elif table.ttl == plan.ttl:
+        yield fine("ttl", name, f"items expire by {plan.ttl}")
+    elif table.ttl:
+        yield error("ttl", name, f"items expire by {table.ttl}, not by {plan.ttl}", f"set TTL to {plan.ttl}")
+    else:
+        yield warning("ttl", name, "nothing expires: the table grows for ever", f"enable TTL on {plan.ttl}")
+
+
+def _recovery(name: str, table: TableFacts, plan: TablePlan) -> Iterator[Finding]:
+    if isinstance(table.recovery, Silence):
+        advice = "allow dynamodb:DescribeContinuousBackups"
+        yield unknown("point-in-time-recovery", name, f"it may not be read ({table.recovery.code})", advice)
+    elif table.recovery:
+        yield fine("point-in-time-recovery", name, "on")
+    else:
+        yield warning(
+            "point-in-time-recovery",
+            name,
+            f"off: a {plan.purpose} that is deleted by mistake is gone",
+            "enable point-in-time recovery",
+        )
+
+
+def judge_bucket(name: str, bucket: BucketFacts | Silence) -> Iterator[Finding]:
+    """Whether the archive exists, is encrypted and is closed to the public."""
+    if isinstance(bucket, Silence):
+        yield _silent("bucket", name, "archive", "TURNOUT_ARCHIVE", bucket)
+        return
+    if isinstance(bucket.encryption, Silence):
+        advice = "allow s3:GetEncryptionConfiguration"
+        yield unknown("encryption", name, f"its encryption may not be read ({bucket.encryption.code})", advice)
+    elif bucket.encryption:
+        yield fine("encryption", name, bucket.encryption)
+    else:
+        yield warning("encryption", name, "no default encryption is set", "set default encryption (AES256 or aws:kms)")
+    if isinstance(bucket.public_blocked, Silence):
+        advice = "allow s3:GetBucketPublicAccessBlock"
+        yield unknown("public-access", name, f"it may not be read ({bucket.public_blocked.code})", advice)
+    elif bucket.public_blocked:
+        yield fine("public-access", name, "blocked")
+    else:
+        yield error(
+            "public-access",
+            name,
+            "public access is not blocked, and letters hold contact data",
+            "turn on all four settings of Block Public Access",
+        )
+
+
+def _silent(check: str, name: str, purpose: str, setting: str, silence: Silence) -> Finding:
+    said = f"{silence.code}: {silence.message}" if silence.message else silence.code
+    if silence.why is Why.MISSING:
+        return error(check, name, f"the {purpose} does not exist", f"create it, or correct {setting}")
+    if silence.why is Why.DENIED:
+        return unknown(check, name, f"the {purpose} may not be looked at: {said}", f"allow {silence.action} on it")
+    return error(check, name, f"no answer about the {purpose}: {said}", "look at network, endpoint and region")
+
+
+def _keys(keys: Mapping[str, str]) -> str:
+    return " ".join(keys[kind] for kind in ("HASH", "RANGE") if kind in keys) or "none"

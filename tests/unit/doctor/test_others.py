@@ -1,0 +1,183 @@
+"""What the doctor says about callers, clocks, permissions, stores and everything else that is no queue."""
+
+import pytest
+from tests.unit.doctor.facts import ACCOUNT, CALLER, EMULATOR, bad, policy, source, target, worst
+
+from turnout.doctor.account import judge_caller, judge_clock
+from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts, Why
+from turnout.doctor.findings import Severity
+from turnout.doctor.permissions import judge_permissions
+from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
+from turnout.doctor.stores import IDEMPOTENCY, LEDGER, judge_bucket, judge_table
+from turnout.rules.model import Kind, Target
+
+DENIED = Silence(Why.DENIED, "AccessDenied", "no", "dynamodb:DescribeTable")
+MISSING = Silence(Why.MISSING, "ResourceNotFoundException", "")
+FAILED = Silence(Why.FAILED, "TimeoutError", "no answer within 10 s")
+
+
+@pytest.mark.parametrize(
+    ("ahead", "severity"),
+    [
+        (None, Severity.UNKNOWN),
+        (0.0, Severity.OK),
+        (-29.0, Severity.OK),
+        (31.0, Severity.WARNING),
+        (-299.0, Severity.WARNING),
+        (300.0, Severity.ERROR),
+        (-3600.0, Severity.ERROR),
+    ],
+)
+def test_clocks_may_differ_by_less_than_what_signatures_bear(ahead: float | None, severity: Severity) -> None:
+    caller = Caller(ACCOUNT, "arn", "eu-west-1", "https://x", emulator=False, ahead_seconds=ahead)
+    assert worst(judge_clock(caller), "clock") is severity
+
+
+@pytest.mark.parametrize(("why", "severity"), [(DENIED, Severity.ERROR), (FAILED, Severity.UNKNOWN)])
+def test_credentials_that_are_refused_differ_from_nobody_to_ask(why: Silence, severity: Severity) -> None:
+    caller = Caller("", "", "eu-west-1", "https://x", emulator=False, silence=why)
+    assert worst(judge_caller(caller), "credentials") is severity
+
+
+def test_a_missing_region_is_an_error() -> None:
+    assert worst(judge_caller(Caller(ACCOUNT, "arn", "", "", emulator=False)), "region") is Severity.ERROR
+
+
+ALLOWED = dict.fromkeys(("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"), "allowed")
+
+
+def test_what_iam_allows_is_well() -> None:
+    assert bad(judge_permissions(source(decisions=ALLOWED), CALLER)) == []
+
+
+def test_a_refused_empty_batch_is_proof_whatever_the_simulation_says() -> None:
+    queue = source(decisions=ALLOWED, denied={"sqs:DeleteMessage": DENIED})
+    (finding,) = bad(judge_permissions(queue, CALLER))
+    assert finding.severity is Severity.ERROR
+    assert "sqs:DeleteMessage" in finding.message
+
+
+def test_without_a_simulation_nothing_is_known_for_sure() -> None:
+    (finding,) = judge_permissions(source(decisions=DENIED), CALLER)
+    assert finding.severity is Severity.UNKNOWN
+    assert "iam:SimulatePrincipalPolicy" in finding.advice
+
+
+def test_an_explicit_deny_is_an_error() -> None:
+    queue = target(decisions={"sqs:SendMessage": "explicitDeny"})
+    assert worst(judge_permissions(queue, CALLER), "permission") is Severity.ERROR
+
+
+def test_what_only_the_queues_own_policy_may_allow_is_a_warning() -> None:
+    decisions = {"sqs:SendMessage": "implicitDeny"}
+    mine = policy(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/turnout-worker"})
+    queue = target({"Policy": mine}, decisions=decisions)
+    assert worst(judge_permissions(queue, CALLER), "permission") is Severity.WARNING
+    assert worst(judge_permissions(target(decisions=decisions), CALLER), "permission") is Severity.ERROR
+
+
+def test_a_queue_that_is_not_there_refuses_nothing() -> None:
+    assert list(judge_permissions(target(attributes=MISSING), CALLER)) == []
+
+
+def table(**given: object) -> TableFacts:
+    whole: dict[str, object] = {
+        "name": "seen",
+        "status": "ACTIVE",
+        "keys": {"HASH": "key:S"},
+        "indexes": {},
+        "ttl": "expires",
+        "recovery": True,
+    }
+    return TableFacts(**{**whole, **given})  # type: ignore[arg-type]
+
+
+def test_tables_that_are_as_they_should_be() -> None:
+    ledger = table(keys={"RANGE": "sk:S", "HASH": "pk:S"}, indexes={"shelves": "HASH=shelf:S RANGE=changed:N"})
+    assert bad(judge_table("seen", table(), IDEMPOTENCY, CALLER)) == []
+    assert bad(judge_table("ledger", ledger, LEDGER, CALLER)) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "check", "severity"),
+    [
+        (MISSING, "table", Severity.ERROR),
+        (DENIED, "table", Severity.UNKNOWN),
+        (FAILED, "table", Severity.ERROR),
+        (table(status="DELETING"), "table", Severity.ERROR),
+        (table(keys={"HASH": "id:S"}), "table", Severity.ERROR),
+        (table(keys={"HASH": "key:N"}), "table", Severity.ERROR),
+        (table(ttl=""), "ttl", Severity.WARNING),
+        (table(ttl="ttl"), "ttl", Severity.ERROR),
+        (table(ttl=DENIED), "ttl", Severity.UNKNOWN),
+    ],
+)
+def test_spoilt_tables(facts: TableFacts | Silence, check: str, severity: Severity) -> None:
+    assert worst(judge_table("seen", facts, IDEMPOTENCY, CALLER), check) is severity
+
+
+def test_a_ledger_without_index_or_recovery_is_found() -> None:
+    findings = list(
+        judge_table("ledger", table(keys={"HASH": "pk:S", "RANGE": "sk:S"}, recovery=False), LEDGER, CALLER)
+    )
+    assert worst(findings, "table") is Severity.ERROR
+    assert worst(findings, "point-in-time-recovery") is Severity.WARNING
+    assert bad(judge_table("seen", table(recovery=False), IDEMPOTENCY, CALLER)) == []
+
+
+@pytest.mark.parametrize(
+    ("bucket", "check", "severity"),
+    [
+        (MISSING, "bucket", Severity.ERROR),
+        (BucketFacts("a", "AES256", True), "encryption", Severity.OK),
+        (BucketFacts("a", "", True), "encryption", Severity.WARNING),
+        (BucketFacts("a", DENIED, True), "encryption", Severity.UNKNOWN),
+        (BucketFacts("a", "aws:kms", False), "public-access", Severity.ERROR),
+        (BucketFacts("a", "aws:kms", DENIED), "public-access", Severity.UNKNOWN),
+    ],
+)
+def test_the_archive_is_encrypted_and_closed(bucket: BucketFacts | Silence, check: str, severity: Severity) -> None:
+    assert worst(judge_bucket("a", bucket), check) is severity
+
+
+MACHINE = Target("follow-up", "arn:aws:states:eu-west-1:1:stateMachine:x", kind=Kind.STATE_MACHINE)
+
+
+@pytest.mark.parametrize(
+    ("answer", "severity"),
+    [
+        ({"status": "ACTIVE", "type": "STANDARD"}, Severity.OK),
+        ({"status": "DELETING", "type": "STANDARD"}, Severity.ERROR),
+        ({"status": "ACTIVE", "type": "EXPRESS"}, Severity.WARNING),
+        (MISSING, Severity.ERROR),
+        (DENIED, Severity.UNKNOWN),
+        (FAILED, Severity.ERROR),
+    ],
+)
+def test_targets_that_are_no_queues(answer: dict[str, str] | Silence, severity: Severity) -> None:
+    assert worst(judge_target(MACHINE, answer, {}), "target") is severity
+
+
+def test_a_signing_secret_that_is_not_set_is_an_error() -> None:
+    hook = Target("hook", "https://example.com", kind=Kind.URL, secret_from="HOOK_SECRET")
+    assert worst(judge_target(hook, {}, {}), "target") is Severity.ERROR
+    assert worst(judge_target(hook, {}, {"HOOK_SECRET": "x"}), "target") is Severity.OK
+
+
+def test_telemetry_that_cannot_leave_is_a_warning_only() -> None:
+    assert worst(judge_otlp("", None), "telemetry") is Severity.WARNING
+    assert worst(judge_otlp("http://x:4317", FAILED), "telemetry") is Severity.WARNING
+    assert worst(judge_otlp("http://x:4317", None), "telemetry") is Severity.OK
+
+
+def test_genesys_that_refuses_says_which_role_is_wanted() -> None:
+    (finding,) = judge_genesys(DENIED)
+    assert finding.severity is Severity.ERROR
+    assert "analytics:conversationDetail:view" in finding.advice
+    assert bad(judge_genesys(None)) == []
+
+
+def test_an_emulator_that_knows_no_callers_is_well() -> None:
+    caller = Caller("", "", "us-east-1", "http://127.0.0.1:1", emulator=True, silence=FAILED)
+    assert bad(judge_caller(caller)) == []
+    assert bad(judge_caller(EMULATOR)) == []

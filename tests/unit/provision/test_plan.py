@@ -1,0 +1,63 @@
+"""Which queues `turnout queues create` plans."""
+
+from turnout.provision.plan import plan_queues
+from turnout.rules.model import Kind, Target
+
+TARGETS = {
+    "critical": Target("critical", "${CRITICAL_QUEUE_URL}", unresolved=("CRITICAL_QUEUE_URL",)),
+    "topic": Target("topic", "arn:aws:sns:eu-west-1:1:t", kind=Kind.TOPIC),
+}
+VARIABLES = {"critical": ("CRITICAL_QUEUE_URL",)}
+
+
+def names(**environ: str) -> dict[str, str]:
+    plans = plan_queues(TARGETS, VARIABLES, environ=environ, prefix="dev")
+    return {plan.name: plan.redrive_to for plan in plans}
+
+
+def test_every_queue_that_receives_has_one_that_takes_what_it_cannot_use() -> None:
+    assert names() == {
+        "dev-dead-letters": "",
+        "dev-events": "dev-dead-letters",
+        "dev-critical-dlq": "",
+        "dev-critical": "dev-critical-dlq",
+    }
+
+
+def test_a_queue_comes_after_the_one_it_redrives_to() -> None:
+    plans = plan_queues(TARGETS, VARIABLES, environ={}, prefix="dev")
+    for index, plan in enumerate(plans):
+        assert not plan.redrive_to or plan.redrive_to in [before.name for before in plans[:index]]
+
+
+def test_dead_letter_queues_keep_messages_for_longer_than_the_source() -> None:
+    plans = {plan.name: plan for plan in plan_queues(TARGETS, VARIABLES, environ={}, prefix="dev")}
+    kept = {name: int(plan.attributes.get("MessageRetentionPeriod", "345600")) for name, plan in plans.items()}
+    assert all(kept[plan.redrive_to] > kept[name] for name, plan in plans.items() if plan.redrive_to)
+
+
+def test_names_that_the_environment_gives_are_kept() -> None:
+    given = {
+        "TURNOUT_SOURCE_QUEUE_URL": "http://localhost:1/0/in,http://localhost:1/0/second",
+        "TURNOUT_DEAD_LETTER_QUEUE_URL": "http://localhost:1/0/dead",
+    }
+    assert names(**given)["in"] == "dead"
+
+
+def test_a_fifo_target_gets_fifo_queues_on_both_sides() -> None:
+    plans = plan_queues(TARGETS, VARIABLES, environ={}, prefix="dev", fifo=["critical"])
+    (queue,) = [plan for plan in plans if plan.variables == ("CRITICAL_QUEUE_URL",)]
+    assert queue.name == "dev-critical.fifo"
+    assert queue.redrive_to == "dev-critical-dlq.fifo"
+    assert queue.attributes["FifoQueue"] == "true"
+
+
+def test_a_target_whose_queue_is_known_keeps_its_name() -> None:
+    known = {"critical": Target("critical", "https://sqs.eu-west-1.amazonaws.com/1/urgent.fifo")}
+    plans = plan_queues(known, VARIABLES, environ={}, prefix="dev")
+    assert [plan.name for plan in plans[2:]] == ["urgent-dlq.fifo", "urgent.fifo"]
+
+
+def test_an_address_made_of_several_variables_is_not_exported() -> None:
+    plans = plan_queues(TARGETS, {"critical": ("BASE", "NAME")}, environ={}, prefix="dev")
+    assert [plan.variables for plan in plans if plan.name == "dev-critical"] == [()]
