@@ -25,7 +25,7 @@ from tests.benchmarks.machine import describe
 from tests.benchmarks.rule_shapes import SHAPES, events, rule_file
 
 from turnout.rules import Ruleset, load_rules
-from turnout.rules.interpret import Scope, holds
+from turnout.rules.condition.interpret import Scope, holds
 
 SEED = 20_251_212
 ROUNDS = 10

@@ -24,6 +24,18 @@ LAYERS = (
 
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 
+# The rooms of turnout.rules, each with those it may use besides what they share.
+ROOMS = {
+    "condition": (),
+    "expression": ("condition",),
+    "pattern": ("condition",),
+    "engine": ("condition",),
+    "files": ("condition", "expression", "pattern"),
+    "lint": ("condition", "engine", "files", "pattern"),
+    "explain": ("condition",),
+    "trials": ("condition", "files", "explain"),
+}
+
 # Who alone may import what: the library, then the modules (by prefix) behind which it lives.
 DOORS = {
     "aioboto3": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws", "provision.create", "demo"),
@@ -80,6 +92,15 @@ def test_imports_go_one_way(module: str) -> None:
         if other == package or other not in LEVEL:
             continue
         assert LEVEL[other] < LEVEL[package], f"turnout.{module} imports {imported}, which is not below it"
+
+
+@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("rules.")])
+def test_a_room_of_the_rules_uses_those_below_it(module: str) -> None:
+    room = module.split(".")[1]
+    for imported in imports(MODULES[module]):
+        other = imported.removeprefix("turnout.rules.").partition(".")[0]
+        if room in ROOMS and other in ROOMS and other != room:
+            assert other in ROOMS[room], f"turnout.{module} imports {imported}, which is not below it"
 
 
 @pytest.mark.parametrize("module", MODULES)

@@ -11,11 +11,11 @@ import click
 
 from turnout.cli.findings import FORMATS, Checked, Summary
 from turnout.errors import SettingsError
-from turnout.rules.event_files import root_of
-from turnout.rules.examples import run_examples
+from turnout.rules.files.event_files import root_of
+from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.lint import lint
-from turnout.rules.load import Reading, read_rules
 from turnout.rules.problems import Code, Problem
+from turnout.rules.trials.examples import run_examples
 from turnout.settings import Settings, load_settings, misspelt_settings, required_paths, variable
 
 __all__ = ["check"]

@@ -45,7 +45,7 @@ def create(directory: Path | None, prefix: str, fifo: Sequence[str], yes: bool) 
         eval "$(turnout queues create)"
     """
     from turnout.provision.plan import plan_queues
-    from turnout.rules.load import read_rules
+    from turnout.rules.files.load import read_rules
     from turnout.rules.problems import RuleFilesError
 
     path = directory or Path(os.environ.get(variable("rules")) or "rules")

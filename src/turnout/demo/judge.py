@@ -11,7 +11,7 @@ import json
 from turnout.demo.audit import DEAD_LETTERS, Verdict
 from turnout.demo.events import DemoMessage
 from turnout.rules import Ruleset
-from turnout.rules.interpret import Scope, holds
+from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.model import Mode, Unmatched
 
 __all__ = ["judge"]

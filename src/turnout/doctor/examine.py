@@ -24,7 +24,7 @@ from turnout.doctor.together import judge_together
 from turnout.errors import SettingsError
 from turnout.genesys.config import load_genesys_config
 from turnout.message import queue_url
-from turnout.rules.load import Reading, read_rules
+from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
 from turnout.targets.aws import AwsClients

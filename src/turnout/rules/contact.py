@@ -9,7 +9,7 @@ import json
 import re
 
 from turnout.rules.decode import decode
-from turnout.rules.locating import Located
+from turnout.rules.explain.locating import Located
 from turnout.rules.model import Json, Rejection
 from turnout.rules.showing import printable
 

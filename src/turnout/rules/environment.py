@@ -5,11 +5,12 @@ The environment is passed in as a mapping; nothing here reads the process's own.
 
 from __future__ import annotations
 
-import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
-__all__ = ["REFERENCE", "Environment", "nearest"]
+from turnout.rules.spelling import nearest
+
+__all__ = ["REFERENCE", "Environment"]
 
 REFERENCE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
 
@@ -46,13 +47,3 @@ class Environment:
     def unset(self, name: str) -> str:
         """A sentence that says a variable is not set, with the nearest name that is."""
         return f"environment variable {name} is not set{nearest(name, self._variables)}"
-
-
-def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
-    """`; did you mean 'x'?` when something known is close to the name, else an empty string."""
-    choice = (aliases or {}).get(name.lower())
-    if choice is None:
-        by_lower = {candidate.lower(): candidate for candidate in known}
-        close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
-        choice = by_lower[close[0]] if close else None
-    return f"; did you mean '{choice}'?" if choice is not None else ""

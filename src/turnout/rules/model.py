@@ -1,6 +1,6 @@
 """The records that rules are made of and that matching returns: targets, rules, what to send, what matched.
 
-Plain data only. Loading builds them (load.py), `Ruleset` uses them (ruleset.py).
+Plain data only. Loading builds them (files/load.py), `Ruleset` uses them (ruleset.py).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TypeAlias
 import msgspec
 
 from turnout.message import Attribute, Reason
-from turnout.rules.ast import Condition, Path, Scalar
+from turnout.rules.condition.ast import Condition, Path, Scalar
 
 __all__ = [
     "NOTHING_EXTRA",

@@ -12,8 +12,9 @@ from enum import StrEnum
 import msgspec
 
 from turnout.errors import RulesError
+from turnout.rules.condition.ast import Span
 
-__all__ = ["Code", "Problem", "RuleFilesError", "Severity"]
+__all__ = ["Code", "ExpressionError", "Problem", "RuleFilesError", "Severity"]
 
 
 class Severity(StrEnum):
@@ -82,6 +83,16 @@ class Code(StrEnum):
     UNUSED_TARGET = "TR507"
     FEW_EXAMPLES = "TR508"
     SCAN = "TR509"
+
+
+class ExpressionError(ValueError):
+    """The expression is not valid; `at` is the place in its text."""
+
+    def __init__(self, code: Code, message: str, at: Span) -> None:
+        self.code = code
+        self.message = message
+        self.at = at
+        super().__init__(message)
 
 
 class Problem(msgspec.Struct, frozen=True):

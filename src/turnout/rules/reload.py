@@ -9,11 +9,11 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
-from turnout.rules.examples import run_examples
+from turnout.rules.files.load import read_rules
 from turnout.rules.garbage import without_collection
-from turnout.rules.load import read_rules
 from turnout.rules.problems import RuleFilesError
 from turnout.rules.ruleset import Ruleset
+from turnout.rules.trials.examples import run_examples
 
 __all__ = ["load_ready_rules"]
 

@@ -2,7 +2,7 @@
 
 `Ruleset.match` holds one event against the rules and returns a `Match`. It never raises. Nearly every event goes the
 fast way, by the engine; one that differs from what the rules expect is decoded in full, with the same verdict. Building
-a ruleset from files is load.py's work; here the rules are known to be right.
+a ruleset from files is files/load.py's work; here the rules are known to be right.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from types import MappingProxyType
 import msgspec
 
 from turnout.message import Reason
-from turnout.rules.ast import Path, Root
-from turnout.rules.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
+from turnout.rules.condition.ast import Path, Root
+from turnout.rules.condition.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode
 from turnout.rules.engine import Engine
 from turnout.rules.garbage import without_collection

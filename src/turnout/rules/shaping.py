@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from turnout.message import Attribute
-from turnout.rules.ast import Path, Scalar
-from turnout.rules.compile import compile_finder
+from turnout.rules.condition.ast import Path, Scalar
+from turnout.rules.condition.compile import compile_finder
 from turnout.rules.model import Rule, Send
 
 __all__ = ["Shaper", "as_attribute", "compile_shaper", "paths_of"]

@@ -17,14 +17,14 @@ from tests.contract.event_patterns.recorded import (
     read_verdicts,
 )
 
-from turnout.rules.ast import Condition
-from turnout.rules.compile import compile_condition
+from turnout.rules.condition.ast import Condition
+from turnout.rules.condition.compile import compile_condition
+from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.decode import decode
-from turnout.rules.interpret import Scope, holds
 from turnout.rules.model import Place, Rule, Target
-from turnout.rules.pattern import compile_pattern
-from turnout.rules.pattern_nodes import PatternError
-from turnout.rules.pattern_text import parse_pattern_text
+from turnout.rules.pattern.nodes import PatternError
+from turnout.rules.pattern.pattern import compile_pattern
+from turnout.rules.pattern.text import parse_pattern_text
 from turnout.rules.ruleset import Ruleset
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from hypothesis import strategies as st
 
-from turnout.rules.ast import (
+from turnout.rules.condition.ast import (
     Absent,
     And,
     Bound,
@@ -37,7 +37,7 @@ from turnout.rules.ast import (
     Wildcard,
     literal,
 )
-from turnout.rules.paths import PathReader
+from turnout.rules.expression.paths import PathReader
 
 READER = PathReader()
 

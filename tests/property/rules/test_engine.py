@@ -13,15 +13,15 @@ from hypothesis import strategies as st
 from tests.property.rules.strategies import conditions, events
 from tests.property.rules.test_pattern_semantics import compiled, event_objects, pattern_objects
 
-from turnout.rules.ast import Condition
+from turnout.rules.condition.ast import Condition
+from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.decode import decode
 from turnout.rules.engine import Engine
 from turnout.rules.engine.support import Unfit
 from turnout.rules.environment import Environment
-from turnout.rules.expression import parse
-from turnout.rules.interpret import Scope, holds
+from turnout.rules.expression.parser import parse
+from turnout.rules.expression.paths import PathReader
 from turnout.rules.model import Rejection
-from turnout.rules.paths import PathReader
 
 UNFIT = (msgspec.MsgspecError, UnicodeError, RecursionError, TypeError, AttributeError, Unfit)
 """How the fast way refuses an event. Anything else would be a mistake in generated code."""

@@ -10,15 +10,15 @@ import pytest
 from hypothesis import given, settings
 from tests.property.rules.strategies import conditions, events, paths, values
 
-from turnout.rules.ast import Condition, Path, Root
+from turnout.rules.condition.ast import Condition, Path, Root
+from turnout.rules.condition.interpret import Scope, find, holds
 from turnout.rules.decode import decode
-from turnout.rules.explain import Finding, explain
-from turnout.rules.interpret import Scope, find, holds
-from turnout.rules.locating import Located, locate, why_nothing
+from turnout.rules.explain.explain import Finding, explain
+from turnout.rules.explain.locating import Located, locate, why_nothing
 from turnout.rules.model import Rejection
-from turnout.rules.pattern import compile_pattern
-from turnout.rules.pattern_nodes import PatternError
-from turnout.rules.pattern_text import parse_pattern_text
+from turnout.rules.pattern.nodes import PatternError
+from turnout.rules.pattern.pattern import compile_pattern
+from turnout.rules.pattern.text import parse_pattern_text
 
 
 @given(conditions(), events, values)

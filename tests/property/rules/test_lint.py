@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.rules.strategies import conditions, literals, predicates, scalars, values
 
-from turnout.rules.ast import (
+from turnout.rules.condition.ast import (
     Absent,
     And,
     Compare,
@@ -32,7 +32,7 @@ from turnout.rules.ast import (
     Term,
     Test,
 )
-from turnout.rules.interpret import Scope, holds
+from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.lint.candidates import Candidates
 from turnout.rules.lint.overlaps import find_overlaps
 from turnout.rules.lint.reasoning import always, implies, never

@@ -8,15 +8,16 @@ from jsonpath_ng.ext.parser import parse as jsonpath
 from tests.property.rules.strategies import conditions, events, paths, values
 
 from turnout.message import Reason
-from turnout.rules.ast import Condition, Path
-from turnout.rules.compile import compile_condition
+from turnout.rules.condition.ast import Condition, Path
+from turnout.rules.condition.compile import compile_condition
+from turnout.rules.condition.interpret import Scope, find, holds
+from turnout.rules.condition.render import render
 from turnout.rules.decode import decode
 from turnout.rules.environment import Environment
-from turnout.rules.expression import ExpressionError, parse
-from turnout.rules.interpret import Scope, find, holds
+from turnout.rules.expression.parser import parse
+from turnout.rules.expression.paths import PathReader
 from turnout.rules.model import Rejection
-from turnout.rules.paths import PathReader
-from turnout.rules.render import render
+from turnout.rules.problems import ExpressionError
 
 READER = PathReader()
 

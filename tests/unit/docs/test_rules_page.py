@@ -17,14 +17,14 @@ import pytest
 from tests.unit.docs.page import Block, Page, anchor
 from tests.unit.rules.language import HEAD, read, verdict, write
 
-from turnout.rules import schema
-from turnout.rules.expression import parse_path
-from turnout.rules.functions import FUNCTIONS
+from turnout.rules.expression.functions import FUNCTIONS
+from turnout.rules.expression.parser import parse_path
+from turnout.rules.expression.paths import METADATA_FIELDS, PathReader
+from turnout.rules.files import schema
+from turnout.rules.files.load import read_rules
 from turnout.rules.lint import lint
-from turnout.rules.load import read_rules
-from turnout.rules.paths import METADATA_FIELDS, PathReader
 from turnout.rules.problems import Code
-from turnout.rules.trial import try_rules
+from turnout.rules.trials.trial import try_rules
 
 ROOT = Path(__file__).parents[3]
 PATH = ROOT / "docs" / "rules.md"

@@ -7,7 +7,7 @@ from turnout.doctor.facts import KeyFacts, MappingFacts, QueueFacts, Role, Silen
 from turnout.doctor.findings import Finding, Severity
 from turnout.doctor.queues import judge_queue
 from turnout.doctor.together import judge_together
-from turnout.rules.load import read_rules
+from turnout.rules.files.load import read_rules
 
 DENIED = Silence(Why.DENIED, "AccessDenied", "not authorized")
 MISSING = Silence(Why.MISSING, "QueueDoesNotExist", "")

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from turnout.rules.ast import Condition
-from turnout.rules.compile import compile_condition
+from turnout.rules.condition.ast import Condition
+from turnout.rules.condition.compile import compile_condition
+from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.environment import Environment
-from turnout.rules.expression import parse
-from turnout.rules.interpret import Scope, holds
+from turnout.rules.expression.parser import parse
+from turnout.rules.expression.paths import PathReader
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
-from turnout.rules.paths import PathReader
 
 READER = PathReader()
 

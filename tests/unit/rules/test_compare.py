@@ -9,7 +9,7 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
 from turnout.rules import Ruleset
-from turnout.rules.compare import Comparison, Sample, compare
+from turnout.rules.trials.compare import Comparison, Sample, compare
 
 
 def ruleset(directory: Path, *rules: str, head: str = HEAD, require: tuple[str, ...] = ()) -> Ruleset:

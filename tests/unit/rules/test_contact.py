@@ -8,7 +8,7 @@ import pytest
 from tests.unit.rules.language import read
 
 from turnout.rules.contact import excerpt, hide_contact_data, is_contact_data
-from turnout.rules.explain import explain
+from turnout.rules.explain.explain import explain
 
 CONTACT = """
     ani dnis ANI addressTo addressFrom address fromAddress callbackNumbers callbackUserName participantName userName

@@ -2,7 +2,7 @@
 
 import pytest
 
-from turnout.rules.document import MapNode, ScalarNode, YamlError, read_document, to_json
+from turnout.rules.files.document import MapNode, ScalarNode, YamlError, read_document, to_json
 from turnout.rules.limits import Limits
 from turnout.rules.model import Json
 from turnout.rules.problems import Code

@@ -7,7 +7,7 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
 from turnout.errors import RulesError
-from turnout.rules.examples import run_examples
+from turnout.rules.trials.examples import run_examples
 
 
 def test_failing_examples_are_reported_at_their_places_and_passing_ones_are_not(tmp_path: Path) -> None:

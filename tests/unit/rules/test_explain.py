@@ -9,11 +9,11 @@ import msgspec
 import pytest
 from tests.unit.rules.language import read
 
-from turnout.rules.ast import Root
-from turnout.rules.explain import Finding, explain, kinds_only
-from turnout.rules.locating import Located
-from turnout.rules.pattern import compile_pattern
-from turnout.rules.pattern_text import parse_pattern_text
+from turnout.rules.condition.ast import Root
+from turnout.rules.explain.explain import Finding, explain, kinds_only
+from turnout.rules.explain.locating import Located
+from turnout.rules.pattern.pattern import compile_pattern
+from turnout.rules.pattern.text import parse_pattern_text
 
 
 def of(text: str, event: object, metadata: object = None) -> Finding:

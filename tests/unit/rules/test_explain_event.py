@@ -10,7 +10,7 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
 from turnout.rules import Ruleset
-from turnout.rules.explain_event import EventExplanation, explain_event
+from turnout.rules.explain.event import EventExplanation, explain_event
 
 RULES = """rules:
   - {id: one, when: detail.a == 1, send: [high]}

@@ -5,10 +5,9 @@ import time
 import pytest
 from tests.unit.rules.language import read
 
-from turnout.rules.ast import And, Kind, Literal, OneOf, Or, Path, Test
-from turnout.rules.expression import ExpressionError
+from turnout.rules.condition.ast import And, Kind, Literal, OneOf, Or, Path, Test
 from turnout.rules.limits import Limits
-from turnout.rules.problems import Code
+from turnout.rules.problems import Code, ExpressionError
 
 REFUSED = [
     ("", "", Code.SYNTAX, "empty"),

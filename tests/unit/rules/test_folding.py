@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from turnout.rules.folding import fold
+from turnout.rules.condition.folding import fold
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from jsonschema import Draft7Validator
 from tests.unit.rules.language import HEAD, write
 
 from turnout.cli.rules import rules
-from turnout.rules import schema
-from turnout.rules.document import Node, read_document, to_json
-from turnout.rules.json_schema import rules_schema, table_schema
-from turnout.rules.load import read_rules
+from turnout.rules.files import schema
+from turnout.rules.files.document import Node, read_document, to_json
+from turnout.rules.files.json_schema import rules_schema, table_schema
+from turnout.rules.files.load import read_rules
 from turnout.rules.model import Json
 from turnout.rules.problems import Code
 

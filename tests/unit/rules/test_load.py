@@ -8,7 +8,7 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
 from turnout.errors import RulesError
-from turnout.rules.ast import Root
+from turnout.rules.condition.ast import Root
 from turnout.rules.limits import Limits
 from turnout.rules.model import Mode
 from turnout.rules.problems import RuleFilesError

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.rules import networks
+from turnout.rules.condition import networks
 
 
 @pytest.mark.parametrize(

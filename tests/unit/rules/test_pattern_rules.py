@@ -9,9 +9,9 @@ import pytest
 from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
-from turnout.rules.examples import run_examples
-from turnout.rules.load import read_rules
+from turnout.rules.files.load import read_rules
 from turnout.rules.problems import RuleFilesError, Severity
+from turnout.rules.trials.examples import run_examples
 
 LONG_VOICE = """
 rules:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from tests.unit.rules.patterns import condition
 
-from turnout.rules.ast import (
+from turnout.rules.condition.ast import (
     And,
     Bound,
     Constant,

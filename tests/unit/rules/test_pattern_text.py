@@ -7,9 +7,9 @@ import math
 import pytest
 from tests.unit.rules.patterns import compiled, problems
 
-from turnout.rules.ast import Kind, OneOf, Test, walk
-from turnout.rules.pattern_nodes import ArrayNode, Mark, Member, ObjectNode, PatternError, ValueNode, to_json
-from turnout.rules.pattern_text import parse_pattern_text
+from turnout.rules.condition.ast import Kind, OneOf, Test, walk
+from turnout.rules.pattern.nodes import ArrayNode, Mark, Member, ObjectNode, PatternError, ValueNode, to_json
+from turnout.rules.pattern.text import parse_pattern_text
 from turnout.rules.problems import Code
 
 

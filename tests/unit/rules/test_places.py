@@ -2,8 +2,8 @@
 
 import pytest
 
-from turnout.rules.document import MapNode, ScalarNode, read_document
-from turnout.rules.places import Source
+from turnout.rules.files.document import MapNode, ScalarNode, read_document
+from turnout.rules.files.places import Source
 
 DOCUMENTS = {
     "plain": "when: detail.a == 1 and WRONG == 2\n",

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from turnout import load_rules
-from turnout.rules.examples import run_examples
-from turnout.rules.load import read_rules
-from turnout.rules.trial import try_rules
+from turnout.rules.files.load import read_rules
+from turnout.rules.trials.examples import run_examples
+from turnout.rules.trials.trial import try_rules
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = ROOT.parent / "shared" / "samples" / "events"

@@ -6,10 +6,10 @@ import itertools
 
 import pytest
 
-from turnout.rules.ast import And, Condition, Constant, Key, Or, Path, Root, Some, Test, literal
-from turnout.rules.ast import OneOf as Equal
-from turnout.rules.interpret import Scope, holds
-from turnout.rules.sharing import either, every
+from turnout.rules.condition.ast import And, Condition, Constant, Key, Or, Path, Root, Some, Test, literal
+from turnout.rules.condition.ast import OneOf as Equal
+from turnout.rules.condition.interpret import Scope, holds
+from turnout.rules.condition.sharing import either, every
 
 
 def is_set(name: str, root: Root = Root.EVENT) -> Test:

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 from tests.unit.rules.language import HEAD, write
 
-from turnout.rules.load import read_rules
-from turnout.rules.trial import Trial, try_rules
+from turnout.rules.files.load import read_rules
+from turnout.rules.trials.trial import Trial, try_rules
 
 RULES = """rules:
   - id: vip

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from unittest.mock import patch
 
-from turnout.rules.ast import Constant, Key, Path, Root
+from turnout.rules.condition.ast import Constant, Key, Path, Root
 from turnout.rules.engine.found import Groups
 from turnout.rules.model import Mode, Place, Rule
 from turnout.rules.verdicts import Verdict, Verdicts

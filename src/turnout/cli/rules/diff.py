@@ -16,9 +16,9 @@ from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import json_option, require_option
 from turnout.cli.words import count
 from turnout.rules import load_rules
-from turnout.rules.compare import Change, Comparison, Sample, compare
 from turnout.rules.contact import excerpt
 from turnout.rules.showing import printable
+from turnout.rules.trials.compare import Change, Comparison, Sample, compare
 from turnout.telemetry.redaction import redactor
 
 __all__ = ["diff"]

@@ -12,8 +12,8 @@ from rich.console import Console
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.rules.tree import print_explanation
 from turnout.rules import Ruleset, load_rules
-from turnout.rules.environment import nearest
-from turnout.rules.explain_event import explain_event
+from turnout.rules.explain.event import explain_event
+from turnout.rules.spelling import nearest
 
 __all__ = ["explain"]
 

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from turnout.cli.rules.options import json_option, rules_option
 from turnout.rules import Ruleset, load_rules
-from turnout.rules.access import Access, access_of
+from turnout.rules.engine.access import Access, access_of
 from turnout.rules.model import Kind, Rule, Target
 from turnout.settings import required_paths
 from turnout.telemetry.scraping import Scraped, read_scrape

@@ -6,7 +6,7 @@ import json
 
 import click
 
-from turnout.rules.json_schema import rules_schema, table_schema
+from turnout.rules.files.json_schema import rules_schema, table_schema
 
 __all__ = ["schema"]
 

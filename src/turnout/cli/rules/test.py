@@ -10,11 +10,11 @@ import msgspec
 
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.words import count
-from turnout.rules.coverage import RuleCoverage
-from turnout.rules.event_files import root_of
-from turnout.rules.load import read_rules
+from turnout.rules.files.event_files import root_of
+from turnout.rules.files.load import read_rules
 from turnout.rules.problems import RuleFilesError
-from turnout.rules.trial import Trial, try_rules
+from turnout.rules.trials.coverage import RuleCoverage
+from turnout.rules.trials.trial import Trial, try_rules
 
 __all__ = ["test"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from rich.console import Console
 from rich.text import Text
 
-from turnout.rules.explain import Finding
-from turnout.rules.explain_event import EventExplanation, RuleExplanation
+from turnout.rules.explain.event import EventExplanation, RuleExplanation
+from turnout.rules.explain.explain import Finding
 
 __all__ = ["print_explanation", "print_finding"]
 

@@ -18,7 +18,7 @@ from collections.abc import Callable, Hashable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
-from turnout.rules import ast
+from turnout.rules.condition import ast
 from turnout.rules.engine.found import Groups
 from turnout.rules.engine.prepared import Opaque, Prepared
 from turnout.rules.engine.projection import Projection

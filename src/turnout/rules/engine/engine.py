@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from operator import attrgetter
 from typing import Any
 
-from turnout.rules import ast
-from turnout.rules.ast import Except, Kind, Literal, OneOf, Path
+from turnout.rules.condition import ast
+from turnout.rules.condition.ast import Except, Kind, Literal, OneOf, Path
 from turnout.rules.decode import decode
 from turnout.rules.engine.checks import Checks
 from turnout.rules.engine.found import Groups

@@ -14,11 +14,11 @@ from collections.abc import Iterable, Sequence
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-from turnout.rules import ast, wildcards
-from turnout.rules.ast import Range
+from turnout.rules.condition import ast, wildcards
+from turnout.rules.condition.ast import Range
+from turnout.rules.condition.folding import fold
 from turnout.rules.engine.prepared import All, Either, Fits, Prepared, all_of
 from turnout.rules.engine.terms import Reading
-from turnout.rules.folding import fold
 
 __all__ = ["Choice", "Filing", "Key", "KeyValue", "Method", "ways"]
 

@@ -11,11 +11,11 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol, TypeAlias
 
-from turnout.rules.ast import Bound, Literal, Range
+from turnout.rules.condition.ast import Bound, Literal, Range
+from turnout.rules.condition.folding import fold
 from turnout.rules.engine.checks import Remainder, Step
 from turnout.rules.engine.filing import KeyValue, bounds
 from turnout.rules.engine.source import Function
-from turnout.rules.folding import fold
 
 __all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
 

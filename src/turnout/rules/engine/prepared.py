@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from turnout.rules import ast
-from turnout.rules.ast import Constant, Order, Predicate
+from turnout.rules.condition import ast
+from turnout.rules.condition.ast import Constant, Order, Predicate
 from turnout.rules.engine.terms import Reading
 
 __all__ = [

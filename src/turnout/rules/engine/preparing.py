@@ -1,14 +1,14 @@
 """Prepares conditions for the fast way, which takes for granted that an event has the shape the rules expect.
 
 So `Some(detail; @.a and @.b)` becomes `detail.a and detail.b`. What has no short form becomes `Opaque`: closures
-(compile.py), applied to the one member of the event that the condition looks at, or to the event decoded in full.
-Nothing here decodes, evaluates or generates code.
+(condition/compile.py), applied to the one member of the event that the condition looks at, or to the event decoded in
+full. Nothing here decodes, evaluates or generates code.
 """
 
 from __future__ import annotations
 
-from turnout.rules import ast, interpret
-from turnout.rules.ast import Constant, Key, Path, Root, Term
+from turnout.rules.condition import ast, interpret
+from turnout.rules.condition.ast import Constant, Key, Path, Root, Term
 from turnout.rules.engine.prepared import (
     All,
     Compares,

@@ -10,8 +10,8 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from turnout.rules.ast import Constant
-from turnout.rules.compile import Finder, compile_finder
+from turnout.rules.condition.ast import Constant
+from turnout.rules.condition.compile import Finder, compile_finder
 from turnout.rules.engine.checks import Checks, Entry, Remainder, Step, Steps, add, one_step
 from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method
 from turnout.rules.engine.found import Groups

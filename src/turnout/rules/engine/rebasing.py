@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from turnout.rules import ast
-from turnout.rules.ast import Path, Root, Term
+from turnout.rules.condition import ast
+from turnout.rules.condition.ast import Path, Root, Term
 
 __all__ = ["cut", "element_terms", "path_of", "rebased"]
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from msgspec import UNSET, Struct
 
-from turnout.rules.ast import Order
-from turnout.rules.folding import fold
-from turnout.rules.values import any_pair
+from turnout.rules.condition.ast import Order
+from turnout.rules.condition.folding import fold
+from turnout.rules.condition.values import any_pair
 
 __all__ = ["NAMES", "Unfit"]
 

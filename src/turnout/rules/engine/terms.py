@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum
 
-from turnout.rules import ast
-from turnout.rules.ast import Key, Path, Root, Spread, Term
+from turnout.rules.condition import ast
+from turnout.rules.condition.ast import Key, Path, Root, Spread, Term
 
 __all__ = ["Reading", "Values", "Wrap", "in_filters", "is_passed", "read"]
 

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from turnout.rules import ast
-from turnout.rules.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
-from turnout.rules.compile import compile_condition, compile_finder, compile_predicate
+from turnout.rules.condition import ast
+from turnout.rules.condition.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
+from turnout.rules.condition.compile import compile_condition, compile_finder, compile_predicate
 from turnout.rules.engine.prepared import (
     All,
     Compares,

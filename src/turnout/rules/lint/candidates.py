@@ -14,8 +14,8 @@ from enum import Enum
 from itertools import islice
 from typing import NamedTuple
 
-from turnout.rules import wildcards
-from turnout.rules.ast import (
+from turnout.rules.condition import wildcards
+from turnout.rules.condition.ast import (
     And,
     Bound,
     Condition,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations
 
-from turnout.rules.ast import And, Compare, Condition, Constant, Every, Lower, Or, Some, Test, children
+from turnout.rules.condition.ast import And, Compare, Condition, Constant, Every, Lower, Or, Some, Test, children
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.reasoning import Claim, always, never, possible
 from turnout.rules.model import Rule

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from turnout.rules.files.load import Reading
 from turnout.rules.lint.constants import warn_of_constants
 from turnout.rules.lint.missing import warn_of_missing
 from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.scanning import warn_of_scans
 from turnout.rules.lint.usage import warn_of_few_examples, warn_of_unused_targets
-from turnout.rules.load import Reading
 from turnout.rules.problems import Problem
 
 __all__ = ["lint"]

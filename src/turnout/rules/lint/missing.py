@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from turnout.rules.ast import (
+from turnout.rules.condition.ast import (
     Absent,
     And,
     Compare,
@@ -33,10 +33,10 @@ from turnout.rules.ast import (
     terms,
     walk,
 )
+from turnout.rules.condition.render import render_path
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
-from turnout.rules.render import render_path
 
 __all__ = ["warn_of_missing"]
 

@@ -10,7 +10,7 @@ from bisect import bisect_left
 from collections.abc import Hashable, Iterator, Sequence
 from typing import NamedTuple
 
-from turnout.rules.ast import And, Condition, Constant, Every, Except, Not, OneOf, Or, Some, Test
+from turnout.rules.condition.ast import And, Condition, Constant, Every, Except, Not, OneOf, Or, Some, Test
 from turnout.rules.lint.candidates import Candidates
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.reasoning import implies

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from turnout.rules.ast import Condition, Span, walk
-from turnout.rules.document import ScalarNode
-from turnout.rules.load import Reading, WrittenRule
+from turnout.rules.condition.ast import Condition, Span, walk
+from turnout.rules.files.document import ScalarNode
+from turnout.rules.files.load import Reading, WrittenRule
+from turnout.rules.files.reporting import Reporter
 from turnout.rules.model import Rule
-from turnout.rules.pattern_nodes import ArrayNode, Mark, ObjectNode, PatternNode, to_json
+from turnout.rules.pattern.nodes import ArrayNode, Mark, ObjectNode, PatternNode, to_json
 from turnout.rules.problems import Code, Problem, Severity
-from turnout.rules.reporting import Reporter
 
 __all__ = ["Findings", "span_of"]
 

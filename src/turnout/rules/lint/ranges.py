@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from operator import itemgetter
 from typing import TypeAlias
 
-from turnout.rules.ast import Range
+from turnout.rules.condition.ast import Range
 
 __all__ = ["RangeIndex", "intersection"]
 

@@ -15,8 +15,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from turnout.rules import ast
-from turnout.rules.ast import (
+from turnout.rules.condition import ast
+from turnout.rules.condition.ast import (
     Absent,
     And,
     Compare,

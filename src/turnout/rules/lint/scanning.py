@@ -1,11 +1,11 @@
-"""Finds rules that the index cannot find: they are tried for every event. Why is told by access.py."""
+"""Finds rules that the index cannot find: they are tried for every event. Why is told by engine/access.py."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnout.rules import ast
-from turnout.rules.access import why_scanned
+from turnout.rules.condition import ast
+from turnout.rules.engine.access import why_scanned
 from turnout.rules.engine.preparing import Preparer
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule

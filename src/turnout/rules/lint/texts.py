@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from turnout.rules import networks, wildcards
-from turnout.rules.ast import (
+from turnout.rules.condition import networks, wildcards
+from turnout.rules.condition.ast import (
     Contains,
     EqualsFold,
     InNetwork,
@@ -21,7 +21,7 @@ from turnout.rules.ast import (
     Suffix,
     Wildcard,
 )
-from turnout.rules.folding import fold
+from turnout.rules.condition.folding import fold
 
 __all__ = ["exclude", "fits_every_text", "has_capitals", "implies"]
 

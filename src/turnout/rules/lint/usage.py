@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from turnout.rules.ast import Constant
+from turnout.rules.condition.ast import Constant
+from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
-from turnout.rules.load import Reading
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 

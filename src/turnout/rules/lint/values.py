@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
-from turnout.rules import ast, interpret
-from turnout.rules.ast import Bound, Contains, Except, Kind, OneOf, Predicate, Prefix, Range
+from turnout.rules.condition import ast, interpret
+from turnout.rules.condition.ast import Bound, Contains, Except, Kind, OneOf, Predicate, Prefix, Range
 from turnout.rules.lint.texts import exclude, fits_every_text, has_capitals, implies
 
 __all__ = ["ANY", "Ask", "Shape", "can_satisfy", "shapes_of"]

@@ -15,7 +15,7 @@ from importlib.resources import files
 from aiohttp import web
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from turnout.rules.explain_event import EventExplanation, explain_event
+from turnout.rules.explain.event import EventExplanation, explain_event
 from turnout.service.history import History
 from turnout.service.http import Handler, Pages
 from turnout.service.page.content import Content, content

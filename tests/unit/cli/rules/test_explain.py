@@ -13,7 +13,7 @@ from tests.unit.rules.language import HEAD, write
 from turnout import load_rules
 from turnout.cli.rules import rules
 from turnout.cli.rules.tree import print_explanation
-from turnout.rules.explain_event import explain_event
+from turnout.rules.explain.event import explain_event
 
 RULES = """rules:
   - id: long-call

@@ -8,12 +8,12 @@ from unittest.mock import patch
 
 import pytest
 
-from turnout.rules.ast import Bound, Range, literal
+from turnout.rules.condition.ast import Bound, Range, literal
+from turnout.rules.condition.interpret import fits
 from turnout.rules.engine.filing import KeyValue
 from turnout.rules.engine.found import Groups
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
 from turnout.rules.engine.source import Foundry, Function
-from turnout.rules.interpret import fits
 
 GROUPS = Groups()
 

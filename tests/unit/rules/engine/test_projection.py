@@ -9,7 +9,7 @@ import pytest
 from msgspec import UNSET
 from tests.unit.rules.language import read
 
-from turnout.rules.ast import Key, OneOf, Path, Root, Test, literal
+from turnout.rules.condition.ast import Key, OneOf, Path, Root, Test, literal
 from turnout.rules.decode import decode
 from turnout.rules.engine.preparing import Preparer
 from turnout.rules.engine.projection import Projection

@@ -6,8 +6,8 @@ import json
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from turnout.rules.files.load import read_rules
 from turnout.rules.lint import lint
-from turnout.rules.load import read_rules
 from turnout.rules.problems import Problem
 
 Written = str | dict[str, object]

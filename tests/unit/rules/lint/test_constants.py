@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from tests.unit.rules.lint.linting import marked, warned, warnings_of
 
-from turnout.rules.ast import Prefix, Test, walk
+from turnout.rules.condition.ast import Prefix, Test, walk
+from turnout.rules.files.load import read_rules
 from turnout.rules.lint.placing import Findings
-from turnout.rules.load import read_rules
 from turnout.rules.problems import Code
 
 

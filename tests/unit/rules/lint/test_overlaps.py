@@ -8,7 +8,7 @@ import pytest
 from tests.unit.rules.language import read
 from tests.unit.rules.lint.linting import Written, file_of, marked, rule_text, warnings_of
 
-from turnout.rules.ast import Condition
+from turnout.rules.condition.ast import Condition
 from turnout.rules.lint import overlaps as lint_overlaps
 from turnout.rules.lint.overlaps import canonical
 from turnout.rules.lint.reasoning import implies

@@ -8,7 +8,7 @@ from tests.property.rules.strategies import conditions
 from tests.unit.rules.language import read
 from tests.unit.rules.lint.linting import marked, warned
 
-from turnout.rules.ast import Condition, Constant
+from turnout.rules.condition.ast import Condition, Constant
 from turnout.rules.engine.filing import Filing
 from turnout.rules.engine.preparing import Preparer
 from turnout.rules.lint.scanning import scans

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from tests.unit.rules.lint.linting import file_of, marked, rule_text, warned, warnings_of
 
+from turnout.rules.files.load import read_rules
 from turnout.rules.lint import lint
-from turnout.rules.load import read_rules
 from turnout.rules.problems import Code, Severity
 
 MATCH = {"event": {"a": 1}, "match": True}

@@ -1,0 +1,279 @@
+"""Conditions compiled to closures: everything that can be decided at load is decided here, once.
+
+A compiled condition is called with the event, the message's metadata and the current element. It means exactly what
+interpret.py says. How rules are found (an index) and fused (generated code) is not this module's business.
+"""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TypeAlias
+
+from turnout.rules.condition import networks, regexes, walking, wildcards
+from turnout.rules.condition.ast import (
+    Absent,
+    And,
+    Bound,
+    Compare,
+    Condition,
+    Constant,
+    Contains,
+    EqualsFold,
+    Every,
+    Except,
+    InNetwork,
+    Key,
+    Kind,
+    Length,
+    Literal,
+    Lower,
+    Matches,
+    Not,
+    OneOf,
+    Or,
+    Path,
+    Predicate,
+    Prefix,
+    Present,
+    Range,
+    Root,
+    Some,
+    Suffix,
+    Term,
+    Test,
+    Where,
+    Wildcard,
+    paths,
+)
+from turnout.rules.condition.folding import fold
+from turnout.rules.condition.values import any_pair
+from turnout.rules.limits import DEFAULT_LIMITS, Limits
+
+__all__ = ["Compiled", "Finder", "Judge", "compile_condition", "compile_finder", "compile_predicate", "needs_metadata"]
+
+Compiled: TypeAlias = Callable[[object, object, object], bool]
+"""(event, metadata, element) -> verdict."""
+Finder: TypeAlias = Callable[[object, object, object], Sequence[object]]
+"""(event, metadata, element) -> the values of a term."""
+Judge: TypeAlias = Callable[[object], bool]
+"""Whether one value fits."""
+
+_TYPES: dict[Kind, tuple[type, ...]] = {
+    Kind.STRING: (str,),
+    Kind.NUMBER: (int, float),
+    Kind.BOOL: (bool,),
+    Kind.NULL: (type(None),),
+}
+_ROOTS = {Root.EVENT: 0, Root.METADATA: 1, Root.ELEMENT: 2}
+
+
+def needs_metadata(condition: Condition) -> bool:
+    """Whether the condition looks at the message's metadata."""
+    return any(path.root is Root.METADATA for path in paths(condition))
+
+
+def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS) -> Compiled:
+    """The condition as one function."""
+    match condition:
+        case Constant(value=value):
+            return lambda event, metadata, element: value
+        case Test(term=Path(root=Root.EVENT) as path, predicate=predicate) if path.keys:
+            return _test_member(path.keys, compile_predicate(predicate, limits))
+        case Test(term=term, predicate=predicate):
+            find, judge = compile_finder(term, limits), compile_predicate(predicate, limits)
+            return lambda event, metadata, element: any(map(judge, find(event, metadata, element)))
+        case Compare(left=left, order=order, right=right):
+            lefts, rights = compile_finder(left, limits), compile_finder(right, limits)
+            return lambda event, metadata, element: any_pair(
+                lefts(event, metadata, element), order, rights(event, metadata, element)
+            )
+        case Present(path=path):
+            find = compile_finder(path, limits)
+            return lambda event, metadata, element: bool(find(event, metadata, element))
+        case Absent(term=term):
+            find = compile_finder(term, limits)
+
+            def absent(event: object, metadata: object, element: object) -> bool:
+                found = find(event, metadata, element)
+                return not found or any(value is None for value in found)
+
+            return absent
+        case Some() | Every():
+            return _quantified(condition, limits)
+        case Not(item=item):
+            inner = compile_condition(item, limits)
+            return lambda event, metadata, element: not inner(event, metadata, element)
+        case And(items=items):
+            parts = tuple(compile_condition(item, limits) for item in items)
+            return lambda event, metadata, element: all(part(event, metadata, element) for part in parts)
+        case Or(items=items):
+            parts = tuple(compile_condition(item, limits) for item in items)
+            return lambda event, metadata, element: any(part(event, metadata, element) for part in parts)
+
+
+def _test_member(names: tuple[str, ...], judge: Judge) -> Compiled:
+    """The commonest test: one plain member of the event. Only dicts are subscripted with a string without an error."""
+
+    def test(event: object, metadata: object, element: object) -> bool:
+        try:
+            for name in names:
+                event = event[name]  # type: ignore[index]
+        except (KeyError, TypeError):
+            return False
+        return judge(event)
+
+    return test
+
+
+def _quantified(condition: Some | Every, limits: Limits) -> Compiled:
+    find, inner = compile_finder(condition.path, limits), compile_condition(condition.condition, limits)
+    if isinstance(condition, Some):
+        return lambda event, metadata, element: any(
+            inner(event, metadata, value) for value in find(event, metadata, element)
+        )
+
+    def every(event: object, metadata: object, element: object) -> bool:
+        found = find(event, metadata, element)
+        return bool(found) and all(inner(event, metadata, value) for value in found)
+
+    return every
+
+
+# ------------------------------------------------------------------------------------------------------------- terms
+
+
+def compile_finder(term: Term, limits: Limits = DEFAULT_LIMITS) -> Finder:
+    """The term as one function that finds its values."""
+    match term:
+        case Lower(term=inner):
+            find = compile_finder(inner, limits)
+            return lambda event, metadata, element: [
+                value.lower() for value in find(event, metadata, element) if isinstance(value, str)
+            ]
+        case Length(term=inner):
+            find = compile_finder(inner, limits)
+            return lambda event, metadata, element: [
+                len(value) for value in find(event, metadata, element) if isinstance(value, str | list | dict)
+            ]
+        case Path(root=root, segments=segments):
+            if all(isinstance(segment, Key) for segment in segments):
+                names = tuple(segment.name for segment in segments if isinstance(segment, Key))
+                return _find_member(_ROOTS[root], names)
+            return _find_walking(term, limits)
+
+
+def _find_member(root: int, names: tuple[str, ...]) -> Finder:
+    def find(*scope: object) -> Sequence[object]:
+        value = scope[root]
+        try:
+            for name in names:
+                value = value[name]  # type: ignore[index]
+        except (KeyError, TypeError):
+            return ()
+        return (value,)
+
+    return find
+
+
+def _find_walking(path: Path, limits: Limits) -> Finder:
+    root, segments = _ROOTS[path.root], path.segments
+    # By identity: hashing a condition for every element would cost more than evaluating it.
+    filters = {
+        id(segment.condition): compile_condition(segment.condition, limits)
+        for segment in segments
+        if isinstance(segment, Where)
+    }
+
+    def find(*scope: object) -> Sequence[object]:
+        event, metadata, _ = scope
+        return walking.find(
+            segments, scope[root], lambda condition, value: filters[id(condition)](event, metadata, value)
+        )
+
+    return find
+
+
+# -------------------------------------------------------------------------------------------------------- predicates
+
+
+def compile_predicate(predicate: Predicate, limits: Limits = DEFAULT_LIMITS) -> Judge:
+    """The predicate as one function of one value."""
+    match predicate:
+        case OneOf(items=items):
+            return _one_of(items)
+        case Except(predicate=inner):
+            judge = compile_predicate(inner, limits)
+            return lambda value: not judge(value)
+        case Range(low=low, high=high):
+            return _range(low, high)
+        case Contains(item=item):
+            return _contains(item)
+        case Prefix(text=text, fold=True):
+            return _folded(text, str.startswith)
+        case Prefix(text=text):
+            return lambda value: isinstance(value, str) and value.startswith(text)
+        case Suffix(text=text, fold=True):
+            return _folded(text, str.endswith)
+        case Suffix(text=text):
+            return lambda value: isinstance(value, str) and value.endswith(text)
+        case EqualsFold(text=text):
+            return _folded(text, str.__eq__)
+        case Wildcard(pattern=pattern):
+            pieces = wildcards.pieces(pattern)
+            return lambda value: isinstance(value, str) and wildcards.fits(value, pieces)
+        case Matches(pattern=pattern):
+            search = regexes.searcher(pattern, limits)
+            return lambda value: isinstance(value, str) and search(value)
+        case InNetwork(network=text):
+            network = networks.network(text)
+            return lambda value: isinstance(value, str) and networks.contains(network, value)
+
+
+def _one_of(items: tuple[Literal, ...]) -> Judge:
+    # Python takes True for 1, so each JSON type is looked up among its own kind.
+    known: dict[type, frozenset[object]] = {}
+    for kind, types in _TYPES.items():
+        wanted = frozenset(item.value for item in items if item.kind is kind)
+        if wanted:
+            known.update(dict.fromkeys(types, wanted))
+    if list(known) == [str]:
+        strings = known[str]
+        return lambda value: type(value) is str and value in strings
+    nothing: frozenset[object] = frozenset()
+    return lambda value: (wanted := known.get(type(value), nothing)) is not nothing and value in wanted
+
+
+def _range(low: Bound | None, high: Bound | None) -> Judge:
+    bound = low or high
+    if bound is None:
+        return lambda value: False
+    types = _TYPES[Kind.STRING if isinstance(bound.value, str) else Kind.NUMBER]
+    checks: list[Judge] = []
+    if low is not None:
+        checks.append(partial(operator.le if low.inclusive else operator.lt, low.value))
+    if high is not None:
+        checks.append(partial(operator.ge if high.inclusive else operator.gt, high.value))
+    if len(checks) == 1:
+        (check,) = checks
+        return lambda value: type(value) in types and check(value)
+    first, second = checks
+    return lambda value: type(value) in types and first(value) and second(value)
+
+
+def _contains(item: Literal) -> Judge:
+    element = _one_of((item,))
+    text = item.value if item.kind is Kind.STRING else None
+
+    def judge(value: object) -> bool:
+        if isinstance(value, list):
+            return any(map(element, value))
+        return isinstance(text, str) and isinstance(value, str) and text in value
+
+    return judge
+
+
+def _folded(text: str, compare: Callable[[str, str], bool]) -> Judge:
+    folded = fold(text)
+    return lambda value: isinstance(value, str) and compare(fold(value), folded)

@@ -1,0 +1,4 @@
+"""Why a rule matches an event or does not: `explain` for one condition, `event` for a whole ruleset.
+
+`locating` finds values with their places, `mismatch` names the usual misunderstandings. Nothing here is fast.
+"""

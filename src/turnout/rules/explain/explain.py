@@ -1,0 +1,298 @@
+"""Why a rule matches an event, or what keeps it from matching: its condition as a tree, with the values it met.
+
+One condition at a time; event.py holds an event against a whole ruleset. What is seen here is what the
+interpreter sees, a property test holds the verdicts equal. How it is printed is the command line's business.
+
+What is shown of an event may be contact data. Whoever shows it to others than the one who brought the event passes a
+`redact` function, which is asked about every value before it becomes part of the explanation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+import msgspec
+
+from turnout.rules.condition import interpret
+from turnout.rules.condition.ast import (
+    And,
+    Condition,
+    Constant,
+    Every,
+    Length,
+    Lower,
+    Not,
+    Or,
+    Path,
+    Root,
+    Some,
+    Spread,
+    Term,
+    plain_path,
+)
+from turnout.rules.condition.interpret import Scope
+from turnout.rules.condition.wording import Wording, is_term, looked_at, parts, whole_path
+from turnout.rules.explain.locating import Located, locate, why_nothing
+from turnout.rules.explain.mismatch import why_not
+from turnout.rules.showing import kind_of, shown
+
+__all__ = ["Finding", "Found", "Redact", "brief", "explain", "kinds_only"]
+
+Redact: TypeAlias = Callable[[Located], str | None]
+"""What to show in place of a value; None shows the value itself."""
+
+_MOST_VALUES = 10
+"""Values shown of one term."""
+_MOST_ELEMENTS = 5
+"""Elements whose conditions are shown, of one `any` or `all`."""
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A value that a term found: where, what kind of value, and how it reads."""
+
+    at: str
+    kind: str
+    shown: str
+
+
+class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One part of a condition and what became of it.
+
+    `kind` is `term`, or `and`, `or`, `not`, `any`, `all` with `parts` inside, or `element` for one value of an `any`
+    or `all`. `held` of `asked` terms are as they have to be; of alternatives, the nearest one counts.
+    """
+
+    kind: str
+    text: str
+    verdict: bool
+    held: int
+    asked: int
+    found: tuple[Found, ...] = ()
+    more: int = 0
+    """Values, or elements, that were found beyond those shown."""
+    note: str = ""
+    """Why nothing was found, or why what was found does not fit."""
+    first_failure: bool = False
+    """Whether this is the first thing to repair when the whole condition should be true."""
+    parts: tuple[Finding, ...] = ()
+
+    @property
+    def nearness(self) -> tuple[float, int]:
+        """How near the part is to being true: the share of its terms, then how many terms found a value at all."""
+        return (self.held / self.asked if self.asked else 0.0, self._with_values())
+
+    def _with_values(self) -> int:
+        return bool(self.found) + sum(part._with_values() for part in self.parts)
+
+
+def kinds_only(place: Located) -> str:
+    """A `redact` function that shows no value, only what kind of value it is."""
+    return f"({kind_of(place.value)})"
+
+
+def explain(
+    condition: Condition, event: object, metadata: object = None, *, source: str = "", redact: Redact | None = None
+) -> Finding:
+    """The condition as a tree, with what each part of it found in the event. Total, as evaluation is.
+
+    `source` is what the condition was read from (`Rule.source`): terms are then in its words.
+    """
+    explainer = _Explainer(Wording(source), event, metadata, redact)
+    finding = explainer.condition(condition, None, None)
+    return finding if finding.verdict else _mark(finding)
+
+
+def brief(finding: Finding) -> str:
+    """What keeps a condition from being true, in one line: the term that fails first, and what it found."""
+    first = _first_failure(finding) or finding
+    found = ", ".join(f"{each.at} = {each.shown}" for each in first.found)
+    return f"{first.text} is false" + "".join(f"; {part}" for part in (found, first.note) if part)
+
+
+def _first_failure(finding: Finding) -> Finding | None:
+    if finding.first_failure:
+        return finding
+    return next((found for part in finding.parts if (found := _first_failure(part))), None)
+
+
+class _Explainer:
+    """Explains the parts of one condition for one event."""
+
+    def __init__(self, wording: Wording, event: object, metadata: object, redact: Redact | None) -> None:
+        self._wording = wording
+        self._event = Located(event, Root.EVENT)
+        self._metadata = Located(metadata, Root.METADATA)
+        self._redact = redact
+
+    def condition(self, condition: Condition, element: Located | None, around: Path | None) -> Finding:
+        """A condition inside `element`, which the path `around` led to."""
+        if is_term(condition):
+            return self._term(condition, element, around)
+        match condition:
+            case And() | Or():
+                return self._joined(condition, element, around)
+            case Not(item=item):
+                inner = self.condition(item, element, around)
+                held = int(not inner.verdict)
+                return Finding("not", "not", not inner.verdict, held, 1, parts=(inner,))
+            case Some() | Every():
+                return self._quantified(condition, element, around)
+        return self._term(condition, element, around)
+
+    # --------------------------------------------------------------------------------------------------- connectives
+
+    def _joined(self, condition: And | Or, element: Located | None, around: Path | None) -> Finding:
+        kind = "and" if isinstance(condition, And) else "or"
+        found: list[Finding] = []
+        for part in parts(condition):
+            finding = self.condition(part, element, around)
+            # What a pattern asks of one object reads better beside its neighbours than below them.
+            found += finding.parts if finding.kind == kind else [finding]
+        if kind == "and":
+            verdict, held, asked = all(part.verdict for part in found), _held(found), _asked(found)
+        else:
+            verdict = any(part.verdict for part in found)
+            nearest = _nearest(found)
+            held, asked = nearest.held, nearest.asked
+        return Finding(kind, kind, verdict, held, asked, parts=tuple(found))
+
+    def _quantified(self, condition: Some | Every, element: Located | None, around: Path | None) -> Finding:
+        kind = "any" if isinstance(condition, Some) else "all"
+        places = self._locate(condition.path, element)
+        over = whole_path(condition.path, around)
+        if kind == "any" and len(places) == 1 and self._is_plain(condition.path, element):
+            return self.condition(condition.condition, places[0], over)
+        verdicts = [self._holds(condition.condition, place) for place in places]
+        verdict = any(verdicts) if kind == "any" else bool(verdicts) and all(verdicts)
+        # Those that decide come first: an element that fits, or one that does not.
+        order = sorted(range(len(places)), key=lambda index: verdicts[index] is not (kind == "any"))
+        shown = sorted(order[:_MOST_ELEMENTS])
+        found = tuple(self._element(condition.condition, places[index], over) for index in shown)
+        text = f"{kind} of {self._wording.path(condition.path, around)}"
+        if not places:
+            return Finding(kind, text, verdict, 0, 1, note=self._why_nothing(condition.path, element))
+        if kind == "any":
+            nearest = _nearest(found)
+            held, asked = nearest.held, nearest.asked
+        else:
+            held, asked = sum(verdicts), len(verdicts)
+        return Finding(kind, text, verdict, held, asked, more=len(places) - len(found), parts=found)
+
+    def _element(self, condition: Condition, place: Located, around: Path) -> Finding:
+        inner = self.condition(condition, place, around)
+        # The terms of a pattern name their paths in full, so the value as a whole says nothing more.
+        found = () if isinstance(place.value, dict) else (self._found(place, place.value),)
+        inside = inner.parts if inner.kind == "and" else (inner,)
+        return Finding("element", place.path, inner.verdict, inner.held, inner.asked, found=found, parts=inside)
+
+    def _is_plain(self, path: Path, element: Located | None) -> bool:
+        """Whether the only value of the path stands where its members lead to, in no array."""
+        plain = tuple(segment for segment in path.segments if not isinstance(segment, Spread))
+        found = self._locate(Path(path.root, plain), element)
+        return self._wording.is_pattern and len(found) == 1 and not isinstance(found[0].value, list)
+
+    # --------------------------------------------------------------------------------------------------------- terms
+
+    def _term(self, condition: Condition, element: Located | None, around: Path | None) -> Finding:
+        verdict = self._holds(condition, element)
+        met = [
+            (place, value, term)
+            for term in dict.fromkeys(term for _, term in looked_at(condition))
+            for place in self._locate(plain_path(term), element)
+            for value in _applied(term, place.value)
+        ]
+        # Two nodes of one term may meet the same value: a pattern's array and the `exists` in it do.
+        found = tuple(dict.fromkeys(self._found(*each) for each in met[:_MOST_VALUES]))
+        note = "" if verdict else self._note(condition, element, bool(found))
+        text = self._wording.text(condition, around)
+        return Finding(
+            "term", text, verdict, int(verdict), 1, found=found, more=max(0, len(met) - _MOST_VALUES), note=note
+        )
+
+    def _note(self, condition: Condition, element: Located | None, any_found: bool) -> str:
+        if isinstance(condition, Constant):
+            return "it is never true"
+        for _, term in looked_at(condition):
+            path = plain_path(term)
+            if path.root is Root.METADATA and self._metadata.value is None:
+                return "no metadata was given"
+            if not self._locate(path, element):
+                return self._why_nothing(path, element)
+        if not any_found:
+            return "the values found are of no kind that this looks at"
+        return why_not(condition, lambda term: self._values(term, element))
+
+    def _values(self, term: Term, element: Located | None) -> list[object]:
+        return [value for place in self._locate(plain_path(term), element) for value in _applied(term, place.value)]
+
+    # ------------------------------------------------------------------------------------------------------- values
+
+    def _start(self, root: Root, element: Located | None) -> Located:
+        if root is Root.EVENT:
+            return self._event
+        return self._metadata if root is Root.METADATA else element or Located(None, Root.ELEMENT)
+
+    def _locate(self, path: Path, element: Located | None) -> list[Located]:
+        return locate(path.segments, self._start(path.root, element), self._holds)
+
+    def _why_nothing(self, path: Path, element: Located | None) -> str:
+        start = self._start(path.root, element)
+        return why_nothing(path.segments, start, self._holds, name_members=self._redact is None)
+
+    def _holds(self, condition: Condition, element: Located | None) -> bool:
+        value = element.value if element else None
+        return interpret.holds(condition, Scope(self._event.value, self._metadata.value, value))
+
+    def _found(self, place: Located, value: object, term: Term | None = None) -> Found:
+        hidden = self._redact(place) if self._redact is not None else None
+        at = place.path
+        while isinstance(term, Lower | Length):
+            at = f"lower({at})" if isinstance(term, Lower) else f"len({at})"
+            term = term.term
+        return Found(at, kind_of(value), shown(value) if hidden is None else hidden)
+
+
+def _applied(term: Term, value: object) -> Sequence[object]:
+    """What a term makes of a value of its path: the value itself, its length, or nothing."""
+    if isinstance(term, Path):
+        return (value,)
+    functions: Term = _over_element(term)
+    return interpret.find(functions, Scope(None, element=value))
+
+
+def _over_element(term: Term) -> Term:
+    if isinstance(term, Path):
+        return Path(Root.ELEMENT, ())
+    return type(term)(_over_element(term.term))
+
+
+# ------------------------------------------------------------------------------------------------ what failed first
+
+
+def _held(findings: Sequence[Finding]) -> int:
+    return sum(finding.held for finding in findings)
+
+
+def _asked(findings: Sequence[Finding]) -> int:
+    return sum(finding.asked for finding in findings)
+
+
+def _nearest(findings: Sequence[Finding]) -> Finding:
+    """The part that is nearest to being true; of equal ones the first."""
+    return max(findings, key=lambda finding: (finding.verdict, *finding.nearness))
+
+
+def _mark(finding: Finding) -> Finding:
+    """The finding, which is false, with the first term marked that keeps it from being true."""
+    match finding.kind:
+        case "and" | "all" | "element":
+            culprit = next((part for part in finding.parts if not part.verdict), None)
+        case "or" | "any":
+            culprit = _nearest(finding.parts) if finding.parts else None
+        case _:
+            culprit = None
+    if culprit is None:
+        return msgspec.structs.replace(finding, first_failure=True)
+    marked = tuple(_mark(part) if part is culprit else part for part in finding.parts)
+    return msgspec.structs.replace(finding, parts=marked)

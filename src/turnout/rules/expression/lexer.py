@@ -1,0 +1,182 @@
+"""Splits the text of an expression into tokens, each with its place.
+
+A path is one token: the lexer finds where it ends (brackets and quotes included), `paths.py` reads what it says.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from enum import Enum
+from typing import NamedTuple
+
+from turnout.rules.condition.ast import Span
+from turnout.rules.environment import REFERENCE
+from turnout.rules.problems import Code, ExpressionError
+
+__all__ = ["Token", "TokenKind", "tokenize"]
+
+
+class TokenKind(Enum):
+    """What a token is, in the words of error messages."""
+
+    PATH = "a path"
+    STRING = "a string"
+    NUMBER = "a number"
+    CONSTANT = "a constant"
+    FUNCTION = "a function"
+    WORD = "a word operator"
+    OPERATOR = "an operator"
+    PUNCTUATION = "punctuation"
+    REFERENCE = "an environment reference"
+    END = "the end of the expression"
+
+
+class Token(NamedTuple):
+    """One token. `value` is the decoded value of strings, numbers and constants, and the text of all others."""
+
+    kind: TokenKind
+    text: str
+    value: str | int | float | bool | None
+    at: Span
+
+
+_SPACE = re.compile(r"\s*")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
+_NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
+_OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
+_CALL = re.compile(r"\s*\(")
+_STEP = re.compile(r"\.\.?(?:\*|[A-Za-z_][A-Za-z0-9_\-]*|[0-9]+|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?=\[))")
+_BRACKETED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[\[\]]")
+_ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+_ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
+_WORDS = frozenset({"and", "or", "not", "in"})
+_CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+_HINTS = {
+    "=~": "write matches(path, 'expression')",
+    "=": "write ==",
+    "&": "write 'and'",
+    "|": "write 'or'",
+    "!": "write 'not'",
+    "+": "there is no arithmetic",
+    "*": "there is no arithmetic; wildcards belong into wildcard(path, 'pattern')",
+    "/": "there is no arithmetic; regular expressions belong into matches(path, 'expression')",
+    "-": "there is no arithmetic",
+    ".": "a path begins with a name, with $ or with @",
+    "{": "a reference to the environment is ${NAME}",
+}
+
+
+def tokenize(text: str) -> list[Token]:
+    """All tokens of the text, the last one of kind END. Raises `ExpressionError`."""
+    tokens: list[Token] = []
+    position = _skip(text, 0)
+    while position < len(text):
+        token = _next(text, position)
+        tokens.append(token)
+        position = _skip(text, token.at.end)
+    tokens.append(Token(TokenKind.END, "", None, Span(len(text), len(text))))
+    return tokens
+
+
+def _skip(text: str, position: int) -> int:
+    found = _SPACE.match(text, position)
+    return found.end() if found else position
+
+
+def _next(text: str, start: int) -> Token:
+    character = text[start]
+    if character in "()[],":
+        return Token(TokenKind.PUNCTUATION, character, character, Span(start, start + 1))
+    if character in "'\"":
+        return _string(text, start)
+    if reference := REFERENCE.match(text, start):
+        return Token(TokenKind.REFERENCE, reference[0], reference[0], Span(start, reference.end()))
+    if character in "$@":
+        return _path(text, start)
+    if name := _NAME.match(text, start):
+        word, at = name[0], Span(start, name.end())
+        if word in _WORDS:
+            return Token(TokenKind.WORD, word, word, at)
+        if word in _CONSTANTS:
+            return Token(TokenKind.CONSTANT, word, _CONSTANTS[word], at)
+        if _CALL.match(text, name.end()):
+            return Token(TokenKind.FUNCTION, word, word, at)
+        return _path(text, start)
+    if number := _NUMBER.match(text, start):
+        return _number(number[0], Span(start, number.end()))
+    if operator := _OPERATOR.match(text, start):
+        return Token(TokenKind.OPERATOR, operator[0], operator[0], Span(start, operator.end()))
+    hint = _HINTS.get(text[start : start + 2]) or _HINTS.get(character)
+    if not character.isascii() and character.isalpha():
+        hint = "quote unusual names: detail['name']"
+    raise ExpressionError(
+        Code.SYNTAX, f"unexpected {character!r}" + (f"; {hint}" if hint else ""), Span(start, start + 1)
+    )
+
+
+def _path(text: str, start: int) -> Token:
+    """The path that begins here: as far as names, dots and brackets go."""
+    position = start
+    if text[start] in "$@":
+        position += 1
+    if text[start] != "$" and (name := _NAME.match(text, position)):
+        position = name.end()
+    while position < len(text):
+        if text[position] == "[":
+            position = _closing_bracket(text, position)
+        elif step := _STEP.match(text, position):
+            position = step.end()
+        elif text[position] in ".`":
+            raise ExpressionError(
+                Code.PATH, "not a valid path: after a dot comes a name, '*' or a bracket", Span(position, position + 1)
+            )
+        else:
+            break
+    path = text[start:position]
+    return Token(TokenKind.PATH, path, path, Span(start, position))
+
+
+def _closing_bracket(text: str, start: int) -> int:
+    """The position after the bracket that closes the one at `start`; what is in quotes does not count."""
+    depth = 0
+    for found in _BRACKETED.finditer(text, start):
+        if found[0] == "[":
+            depth += 1
+        elif found[0] == "]":
+            depth -= 1
+            if not depth:
+                return found.end()
+    raise ExpressionError(Code.PATH, "this bracket is never closed", Span(start, start + 1))
+
+
+def _string(text: str, start: int) -> Token:
+    found = _STRING.match(text, start)
+    if not found:
+        raise ExpressionError(Code.SYNTAX, "this string is never closed", Span(start, start + 1))
+    at = Span(start, found.end())
+    return Token(TokenKind.STRING, found[0], _unescape(found[0][1:-1]), at)
+
+
+def _unescape(text: str) -> str:
+    def replace(escape: re.Match[str]) -> str:
+        what = escape[1]
+        if len(what) > 1:
+            return chr(int(what[1:], 16))
+        # An escape of no meaning here stays as it is: `\d` and `\*` belong to the language inside the string.
+        return _ESCAPES.get(what, escape[0])
+
+    decoded = _ESCAPE.sub(replace, text)
+    # Two escapes that are a surrogate pair are one character, as in JSON.
+    return json.loads(json.dumps(decoded)) if "\\u" in text else decoded
+
+
+def _number(text: str, at: Span) -> Token:
+    try:
+        value: int | float = int(text)
+    except ValueError:
+        value = float(text) if not text.lstrip("-").isdigit() else float("inf")
+    if value in (float("inf"), float("-inf")):
+        raise ExpressionError(Code.SYNTAX, "this number is beyond what a 64-bit float can hold", at)
+    return Token(TokenKind.NUMBER, text, value, at)

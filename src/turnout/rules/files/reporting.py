@@ -1,0 +1,74 @@
+"""Collects the problems of one rule file, each with its place and the source line that the caret points into."""
+
+from __future__ import annotations
+
+from turnout.rules.condition.ast import Span
+from turnout.rules.files.document import Node, ScalarNode
+from turnout.rules.files.places import Source
+from turnout.rules.model import Place
+from turnout.rules.problems import Code, Problem, Severity
+
+__all__ = ["Reporter"]
+
+_LONGEST_LINE = 300
+
+
+class Reporter:
+    """The problems of one file, in the order they were found."""
+
+    def __init__(self, source: Source) -> None:
+        self.source = source
+        self.problems: list[Problem] = []
+        self.warnings: list[Problem] = []
+        """What does not stand in the way of using the rules."""
+        self.rule = ""
+        """The id of the rule being read; problems name it."""
+
+    @property
+    def file(self) -> str:
+        """The file's name as the operator knows it."""
+        return self.source.name
+
+    def place(self, node: Node) -> Place:
+        """Where a node begins."""
+        return Place(self.file, node.line + 1, node.column + 1)
+
+    def node(self, code: Code, message: str, node: Node, *, severity: Severity = Severity.ERROR) -> None:
+        """A problem with a whole node."""
+        width = 1
+        if isinstance(node, ScalarNode):
+            width = node.end_column - node.column if node.end_line == node.line else len(node.text)
+        self._add(code, message, node.line, node.column, max(1, width), severity)
+
+    def within(
+        self, code: Code, message: str, node: ScalarNode, at: Span, *, severity: Severity = Severity.ERROR
+    ) -> None:
+        """A problem with a stretch of a scalar's text."""
+        line, column = self.source.place(node, at.start)
+        last_line, last_column = self.source.place(node, max(at.start, at.end - 1))
+        width = last_column - column + 1 if last_line == line else len(self.source.line(line)) - column
+        self._add(code, message, line, column, max(1, width), severity)
+
+    def at(
+        self,
+        code: Code,
+        message: str,
+        line: int,
+        column: int,
+        width: int = 1,
+        *,
+        severity: Severity = Severity.ERROR,
+    ) -> None:
+        """A problem at a place, counted from 0."""
+        self._add(code, message, line, column, width, severity)
+
+    def file_problem(self, code: Code, message: str) -> None:
+        """A problem with the file as a whole."""
+        self.problems.append(Problem(self.file, 0, 0, "", code, message))
+
+    def _add(self, code: Code, message: str, line: int, column: int, width: int, severity: Severity) -> None:
+        source = self.source.line(line)
+        if len(source) > _LONGEST_LINE:
+            source = ""
+        kept = self.warnings if severity is Severity.WARNING else self.problems
+        kept.append(Problem(self.file, line + 1, column + 1, self.rule, code, message, severity, source, width))

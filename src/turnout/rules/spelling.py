@@ -1,0 +1,18 @@
+"""What somebody who misspelt a name probably meant."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Mapping
+
+__all__ = ["nearest"]
+
+
+def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
+    """`; did you mean 'x'?` when something known is close to the name, else an empty string."""
+    choice = (aliases or {}).get(name.lower())
+    if choice is None:
+        by_lower = {candidate.lower(): candidate for candidate in known}
+        close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
+        choice = by_lower[close[0]] if close else None
+    return f"; did you mean '{choice}'?" if choice is not None else ""
