@@ -278,9 +278,8 @@ async def test_a_visibility_timeout_above_twelve_hours_is_refused(bench: Bench) 
 
 async def test_a_short_poll_of_an_empty_queue_returns_at_once(bench: Bench) -> None:
     queue = await bench.queue()
-    started = time.monotonic()
-    assert await bench.sqs.receive(queue, wait_seconds=0) == []
-    assert time.monotonic() - started < 0.9
+    async with asyncio.timeout(10):  # a 0 taken for "not said" would wait 20 s
+        assert await bench.sqs.receive(queue, wait_seconds=0) == []
 
 
 async def test_a_long_poll_waits_as_long_as_it_is_told(bench: Bench) -> None:
