@@ -39,7 +39,7 @@ from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics
 from turnout.telemetry.snapshot import Snapshot
 from turnout.telemetry.tracing import Tracing
 
-__all__ = ["event_loop_factory", "load_ruleset", "open_worker", "serve", "worker_config"]
+__all__ = ["event_loop_factory", "load_ruleset", "open_store", "open_worker", "serve", "worker_config"]
 
 log = logging.getLogger(__name__)
 
@@ -84,14 +84,15 @@ async def open_worker(settings: Settings, ruleset: Ruleset, tracing: Tracing) ->
     config = AwsConfig(max_connections=max(polls, calls) + _SPARE_CONNECTIONS)
     async with (
         open_sqs(settings.sqs_client, config) as sqs,
-        _open_store(settings) as store,
+        open_store(settings) as store,
         open_destinations(sqs, beside=settings.source_queue_url[0]) as destinations,
     ):
         yield Worker(worker_config(settings), ruleset, sqs, tracing, store, destinations)
 
 
 @contextlib.asynccontextmanager
-async def _open_store(settings: Settings) -> AsyncIterator[IdempotencyStore | None]:
+async def open_store(settings: Settings) -> AsyncIterator[IdempotencyStore | None]:
+    """The idempotency store that the settings ask for, closed on leaving; None when they ask for none."""
     if settings.idempotency == "memory":
         yield MemoryStore(settings.idempotency_events)
     elif settings.idempotency == "dynamodb":

@@ -105,6 +105,9 @@ class _Discarding:
     def abandon(self) -> None:
         pass
 
+    def flush(self) -> None:
+        pass
+
     def shutdown(self) -> None:
         pass
 

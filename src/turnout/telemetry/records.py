@@ -157,6 +157,10 @@ class SpanSink(Protocol):
         """Take these spans; there is room for them."""
         ...
 
+    def flush(self) -> None:
+        """Export what is waiting. Blocks, maybe for long; called from a thread of its own."""
+        ...
+
     def shutdown(self) -> None:
         """Export what is waiting, then stop. Blocks, maybe for long; called from a thread of its own."""
         ...

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from random import getrandbits
 from typing import Protocol
 
@@ -263,29 +263,46 @@ class LateTracing:
             self._timer.cancel()
         self._build_calls([*self._ripe, *self._gathering])
         self._closed = True
-        loop = asyncio.get_running_loop()
-        done = asyncio.Event()
-
-        def shut_down() -> None:
-            try:
-                self._sink.shutdown()
-            except Exception:  # noqa: BLE001 - nor the end of the process
-                self._defect("shutdown")
-            finally:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(done.set)
-
-        threading.Thread(target=shut_down, name="turnout-tracing-shutdown", daemon=True).start()
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await done.wait()
-        except TimeoutError:
+        if not await self._aside(self._sink.shutdown, "shutdown", timeout_seconds):
             self._sink.abandon()
             _log.warning(
                 "The trace collector did not take the last spans within %.1f s; they are lost. "
                 "Check OTEL_EXPORTER_OTLP_ENDPOINT and the collector.",
                 timeout_seconds,
             )
+
+    async def flush(self, timeout_seconds: float) -> None:
+        """Send what is waiting, in at most `timeout_seconds`, and go on: for a process that may be frozen next."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        calls = [*self._ripe, *self._gathering]
+        self._ripe, self._gathering = [], []
+        self._build_calls(calls)
+        if not await self._aside(self._sink.flush, "flush", timeout_seconds):
+            _log.warning("The trace collector did not take the spans within %.1f s; they may be late.", timeout_seconds)
+
+    async def _aside(self, blocking: Callable[[], None], name: str, timeout_seconds: float) -> bool:
+        """Whether a call that may block ended in time. It runs in a daemon thread, which holds nothing up."""
+        loop = asyncio.get_running_loop()
+        done = asyncio.Event()
+
+        def call() -> None:
+            try:
+                blocking()
+            except Exception:  # noqa: BLE001 - nor the end of the process
+                self._defect(name)
+            finally:
+                if not loop.is_closed():
+                    loop.call_soon_threadsafe(done.set)
+
+        threading.Thread(target=call, name=f"turnout-tracing-{name}", daemon=True).start()
+        try:
+            async with asyncio.timeout(timeout_seconds):
+                await done.wait()
+        except TimeoutError:
+            return False
+        return True
 
     def _defect(self, where: str) -> None:
         self.counts.errors += 1

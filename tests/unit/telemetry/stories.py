@@ -51,6 +51,7 @@ class Sink:
     spans: list[Span] = field(default_factory=list)
     capacity: int = 100_000
     shut_down: bool = False
+    flushed: int = 0
     abandoned: bool = False
 
     def room(self) -> int:
@@ -58,6 +59,9 @@ class Sink:
 
     def emit(self, finished: Sequence[Span]) -> None:
         self.spans += finished
+
+    def flush(self) -> None:
+        self.flushed += 1
 
     def shutdown(self) -> None:
         self.shut_down = True

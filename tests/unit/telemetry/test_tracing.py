@@ -369,6 +369,42 @@ def test_a_message_that_tracing_does_not_know_is_sent_with_the_context_it_came_w
     assert hooks.counts.errors == 0
 
 
+def test_a_flush_sends_what_waits_for_others_and_goes_on() -> None:
+    sink = Sink()
+    hooks = tracing(sink)
+
+    async def freeze_and_thaw() -> None:
+        for _ in range(2):
+            story = Story(hooks)
+            accounts = story.receive(2)
+            for account in accounts:
+                story.route(account, "a")
+            story.send(*(account.deliveries[0] for account in accounts))
+            story.delete(*accounts)
+            # Only one of the two that shared the call is settled before the process is frozen.
+            story.settle(Outcome.DELIVERED, accounts[0])
+            await hooks.flush(1.0)
+
+    asyncio.run(freeze_and_thaw())
+    assert len(sink.named("send a")) == 2
+    assert sink.flushed == 2
+    assert not sink.shut_down
+
+
+def test_a_flush_keeps_its_deadline(caplog: pytest.LogCaptureFixture) -> None:
+    class Slow(Sink):
+        def flush(self) -> None:
+            time.sleep(5)
+
+    async def flush() -> float:
+        started = time.monotonic()
+        await LateTracing(Slow()).flush(0.2)
+        return time.monotonic() - started
+
+    assert 0.19 <= asyncio.run(flush()) < 2.0
+    assert "may be late" in caplog.text
+
+
 class StuckSink(Sink):
     def shutdown(self) -> None:
         time.sleep(5)

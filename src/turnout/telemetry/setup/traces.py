@@ -147,6 +147,9 @@ class _OtlpSink:
     def abandon(self) -> None:
         self._abandoned = True
 
+    def flush(self) -> None:
+        self._processor.force_flush()
+
     def shutdown(self) -> None:
         self._processor.shutdown()  # type: ignore[no-untyped-call]
 

@@ -1,0 +1,70 @@
+"""What outlives a call: an event loop, and what is opened on it once per execution environment.
+
+Lambda freezes the process between calls. Clients, credentials, tokens and compiled rules stay good over that; work does
+not, so nothing may be under way when a call returns.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
+from typing import Any, Generic, TypeVar
+
+from turnout.app import event_loop_factory
+
+__all__ = ["Container", "in_lambda"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+
+class Container(Generic[T]):
+    """Opens a context at the first call, and keeps it open. When that fails, the next call tries again."""
+
+    def __init__(self, opening: Callable[[], AbstractAsyncContextManager[T]]) -> None:
+        self._opening = opening
+        self._runner: asyncio.Runner | None = None
+        self._context: AbstractAsyncContextManager[T] | None = None
+        self._opened: T | None = None
+
+    def run(self, work: Callable[[T], Coroutine[Any, Any, R]]) -> R:
+        """Do one call's work with what is open."""
+        opened = self.open()
+        assert self._runner is not None, "opened above"  # noqa: S101 - states the invariant
+        return self._runner.run(work(opened))
+
+    def open(self) -> T:
+        """Open it now, if it is not open yet: what is slow belongs into Lambda's init phase."""
+        if self._runner is None or self._opened is None:
+            runner = asyncio.Runner(loop_factory=event_loop_factory())
+            context = self._opening()
+            try:
+                opened = runner.run(_entered(context))
+            except BaseException:
+                runner.close()
+                raise
+            self._runner, self._context, self._opened = runner, context, opened
+            return opened
+        return self._opened
+
+    def close(self) -> None:
+        """Close everything. Lambda never asks for it; tests do."""
+        if self._runner is not None and self._context is not None:
+            self._runner.run(_left(self._context))
+            self._runner.close()
+        self._runner = self._context = self._opened = None
+
+
+def in_lambda() -> bool:
+    """Whether this process is an execution environment of Lambda (its runtime API is then named)."""
+    return "AWS_LAMBDA_RUNTIME_API" in os.environ
+
+
+async def _entered(context: AbstractAsyncContextManager[T]) -> T:
+    return await context.__aenter__()
+
+
+async def _left(context: AbstractAsyncContextManager[Any]) -> None:
+    await context.__aexit__(None, None, None)

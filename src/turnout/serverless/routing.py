@@ -1,0 +1,130 @@
+"""Routes one batch: the worker's own pipeline, built for one call and told to stop before Lambda's deadline."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Sequence
+
+import msgspec
+
+from turnout.errors import SqsError
+from turnout.idempotency.api import IdempotencyStore
+from turnout.message import Message, queue_name
+from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.books import Books
+from turnout.pipeline.worker import Worker, WorkerConfig
+from turnout.rules import Ruleset, Target
+from turnout.serverless.source import BatchSource, Settlements
+from turnout.sqs.api import Sqs
+from turnout.targets.api import Destination
+from turnout.telemetry.tracing import Tracing
+
+__all__ = ["BatchRouter", "Routed"]
+
+log = logging.getLogger(__name__)
+
+# What is kept of the time for handing back, recording and telemetry: a part of it, and at most so many seconds.
+_RESERVE_PART = 0.25
+_RESERVE_SECONDS = 4.0
+_LAST_ATTEMPTS = 4
+
+
+class Routed(msgspec.Struct, frozen=True):
+    """What became of a batch."""
+
+    failed: tuple[str, ...]
+    """Ids of messages that are to stay in the queue."""
+    books: Books
+
+
+class BatchRouter:
+    """Routes batches, one at a time, with what stays open between them."""
+
+    def __init__(
+        self,
+        config: WorkerConfig,
+        ruleset: Ruleset,
+        sqs: Sqs,
+        tracing: Tracing,
+        store: IdempotencyStore | None,
+        destinations: Callable[[Target], Destination],
+    ) -> None:
+        self.config = config
+        self.ruleset = ruleset
+        self.tracing = tracing
+        self._sqs = sqs
+        self._store = store
+        self._destinations = destinations
+        self._receives: dict[str, int] = {}
+
+    async def route(self, messages: Sequence[Message], seconds: float) -> Routed:
+        """Route the messages of one call, which ends in `seconds`. What is not accounted for by then has failed."""
+        if not messages:
+            return Routed((), Books())
+        reserve = min(_RESERVE_SECONDS, seconds * _RESERVE_PART)
+        budget = max(0.0, seconds - reserve)
+        source = BatchSource(self._sqs, messages)
+        config = msgspec.structs.replace(
+            self.config, sources=source.queues, pollers=1, wait_seconds=0, drain_seconds=reserve / 2
+        )
+        if await self._last_chance(messages):
+            config = _hurried(config, budget)
+        tracing = Settlements(self.tracing, source)
+        worker = Worker(config, self.ruleset, source, tracing, self._store, self._destinations)
+        try:
+            await self._run(worker, source, budget)
+        except* Exception:
+            # What was settled before stays settled; everything else comes again.
+            log.exception("routing a batch failed, please report this")
+        return Routed(tuple(source.failed), worker.books)
+
+    async def _run(self, worker: Worker, source: BatchSource, budget: float) -> None:
+        stop = asyncio.Event()
+        async with asyncio.TaskGroup() as tasks:
+            working = tasks.create_task(worker.run(stop), name="worker")
+            finishing = tasks.create_task(source.finished.wait(), name="batch")
+            await asyncio.wait((working, finishing), timeout=budget, return_when=asyncio.FIRST_COMPLETED)
+            if not source.finished.is_set():
+                log.warning("%d messages are not done in time and come again", len(source.failed))
+            source.close()
+            stop.set()
+            finishing.cancel()
+
+    async def _last_chance(self, messages: Sequence[Message]) -> bool:
+        """Whether SQS would move one of these away if it failed again, without saying why it failed."""
+        for message in messages:
+            most = self._receives.get(message.queue)
+            if most is None:
+                most = self._receives[message.queue] = await self._max_receives(message.queue)
+            if most and message.receive_count >= most:
+                return True
+        return False
+
+    async def _max_receives(self, queue: str) -> int:
+        """The queue's maxReceiveCount; 0 when it has none or it is not known."""
+        try:
+            attributes = await self._sqs.queue_attributes(queue)
+        except SqsError as error:
+            log.warning(
+                "the redrive policy of %s is not known, so messages may be moved away without a letter: %s",
+                queue_name(queue),
+                error,
+                extra={"code": error.code},
+            )
+            return 0
+        try:
+            return int(json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount", 0))
+        except (ValueError, TypeError, AttributeError):
+            return 0
+
+
+def _hurried(config: WorkerConfig, budget: float) -> WorkerConfig:
+    """A configuration by which every delivery is done or given up, and its letter written, within the budget."""
+    backoff = Backoff(
+        config.backoff.base_seconds,
+        min(config.backoff.cap_seconds, budget / 8),
+        min(config.backoff.attempts, _LAST_ATTEMPTS),
+    )
+    return msgspec.structs.replace(config, backoff=backoff, hold_seconds=min(config.hold_seconds, budget / 3))

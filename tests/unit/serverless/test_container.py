@@ -1,0 +1,63 @@
+"""What a container keeps between calls."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+
+from turnout.serverless.container import Container
+
+
+class Opening:
+    def __init__(self, failures: int = 0) -> None:
+        self.failures = failures
+        self.opened = 0
+        self.closed = 0
+
+    @asynccontextmanager
+    async def __call__(self) -> AsyncIterator[asyncio.AbstractEventLoop]:
+        self.opened += 1
+        if self.opened <= self.failures:
+            raise ConnectionError("not yet")
+        yield asyncio.get_running_loop()
+        self.closed += 1
+
+
+async def same_loop(opened: asyncio.AbstractEventLoop) -> bool:
+    return opened is asyncio.get_running_loop()
+
+
+def test_it_opens_once_and_every_call_runs_on_the_loop_it_was_opened_on() -> None:
+    opening = Opening()
+    container = Container(opening)
+    assert opening.opened == 0
+    assert [container.run(same_loop) for _ in range(3)] == [True] * 3
+    assert opening.opened == 1
+    container.close()
+    assert opening.closed == 1
+
+
+def test_what_could_not_be_opened_is_opened_by_the_next_call() -> None:
+    opening = Opening(failures=1)
+    container = Container(opening)
+    with pytest.raises(ConnectionError):
+        container.run(same_loop)
+    assert container.run(same_loop)
+    container.close()
+
+
+def test_a_call_that_fails_leaves_it_open() -> None:
+    opening = Opening()
+    container = Container(opening)
+
+    async def fails(opened: object) -> None:
+        raise ValueError
+
+    with pytest.raises(ValueError):  # noqa: PT011 - it has no text
+        container.run(fails)
+    assert container.run(same_loop)
+    assert opening.opened == 1
+    container.close()

@@ -1,0 +1,305 @@
+"""The router function over queues in memory: the worker's contract, kept call by call."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event
+from tests.unit.serverless.mapping import poll, sqs_event
+from tests.unit.telemetry.stories import Sink
+
+from turnout.idempotency.api import IdempotencyStore
+from turnout.idempotency.memory import MemoryStore
+from turnout.message import Attribute, Message
+from turnout.pipeline.backoff import Backoff
+from turnout.rules import Ruleset
+from turnout.serverless.events import messages_of
+from turnout.serverless.routing import BatchRouter, Routed
+from turnout.sqs.api import OutgoingMessage
+from turnout.targets.destinations import Destinations
+from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
+
+FIFO = "http://sqs.memory/000000000000/events.fifo"
+
+
+class Function:
+    """A router function on a yard's queues; it keeps its store over calls, as a container does."""
+
+    def __init__(self, yard: Yard, store: IdempotencyStore | None = None, tracing: Tracing | None = None) -> None:
+        self.yard = yard
+        self.routed: list[Routed] = []
+        destinations = Destinations(yard.sqs, beside=SOURCE, environ={})
+        ruleset: Ruleset = yard.worker.ruleset
+        self.router = BatchRouter(yard.config, ruleset, yard.sqs, tracing or NoTracing(), store, destinations)
+        self.seconds = 10.0
+
+    async def __call__(self, event: dict[str, Any]) -> list[str]:
+        messages = messages_of(event, [SOURCE, FIFO])
+        self.routed.append(await self.router.route(messages, self.seconds))
+        return list(self.routed[-1].failed)
+
+
+def run(test: Callable[[], Any]) -> None:
+    async def bounded() -> None:
+        async with asyncio.timeout(20):
+            await test()
+
+    asyncio.run(bounded())
+
+
+def test_a_batch_goes_where_its_rules_say_and_nothing_stays() -> None:
+    async def test() -> None:
+        yard = Yard()
+        await yard.publish(event("one"), event("three", 2), event("nobody", 3))
+        assert await poll(yard.sqs, SOURCE, Function(yard)) == []
+        assert yard.bodies("crm") == [event("one"), event("three", 2)]
+        assert yard.bodies("archive") == yard.bodies("audit") == [event("three", 2)]
+        assert not yard.stored(SOURCE)
+        assert not yard.letters()
+
+    run(test)
+
+
+def test_a_batch_larger_than_one_receive_is_routed_whole() -> None:
+    async def test() -> None:
+        yard = Yard()
+        bodies = [event("one", number) for number in range(95)]
+        await yard.publish(*bodies)
+        assert await poll(yard.sqs, SOURCE, Function(yard), batch=100) == []
+        assert sorted(yard.bodies("crm")) == sorted(bodies)
+
+    run(test)
+
+
+def test_an_empty_batch_is_nothing() -> None:
+    async def test() -> None:
+        assert await Function(Yard())({"Records": []}) == []
+
+    run(test)
+
+
+def test_what_cannot_be_read_becomes_a_letter_and_leaves_the_queue() -> None:
+    async def test() -> None:
+        yard = Yard()
+        await yard.publish("not json", '{"no": "detail"}', event("one"))
+        assert await poll(yard.sqs, SOURCE, Function(yard)) == []
+        assert [letter.reason for letter in yard.letters()] == ["INVALID_JSON", "MISSING_FIELD"]
+        assert yard.bodies("crm") == [event("one")]
+
+    run(test)
+
+
+def test_a_target_that_refuses_is_owed_by_a_letter_and_hurts_no_other() -> None:
+    async def test() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls("archive", "SendMessageBatch", "AccessDenied")
+        await yard.publish(event("three"))
+        assert await poll(yard.sqs, SOURCE, Function(yard)) == []
+        (letter,) = yard.letters()
+        assert (letter.owed, letter.done) == (("archive",), ("crm", "audit"))
+
+    run(test)
+
+
+def test_what_cannot_be_accounted_for_stays_and_next_time_goes_only_where_it_is_owed() -> None:
+    async def test() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls("archive", "SendMessageBatch", "AccessDenied")
+        yard.sqs.fail_calls(DEAD, "SendMessageBatch", "AccessDenied")
+        await yard.publish(event("three"), event("one", 2))
+        function = Function(yard, MemoryStore(100))
+        assert await poll(yard.sqs, SOURCE, function) == [event("three")]
+        assert len(yard.stored(SOURCE)) == 1
+        yard.sqs.heal()
+        yard.sqs.advance(31)
+        assert await poll(yard.sqs, SOURCE, function) == []
+        assert yard.bodies("archive") == [event("three")]
+        assert yard.bodies("crm") == [event("three"), event("one", 2)]
+        assert yard.bodies("audit") == [event("three")]
+
+    run(test)
+
+
+def test_what_is_not_done_before_the_deadline_comes_again() -> None:
+    async def test() -> None:
+        yard = Yard(backoff=Backoff(60.0, 60.0, 12))
+        yard.sqs.fail_calls("archive", "SendMessageBatch", "ServiceUnavailable")
+        await yard.publish(event("three"), event("one", 2))
+        function = Function(yard, MemoryStore(100))
+        function.seconds = 0.6
+        started = asyncio.get_running_loop().time()
+        assert await poll(yard.sqs, SOURCE, function) == [event("three")]
+        assert asyncio.get_running_loop().time() - started < 0.6
+        yard.sqs.heal()
+        yard.sqs.advance(61)
+        assert await poll(yard.sqs, SOURCE, function) == []
+        assert [len(yard.bodies(name)) for name in ("crm", "archive", "audit")] == [2, 1, 1]
+
+    run(test)
+
+
+def test_before_sqs_moves_a_message_away_its_letter_is_written() -> None:
+    async def test() -> None:
+        yard = Yard(backoff=Backoff(0.01, 60.0, 12), hold_seconds=900.0)
+        source = yard.sqs.create_queue("events", dead_letter_queue=DEAD, max_receive_count=2)
+        yard.sqs.fail_calls("archive", "SendMessageBatch", "ServiceUnavailable")
+        await yard.publish(event("three"))
+        function = Function(yard, MemoryStore(100))
+        function.seconds = 0.8
+        assert await poll(yard.sqs, source, function) == [event("three")]
+        assert yard.stored(DEAD) == []
+        yard.sqs.advance(31)
+        function.seconds = 2.0
+        assert await poll(yard.sqs, source, function) == []
+        (letter,) = yard.letters()
+        assert letter.reason == "RETRIES_EXHAUSTED"
+        assert letter.owed == ("archive",)
+        assert yard.bodies("crm") == [event("three")]
+
+    run(test)
+
+
+def test_a_redrive_policy_that_may_not_be_read_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls(SOURCE, "GetQueueAttributes", "AccessDenied")
+        function = Function(yard)
+        for number in range(3):
+            await yard.publish(event("one", number))
+            assert await poll(yard.sqs, SOURCE, function) == []
+
+    run(test)
+    assert [record.levelno for record in caplog.records if "redrive policy" in record.message] == [logging.WARNING]
+
+
+class Ordered(Yard):
+    """A yard with a FIFO source that keeps what its target saw."""
+
+    def __init__(self) -> None:
+        super().__init__(RULES.replace("{queue: crm, priority: 0}", "{queue: crm.fifo}"), fifo=("crm.fifo",))
+        self.source = self.sqs.create_queue("events.fifo", max_receive_count=10)
+
+    async def fill(self, *groups: str) -> None:
+        for number, group in enumerate(groups):
+            message = OutgoingMessage(event("one", number), group_id=group, deduplication_id=f"d{number}")
+            assert not (await self.sqs.send(self.source, [message])).failures
+
+    def order(self) -> list[int]:
+        return [int(json.loads(body)["id"].partition("-")[2]) for body in self.bodies("crm.fifo")]
+
+
+def test_a_group_of_a_fifo_queue_keeps_its_order() -> None:
+    async def test() -> None:
+        yard = Ordered()
+        await yard.fill(*["a"] * 10)
+        assert await poll(yard.sqs, yard.source, Function(yard)) == []
+        assert yard.order() == list(range(10))
+
+    run(test)
+
+
+def test_a_group_stops_at_its_first_failure_and_others_go_on() -> None:
+    async def test() -> None:
+        yard = Ordered()
+        await yard.fill("a", "a", "b", "a", "b")
+        third = event("one", 1)
+        yard.sqs.fail_entries(
+            "crm.fifo", "SendMessageBatch", "AccessDenied",
+            when=lambda message: isinstance(message, OutgoingMessage) and message.body == third,
+        )  # fmt: skip
+        yard.sqs.fail_calls(DEAD, "SendMessageBatch", "AccessDenied")
+        assert await poll(yard.sqs, yard.source, Function(yard)) == [event("one", 1), event("one", 3)]
+        assert sorted(yard.order()) == [0, 2, 4]
+        yard.sqs.heal()
+        yard.sqs.advance(31)
+        assert await poll(yard.sqs, yard.source, Function(yard)) == []
+        assert [number for number in yard.order() if number in (0, 1, 3)] == [0, 1, 3]
+
+    run(test)
+
+
+def test_a_letter_is_no_failure_so_its_group_goes_on() -> None:
+    async def test() -> None:
+        yard = Ordered()
+        await yard.fill("a", "a")
+        yard.sqs.fail_entries("crm.fifo", "SendMessageBatch", "InvalidMessageContents", times=1)
+        assert await poll(yard.sqs, yard.source, Function(yard)) == []
+        assert yard.order() == [1]
+        assert len(yard.letters()) == 1
+
+    run(test)
+
+
+def test_a_bug_costs_no_message(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(MemoryStore):
+        async def claim(self, keys: Any, lease_seconds: float) -> Any:
+            raise ZeroDivisionError
+
+    async def test() -> None:
+        yard = Yard()
+        await yard.publish(event("one"), event("one", 2))
+        assert await poll(yard.sqs, SOURCE, Function(yard, Broken(10))) == [event("one"), event("one", 2)]
+        assert len(yard.stored(SOURCE)) == 2
+
+    run(test)
+    assert "please report this" in caplog.text
+
+
+def test_an_event_twice_in_a_batch_is_sent_once() -> None:
+    async def test() -> None:
+        yard = Yard()
+        await yard.publish(event("one"), event("one"))
+        function = Function(yard, MemoryStore(100))
+        left = await poll(yard.sqs, SOURCE, function)
+        assert len(left) <= 1
+        yard.sqs.advance(31)
+        assert await poll(yard.sqs, SOURCE, function) == []
+        assert yard.bodies("crm") == [event("one")]
+
+    run(test)
+
+
+def test_the_message_itself_twice_in_an_event_is_routed_once() -> None:
+    async def test() -> None:
+        yard = Yard()
+        message = Message("m1", "h1", event("one"), SOURCE)
+        assert await Function(yard)(sqs_event(message, message)) == []
+        assert yard.bodies("crm") == [event("one")]
+
+    run(test)
+
+
+def test_attributes_arrive_and_the_trace_goes_on_from_the_header_of_the_record() -> None:
+    async def test() -> None:
+        yard, sink = Yard(), Sink()
+        header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
+        attributes = {"tenant": Attribute("String", "acme"), "blob": Attribute("Binary", data=b"\x00\xff")}
+        message = Message("m1", "h1", event("one"), SOURCE, attributes, {"AWSTraceHeader": header})
+        assert await Function(yard, tracing=LateTracing(sink))(sqs_event(message)) == []
+        (stored,) = yard.stored("crm")
+        assert stored.message.attributes["tenant"].text == "acme"
+        assert stored.message.attributes["blob"].data == b"\x00\xff"
+        (process,) = sink.named("process events")
+        assert process.trace == "5759e988bd862e3fe1be46a994272793"
+        assert process.parent == 0x53995C3F42CD8AD8
+
+    run(test)
+
+
+def test_the_books_of_a_call_are_its_own() -> None:
+    async def test() -> None:
+        yard = Yard()
+        function = Function(yard)
+        for number in range(2):
+            await yard.publish(event("three", number))
+            await poll(yard.sqs, SOURCE, function)
+        assert [routed.books.received for routed in function.routed] == [1, 1]
+        assert [msgspec.to_builtins(dict(each.books.matches)) for each in function.routed] == [{"three": 1}] * 2
+
+    run(test)
