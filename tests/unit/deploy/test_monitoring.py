@@ -105,7 +105,10 @@ def test_panels_have_their_own_place_and_explain_themselves() -> None:
 
 
 @needs_promtool
-@pytest.mark.parametrize("check", [("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml")])
+@pytest.mark.parametrize(
+    "check",
+    [("check", "rules", "alerts.yaml"), ("test", "rules", "alerts_test.yaml"), ("check", "config", "prometheus.yaml")],
+)
 def test_promtool_finds_no_fault(check: tuple[str, ...]) -> None:
     done = subprocess.run(["promtool", *check], cwd=DEPLOY / "prometheus", capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
