@@ -1,0 +1,148 @@
+# What runs: each of these is off while it is null or false.
+
+variable "idempotency" {
+  description = "Whether to remember in a DynamoDB table which targets took which event. Needed by the router function."
+  type        = bool
+  default     = true
+
+  validation {
+    condition     = var.idempotency || var.router == null
+    error_message = "The router function remembers owed targets in the idempotency table: leave idempotency on."
+  }
+}
+
+variable "archive" {
+  description = "The S3 bucket for archived letters: days until a cheaper storage class, and until deletion."
+  type = object({
+    infrequent_access_days = optional(number, 30)
+    expiration_days        = optional(number, 400)
+    force_destroy          = optional(bool, false)
+  })
+  default = {}
+
+  validation {
+    condition     = var.archive == null || (try(var.archive.infrequent_access_days, 30) >= 30 && try(var.archive.expiration_days, 400) > try(var.archive.infrequent_access_days, 30))
+    error_message = "S3 moves objects after 30 days at the earliest, and expiration_days comes after that."
+  }
+}
+
+variable "worker" {
+  description = <<-EOT
+    The worker on ECS Fargate. `image` is an image made by deploy/Dockerfile, with your rules in it; `repository_arn` is
+    its ECR repository. `environment` are further TURNOUT_ and OTEL_ variables, `secrets` names variables whose values
+    are in Secrets Manager (ARNs). `egress_ports` are TCP ports that it may connect to besides 443.
+  EOT
+  type = object({
+    image            = string
+    repository_arn   = string
+    vpc_id           = string
+    subnet_ids       = list(string)
+    cpu              = optional(number, 256)
+    memory           = optional(number, 512)
+    architecture     = optional(string, "X86_64")
+    min_tasks        = optional(number, 2)
+    max_tasks        = optional(number, 10)
+    assign_public_ip = optional(bool, false)
+    egress_ports     = optional(set(number), [])
+    environment      = optional(map(string), {})
+    secrets          = optional(map(string), {})
+    log_days         = optional(number, 30)
+  })
+  default = null
+
+  validation {
+    condition     = var.worker == null || try(var.worker.min_tasks >= 1 && var.worker.max_tasks >= var.worker.min_tasks, false)
+    error_message = "min_tasks is at least 1, and max_tasks not less than that: without a task nobody sees the age of the queue fall."
+  }
+  validation {
+    condition     = var.worker == null || try(contains(["X86_64", "ARM64"], var.worker.architecture), false)
+    error_message = "architecture is X86_64 or ARM64, as the image was built."
+  }
+  validation {
+    condition     = var.worker == null || var.router == null
+    error_message = "Either the worker or the router function reads the source queues, not both."
+  }
+}
+
+variable "package" {
+  description = <<-EOT
+    The deployment package of all functions: `file` is the zip on this machine, or `bucket` and `key` name it in S3 (with
+    `version`, so that a new one is noticed).
+  EOT
+  type = object({
+    file         = optional(string)
+    bucket       = optional(string)
+    key          = optional(string)
+    version      = optional(string)
+    architecture = optional(string, "x86_64")
+    runtime      = optional(string, "python3.13")
+  })
+  default = null
+
+  validation {
+    condition     = var.package == null || (try(var.package.file, null) == null) != (try(var.package.bucket, null) == null)
+    error_message = "The package is either a file, or bucket and key."
+  }
+}
+
+variable "router" {
+  description = <<-EOT
+    The Lambda function that routes instead of the worker. `batch_window_seconds` is for how long Lambda gathers up to
+    `batch_size` events; `maximum_concurrency` is how many copies run at most, for each source.
+  EOT
+  type = object({
+    memory               = optional(number, 1024)
+    timeout_seconds      = optional(number, 45)
+    batch_size           = optional(number, 100)
+    batch_window_seconds = optional(number, 1)
+    maximum_concurrency  = optional(number, 10)
+    environment          = optional(map(string), {})
+    log_days             = optional(number, 30)
+  })
+  default = null
+
+  validation {
+    condition     = var.router == null || var.package != null
+    error_message = "The router function needs a package."
+  }
+  validation {
+    condition     = var.router == null || try(var.source_visibility_seconds >= 6 * var.router.timeout_seconds + var.router.batch_window_seconds, false)
+    error_message = "source_visibility_seconds must be at least six times the router's timeout_seconds, plus batch_window_seconds: Lambda may try a batch again before it gives it back."
+  }
+}
+
+variable "scaling" {
+  description = <<-EOT
+    When tasks are added: more than `backlog_per_task` waiting events each, or an oldest event of `age_seconds`. One
+    task clears thousands of events a second, so the first is a matter of delay, not of throughput.
+  EOT
+  type = object({
+    backlog_per_task = optional(number, 5000)
+    age_seconds      = optional(number, 60)
+  })
+  default = {}
+}
+
+variable "other_targets" {
+  description = "ARNs of targets that are no queues of this module: topics, event buses, state machines, queues."
+  type = object({
+    topics         = optional(list(string), [])
+    buses          = optional(list(string), [])
+    state_machines = optional(list(string), [])
+    queues         = optional(list(string), [])
+  })
+  default = {}
+}
+
+variable "alarms" {
+  description = "Where alarms go (ARNs of SNS topics), and when they are raised."
+  type = object({
+    actions                = optional(list(string), [])
+    source_age_seconds     = optional(number, 300)
+    target_age_seconds     = optional(number, 3600)
+    quiet_minutes          = optional(number, 10)
+    in_flight_per_queue    = optional(number, 100000)
+    dead_letters_tolerated = optional(number, 0)
+  })
+  default = {}
+}

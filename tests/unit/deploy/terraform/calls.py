@@ -1,0 +1,157 @@
+"""Which actions of IAM the code needs, found in its source: every AWS operation that a component can reach.
+
+A component is what one entry point imports, directly or not. In the modules that speak to AWS, every name that is an
+operation of their service counts as called. SQS is spoken to through `turnout.sqs.api.Sqs`, so for SQS the calls of
+that interface count.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import botocore
+import botocore.session
+
+SOURCE = Path(__file__).parents[4] / "src" / "turnout"
+
+SPEAKERS: dict[str, tuple[str, ...]] = {
+    "idempotency.dynamodb": ("dynamodb",),
+    "recovery.ledger.dynamodb": ("dynamodb",),
+    "targets.aws": ("sns", "events", "stepfunctions"),
+    "sqs": (),
+}
+"""The modules (by prefix) that speak to AWS, and to which services. `sqs` is the interface's own implementation."""
+
+_SQS = {
+    "receive": "sqs:ReceiveMessage",
+    "send": "sqs:SendMessage",
+    "delete": "sqs:DeleteMessage",
+    "change_visibility": "sqs:ChangeMessageVisibility",
+    "queue_attributes": "sqs:GetQueueAttributes",
+}
+
+# Where the action is not simply service:Operation.
+_PREFIXES = {"stepfunctions": "states"}
+_ACTIONS = {
+    "sns:PublishBatch": {"sns:Publish"},
+    "s3:HeadBucket": {"s3:ListBucket"},
+    "s3:HeadObject": {"s3:GetObject"},
+    "s3:ListObjectsV2": {"s3:ListBucket"},
+}
+_IN_TRANSACTIONS = {
+    "Put": "PutItem",
+    "Update": "UpdateItem",
+    "Delete": "DeleteItem",
+    "ConditionCheck": "ConditionCheckItem",
+}
+
+
+def module_path(module: str) -> Path:
+    """The file of a module, named without `turnout.`."""
+    base = SOURCE.joinpath(*module.split("."))
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+@cache
+def tree(module: str) -> ast.Module:
+    """The module's syntax."""
+    return ast.parse(module_path(module).read_text())
+
+
+def imported(module: str) -> Iterator[str]:
+    """Modules of turnout that a module imports, at its top or within functions, not those for type checkers only."""
+    skipped = {
+        id(inner)
+        for node in ast.walk(tree(module))
+        if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+        for inner in ast.walk(node)
+    }
+    for node in ast.walk(tree(module)):
+        if id(node) in skipped:
+            continue
+        names: list[str] = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            short = name.removeprefix("turnout.")
+            if name.startswith("turnout.") and module_path(short).exists():
+                yield short
+
+
+@cache
+def reach(entry: str) -> frozenset[str]:
+    """Everything that is imported with a module, itself included."""
+    found: set[str] = set()
+    waiting = [entry]
+    while waiting:
+        module = waiting.pop()
+        if module not in found:
+            found.add(module)
+            waiting += imported(module)
+            waiting += [module.rpartition(".")[0]] if "." in module else []
+    return frozenset(found)
+
+
+def speaker(module: str) -> str | None:
+    """The entry of `SPEAKERS` that a module belongs to."""
+    return next((name for name in SPEAKERS if module == name or module.startswith(name + ".")), None)
+
+
+@cache
+def _operations(service: str) -> dict[str, str]:
+    names = botocore.session.get_session().get_service_model(service).operation_names
+    return {botocore.xform_name(name): name for name in names}
+
+
+def _words(module: str) -> Iterator[str]:
+    """Names of called methods, and all text that is not a docstring."""
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            yield node.func.attr
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+            yield node.value
+
+
+def own_actions(module: str) -> set[str]:
+    """The actions of a module that speaks to AWS itself."""
+    name = speaker(module)
+    found: set[str] = set()
+    words = set(_words(module))
+    for service in SPEAKERS[name] if name else ():
+        for method, operation in _operations(service).items():
+            if method in words:
+                action = f"{_PREFIXES.get(service, service)}:{operation}"
+                if operation == "TransactWriteItems":
+                    package = [each for each in reach(str(name)) if speaker(each) == name]
+                    used = {word for each in package for word in _words(each)} & _IN_TRANSACTIONS.keys()
+                    found |= {f"dynamodb:{_IN_TRANSACTIONS[word]}" for word in used}
+                else:
+                    found |= _ACTIONS.get(action, {action})
+    return found
+
+
+def sqs_actions(module: str) -> set[str]:
+    """The actions of calls on something that is called `sqs`, `_sqs` or `self._sqs`."""
+    found = set()
+    for node in ast.walk(tree(module)):
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SQS:
+            on = node.func.value
+            name = on.attr if isinstance(on, ast.Attribute) else on.id if isinstance(on, ast.Name) else ""
+            if name.lstrip("_") == "sqs":
+                found.add(_SQS[node.func.attr])
+    return found
+
+
+def actions(entry: str) -> set[str]:
+    """Every action that what this module imports can need."""
+    found: set[str] = set()
+    for module in reach(entry):
+        found |= own_actions(module)
+        if speaker(module) != "sqs":
+            found |= sqs_actions(module)
+    return found

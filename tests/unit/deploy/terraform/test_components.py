@@ -1,0 +1,156 @@
+"""What runs in deploy/terraform: the worker as its image is built, the functions, scaling, alarms, the dashboard."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import re
+from typing import Any
+
+import pytest
+from tests.image.dockerfile import health_check, read_stages
+from tests.unit.deploy.terraform.module import FOLDER, default, local, named, one, optional_defaults, resources, text
+
+from turnout.settings import Settings, variable
+
+WORKER = text(FOLDER)[text(FOLDER).index('resource "aws_ecs_task_definition"') :]
+ALARMS = resources("aws_cloudwatch_metric_alarm")
+FUNCTIONS = resources("aws_lambda_function")
+
+
+# ------------------------------------------------------------------------------------------------------------ worker
+
+
+def test_the_task_runs_confined_as_the_image_is_built() -> None:
+    container = resources("aws_ecs_task_definition")["worker"]["container_definitions"]
+    assert "readonlyRootFilesystem = true" in container
+    assert f'user = "{read_stages()[-1].one("USER").rest}"' in container
+    assert 'capabilities = {drop = ["ALL"]}' in container
+    assert "initProcessEnabled = true" in container
+
+
+def test_the_task_has_the_health_check_of_the_image() -> None:
+    assert [*health_check()[:-1], local("health_check")] == health_check()
+    container = resources("aws_ecs_task_definition")["worker"]["container_definitions"]
+    words = re.search(r"command = \[(.*?)\]", container)
+    assert words is not None
+    assert words[1] == ", ".join(json.dumps(word) for word in ["CMD", *health_check()[:-1]]) + ", local.health_check"
+
+
+def test_the_task_has_longer_to_stop_than_it_takes_to_drain_and_flush() -> None:
+    found = re.search(r"stopTimeout = (\d+)", resources("aws_ecs_task_definition")["worker"]["container_definitions"])
+    assert found is not None
+    fields = Settings.model_fields
+    # Fargate allows 120.
+    assert fields["drain_seconds"].default + fields["telemetry_seconds"].default < int(found[1]) <= 120
+
+
+def test_every_variable_that_is_set_is_a_setting() -> None:
+    known = {variable(field) for field in Settings.model_fields}
+    assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", text(FOLDER))) - {"TURNOUT_GENESYS"} <= known
+    required = {variable(name) for name, field in Settings.model_fields.items() if field.is_required()}
+    assert required <= set(re.findall(r"\b(TURNOUT_[A-Z_]+) +=", text(FOLDER)))
+
+
+def test_the_default_targets_are_those_of_the_rules_that_come_along() -> None:
+    rules = (FOLDER.parents[1] / "rules" / "00-targets.yaml").read_text()
+    given = {f"{name.upper().replace('-', '_')}_QUEUE_URL" for name in default("targets")}
+    assert given == set(re.findall(r"\$\{(\w+_QUEUE_URL)\}", rules))
+
+
+def test_nobody_connects_to_the_worker() -> None:
+    assert "ingress" not in text(FOLDER)
+    assert resources("aws_ecs_service")["worker"]["enable_execute_command"] is False
+    assert resources("aws_vpc_security_group_egress_rule")["worker"]["ip_protocol"] == "tcp"
+
+
+def test_a_version_that_does_not_become_healthy_is_taken_back_while_the_old_one_works_on() -> None:
+    service = resources("aws_ecs_service")["worker"]
+    assert one(service, "deployment_circuit_breaker") == {"enable": True, "rollback": True}
+    assert service["deployment_minimum_healthy_percent"] == 100
+
+
+def test_workers_are_added_by_backlog_for_each_task_and_by_age() -> None:
+    policies = resources("aws_appautoscaling_policy")
+    tracking = one(policies["backlog"], "target_tracking_scaling_policy_configuration")
+    metrics = str(tracking["customized_metric_specification"])
+    assert "ApproximateNumberOfMessagesVisible" in metrics
+    assert "RunningTaskCount" in metrics
+    assert "IF(tasks > 0, tasks, 1)" in metrics
+    steps = one(policies["age"], "step_scaling_policy_configuration")["step_adjustment"]
+    assert [step["scaling_adjustment"] for step in steps] == [1, 3]
+    assert ALARMS["scale_by_age"]["alarm_actions"] == ["${aws_appautoscaling_policy.age[0].arn}"]
+    cluster = resources("aws_ecs_cluster")["this"]
+    assert one(cluster, "setting") == {"name": "containerInsights", "value": "enabled"}
+
+
+# --------------------------------------------------------------------------------------------------------- functions
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_handlers_exist(name: str) -> None:
+    module, _, function = FUNCTIONS[name]["handler"].rpartition(".")
+    assert callable(getattr(importlib.import_module(module), function))
+
+
+@pytest.mark.parametrize("name", resources("aws_lambda_event_source_mapping"))
+def test_only_what_failed_stays_in_the_queue(name: str) -> None:
+    mapping = resources("aws_lambda_event_source_mapping")[name]
+    assert mapping["function_response_types"] == ["ReportBatchItemFailures"]
+    assert one(mapping, "scaling_config").keys() == {"maximum_concurrency"}
+
+
+def test_a_received_event_stays_invisible_for_six_times_the_routers_time() -> None:
+    given = {name: int(value) for name, value in optional_defaults("router").items() if value.isdigit()}
+    longest = 6 * given["timeout_seconds"] + given["batch_window_seconds"]
+    assert int(default("source_visibility_seconds")) >= longest
+    conditions = [each["condition"] for each in named("variable")["router"]["validation"]]
+    asked = "var.source_visibility_seconds >= 6 * var.router.timeout_seconds + var.router.batch_window_seconds"
+    assert any(asked in condition for condition in conditions)
+
+
+# ------------------------------------------------------------------------------------------------------------ alarms
+
+
+@pytest.mark.parametrize(
+    ("alarm", "metric"),
+    [
+        ("source_age", "ApproximateAgeOfOldestMessage"),
+        ("target_age", "ApproximateAgeOfOldestMessage"),
+        ("dead_letters", "ApproximateNumberOfMessagesVisible"),
+        ("in_flight", "ApproximateNumberOfMessagesNotVisible"),
+        ("lost_before_the_queue", "InvocationsFailedToBeSentToDlq"),
+        ("rule_throttled", "ThrottledRules"),
+        ("table_throttled", "ThrottledRequests"),
+        ("too_few_workers", "RunningTaskCount"),
+    ],
+)
+def test_an_alarm_is_raised(alarm: str, metric: str) -> None:
+    assert ALARMS[alarm]["metric_name"] == metric
+
+
+def test_an_alarm_is_raised_when_events_wait_and_none_is_finished() -> None:
+    queries = {each["id"]: each for each in ALARMS["no_deletes"]["metric_query"]}
+    assert queries["stuck"]["expression"] == "IF(visible > 0 AND FILL(deleted, 0) == 0, 1, 0)"
+    assert one(queries["deleted"], "metric")["metric_name"] == "NumberOfMessagesDeleted"
+
+
+def test_every_queue_that_is_empty_when_all_is_well_is_watched() -> None:
+    watched = str(local("failure_queues"))
+    for name in ("dead_letter", "undelivered", "target_dead_letter"):
+        assert f"aws_sqs_queue.{name}" in watched
+    assert ALARMS["dead_letters"]["for_each"] == "${local.failure_queues}"
+
+
+@pytest.mark.parametrize("name", ALARMS)
+def test_alarms_say_what_is_wrong_and_go_where_they_are_told(name: str) -> None:
+    alarm: dict[str, Any] = ALARMS[name]
+    assert len(alarm["alarm_description"]) > 40
+    assert alarm["treat_missing_data"] in ("notBreaching", "breaching")
+    assert alarm["alarm_actions"] in ("${var.alarms.actions}", ["${aws_appautoscaling_policy.age[0].arn}"])
+
+
+def test_the_dashboard_shows_what_the_alarms_watch() -> None:
+    panels = text(FOLDER)[text(FOLDER).index("panels = concat") :]
+    for metric in ("ApproximateAgeOfOldestMessage", "NumberOfMessagesDeleted", "FailedInvocations", "RunningTaskCount"):
+        assert metric in panels

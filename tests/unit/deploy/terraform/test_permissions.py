@@ -1,0 +1,94 @@
+"""Every action that the code calls is granted to the role of that component, and no other."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.deploy.terraform.calls import SPEAKERS, actions, module_path, own_actions, reach, speaker, sqs_actions
+from tests.unit.deploy.terraform.module import granted, resources, statements
+from tests.unit.test_architecture import MODULES, imports
+
+KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
+"""SQS and DynamoDB use the key in the name of whoever calls them."""
+LAMBDA_READS = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
+"""What an event source mapping does with the function's role (Lambda's developer guide)."""
+LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
+ECS_STARTS = LOG | {
+    "ecr:BatchCheckLayerAvailability",
+    "ecr:BatchGetImage",
+    "ecr:GetAuthorizationToken",
+    "ecr:GetDownloadUrlForLayer",
+    "secretsmanager:GetSecretValue",
+}
+
+
+def test_every_module_that_speaks_to_aws_is_known_here() -> None:
+    for module, path in MODULES.items():
+        if any(each == "aioboto3" or each.startswith("aioboto3.") for each in imports(path)):
+            offline = module.startswith(("demo", "doctor", "provision"))
+            assert offline or speaker(module), f"say in SPEAKERS which services turnout.{module} speaks to"
+
+
+@pytest.mark.parametrize("name", [name for name, services in SPEAKERS.items() if services])
+def test_calls_are_found_in_every_one_of_them(name: str) -> None:
+    assert module_path(name).exists()
+    found = set().union(*(own_actions(module) for module in MODULES if speaker(module) == name))
+    assert len(found) >= 2, "the calls are made in a way that is not recognised"
+
+
+def test_what_is_called_is_what_a_reader_of_the_code_finds() -> None:
+    assert own_actions("idempotency.dynamodb") == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
+    assert own_actions("targets.aws") == {"sns:Publish", "events:PutEvents", "states:StartExecution"}
+    assert own_actions("recovery.ledger.dynamodb.table") == {
+        "dynamodb:BatchWriteItem",
+        "dynamodb:GetItem",
+        "dynamodb:PutItem",
+        "dynamodb:Query",
+        "dynamodb:UpdateItem",
+    }
+    assert sqs_actions("pipeline.settler") == {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage"}
+    assert sqs_actions("pipeline.poller") == {"sqs:ReceiveMessage"}
+
+
+def test_the_worker_is_granted_what_it_calls_and_nothing_else() -> None:
+    assert granted("worker") == actions("app") | KEY
+
+
+def test_ecs_is_granted_what_starting_a_task_needs_and_nothing_else() -> None:
+    assert granted("worker_start") == ECS_STARTS
+
+
+def test_each_role_has_one_policy_and_may_be_assumed_by_one_service() -> None:
+    roles = resources("aws_iam_role")
+    policies = resources("aws_iam_role_policy")
+    assert roles.keys() == policies.keys()
+    for name, policy in policies.items():
+        assert f"aws_iam_role.{name}[" in policy["role"]
+        assert f"aws_iam_policy_document.{name}" in policy["policy"]
+    for role in roles.values():
+        document = role["assume_role_policy"].split(".")[2]
+        (statement,) = statements(document)
+        assert statement["actions"] == ["sts:AssumeRole"]
+        (principal,) = statement["principals"]
+        assert principal["type"] == "Service"
+        assert len(principal["identifiers"]) == 1
+
+
+def test_no_role_may_do_everything_or_touch_everything() -> None:
+    for name in resources("aws_iam_role"):
+        for statement in statements(name):
+            assert statement.get("effect", "Allow") == "Allow"
+            assert not any("*" in action for action in statement["actions"]), name
+            if statement["resources"] == ["*"]:
+                assert statement["actions"] == ["ecr:GetAuthorizationToken"], name
+
+
+def test_the_key_may_be_used_through_the_services_that_hold_events_alone() -> None:
+    for name in ("routing",):
+        (statement,) = [each for each in statements(name) if set(each["actions"]) & KEY]
+        (condition,) = statement["condition"]
+        assert (condition["test"], condition["variable"]) == ("StringEquals", "kms:ViaService")
+        assert statement["resources"] == ["${local.key_arn}"]
+
+
+def test_what_a_component_reaches_is_not_more_than_it_is() -> None:
+    assert not any(module.startswith(("recovery.ledger", "demo", "doctor")) for module in reach("app"))
