@@ -14,6 +14,7 @@ LAYERS = (
     ("rules", "sqs", "telemetry", "settings"),
     ("letter", "targets", "idempotency"),
     ("pipeline", "recovery", "genesys"),
+    ("dlq",),
     ("service", "doctor", "provision"),
     ("app",),
     ("fleet", "serverless"),

@@ -19,6 +19,7 @@ _COMMANDS = {
     "run": "turnout.cli.run:run",
     "check": "turnout.cli.check:check",
     "rules": "turnout.cli.rules:rules",
+    "dlq": "turnout.cli.dlq:dlq",
     "doctor": "turnout.cli.doctor:doctor",
     "queues": "turnout.cli.queues:queues",
     "top": "turnout.cli.top:top",

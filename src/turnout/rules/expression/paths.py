@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 import warnings
+from collections.abc import Sequence
 
 from jsonpath_ng import jsonpath
 from jsonpath_ng.exceptions import JSONPathError
@@ -82,10 +83,14 @@ class PathError(ValueError):
 
 
 class PathReader:
-    """Parses and lowers paths, each distinct text once. One per load: it holds the parser and the cache."""
+    """Parses and lowers paths, each distinct text once. One per load: it holds the parser and the cache.
 
-    def __init__(self, limits: Limits = DEFAULT_LIMITS) -> None:
+    `metadata` is what `@` paths may begin with.
+    """
+
+    def __init__(self, limits: Limits = DEFAULT_LIMITS, metadata: Sequence[str] = METADATA_FIELDS) -> None:
         self._limits = limits
+        self._metadata = metadata
         self._parser = ExtendedJsonPathParser()
         self._known: dict[str, Path] = {}
 
@@ -158,12 +163,12 @@ class PathReader:
                 raise PathError(Code.PATH_REFUSED, "a name is listed twice in brackets")
         if path.root is Root.METADATA:
             first = path.segments[0] if path.segments else None
-            if not isinstance(first, Key) or first.name not in METADATA_FIELDS:
+            if not isinstance(first, Key) or first.name not in self._metadata:
                 name = first.name if isinstance(first, Key) else path.text[1:]
                 raise PathError(
                     Code.METADATA,
-                    f"a message has no metadata '{name}'{nearest(name, METADATA_FIELDS)}; "
-                    f"there are {', '.join('@' + field for field in METADATA_FIELDS)}",
+                    f"a message has no metadata '{name}'{nearest(name, self._metadata)}; "
+                    f"there are {', '.join('@' + field for field in self._metadata)}",
                 )
 
 

@@ -1,0 +1,82 @@
+"""`turnout dlq export`: letters into a file that every other command reads."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from turnout.cli.dlq.looking import Look, look
+from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
+from turnout.cli.words import count
+from turnout.dlq.settings import load_dlq_settings
+from turnout.dlq.sources import Place
+from turnout.recovery.redaction import Redaction
+from turnout.recovery.selection import Selection
+from turnout.recovery.sources.export import Redacted, export_line, header_line
+
+__all__ = ["export"]
+
+
+@click.command(short_help="Write letters into a file.")
+@click.argument("output", metavar="FILE")
+@place_options
+@selection_options
+@limit_option
+@pii_option
+@click.option(
+    "--whole",
+    is_flag=True,
+    help="Write messages exactly as they are, personal data and secrets included: only so can they be delivered again.",
+)
+def export(output: str, place: Place, selection: Selection, limit: int, show_pii: bool, whole: bool) -> None:
+    """Write letters into FILE (- is standard output), without consuming them. Only its owner can read the file.
+
+    One JSON object a line; the first says what the others are and what was taken out of them.
+    """
+    if output != "-" and Path(output).exists():
+        raise click.UsageError(f"{output} exists; name another file, or remove it")
+    seen = look(load_dlq_settings(), place, selection, limit)
+    redacted = Redacted.NOTHING if whole else Redacted.SECRETS if show_pii else Redacted.PERSONAL_DATA
+    redaction = None if whole else Redaction(os.environ, show_pii=show_pii)
+    lines = _lines(seen, redacted, redaction)
+    if output == "-":
+        for line in lines:
+            click.echo(line, nl=False)
+    else:
+        _write(Path(output), lines)
+    said = "whole, personal data included" if whole else f"without {redacted}: they cannot be delivered again"
+    click.echo(f"{count(len(seen.letters), 'letter')} of {seen.source} exported, {said}.", err=True)
+    if seen.limited:
+        click.echo("note: there may be more: raise --limit.", err=True)
+    for note in seen.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def _lines(seen: Look, redacted: Redacted, redaction: Redaction | None) -> Iterator[str]:
+    yield header_line(seen.source, datetime.now(UTC), len(seen.letters), redacted)
+    for letter in seen.letters:
+        yield export_line(letter, redaction)
+
+
+def _write(path: Path, lines: Iterator[str]) -> None:
+    """All or nothing: a file that is there is whole."""
+    # Made readable for its owner only.
+    try:
+        with tempfile.NamedTemporaryFile(
+            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
+        ) as file:
+            try:
+                file.writelines(lines)
+                file.flush()
+                os.fsync(file.fileno())
+                os.replace(file.name, path)
+            except BaseException:
+                os.unlink(file.name)
+                raise
+    except OSError as error:
+        raise click.ClickException(f"{path} cannot be written: {error}") from error

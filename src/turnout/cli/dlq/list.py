@@ -1,0 +1,99 @@
+"""`turnout dlq list`: the letters, one line each."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+
+import click
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from turnout.cli.dlq.looking import Look, look
+from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
+from turnout.cli.words import count
+from turnout.dlq.settings import load_dlq_settings
+from turnout.dlq.sources import Place
+from turnout.recovery.causes import Disposition
+from turnout.recovery.letter import Letter
+from turnout.recovery.redaction import Redaction
+from turnout.recovery.selection import Selection
+from turnout.recovery.view import arn_name, letter_summary, stamp
+from turnout.rules.showing import printable
+
+__all__ = ["DISPOSITION_STYLES", "list_letters", "print_letters"]
+
+DISPOSITION_STYLES = {
+    Disposition.TRANSIENT: "green",
+    Disposition.NEEDS_FIX: "yellow",
+    Disposition.PERMANENT: "red",
+    Disposition.UNKNOWN: "magenta",
+}
+_WIDTH_ELSEWHERE = 160
+"""Columns where the output is no terminal, which has no width of its own."""
+
+
+@click.command("list", short_help="List letters: when and why they failed, and what they are owed.")
+@place_options
+@selection_options
+@limit_option
+@pii_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
+def list_letters(place: Place, selection: Selection, limit: int, show_pii: bool, as_json: bool) -> None:
+    """List the letters, without consuming them."""
+    seen = look(load_dlq_settings(), place, selection, limit)
+    redaction = Redaction(os.environ, show_pii=show_pii)
+    if as_json:
+        for letter in seen.letters:
+            click.echo(json.dumps(letter_summary(letter, redaction)))
+    else:
+        print_letters(seen.letters, redaction)
+        click.echo(_sentence(seen))
+    for note in seen.notes:
+        click.echo(f"note: {note}", err=True)
+
+
+def print_letters(letters: tuple[Letter, ...], redaction: Redaction) -> None:
+    """A table of letters; nothing when there are none."""
+    if not letters:
+        return
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console = Console(highlight=False, width=_WIDTH_ELSEWHERE)
+    table = Table("id", "failed (UTC)", "cause", "help", "code", "event", "owed to", "seen", header_style="bold")
+    for column in table.columns[:4]:
+        column.no_wrap = True
+    table.columns[-1].justify = "right"
+    for letter in letters:
+        table.add_row(
+            printable(letter.id),
+            stamp(letter.last_failure or letter.sent or letter.event_time),
+            str(letter.cause),
+            Text(str(letter.disposition), DISPOSITION_STYLES[letter.disposition]),
+            Text(printable(redaction.text(letter.code)) or "-"),
+            Text(printable(redaction.text(letter.event_type)) or str(letter.origin)),
+            Text(_owed(letter)),
+            str(letter.receive_count or "-"),
+        )
+    console.print(table)
+
+
+def _owed(letter: Letter) -> str:
+    delivery = letter.delivery
+    if delivery is None:
+        return "-"
+    return printable(", ".join(delivery.owed) or arn_name(delivery.target))
+
+
+def _sentence(seen: Look) -> str:
+    if not seen.read:
+        return f"No letters in {seen.source}."
+    kinds = Counter(str(letter.disposition) for letter in seen.letters)
+    said = ", ".join(f"{number:,} {kind}" for kind, number in kinds.most_common())
+    text = count(len(seen.letters), "letter") + (f" ({said})" if said else "")
+    if len(seen.letters) < seen.read:
+        text += f" of {seen.read:,} read"
+    text += f" in {seen.source}."
+    return text + (" There may be more: raise --limit." if seen.limited else "")

@@ -1,0 +1,46 @@
+"""Reads the letters that a command is to show: all at once, and gives them back before anything is printed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from turnout.dlq.services import open_services
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
+from turnout.recovery.letter import Letter
+from turnout.recovery.selection import Selection
+
+__all__ = ["Look", "look"]
+
+
+class Look(msgspec.Struct, frozen=True):
+    """What was seen."""
+
+    source: str
+    letters: tuple[Letter, ...]
+    """Those selected."""
+    read: int
+    limited: bool
+    """Whether there may be more than were read."""
+    notes: tuple[str, ...]
+
+
+def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) -> Look:
+    """Read at most `limit` letters and keep those selected. Raises `TurnoutError`."""
+
+    async def reading() -> Look:
+        async with (
+            open_services(settings) as services,
+            open_source(services, place, visibility_seconds=LOOKING_SECONDS) as source,
+        ):
+            read = 0
+            kept = []
+            async for letter in source.letters(limit):
+                read += 1
+                if selection(letter):
+                    kept.append(letter)
+            return Look(source.name, tuple(kept), read, read >= limit, source.notes)
+
+    return asyncio.run(reading())

@@ -1,0 +1,136 @@
+"""Options that several of the `turnout dlq` commands have: where the letters are, and which of them are meant."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+
+from turnout.dlq.sources import Place
+from turnout.recovery.causes import Cause, Disposition
+from turnout.recovery.selection import Selection, Where
+from turnout.recovery.times import moment
+
+__all__ = ["Moment", "limit_option", "pii_option", "place_options", "selection_options"]
+
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+Command = Callable[..., None]
+
+
+class Moment(click.ParamType[datetime]):
+    """A time in ISO 8601 (without a zone: UTC), or so long ago: `90m`, `6h`, `2d`."""
+
+    name = "time"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        """The moment, in UTC."""
+        if isinstance(value, datetime):
+            return value
+        text = str(value).strip()
+        number, unit = text[:-1], text[-1:].lower()
+        if number.isascii() and number.isdigit() and unit in _UNITS and len(number) < 9:
+            return datetime.now(UTC) - timedelta(seconds=int(number) * _UNITS[unit])
+        found = moment(text)
+        if found is None:
+            self.fail(f"{text!r} is neither a time such as 2026-01-05T10:00:00Z nor so long ago, such as 90m, 6h, 2d")
+        return found
+
+
+def _of(kind: type[Cause] | type[Disposition]) -> click.Choice[Any]:
+    return click.Choice([str(each) for each in kind], case_sensitive=False)
+
+
+_PLACE = (
+    click.option("--queue", default="", metavar="URL", help="The dead-letter queue.  [TURNOUT_DEAD_LETTER_QUEUE_URL]"),
+    click.option(
+        "--failed-events",
+        default="",
+        metavar="SUBSCRIPTION",
+        help="Failed events of this subscription, from the API of TURNOUT_GENESYS_PROFILE=tutorial.",
+    ),
+    click.option("--file", default="", metavar="FILE", help="An export that turnout dlq export has written."),
+)
+
+_SELECTION = (
+    click.option("--cause", "causes", multiple=True, type=_of(Cause), help="Only letters that failed for this cause."),
+    click.option(
+        "--disposition", "dispositions", multiple=True, type=_of(Disposition), help="Only letters that this would help."
+    ),
+    click.option("--rule", "rules", multiple=True, metavar="ID", help="Only letters of this rule (id, ARN or name)."),
+    click.option(
+        "--target", "targets", multiple=True, metavar="NAME", help="Only letters owed to this target (or ARN)."
+    ),
+    click.option("--since", type=Moment(), help="Only letters that failed at or after this: a time, or 6h, 2d."),
+    click.option("--until", type=Moment(), help="Only letters that failed before this."),
+    click.option("--id", "ids", multiple=True, help="Only this letter; the id of its event or conversation will do."),
+    click.option(
+        "--where",
+        metavar="EXPRESSION",
+        help="Only letters for which this is true: an expression of the rules over the event, with @cause, "
+        "@attributes.NAME, @receive_count, ... for what is known of the letter.",
+    ),
+)
+
+
+def place_options(command: Command) -> Command:
+    """`--queue`, `--failed-events`, `--file`; the command gets `place`. They exclude each other."""
+
+    @functools.wraps(command)
+    def wrapped(*, queue: str, failed_events: str, file: str, **others: Any) -> None:
+        if sum(map(bool, (queue, failed_events, file))) > 1:
+            raise click.UsageError("give one of --queue, --failed-events and --file")
+        command(place=Place(queue, failed_events, file), **others)
+
+    return _with(_PLACE, wrapped)
+
+
+def selection_options(command: Command) -> Command:
+    """The options that select letters; the command gets `selection`. Of one kind several may be given: any fits."""
+
+    @functools.wraps(command)
+    def wrapped(
+        *,
+        causes: tuple[str, ...],
+        dispositions: tuple[str, ...],
+        rules: tuple[str, ...],
+        targets: tuple[str, ...],
+        since: datetime | None,
+        until: datetime | None,
+        ids: tuple[str, ...],
+        where: str | None,
+        **others: Any,
+    ) -> None:
+        selection = Selection(
+            causes=frozenset(map(Cause, causes)),
+            dispositions=frozenset(map(Disposition, dispositions)),
+            rules=frozenset(rules),
+            targets=frozenset(targets),
+            since=since,
+            until=until,
+            ids=frozenset(ids),
+            where=None if where is None else Where(where),
+        )
+        command(selection=selection, **others)
+
+    return _with(_SELECTION, wrapped)
+
+
+limit_option = click.option(
+    "--limit",
+    type=click.IntRange(1),
+    default=10_000,
+    show_default=True,
+    help="Letters that are read, at most.",
+)
+
+pii_option = click.option("--show-pii", is_flag=True, help="Show personal data. Secrets stay hidden.")
+
+
+def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

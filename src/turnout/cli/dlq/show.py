@@ -1,0 +1,118 @@
+"""`turnout dlq show`: everything about one letter."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from turnout.cli.dlq.looking import look
+from turnout.cli.dlq.options import limit_option, pii_option, place_options
+from turnout.dlq.services import open_services
+from turnout.dlq.settings import DlqSettings, load_dlq_settings
+from turnout.dlq.sources import Place
+from turnout.recovery.causes import default_causes
+from turnout.recovery.ledger.records import Entry
+from turnout.recovery.letter import Letter
+from turnout.recovery.redaction import Redaction
+from turnout.recovery.selection import Selection
+from turnout.recovery.view import letter_record, stamp
+from turnout.rules.showing import printable
+
+__all__ = ["show"]
+
+
+@click.command(short_help="Show one letter: why it failed, its way, its history, its body.")
+@click.argument("letter_id", metavar="ID")
+@place_options
+@limit_option
+@pii_option
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool) -> None:
+    """Show one letter. ID is that of the letter, of its event or of its conversation."""
+    settings = load_dlq_settings()
+    seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)
+    if not seen.letters:
+        raise click.ClickException(f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read")
+    redaction = Redaction(os.environ, show_pii=show_pii)
+    for letter in seen.letters:
+        history = _history(settings, letter.id)
+        if as_json:
+            record = letter_record(letter, redaction)
+            record["history"] = [_entry(entry) for entry in history]
+            click.echo(json.dumps(record))
+        else:
+            _print(letter, history, redaction)
+
+
+def _history(settings: DlqSettings, letter: str) -> list[Entry]:
+    """What the ledger knows, where there is one: to look makes none."""
+
+    async def asked() -> list[Entry]:
+        async with open_services(settings) as services:
+            return await (await services.ledger()).history(letter)
+
+    if not settings.ledger.startswith("dynamodb:") and not Path(settings.ledger).exists():
+        return []
+    return asyncio.run(asked())
+
+
+def _entry(entry: Entry) -> dict[str, object]:
+    return {
+        "at": _at(entry).isoformat(timespec="milliseconds"),
+        "action": entry.action,
+        "phase": entry.phase,
+        "attempt": entry.attempt,
+        "by": entry.by,
+        "targets": list(entry.targets),
+        "plan": entry.plan,
+        "note": entry.note,
+    }
+
+
+def _at(entry: Entry) -> datetime:
+    return datetime.fromtimestamp(entry.at_ms / 1000, UTC)
+
+
+def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
+    def line(name: str, text: str) -> None:
+        if text:
+            click.echo(f"{name:<14}{printable(text)}")
+
+    line("letter", letter.id)
+    line("queue", letter.queue)
+    line("cause", f"{letter.cause} ({letter.disposition}): {redaction.text(letter.verdict.because)}")
+    line("", redaction.text(letter.error))
+    line("what to do", default_causes().advice(letter.cause))
+    line("event", " ".join(part for part in (redaction.text(letter.event_type), letter.event_id) if part))
+    line("conversation", letter.conversation_id)
+    line("happened", stamp(letter.event_time))
+    line("first failed", stamp(letter.first_failure))
+    line("last failed", stamp(letter.last_failure))
+    line("attempts", str(letter.attempts or ""))
+    line("received", f"{letter.receive_count} times" if letter.receive_count else "")
+    line("rules", ", ".join(letter.rules))
+    line("owed to", ", ".join(letter.owed))
+    line("done", ", ".join(letter.done))
+    for note in letter.notes:
+        line("note", note)
+    for number, layer in enumerate(letter.chain, start=1):
+        where = " ".join(
+            part for part in (layer.source and f"from {layer.source}", layer.target and f"to {layer.target}") if part
+        )
+        line("way" if number == 1 else "", f"{number}. {layer.origin} {where}")
+    for entry in history:
+        said = " ".join(part for part in (", ".join(entry.targets), redaction.text(entry.note)) if part)
+        line("history" if entry is history[0] else "", f"{stamp(_at(entry))} {entry.action} {entry.phase} {said}")
+    for name, text in redaction.attributes(letter.attributes).items():
+        line("attribute", f"{name}: {text}")
+    click.echo()
+    if letter.body is None:
+        click.echo("The body is not in this letter.")
+        return
+    body = redaction.body(letter.body, indent=2)
+    click.echo("\n".join(printable(each) for each in body.split("\n")))

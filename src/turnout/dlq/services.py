@@ -1,0 +1,84 @@
+"""What recovery stands on: each service is opened when it is first asked for, and all are closed together."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import AsyncIterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from turnout.dlq.settings import DlqSettings, variable
+from turnout.errors import SettingsError
+from turnout.recovery.causes import CauseTable, default_causes, load_causes
+from turnout.recovery.ledger.api import Ledger
+from turnout.sqs.api import Sqs
+
+if TYPE_CHECKING:
+    from turnout.genesys.session import Genesys
+
+__all__ = ["Services", "open_services"]
+
+# Libraries are imported on demand: who looks into a file needs no AWS client, who looks into a queue no Genesys.
+
+
+@contextlib.asynccontextmanager
+async def open_services(settings: DlqSettings, environ: Mapping[str, str] | None = None) -> AsyncIterator[Services]:
+    """Services that are closed on leaving."""
+    async with contextlib.AsyncExitStack() as stack:
+        yield Services(settings, os.environ if environ is None else environ, stack)
+
+
+class Services:
+    """Make them with `open_services`. Not for use by several tasks while they are being opened."""
+
+    def __init__(self, settings: DlqSettings, environ: Mapping[str, str], stack: contextlib.AsyncExitStack) -> None:
+        self.settings = settings
+        self.environ = environ
+        self._stack = stack
+        self._sqs: Sqs | None = None
+        self._ledger: Ledger | None = None
+        self._genesys: Genesys | None = None
+        self._causes: CauseTable | None = None
+
+    def causes(self) -> CauseTable:
+        """The table to classify by. Raises `CausesError`, `SettingsError`."""
+        if self._causes is None:
+            self._causes = self._read_causes()
+        return self._causes
+
+    async def sqs(self) -> Sqs:
+        """SQS. Raises `SqsError`."""
+        if self._sqs is None:
+            from turnout.sqs.clients import open_sqs
+
+            self._sqs = await self._stack.enter_async_context(open_sqs(self.settings.sqs_client))
+        return self._sqs
+
+    async def ledger(self) -> Ledger:
+        """The ledger. Raises `LedgerUnavailable`."""
+        if self._ledger is None:
+            from turnout.recovery.ledger.opening import open_ledger
+
+            opening = open_ledger(self.settings.ledger, ttl_days=self.settings.ledger_days)
+            self._ledger = await self._stack.enter_async_context(opening)
+        return self._ledger
+
+    async def genesys(self) -> Genesys:
+        """Genesys, or what stands for it. Raises `SettingsError`."""
+        if self._genesys is None:
+            from turnout.genesys.config import load_genesys_config
+            from turnout.genesys.session import open_genesys
+
+            self._genesys = await self._stack.enter_async_context(open_genesys(load_genesys_config(self.environ)))
+        return self._genesys
+
+    def _read_causes(self) -> CauseTable:
+        path = self.settings.causes
+        if not path:
+            return default_causes()
+        try:
+            text = Path(path).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError([f"{variable('causes')}: {path} cannot be read: {error}"]) from error
+        return load_causes(text, path)

@@ -1,0 +1,109 @@
+"""What the operator decides about recovery: environment variables, their units, bounds and defaults.
+
+Each setting is read from `TURNOUT_DLQ_` and its name in capitals, apart from those that the worker has as well.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from turnout.errors import SettingsError
+
+__all__ = ["DlqSettings", "load_dlq_settings", "variable"]
+
+_PREFIX = "TURNOUT_DLQ_"
+
+# Settings of the worker, under its names; then what tutorials call them.
+_WORKERS = {
+    "queue": ("TURNOUT_DEAD_LETTER_QUEUE_URL", "GENESYS_DLQ_URL"),
+    "source_queue": ("TURNOUT_SOURCE_QUEUE_URL", "GENESYS_SOURCE_QUEUE_URL"),
+    "rules": ("TURNOUT_RULES",),
+    "sqs_client": ("TURNOUT_SQS_CLIENT",),
+}
+
+_URL = r"\Ahttps?://[^\s@]+\Z"
+
+
+class DlqSettings(msgspec.Struct, frozen=True, kw_only=True):
+    """The settings of recovery. Times are in seconds."""
+
+    queue: Annotated[str, Meta(pattern=_URL)] | None = None
+    """URL of the dead-letter queue."""
+    source_queue: str = ""
+    """URL of the queue that replays go to; of several, separated by commas, none is the default."""
+    rules: str = "rules"
+    """Directory of rule files, or one rule file: what the owed targets are."""
+    sqs_client: Literal["wire", "aioboto3"] = "wire"
+    ledger: Annotated[str, Meta(min_length=1)] = "turnout-ledger.sqlite"
+    """A file, or `dynamodb:TABLE` for many workers."""
+    ledger_days: Annotated[float, Meta(ge=1, le=3_650)] = 90.0
+    """How long a DynamoDB ledger remembers."""
+    causes: str = ""
+    """YAML file with rows over the table that ships with Turnout."""
+    rate: Annotated[float, Meta(gt=0, le=10_000)] = 20.0
+    """Letters a second that are acted on, at most."""
+    max_failures: Annotated[float, Meta(ge=0, le=100)] = 20.0
+    """Percent of letters that may fail before a run stops."""
+    attempts: Annotated[int, Meta(ge=1, le=20)] = 4
+    """Attempts at one delivery, the first included."""
+    backoff_base_seconds: Annotated[float, Meta(gt=0, le=60)] = 2.0
+    backoff_cap_seconds: Annotated[float, Meta(gt=0, le=900)] = 60.0
+    archive_bucket: str = ""
+    archive_key: Annotated[str, Meta(min_length=1)] = "dlq/archives/{event_type}/{code}/{event_id}-{timestamp}.json"
+    """Template of the keys."""
+    archive_kms_key: str = ""
+    """A KMS key's id, ARN or alias; without one S3's own encryption is used."""
+
+
+def variable(field: str) -> str:
+    """The environment variable of a setting."""
+    return _WORKERS[field][0] if field in _WORKERS else _PREFIX + field.upper()
+
+
+def load_dlq_settings(
+    environ: Mapping[str, str] | None = None, given: Mapping[str, object] | None = None
+) -> DlqSettings:
+    """The settings from the environment, overridden by `given` (setting name to text or value; None: not given).
+
+    Raises `SettingsError` with every problem at once.
+    """
+    environ = os.environ if environ is None else environ
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in msgspec.structs.fields(DlqSettings):
+        value = (given or {}).get(field.name)
+        name = "--" + field.name.replace("_", "-")
+        if value is None:
+            name, value = _from_environment(environ, field.name)
+        if value is None:
+            continue
+        try:
+            values[field.name] = msgspec.convert(value, field.type, strict=False)
+        except msgspec.ValidationError as error:
+            problems.append(f"{name}: {_in_plain_words(field.name, str(error))}")
+    if problems:
+        raise SettingsError(problems)
+    return DlqSettings(**values)
+
+
+def _from_environment(environ: Mapping[str, str], field: str) -> tuple[str, str | None]:
+    """The variable that holds a setting, and its text; an empty one counts as unset."""
+    for name in (variable(field), *_WORKERS.get(field, ())):
+        if text := environ.get(name, "").strip():
+            return name, text
+    return variable(field), None
+
+
+def _in_plain_words(field: str, problem: str) -> str:
+    if field == "queue":
+        return "must be a queue URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead"
+    if field == "sqs_client":
+        return "must be wire or aioboto3"
+    plain = problem.replace("Expected ", "must be ").replace("`int`", "a whole number").replace("`float`", "a number")
+    return re.sub(r", got `\w+`", "", plain)

@@ -1,0 +1,142 @@
+"""Letters in an SQS queue.
+
+SQS has no way to look that leaves no trace: a look is a receive, which counts, and hides the message for its time. So
+each pass receives every message once, holds it (which ends the pass: nothing comes round again), and gives back what
+was not deleted.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Collection, Mapping
+
+from turnout.errors import SqsRejected
+from turnout.message import Message, queue_name
+from turnout.recovery.causes import CauseTable
+from turnout.recovery.letter import Letter
+from turnout.recovery.messages import message_id
+from turnout.recovery.reading import read_letter
+from turnout.recovery.sources.holding import Holding
+from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
+
+__all__ = ["QueueSource", "open_queue_source"]
+
+_EMPTY_ANSWERS = 2
+"""SQS asks a part of its servers, so that one empty answer does not mean an empty queue."""
+_FEWEST_RECEIVES = 3
+"""A queue that gives messages away after fewer receives is not looked into."""
+
+
+async def open_queue_source(
+    sqs: Sqs, queue: str, *, causes: CauseTable | None = None, visibility_seconds: int = 300, wait_seconds: int = 1
+) -> QueueSource:
+    """The letters of the queue with this URL; `aclose` it. `visibility_seconds` bounds how long a crash hides them.
+
+    `wait_seconds` is how long one receive waits before the queue counts as empty.
+
+    Raises `SqsError`; `SqsRejected` also when looking could push letters into a dead-letter queue of this queue.
+    """
+    attributes = await sqs.queue_attributes(queue)
+    notes = []
+    receives, further = _redrive(attributes)
+    if receives is not None:
+        if receives < _FEWEST_RECEIVES:
+            message = (
+                f"this queue gives a message to {further} after {receives} receives, and each look counts as one: "
+                "raise maxReceiveCount in its redrive policy, or remove the policy"
+            )
+            raise SqsRejected(message, code="RedrivePolicy", operation="ReceiveMessage", queue=queue_name(queue))
+        notes.append(
+            f"This queue has a redrive policy of its own: after {receives} receives, and each look counts as one, "
+            f"a letter moves on to {further}."
+        )
+    if queue.endswith(".fifo"):
+        notes.append(
+            "This is a FIFO queue: of each message group only the first letters can be seen, until those are gone."
+        )
+    return QueueSource(sqs, queue, Holding(sqs, queue, visibility_seconds), causes, receives, notes, wait_seconds)
+
+
+def _redrive(attributes: Mapping[str, str]) -> tuple[int | None, str]:
+    """After how many receives the queue's messages go to which other queue; None for never."""
+    try:
+        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+        receives = int(policy["maxReceiveCount"])
+    except (ValueError, TypeError, KeyError):
+        return None, ""
+    return receives, str(policy.get("deadLetterTargetArn", "")).rpartition(":")[2] or "another queue"
+
+
+class QueueSource:
+    """Implements `turnout.recovery.sources.api.Source`. Make it with `open_queue_source`."""
+
+    undeliverable = ""
+
+    def __init__(
+        self,
+        sqs: Sqs,
+        queue: str,
+        holding: Holding,
+        causes: CauseTable | None,
+        max_receives: int | None,
+        notes: list[str],
+        wait_seconds: int,
+    ) -> None:
+        self.url = queue
+        self.name = queue_name(queue)
+        self._sqs = sqs
+        self._holding = holding
+        self._causes = causes
+        self._max_receives = max_receives
+        self._notes = notes
+        self._wait_seconds = wait_seconds
+        self._last_receive = 0
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `Source.notes`."""
+        notes = list(self._notes)
+        if self._last_receive:
+            notes.append(f"{self._last_receive} of these letters move on to that queue when they are received again.")
+        return tuple(notes)
+
+    async def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:
+        """See `Source.letters`."""
+        count = empty = 0
+        while empty < _EMPTY_ANSWERS and (limit is None or count < limit):
+            wanted = MAX_BATCH_ENTRIES if limit is None else min(MAX_BATCH_ENTRIES, limit - count)
+            fresh = await self.receive(wanted, self._wait_seconds)
+            empty = 0 if fresh else empty + 1
+            for letter in fresh:
+                count += 1
+                yield letter
+
+    async def receive(self, most: int = MAX_BATCH_ENTRIES, wait_seconds: int = 20) -> list[Letter]:
+        """Up to `most` letters (1 to 10) of one receive, held; those held already are left out. Raises `SqsError`."""
+        found = await self._sqs.receive(
+            self.url,
+            max_messages=most,
+            wait_seconds=wait_seconds,
+            visibility_seconds=self._holding.visibility_seconds,
+        )
+        fresh = [message for message in found if message_id(message) not in self._holding]
+        for message in found:
+            self._holding.hold(message_id(message), message.handle)
+        return [self._read(message) for message in fresh]
+
+    async def give_back(self, letters: Collection[Letter]) -> None:
+        """See `Source.give_back`."""
+        await self._holding.give_back([letter.id for letter in letters])
+
+    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
+        """See `Source.delete`."""
+        return await self._holding.delete([letter.id for letter in letters])
+
+    async def aclose(self) -> None:
+        """See `Source.aclose`."""
+        await self._holding.aclose()
+
+    def _read(self, message: Message) -> Letter:
+        if self._max_receives is not None and message.receive_count >= self._max_receives:
+            self._last_receive += 1
+        return read_letter(message, queue=self.url, causes=self._causes)

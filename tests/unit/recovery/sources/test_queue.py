@@ -1,0 +1,184 @@
+"""Reading letters from a queue: nothing is consumed, nothing comes round again, what is deleted stays away."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from turnout.errors import SqsRejected
+from turnout.message import Attribute
+from turnout.recovery.sources.queue import open_queue_source
+from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.memory import MemorySqs
+
+
+def run(story: Callable[[MemorySqs], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        await story(MemorySqs())
+
+    asyncio.run(whole())
+
+
+async def fill(sqs: MemorySqs, queue: str, count: int) -> None:
+    for number in range(count):
+        fifo = queue.endswith(".fifo")
+        message = OutgoingMessage(
+            f'{{"n": {number}}}',
+            {"tenant": Attribute("String", "acme")},
+            group_id="g" if fifo else None,
+            deduplication_id=f"d{number}" if fifo else None,
+        )
+        await sqs.send(queue, [message])
+
+
+def receive_counts(sqs: MemorySqs, queue: str) -> set[int]:
+    return {stored.receive_count for stored in sqs.messages(queue)}
+
+
+def test_every_letter_is_read_once_and_all_are_there_afterwards_after_one_receive() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 23)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        letters = [letter async for letter in source.letters()]
+        assert sorted(letter.body or "" for letter in letters) == sorted(f'{{"n": {n}}}' for n in range(23))
+        assert letters[0].attributes["tenant"].text == "acme"
+        assert letters[0].queue == queue
+        assert await sqs.receive(queue, wait_seconds=0) == [], "held letters are handed to nobody else"
+        await source.aclose()
+        assert receive_counts(sqs, queue) == {1}
+        assert len(await sqs.receive(queue, wait_seconds=0)) == 10, "given back at once"
+
+    run(story)
+
+
+def test_no_more_letters_are_received_than_wanted_and_a_second_call_goes_on() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 15)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        first = [letter.id async for letter in source.letters(12)]
+        rest = [letter.id async for letter in source.letters()]
+        assert (len(first), len(rest), len({*first, *rest})) == (12, 3, 15)
+        await source.aclose()
+
+    run(story)
+
+
+def test_deleted_letters_are_gone_and_given_back_letters_are_visible() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 12)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        letters = [letter async for letter in source.letters()]
+        assert await source.delete(letters[:11]) == {}
+        await source.give_back(letters[11:])
+        (left,) = await sqs.receive(queue, wait_seconds=0)
+        assert left.id == letters[11].id
+        await source.aclose()
+
+    run(story)
+
+
+def test_letters_that_cannot_be_deleted_are_told_with_the_reason_and_stay_held() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 2)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        letters = [letter async for letter in source.letters()]
+        sqs.fail_calls(queue, "DeleteMessageBatch", "ServiceUnavailable", times=1)
+        failed = await source.delete(letters)
+        assert set(failed) == {letter.id for letter in letters}
+        assert "ServiceUnavailable" in failed[letters[0].id]
+        assert await source.delete(letters) == {}
+        assert "no longer held" in (await source.delete(letters[:1]))[letters[0].id]
+        await source.aclose()
+
+    run(story)
+
+
+def test_held_letters_are_extended_before_they_become_visible(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 12)
+        extended = asyncio.Event()
+        change = sqs.change_visibility
+        handles: list[str] = []
+
+        async def watched(url: str, batch: Any, seconds: int) -> Any:
+            answer = await change(url, batch, seconds)
+            handles.extend(batch)
+            if seconds and len(handles) >= 12:
+                extended.set()
+            return answer
+
+        monkeypatch.setattr(sqs, "change_visibility", watched)
+        source = await open_queue_source(sqs, queue, wait_seconds=0, visibility_seconds=2)
+        letters = [letter async for letter in source.letters()]
+        async with asyncio.timeout(10):
+            await extended.wait()
+        sqs.advance(1.5)
+        assert await sqs.receive(queue, wait_seconds=0) == []
+        assert await source.delete(letters) == {}
+        await source.aclose()
+
+    run(story)
+
+
+def test_a_letter_that_came_again_is_deleted_by_its_newest_handle() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 1)
+        source = await open_queue_source(sqs, queue, wait_seconds=0, visibility_seconds=60)
+        letters = [letter async for letter in source.letters()]
+        sqs.advance(61)
+        assert [letter async for letter in source.letters()] == [], "it is held already, and not read twice"
+        assert await source.delete(letters) == {}
+        assert sqs.messages(queue) == []
+        await source.aclose()
+
+    run(story)
+
+
+def test_a_queue_that_would_lose_letters_by_being_looked_at_is_refused() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        further = sqs.create_queue("further")
+        queue = sqs.create_queue("dead", dead_letter_queue=further, max_receive_count=2)
+        with pytest.raises(SqsRejected, match="gives a message to further after 2 receives"):
+            await open_queue_source(sqs, queue, wait_seconds=0)
+
+    run(story)
+
+
+def test_a_redrive_policy_of_the_queue_is_pointed_out_and_so_is_each_last_receive() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        further = sqs.create_queue("further")
+        queue = sqs.create_queue("dead", dead_letter_queue=further, max_receive_count=3)
+        await fill(sqs, queue, 1)
+        for expected in (1, 1, 2):
+            source = await open_queue_source(sqs, queue, wait_seconds=0)
+            assert len([letter async for letter in source.letters()]) == 1
+            assert len(source.notes) == expected, source.notes
+            await source.aclose()
+        assert "after 3 receives" in source.notes[0]
+        assert source.notes[1].startswith("1 of these letters move on")
+
+    run(story)
+
+
+def test_a_fifo_queue_shows_what_it_shows_and_says_so() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead.fifo")
+        await fill(sqs, queue, 12)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        letters = [letter async for letter in source.letters()]
+        assert len(letters) == 10
+        assert "FIFO" in source.notes[0]
+        assert await source.delete(letters) == {}
+        assert len([letter async for letter in source.letters()]) == 2
+        await source.aclose()
+
+    run(story)
