@@ -5,6 +5,7 @@
     |-- RulesError           rule files are wrong; lists every problem          (exit code 1)
     `-- CallError            a call to a service as a whole failed
         |-- TargetError      ... to a target that is not a queue: HTTP, SNS, EventBridge, Step Functions
+        |-- ArchiveError     ... to the archive of dead letters
         |-- GenesysError     ... to Genesys Cloud, or to an in-house service of the `tutorial` profile
         |   |-- GenesysUnavailable  throttled, 5xx, connection lost, timed out         (system: try again)
         |   |   `-- GenesysParked   ... for longer than we wait: park the work         (system)
@@ -29,6 +30,7 @@ from collections.abc import Sequence
 from enum import StrEnum
 
 __all__ = [
+    "ArchiveError",
     "CallError",
     "Fault",
     "GenesysDenied",
@@ -121,6 +123,19 @@ class TargetError(CallError):
         self.target = target
         self.retry_after = retry_after
         super().__init__(f"{target}: {code}: {message}" if target else f"{code}: {message}")
+
+
+class ArchiveError(CallError):
+    """A call to the archive failed. `place` says for what: `s3://bucket/key`."""
+
+    def __init__(
+        self, message: str, *, code: str, fault: Fault = Fault.SYSTEM, retryable: bool = False, place: str = ""
+    ) -> None:
+        self.code = code
+        self.fault = fault
+        self.retryable = retryable
+        self.place = place
+        super().__init__(f"{place}: {code}: {message}" if place else f"{code}: {message}")
 
 
 class GenesysError(CallError):

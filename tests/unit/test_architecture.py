@@ -39,12 +39,21 @@ ROOMS = {
 
 # Who alone may import what: the library, then the modules (by prefix) behind which it lives.
 DOORS = {
-    "aioboto3": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws", "provision.create", "demo"),
-    "aiobotocore": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "targets.aws"),
+    "aioboto3": (
+        "sqs",
+        "idempotency.dynamodb",
+        "recovery.ledger.dynamodb",
+        "recovery.archive.s3",
+        "targets.aws",
+        "provision.create",
+        "demo",
+    ),
+    "aiobotocore": ("sqs", "idempotency.dynamodb", "recovery.ledger.dynamodb", "recovery.archive.s3", "targets.aws"),
     "botocore": (
         "sqs",
         "idempotency.dynamodb",
         "recovery.ledger.dynamodb",
+        "recovery.archive.s3",
         "targets.aws",
         "doctor.asking.answers",
         "provision.create",

@@ -1,0 +1,22 @@
+"""Archives letters: one JSON document each, under a key that says what it is, in S3 or in memory, and back again.
+
+`document` says what is kept, `key` where, `store` how a place that keeps it behaves; `s3` and `memory` are such places.
+"""
+
+from turnout.recovery.archive.document import Archived, ArchiveFormatError, archive_document, identity, read_document
+from turnout.recovery.archive.key import DEFAULT_TEMPLATE, KeyTemplate
+from turnout.recovery.archive.memory import MemoryArchive
+from turnout.recovery.archive.store import ArchiveStore, Stored
+
+__all__ = [
+    "DEFAULT_TEMPLATE",
+    "ArchiveFormatError",
+    "ArchiveStore",
+    "Archived",
+    "KeyTemplate",
+    "MemoryArchive",
+    "Stored",
+    "archive_document",
+    "identity",
+    "read_document",
+]

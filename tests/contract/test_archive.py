@@ -1,0 +1,166 @@
+"""One suite for every archive: a letter is there once, never over another one, and comes back as it was."""
+
+import asyncio
+import base64
+import contextlib
+import hashlib
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from uuid import uuid4
+
+import boto3
+import pytest
+from tests.servers.emulators import ministack, moto
+from tests.servers.processes import Server
+
+from turnout.errors import ArchiveError, Fault
+from turnout.recovery.archive import ArchiveStore, MemoryArchive, Stored
+from turnout.recovery.archive.s3 import open_s3_archive
+
+Open = Callable[[], AbstractAsyncContextManager[ArchiveStore]]
+Scenario = Callable[[ArchiveStore], Awaitable[None]]
+ONE, OTHER = "1" * 64, "2" * 64
+
+
+@pytest.fixture(scope="module")
+def servers() -> Iterator[dict[str, Server]]:
+    with ministack() as first, moto() as second:
+        yield {"ministack": first, "moto": second}
+
+
+def point_at(url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+
+
+@contextlib.asynccontextmanager
+async def in_memory(archive: MemoryArchive) -> AsyncIterator[ArchiveStore]:
+    yield archive
+
+
+def run(opened: Open, scenario: Scenario) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), opened() as archive:
+            await scenario(archive)
+
+    asyncio.run(main())
+
+
+@pytest.fixture
+def aws(request: pytest.FixtureRequest, servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch) -> Server:
+    server = servers[request.param]
+    point_at(server.url, monkeypatch)
+    return server
+
+
+@pytest.fixture
+def bucket(aws: Server) -> str:
+    name = f"b{uuid4().hex}"
+    boto3.client("s3", region_name="us-east-1").create_bucket(Bucket=name)
+    return name
+
+
+@pytest.fixture(params=["memory", "ministack", "moto"])
+def opened(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Open:
+    """Opens an archive, the same one every time."""
+    if request.param == "memory":
+        archive = MemoryArchive()
+        return lambda: in_memory(archive)
+    server: Server = request.getfixturevalue("servers")[request.param]
+    point_at(server.url, monkeypatch)
+    name = f"b{uuid4().hex}"
+    boto3.client("s3").create_bucket(Bucket=name)
+    return lambda: open_s3_archive(name)
+
+
+def test_what_was_put_comes_back(opened: Open) -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        assert await archive.put("a/one.json", b'{"a": 1}', ONE) == Stored("a/one.json", True)
+        assert await archive.get("a/one.json") == b'{"a": 1}'
+
+    run(opened, scenario)
+
+
+def test_the_same_letter_again_is_found_there_and_stays_as_it_is(opened: Open) -> None:
+    async def first(archive: ArchiveStore) -> None:
+        await archive.put("a/one.json", b"first", ONE)
+
+    async def again(archive: ArchiveStore) -> None:
+        assert await archive.put("a/one.json", b"second", ONE) == Stored("a/one.json", False)
+        assert await archive.get("a/one.json") == b"first"
+
+    run(opened, first)
+    run(opened, again)
+
+
+def test_another_letter_does_not_go_over_it_but_beside_it(opened: Open) -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        await archive.put("a/one.json", b"first", ONE)
+        beside = Stored("a/one-2222222222222222.json", True)
+        assert await archive.put("a/one.json", b"second", OTHER) == beside
+        assert await archive.put("a/one.json", b"second", OTHER) == Stored(beside.key, False)
+        assert await archive.get("a/one.json") == b"first"
+        assert await archive.get(beside.key) == b"second"
+
+    run(opened, scenario)
+
+
+def test_keys_are_listed_by_prefix_in_order(opened: Open) -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        for key in ("b/2", "b/1", "a/1", "b/3"):
+            await archive.put(key, b"x", ONE)
+        assert [key async for key in archive.keys("b/")] == ["b/1", "b/2", "b/3"]
+        assert [key async for key in archive.keys("c/")] == []
+
+    run(opened, scenario)
+
+
+def test_a_key_without_a_document_is_an_error_of_the_data(opened: Open) -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError) as raised:
+            await archive.get("missing")
+        assert (raised.value.code, raised.value.fault, raised.value.retryable) == ("NoSuchKey", Fault.DATA, False)
+
+    run(opened, scenario)
+
+
+@pytest.mark.parametrize("aws", ["ministack", "moto"], indirect=True)
+@pytest.mark.usefixtures("aws")
+def test_a_missing_bucket_is_an_error_of_the_configuration() -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError, match="s3://no-such-bucket-of-ours/k: NoSuchBucket") as raised:
+            await archive.put("k", b"x", ONE)
+        assert (raised.value.fault, raised.value.retryable) == (Fault.CONFIG, False)
+
+    run(lambda: open_s3_archive("no-such-bucket-of-ours"), scenario)
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_objects_are_encrypted_typed_and_carry_their_hash(bucket: str) -> None:
+    async def plainly(archive: ArchiveStore) -> None:
+        await archive.put("plain", b"{}", ONE)
+
+    async def with_a_key(archive: ArchiveStore) -> None:
+        await archive.put("own", b"{}", ONE)
+
+    run(lambda: open_s3_archive(bucket), plainly)
+    run(lambda: open_s3_archive(bucket, kms_key="alias/archive"), with_a_key)
+    client = boto3.client("s3")
+    plain = client.head_object(Bucket=bucket, Key="plain", ChecksumMode="ENABLED")
+    assert (plain["ServerSideEncryption"], plain["ContentType"]) == ("AES256", "application/json")
+    assert plain["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(b"{}").digest()).decode()
+    own = client.head_object(Bucket=bucket, Key="own")
+    assert (own["ServerSideEncryption"], own["SSEKMSKeyId"]) == ("aws:kms", "alias/archive")
+
+
+def test_a_bucket_that_does_not_answer_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    point_at("http://127.0.0.1:9", monkeypatch)
+
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError) as raised:
+            await archive.put("k", b"x", ONE)
+        assert (raised.value.fault, raised.value.retryable) == (Fault.SYSTEM, True)
+
+    run(lambda: open_s3_archive("b"), scenario)

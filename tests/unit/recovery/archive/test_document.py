@@ -1,0 +1,132 @@
+"""Archived letters: what the document says, and that what comes back is what was archived."""
+
+import base64
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from tests.unit.recovery import letters
+
+from turnout.message import Attribute, Message
+from turnout.recovery import read_letter
+from turnout.recovery.archive import ArchiveFormatError, archive_document, identity, read_document
+
+AT = datetime(2026, 1, 5, 10, 0, tzinfo=UTC)
+
+
+def archived(found: Any) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(archive_document(read_letter(found), by="jo", at=AT))
+    return document
+
+
+def test_the_document_says_what_failed_why_and_what_happened_to_it() -> None:
+    document = archived(letters.own())
+    assert document["id"] == letters.EVENT_ID
+    assert document["type"] == letters.EVENT_TYPE
+    assert document["code"] == "RETRIES_EXHAUSTED"
+    assert "ThrottlingException" in document["reason"]
+    assert document["category"] == "transient"
+    assert document["payload"] == letters.BODY
+    assert document["payload_encoding"] == "text"
+    assert document["archived_at"] == "2026-01-05T10:00:00.000+00:00"
+    processing = document["processing"]
+    assert (processing["archived_by"], processing["origin"], processing["owed"]) == ("jo", "turnout", ["crm"])
+    assert (processing["attempts"], processing["receive_count"], processing["whole"]) == (5, 3, True)
+    assert processing["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_the_entry_of_the_failed_events_api_keeps_its_stack_trace_and_payload() -> None:
+    document = archived(letters.failed_event("HTTP_400", "invalid schema"))
+    assert (document["code"], document["reason"]) == ("HTTP_400", "HTTP_400: invalid schema")
+    assert document["stack_trace"] == "Traceback ..."
+    assert json.loads(document["payload"])["interactionId"] == letters.CONVERSATION
+
+
+def test_a_letter_without_its_event_is_archived_as_what_it_is() -> None:
+    document = archived(letters.pipe())
+    assert (document["payload"], document["payload_encoding"]) == (None, "absent")
+    assert json.loads(document["message"]["Body"])["KinesisBatchInfo"]["batchSize"] == 3
+
+
+def test_a_wrapped_letter_keeps_the_event_and_the_wrapping() -> None:
+    found = letters.message(letters.destination_text("boom"))
+    document = archived(found)
+    assert document["payload"] == letters.BODY
+    assert document["message"]["Body"] == found["Body"]
+
+
+def test_a_body_that_is_its_payload_is_written_once() -> None:
+    assert "Body" not in archived(letters.own())["message"]
+
+
+def test_control_characters_are_escaped() -> None:
+    document = archive_document(read_letter(letters.message("a\x00\x1f\x7f\u2028b")), by="jo", at=AT)
+    assert b"\\u0000\\u001f" in document
+    assert document.isascii()
+    assert read_document(document, "k").message.body == "a\x00\x1f\x7f\u2028b"
+
+
+def test_what_is_no_unicode_is_base64() -> None:
+    document = archived(letters.message('{"a": "\ud800"}'))
+    assert document["payload_encoding"] == "base64"
+    assert base64.b64decode(document["payload"]) == b'{"a": "\xed\xa0\x80"}'
+
+
+texts = st.text(st.characters(exclude_categories=()), max_size=60)
+attributes = st.dictionaries(
+    st.sampled_from(["tier", "ERROR_CODE", "RULE_ARN", "traceparent"]),
+    st.one_of(
+        st.builds(lambda text: Attribute("String", text=text), texts),
+        st.builds(lambda data: Attribute("Binary.png", data=data), st.binary(max_size=20)),
+    ),
+)
+
+
+@given(texts, attributes, st.booleans())
+def test_what_comes_back_is_what_was_found(body: str, given_attributes: dict[str, Attribute], wrapped: bool) -> None:
+    if wrapped:
+        body = json.dumps({"original_message": body, "error": "x"})
+    found = Message("m-1", "handle", body, "https://sqs.eu-west-1.amazonaws.com/1/dead", given_attributes)
+    document = archive_document(read_letter(found), by="jo", at=AT)
+    back = read_document(document, "k")
+    assert (back.message.body, back.message.attributes, back.queue) == (body, given_attributes, found.queue)
+    assert identity(read_letter(back.message)) == identity(read_letter(found))
+
+
+def test_the_identity_tells_letters_apart_and_not_attempts() -> None:
+    letter = read_letter(letters.own())
+    assert identity(letter) == identity(read_letter(letters.own() | {"ReceiptHandle": "another"}))
+    assert identity(letter) != identity(read_letter(letters.own(owed=("audit",))))
+    assert identity(letter) != identity(read_letter(letters.own() | {"MessageId": "another"}))
+
+
+def _without(name: str) -> bytes:
+    document = archived(letters.own())
+    del document[name]
+    return json.dumps(document).encode()
+
+
+def _with(**changed: Any) -> bytes:
+    return json.dumps(archived(letters.own()) | changed).encode()
+
+
+@pytest.mark.parametrize(
+    ("document", "said"),
+    [
+        (b"\xff", "k: is no archived letter"),
+        (b"[]", "was not written by turnout dlq archive"),
+        (b"{}", "was not written by turnout dlq archive"),
+        (_with(version=2), "is of version 2"),
+        (_without("message"), "no message in it"),
+        (_without("payload"), "not readable"),
+        (_with(payload_encoding="rot13"), "not readable"),
+        (_with(payload="%", payload_encoding="base64"), "not readable"),
+        (_with(payload="changed"), "not what was archived"),
+    ],
+)
+def test_what_is_no_archived_letter_is_refused(document: bytes, said: str) -> None:
+    with pytest.raises(ArchiveFormatError, match=said):
+        read_document(document, "k")
