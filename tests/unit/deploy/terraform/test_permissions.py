@@ -92,3 +92,10 @@ def test_the_key_may_be_used_through_the_services_that_hold_events_alone() -> No
 
 def test_what_a_component_reaches_is_not_more_than_it_is() -> None:
     assert not any(module.startswith(("recovery.ledger", "demo", "doctor")) for module in reach("app"))
+
+
+def test_the_router_function_is_granted_what_it_calls_and_what_lambda_does_for_it_and_nothing_else() -> None:
+    # A batch stands in for the source queue, so of SQS the pipeline reaches no more than sending.
+    assert sqs_actions("serverless.source") <= {"sqs:SendMessage", "sqs:GetQueueAttributes"}
+    by_lambda = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+    assert granted("router") == (actions("serverless.router") - by_lambda) | LAMBDA_READS | LOG | KEY
