@@ -14,6 +14,7 @@ from turnout.message import Attribute
 from turnout.rules.contact import MASK, is_contact_data
 from turnout.rules.decode import decode
 from turnout.rules.model import Json, Rejection
+from turnout.rules.showing import printable
 from turnout.telemetry.redaction import is_secret, redactor
 
 __all__ = ["MASK", "Redaction"]
@@ -31,6 +32,10 @@ class Redaction:
     def text(self, text: str) -> str:
         """A sentence, such as an error message."""
         return self._text(text)
+
+    def line(self, text: str) -> str:
+        """A text in one line, of which a terminal obeys nothing and every file takes all."""
+        return printable(" ".join(self._text(text).split()))
 
     def body(self, body: str, *, indent: int | None = None) -> str:
         """A body as JSON, on one line unless `indent` is given. Of what is no event only the length is shown."""
@@ -75,7 +80,9 @@ class Redaction:
     def _string(self, text: str, depth: int) -> str:
         # Wrappers carry events as text.
         if text.lstrip()[:1] == "{" and depth and not isinstance(event := decode(text), Rejection):
-            return _dumped(self._masked(event, depth - 1), None)
+            masked = self._masked(event, depth - 1)
+            if masked != event:
+                return _dumped(masked, None)
         return self._text(text)
 
 

@@ -1,0 +1,162 @@
+"""Makes a report of letters. Pure: what it is made of is given to it, nothing is asked or read."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from turnout.recovery.causes import CauseTable, Disposition
+from turnout.recovery.ledger.records import Record, Status
+from turnout.recovery.letter import Letter
+from turnout.recovery.redaction import Redaction
+from turnout.recovery.report.diagnosis import diagnosis, failed_at
+from turnout.recovery.report.health import health
+from turnout.recovery.report.model import Group, Interaction, Report, Sample
+from turnout.recovery.report.shares import shares
+from turnout.recovery.report.steps import steps, targets_of
+from turnout.recovery.report.timeline import ages, timeline
+
+__all__ = ["Sources", "build_report"]
+
+_MOST_SAMPLES = 8
+_MOST_ERRORS = 1_000
+"""Different sentences that are counted per group."""
+_LONGEST_BODY = 2_000
+_LONGEST_ERROR = 400
+
+
+class Sources(msgspec.Struct, frozen=True, kw_only=True):
+    """What a report is made of."""
+
+    letters: Sequence[Letter]
+    source: str
+    """Where they were read, in words: a queue's name, a file."""
+    selection: str = ""
+    arguments: tuple[str, ...] = ()
+    """Options that name the source, and what narrows it, in commands (`--queue URL`)."""
+    records: Mapping[str, Record] = {}
+    """What the ledger knows of these letters, by their id."""
+    known: Sequence[Record] | None = None
+    """All that the ledger knows of the queue; None: nobody asked it."""
+    interactions: Mapping[str, Interaction] = {}
+    notes: tuple[str, ...] = ()
+
+
+def build_report(
+    sources: Sources, *, causes: CauseTable, redaction: Redaction, redacted: bool, now: datetime
+) -> Report:
+    """The report on these letters. `redacted` says what `redaction` does; `now` is in UTC."""
+    letters = sources.letters
+    moments = [(letter.cause.value, failed_at(letter)) for letter in letters]
+    dated = [moment for _, moment in moments if moment is not None]
+
+    def counted(values: Iterable[str]) -> Counter[str]:
+        return Counter(redaction.line(value) for value in values)
+
+    return Report(
+        generated_at=now,
+        source=redaction.line(sources.source),
+        selection=redaction.line(sources.selection),
+        redacted=redacted,
+        total=len(letters),
+        oldest=min(dated, default=None),
+        newest=max(dated, default=None),
+        conversations=len({letter.conversation_id for letter in letters} - {""}),
+        groups=_groups(letters, redaction),
+        causes=shares(counted(letter.cause for letter in letters)),
+        dispositions=shares(counted(letter.disposition for letter in letters)),
+        origins=shares(counted(letter.origin for letter in letters)),
+        event_types=shares(counted(letter.event_type or "(none)" for letter in letters)),
+        rules=shares(counted(rule for letter in letters for rule in letter.rules)),
+        targets=shares(counted(target for letter in letters for target in targets_of(letter))),
+        statuses=shares(Counter(_status(letter, sources.records) for letter in letters)),
+        timeline=timeline(moments, now),
+        ages=ages(letter.age_seconds(now) for letter in letters),
+        health=health(sources.known) if sources.known is not None else None,
+        steps=steps(letters, causes, sources.arguments, redaction.line),
+        samples=_samples(letters, sources.records, redaction),
+        records=tuple(
+            diagnosis(
+                letter,
+                causes=causes,
+                redaction=redaction,
+                record=sources.records.get(letter.id),
+                interaction=sources.interactions.get(letter.conversation_id),
+            )
+            for letter in letters
+        ),
+        correlations=shares(Counter(one.presence for one in sources.interactions.values())),
+        notes=sources.notes,
+    )
+
+
+def _status(letter: Letter, records: Mapping[str, Record]) -> str:
+    record = records.get(letter.id)
+    return str(record.status if record is not None else Status.PENDING)
+
+
+def _groups(letters: Sequence[Letter], redaction: Redaction) -> tuple[Group, ...]:
+    piles: dict[tuple[str, Disposition], list[Letter]] = {}
+    for letter in letters:
+        piles.setdefault((letter.cause.value, letter.disposition), []).append(letter)
+    ordered = sorted(piles.items(), key=lambda item: (-len(item[1]), item[0]))
+    return tuple(_group(cause, disposition, pile, redaction) for (cause, disposition), pile in ordered)
+
+
+def _group(cause: str, disposition: Disposition, pile: Sequence[Letter], redaction: Redaction) -> Group:
+    dated = [moment for moment in map(failed_at, pile) if moment is not None]
+    errors: Counter[str] = Counter()
+    for letter in pile:
+        if letter.error and (len(errors) < _MOST_ERRORS or letter.error in errors):
+            errors[letter.error] += 1
+    error = errors.most_common(1)[0][0] if errors else ""
+    return Group(
+        cause=cause,
+        disposition=disposition,
+        count=len(pile),
+        oldest=min(dated, default=None),
+        newest=max(dated, default=None),
+        targets=shares(Counter(redaction.line(target) for letter in pile for target in targets_of(letter))),
+        error=_cut(redaction.line(error), _LONGEST_ERROR),
+        because=redaction.line(pile[0].verdict.because),
+    )
+
+
+def _samples(letters: Sequence[Letter], records: Mapping[str, Record], redaction: Redaction) -> tuple[Sample, ...]:
+    """One letter of every group, the largest groups first: the newest that carries its event."""
+    best: dict[tuple[str, str], tuple[bool, float, Letter]] = {}
+    counts: Counter[tuple[str, str]] = Counter()
+    for letter in letters:
+        key = (letter.cause.value, letter.disposition.value)
+        counts[key] += 1
+        moment = failed_at(letter)
+        rank = (letter.body is not None, moment.timestamp() if moment else 0.0)
+        if key not in best or rank > best[key][:2]:
+            best[key] = (*rank, letter)
+    chosen = [best[key][2] for key, _ in counts.most_common(_MOST_SAMPLES)]
+    return tuple(
+        Sample(
+            id=redaction.line(letter.id),
+            cause=letter.cause.value,
+            disposition=letter.disposition,
+            origin=letter.origin.value,
+            event_type=redaction.line(letter.event_type),
+            event_id=redaction.line(letter.event_id),
+            conversation_id=redaction.line(letter.conversation_id),
+            failed=failed_at(letter),
+            target=redaction.line(", ".join(targets_of(letter))),
+            code=redaction.line(letter.code),
+            error=_cut(redaction.line(letter.error), _LONGEST_ERROR),
+            status=_status(letter, records),
+            notes=letter.notes,
+            body="" if letter.body is None else _cut(redaction.body(letter.body, indent=2), _LONGEST_BODY),
+        )
+        for letter in chosen
+    )
+
+
+def _cut(text: str, longest: int) -> str:
+    return text if len(text) <= longest else f"{text[:longest]} ... ({len(text) - longest:,} more characters)"

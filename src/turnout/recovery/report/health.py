@@ -1,0 +1,45 @@
+"""The health report: what a ledger's records of one queue add up to."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+
+from turnout.recovery.ledger.records import Record, Status
+from turnout.recovery.report.model import Health
+from turnout.recovery.report.shares import shares
+
+__all__ = ["health"]
+
+_DELIVERED = frozenset({Status.RETRIED, Status.REPLAYED})
+_FAILED = frozenset({Status.FAILED_RETRY, Status.FAILED_REPLAY, Status.FAILED_ARCHIVE})
+
+
+def health(records: Iterable[Record]) -> Health:
+    """The health of the letters that these records are of."""
+    statuses: Counter[str] = Counter()
+    categories: Counter[str] = Counter()
+    event_types: Counter[str] = Counter()
+    first = last = unresolved = 0
+    for record in records:
+        statuses[record.status] += 1
+        categories[record.disposition or "unknown"] += 1
+        event_types[record.event_type or "(none)"] += 1
+        unresolved += not record.resolved_ms
+        first = min(first or record.first_seen_ms, record.first_seen_ms or first)
+        last = max(last, record.changed_ms, record.last_seen_ms)
+    delivered, failed = (sum(statuses[status] for status in some) for some in (_DELIVERED, _FAILED))
+    archived = statuses[Status.ARCHIVED]
+    tried = delivered + archived + failed
+    return Health(
+        total=sum(statuses.values()),
+        statuses=shares(statuses),
+        categories=shares(categories),
+        event_types=shares(event_types),
+        delivered=delivered,
+        failed=failed,
+        archived=archived,
+        open=unresolved,
+        success_rate=(delivered + archived) / tried if tried else None,
+        seconds=max(0, last - first) / 1000 if first else None,
+    )

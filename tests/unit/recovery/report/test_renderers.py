@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from tests.unit.recovery import letters
+from tests.unit.recovery.report.stories import QUEUE, event, found, report
+
+from turnout.errors import GenesysUnavailable
+from turnout.recovery import Letter, read_letter
+from turnout.recovery.report.correlation import correlated
+from turnout.recovery.report.document import render_json
+from turnout.recovery.report.markdown import render_markdown
+from turnout.recovery.report.model import Interaction, Report
+from turnout.recovery.report.page import render_html
+from turnout.recovery.report.table import print_report
+
+HOSTILE = "<script>alert(1)</script> | `x` **b** [l](http://evil)"
+SAMPLES = Path(__file__).parents[5] / "shared" / "samples" / "dlq"
+
+
+def printed(made: Report, width: int = 120) -> str:
+    out = io.StringIO()
+    print_report(made, Console(file=out, width=width, color_system=None))
+    return out.getvalue()
+
+
+def records(*some: Letter, show_pii: bool = False) -> list[dict[str, Any]]:
+    listed: list[dict[str, Any]] = json.loads(render_json(report(some, show_pii=show_pii)))["records"]
+    return listed
+
+
+def test_the_json_has_the_tutorials_fields_exactly_and_more() -> None:
+    document = json.loads(render_json(report()))
+    assert document["generatedAt"] == "2026-11-28T09:15:02.000Z"
+    assert document["totalFailures"] == 412 == len(document["records"])
+    for record in document["records"]:
+        assert list(record)[:7] == [
+            "timestamp",
+            "interactionId",
+            "eventType",
+            "failureCategory",
+            "replayPayload",
+            "interactionInfo",
+            "replayEndpoint",
+        ]
+        assert record["failureCategory"] in {
+            "RATE_LIMIT_EXCEEDED",
+            "AUTHENTICATION_REJECTED",
+            "ENDPOINT_UNREACHABLE",
+            "PAYLOAD_MALFORMED",
+            "UNKNOWN",
+        }
+
+
+def test_the_replay_payload_is_the_original_event_to_the_last_digit() -> None:
+    body = letters.BODY
+    (shown,) = json.loads(render_json(report([read_letter(letters.rule("TIMEOUT", body=body))], show_pii=True)))[
+        "records"
+    ]
+    assert shown["replayPayload"] == json.loads(body)
+    assert shown["replayPayloadRedacted"] is False
+    assert shown["replayEndpoint"] == letters.TARGET
+    (hidden,) = records(read_letter(letters.rule("TIMEOUT", body=body)))
+    assert hidden["replayPayloadRedacted"] is True
+    assert hidden["replayPayload"]["detail"]["eventBody"]["ani"] == "***"
+
+
+def test_json_within_a_string_of_the_payload_stays_as_it_was() -> None:
+    body = json.dumps({"id": "1", "detail-type": "t", "source": "s", "detail": {"inner": '{"a":1,  "b":2}'}})
+    (record,) = json.loads(render_json(report([read_letter(letters.rule("TIMEOUT", body=body))], show_pii=True)))[
+        "records"
+    ]
+    assert record["replayPayload"]["detail"]["inner"] == '{"a":1,  "b":2}'
+    assert record["replayPayloadRedacted"] is False
+
+
+def test_a_body_that_is_no_event_is_text_and_one_that_is_absent_is_null() -> None:
+    broken = read_letter(letters.own("not JSON", reason="INVALID_JSON", fault="data"))
+    gone = read_letter(letters.bus_v2("THROTTLING", ["e-1"]))
+    first, second = records(broken, gone, show_pii=True)
+    assert first["replayPayload"] == "not JSON"
+    assert second["replayPayload"] is None
+
+
+@pytest.mark.parametrize("odd", ["NaN", "1e999", '"\\ud800"', "[" * 300 + "]" * 300])
+def test_whatever_stands_in_an_event_the_document_is_json(odd: str) -> None:
+    body = '{"id": "1", "detail-type": "t", "source": "s", "detail": {"x": %s}}' % odd  # noqa: UP031
+    for show_pii in (True, False):
+        made = report([read_letter(letters.rule("TIMEOUT", body=body))], show_pii=show_pii)
+        assert json.loads(render_json(made))["totalFailures"] == 1
+        assert render_html(made)
+        assert render_markdown(made)
+        assert printed(made)
+
+
+def test_what_stands_in_letters_cannot_become_markup() -> None:
+    body = json.dumps(event(1) | {"detail-type": HOSTILE, "id": HOSTILE})
+    made = report(
+        [read_letter(letters.rule("TIMEOUT", HOSTILE, body, TARGET_ARN=HOSTILE), queue=QUEUE)], source=HOSTILE
+    )
+    page = render_html(made)
+    assert "<script" not in page
+    assert 'href="http' not in page
+    text = render_markdown(made)
+    outside = "\n".join(part for n, part in enumerate(text.split("```")) if n % 2 == 0)
+    assert not re.search(r"(?<!\\)[<\[`*|]script|(?<!\\)<script|(?<!\\)\[l", outside)
+    assert "[red]" not in printed(made)
+
+
+def test_markup_of_the_terminal_in_a_letter_is_text() -> None:
+    made = report([read_letter(letters.rule("TIMEOUT", "[red]boo[/red]", TARGET_ARN="[bold]x[/bold]"))])
+    assert "[red]boo" in printed(made, 200)
+
+
+def test_the_page_needs_nothing_from_elsewhere() -> None:
+    page = render_html(report())
+    assert "<link" not in page
+    assert "src=" not in page
+    assert "url(" not in page
+    assert "@import" not in page
+
+
+def test_commands_on_a_terminal_are_whole_lines_that_can_be_copied() -> None:
+    lines = printed(report(), 60).splitlines()
+    commands = [line for line in lines if line.lstrip().startswith("$ ")]
+    assert len(commands) >= 10
+    assert all(line.rstrip() == line for line in commands)
+    assert any(line.endswith("--target arn:aws:sqs:eu-west-1:111122223333:crm --dry-run") for line in commands)
+
+
+def test_an_empty_queue_is_told_in_every_format() -> None:
+    made = report([], known=None)
+    assert json.loads(render_json(made))["totalFailures"] == 0
+    assert "Nothing lies here" in render_html(made)
+    assert render_markdown(made).startswith("# 0 letters in events-dlq")
+    assert printed(made).startswith("0 letters in events-dlq")
+
+
+@pytest.mark.skipif(not SAMPLES.is_dir(), reason="the samples are not beside this repository")
+def test_letters_of_every_origin_are_reported() -> None:
+    messages = [json.loads(path.read_text()).get("message") for path in sorted(SAMPLES.glob("*.json"))]
+    some = [read_letter(message) for message in messages if message]
+    made = report(some)
+    assert json.loads(render_json(made))["totalFailures"] == len(some) >= 16
+    assert "+1555" not in render_html(made)
+    assert "+1555" not in render_json(made)
+
+
+def test_one_conversation_that_cannot_be_asked_for_does_not_stop_the_others() -> None:
+    some = found(30)
+
+    async def correlate(conversations: Mapping[str, datetime | None]) -> AsyncIterator[Interaction]:
+        for number, id_ in enumerate(conversations):
+            if number == 3:
+                raise GenesysUnavailable("no answer", code="HTTP 503")
+            yield Interaction(id=id_, presence="failed" if number == 1 else "found", error="HTTP 500" * (number == 1))
+
+    known = asyncio.run(correlated(some, correlate))
+    presences = [one.presence for one in known.values()]
+    assert presences[:3] == ["found", "failed", "found"]
+    assert set(presences[3:]) == {"failed"}
+    assert len(known) == len({letter.conversation_id for letter in some} - {""})
