@@ -15,6 +15,7 @@ _COMMANDS = {
     "list": "turnout.cli.dlq.list:list_letters",
     "show": "turnout.cli.dlq.show:show",
     "export": "turnout.cli.dlq.export:export",
+    "report": "turnout.cli.dlq.report:report",
 }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import tempfile
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +11,7 @@ import click
 
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
+from turnout.cli.dlq.writing import write_whole
 from turnout.cli.words import count
 from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
@@ -48,7 +48,7 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
         for line in lines:
             click.echo(line, nl=False)
     else:
-        _write(Path(output), lines)
+        write_whole(Path(output), lines)
     said = "whole, personal data included" if whole else f"without {redacted}: they cannot be delivered again"
     click.echo(f"{count(len(seen.letters), 'letter')} of {seen.source} exported, {said}.", err=True)
     if seen.limited:
@@ -61,22 +61,3 @@ def _lines(seen: Look, redacted: Redacted, redaction: Redaction | None) -> Itera
     yield header_line(seen.source, datetime.now(UTC), len(seen.letters), redacted)
     for letter in seen.letters:
         yield export_line(letter, redaction)
-
-
-def _write(path: Path, lines: Iterator[str]) -> None:
-    """All or nothing: a file that is there is whole."""
-    # Made readable for its owner only.
-    try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=path.parent, prefix=f".{path.name}-", delete=False
-        ) as file:
-            try:
-                file.writelines(lines)
-                file.flush()
-                os.fsync(file.fileno())
-                os.replace(file.name, path)
-            except BaseException:
-                os.unlink(file.name)
-                raise
-    except OSError as error:
-        raise click.ClickException(f"{path} cannot be written: {error}") from error

@@ -6,5 +6,6 @@ it: `table` on a terminal, `document` as JSON, `markdown`, and `page` as one HTM
 
 from turnout.recovery.report.build import Sources, build_report
 from turnout.recovery.report.model import Report
+from turnout.recovery.report.steps import Command
 
-__all__ = ["Report", "Sources", "build_report"]
+__all__ = ["Command", "Report", "Sources", "build_report"]

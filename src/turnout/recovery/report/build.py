@@ -16,7 +16,7 @@ from turnout.recovery.report.diagnosis import diagnosis, failed_at
 from turnout.recovery.report.health import health
 from turnout.recovery.report.model import Group, Interaction, Report, Sample
 from turnout.recovery.report.shares import shares
-from turnout.recovery.report.steps import steps, targets_of
+from turnout.recovery.report.steps import Command, steps, targets_of
 from turnout.recovery.report.timeline import ages, timeline
 
 __all__ = ["Sources", "build_report"]
@@ -35,8 +35,8 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     """Where they were read, in words: a queue's name, a file."""
     selection: str = ""
-    arguments: tuple[str, ...] = ()
-    """Options that name the source, and what narrows it, in commands (`--queue URL`)."""
+    again: Command = Command()
+    """How commands name these letters again."""
     records: Mapping[str, Record] = {}
     """What the ledger knows of these letters, by their id."""
     known: Sequence[Record] | None = None
@@ -76,7 +76,7 @@ def build_report(
         timeline=timeline(moments, now),
         ages=ages(letter.age_seconds(now) for letter in letters),
         health=health(sources.known) if sources.known is not None else None,
-        steps=steps(letters, causes, sources.arguments, redaction.line),
+        steps=steps(letters, causes, sources.again, redaction.line),
         samples=_samples(letters, sources.records, redaction),
         records=tuple(
             diagnosis(

@@ -16,12 +16,37 @@ from turnout.recovery.letter import Letter, Payload
 from turnout.recovery.report.model import Step
 from turnout.recovery.report.words import short
 
-__all__ = ["steps", "targets_of"]
+__all__ = ["Command", "steps", "targets_of"]
 
 _MOST_STEPS = 12
 _ORDER = (Disposition.NEEDS_FIX, Disposition.TRANSIENT, Disposition.UNKNOWN, Disposition.PERMANENT)
 """A repair first: what lies behind it fails again until it is made."""
 _ALL_TARGETS = ""
+_WITHOUT_EVENT = ("", "", "", False)
+
+
+class Command(msgspec.Struct, frozen=True, kw_only=True):
+    """How a command names the letters of a report again: options, as words of a command line."""
+
+    source: tuple[str, ...] = ()
+    """Where they are (`--queue URL`); empty for the queue of the settings."""
+    narrowing: tuple[str, ...] = ()
+    """What else selected them, but for cause, disposition, target and `--where`."""
+    targets: tuple[str, ...] = ()
+    """Those that were selected."""
+    dispositions: bool = False
+    """Whether only some dispositions were selected."""
+    where: str = ""
+
+    def __call__(self, verb: str, *options: str, where: str = "") -> str:
+        """A command line, quoted for a shell."""
+        targets = () if "--target" in options or verb == "show" else self.targets
+        narrowing = () if verb == "show" else self.narrowing
+        conditions = [condition for condition in (self.where, where) if condition and verb != "show"]
+        joined = " and ".join(f"({one})" for one in conditions) if len(conditions) > 1 else "".join(conditions)
+        words = [*self.source, *narrowing, *(word for target in targets for word in ("--target", target))]
+        words += ["--where", joined] if joined else []
+        return shlex.join(["turnout", "dlq", verb, *words, *options])
 
 
 class _Pile(msgspec.Struct):
@@ -44,30 +69,33 @@ def targets_of(letter: Letter) -> tuple[str, ...]:
 
 
 def steps(
-    letters: Sequence[Letter], causes: CauseTable, arguments: Sequence[str], redact: Callable[[str], str]
+    letters: Sequence[Letter], causes: CauseTable, again: Command, redact: Callable[[str], str]
 ) -> tuple[Step, ...]:
-    """What to do with these letters. `arguments` name their source in a command (`--queue URL`), and narrow it."""
+    """What to do with these letters; `again` names them."""
     piles: dict[tuple[str, str, str, bool], _Pile] = {}
     for letter in letters:
         whole = letter.payload is Payload.WHOLE
         # Something is to be repaired at each target on its own.
         targets = targets_of(letter) if letter.disposition is Disposition.NEEDS_FIX and whole else ()
         for target in targets or (_ALL_TARGETS,):
+            key = (letter.cause.value, letter.disposition.value, target, whole) if whole else _WITHOUT_EVENT
             pile = piles.setdefault(
-                (letter.cause, letter.disposition, target, whole),
+                key,
                 _Pile(letter.cause, letter.disposition, target, whole, 0, letter),
             )
             pile.count += 1
     ordered = sorted(
         piles.values(), key=lambda pile: (not pile.whole, _ORDER.index(pile.disposition), -pile.count, pile.target)
     )
-    mixed = {cause for cause, count in Counter(cause for cause, _ in {key[:2] for key in piles}).items() if count > 1}
-    return tuple(_step(pile, causes, arguments, redact, exactly=pile.cause in mixed) for pile in ordered[:_MOST_STEPS])
+    kinds = {(pile.cause, pile.disposition) for pile in piles.values() if pile.whole}
+    mixed = {cause for cause, count in Counter(cause for cause, _ in kinds).items() if count > 1}
+    return tuple(
+        _step(pile, causes, again, redact, exactly=again.dispositions or pile.cause in mixed)
+        for pile in ordered[:_MOST_STEPS]
+    )
 
 
-def _step(
-    pile: _Pile, causes: CauseTable, arguments: Sequence[str], redact: Callable[[str], str], *, exactly: bool
-) -> Step:
+def _step(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str], str], *, exactly: bool) -> Step:
     """The step for a pile. `exactly`: there are letters of the same cause that need something else."""
     selection = ["--cause", pile.cause]
     if exactly:
@@ -77,8 +105,8 @@ def _step(
     letters = f"{pile.count:,} letter{'' if pile.count == 1 else 's'}"
     advice = causes.advice(pile.cause)
 
-    def command(verb: str, *more: str) -> str:
-        return redact(shlex.join(["turnout", "dlq", verb, *arguments, *more]))
+    def command(verb: str, *options: str, where: str = "") -> str:
+        return redact(again(verb, *options, where=where))
 
     dry, real = (*selection, "--dry-run"), tuple(selection)
     if not pile.whole:
@@ -86,7 +114,11 @@ def _step(
             f"{letters} without the event",
             "They carry a pointer to it, or a part of it: nothing here can deliver them. Find the event at its source, "
             "then archive the letter.",
-            (command("show", pile.first.id), command("archive", *dry)),
+            (
+                command("show", pile.first.id),
+                command("archive", "--dry-run", where="@payload != 'whole'"),
+                command("archive", where="@payload != 'whole'"),
+            ),
             pile.count,
             pile.disposition,
         )

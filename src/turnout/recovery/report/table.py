@@ -19,10 +19,10 @@ _MOST_ROWS = 8
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BAR = 24
 _STYLES: dict[str, str] = {
-    Disposition.TRANSIENT: "blue",
+    Disposition.TRANSIENT: "green",
     Disposition.NEEDS_FIX: "yellow",
     Disposition.PERMANENT: "red",
-    Disposition.UNKNOWN: "bright_black",
+    Disposition.UNKNOWN: "magenta",
 }
 
 

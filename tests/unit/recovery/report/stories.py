@@ -13,7 +13,7 @@ from tests.unit.recovery import letters
 from turnout.recovery import Letter, default_causes, read_letter
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting, changed, seen
 from turnout.recovery.redaction import Redaction
-from turnout.recovery.report import Report, Sources, build_report
+from turnout.recovery.report import Command, Report, Sources, build_report
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/events-dlq"
 NOW = datetime(2026, 11, 28, 9, 15, 2, tzinfo=UTC)
@@ -130,7 +130,7 @@ def report(some: Sequence[Letter] | None = None, *, show_pii: bool = False, **fi
         **{
             "letters": given,
             "source": "events-dlq",
-            "arguments": ("--queue", QUEUE),
+            "again": Command(source=("--queue", QUEUE)),
             "known": remembered(given),
             **fields,
         }

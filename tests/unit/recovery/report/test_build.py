@@ -8,6 +8,7 @@ from tests.unit.recovery.report.stories import NOW, QUEUE, event, found, remembe
 
 from turnout.recovery import Disposition, read_letter
 from turnout.recovery.letter import Letter
+from turnout.recovery.report import Command
 from turnout.recovery.report.model import Interaction, Share
 
 
@@ -98,6 +99,26 @@ def test_arguments_in_commands_are_quoted_for_the_shell() -> None:
     hostile = one(letters.rule("NO_PERMISSIONS", TARGET_ARN="arn:x; rm -rf /"))
     (step,) = report([hostile]).steps
     assert "--target 'arn:x; rm -rf /'" in step.commands[-1]
+
+
+def test_commands_take_no_more_letters_than_the_report_had() -> None:
+    again = Command(
+        source=("--file", "dead.jsonl"),
+        narrowing=("--since", "2026-11-27T00:00:00.000+00:00"),
+        targets=("crm",),
+        dispositions=True,
+        where="detail.channel == 'voice' or @attempts > 3",
+    )
+    transient = one(letters.own(message="Throttling", owed=("crm",)), 1)
+    gone = one(letters.bus_v2("THROTTLING", ["e-1"]), 2)
+    first, second = report([transient, gone], again=again).steps
+    assert first.commands[-1] == (
+        "turnout dlq retry --file dead.jsonl --since 2026-11-27T00:00:00.000+00:00 --target crm "
+        """--where 'detail.channel == '"'"'voice'"'"' or @attempts > 3' """
+        "--cause RATE_LIMIT_EXCEEDED --disposition transient"
+    )
+    assert "(detail.channel == " in second.commands[-1]
+    assert " and (@payload != " in second.commands[-1]
 
 
 def test_letters_without_their_event_are_never_retried() -> None:

@@ -1,0 +1,113 @@
+"""`turnout dlq report`: what lies there, since when, why, and what to do next."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
+from turnout.cli.dlq.writing import write_whole
+from turnout.cli.words import count
+from turnout.dlq.reporting import gathered
+from turnout.dlq.services import open_services
+from turnout.dlq.settings import load_dlq_settings
+from turnout.dlq.sources import Place
+from turnout.recovery.redaction import Redaction
+from turnout.recovery.report.build import build_report
+from turnout.recovery.report.model import Report
+from turnout.recovery.selection import Selection
+
+__all__ = ["report"]
+
+_WIDTH_ELSEWHERE = 140
+"""Columns where the output is no terminal, which has no width of its own."""
+
+
+@click.command(short_help="Report what lies there, why, and what to do next.")
+@place_options
+@selection_options
+@limit_option
+@pii_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["table", "json", "html", "md"]),
+    default="table",
+    show_default=True,
+    help="table for the terminal; json has the fields of eventbridge_diagnostics.json; html is one page to send on.",
+)
+@click.option("--output", metavar="FILE", help="Write it there instead of on standard output.")
+@click.option("--correlate", is_flag=True, help="Look up the conversations that letters are about (Genesys).")
+def report(
+    place: Place,
+    selection: Selection,
+    limit: int,
+    show_pii: bool,
+    format_: str,
+    output: str | None,
+    correlate: bool,
+) -> None:
+    """Report on letters, without consuming them: causes, targets, rules, age, and what to do next, with commands.
+
+    Personal data is hidden unless --show-pii is given. In json, replayPayload is the original event; with personal data
+    hidden it is for reading only, and replayPayloadRedacted says so.
+    """
+    settings = load_dlq_settings()
+    redaction = Redaction(os.environ, show_pii=show_pii)
+
+    async def made() -> Report:
+        async with open_services(settings) as services:
+            sources = await gathered(services, place, selection, limit=limit, correlate=correlate)
+            return build_report(
+                sources,
+                causes=services.causes(),
+                redaction=redaction,
+                redacted=not show_pii,
+                now=datetime.now(UTC),
+            )
+
+    finished = asyncio.run(made())
+    if format_ == "table":
+        _print(finished, output)
+        return
+    text = _rendered(finished, format_)
+    if output is None:
+        click.echo(text, nl=not text.endswith("\n"))
+        return
+    write_whole(Path(output), [text])
+    hidden = "personal data is hidden" if finished.redacted else "it contains personal data"
+    click.echo(f"{output}: {count(finished.total, 'letter')} of {finished.source}; {hidden}.", err=True)
+
+
+def _rendered(report: Report, format_: str) -> str:
+    match format_:
+        case "json":
+            from turnout.recovery.report.document import render_json
+
+            return render_json(report)
+        case "html":
+            from turnout.recovery.report.page import render_html
+
+            return render_html(report)
+        case _:
+            from turnout.recovery.report.markdown import render_markdown
+
+            return render_markdown(report)
+
+
+def _print(report: Report, output: str | None) -> None:
+    from turnout.recovery.report.table import print_report
+
+    if output is not None:
+        recorded = Console(width=_WIDTH_ELSEWHERE, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
+        with recorded.file:
+            print_report(report, recorded)
+        write_whole(Path(output), [recorded.export_text()])
+        return
+    console = Console()
+    print_report(report, console if console.is_terminal else Console(width=_WIDTH_ELSEWHERE))

@@ -1,0 +1,102 @@
+"""What a report is made of, gathered: letters, what the ledger knows of them, what Genesys knows of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from turnout.dlq.correlation import GenesysCorrelate
+from turnout.dlq.services import Services
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
+from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.records import Record, Sighting
+from turnout.recovery.letter import Letter
+from turnout.recovery.report.build import Sources
+from turnout.recovery.report.correlation import correlated
+from turnout.recovery.report.model import Interaction
+from turnout.recovery.report.steps import Command
+from turnout.recovery.selection import Selection
+
+__all__ = ["gathered", "known_of", "ledger_is_there"]
+
+_MOST_RECORDS = 1_000
+"""Records that are asked for at a time."""
+
+
+async def gathered(
+    services: Services,
+    place: Place,
+    selection: Selection,
+    *,
+    limit: int,
+    correlate: bool,
+) -> Sources:
+    """Read at most `limit` letters, without consuming them, and what else a report tells of those selected.
+
+    Raises `TurnoutError`; that a conversation cannot be looked up is told in the report instead.
+    """
+    read = 0
+    letters = []
+    async with open_source(services, place, visibility_seconds=LOOKING_SECONDS) as source:
+        async for letter in source.letters(limit):
+            read += 1
+            if selection(letter):
+                letters.append(letter)
+        name, notes = source.name, list(source.notes)
+    if read >= limit:
+        notes.append(f"Only {limit:,} letters were read; there may be more. Raise --limit.")
+    interactions: dict[str, Interaction] = {}
+    if correlate:
+        interactions = await correlated(letters, GenesysCorrelate(await services.genesys()))
+    records: dict[str, Record] = {}
+    known = None
+    if ledger_is_there(services.settings):
+        ledger = await services.ledger()
+        records = await _records(ledger, letters)
+        known = await known_of(ledger, letters, name)
+    return Sources(
+        letters=letters,
+        source=name,
+        selection="" if selection == Selection() else str(selection),
+        again=_again(place, selection),
+        records=records,
+        known=known,
+        interactions=interactions,
+        notes=tuple(notes),
+    )
+
+
+def _again(place: Place, selection: Selection) -> Command:
+    source = {"--queue": place.queue, "--failed-events": place.failed_events, "--file": place.file}
+    times = {"--since": selection.since, "--until": selection.until}
+    return Command(
+        source=tuple(word for option, value in source.items() if value for word in (option, value)),
+        narrowing=(
+            *(word for rule in sorted(selection.rules) for word in ("--rule", rule)),
+            *(word for option, at in times.items() if at for word in (option, at.isoformat(timespec="milliseconds"))),
+            *(word for each in sorted(selection.ids) for word in ("--id", each)),
+        ),
+        targets=tuple(sorted(selection.targets)),
+        dispositions=bool(selection.dispositions),
+        where=selection.where.text if selection.where else "",
+    )
+
+
+def ledger_is_there(settings: DlqSettings) -> bool:
+    """Whether there is a ledger to be read: to look makes none."""
+    return settings.ledger.startswith("dynamodb:") or Path(settings.ledger).exists()
+
+
+async def known_of(ledger: Ledger, letters: Sequence[Letter], source: str) -> list[Record]:
+    """All that the ledger knows of the queues that these letters were found in, and of this one."""
+    queues = {source, *(Sighting.of(letter).queue for letter in letters)} - {""}
+    return [record for queue in sorted(queues) async for record in ledger.find(queue)]
+
+
+async def _records(ledger: Ledger, letters: Sequence[Letter]) -> dict[str, Record]:
+    ids = [letter.id for letter in letters]
+    records: dict[str, Record] = {}
+    for first in range(0, len(ids), _MOST_RECORDS):
+        records |= await ledger.records(ids[first : first + _MOST_RECORDS])
+    return records

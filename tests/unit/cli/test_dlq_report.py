@@ -1,0 +1,138 @@
+"""`turnout dlq report` over an export, with a ledger beside it and a service that knows conversations."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.servers.genesys import CLIENT_ID, CLIENT_SECRET, Stub, answering, running
+from tests.unit.recovery import letters
+from tests.unit.recovery.report.stories import NOW, event
+
+from turnout.cli.dlq import dlq
+from turnout.recovery import Letter, read_letter
+from turnout.recovery.ledger.opening import open_ledger
+from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
+from turnout.recovery.sources.export import Redacted, export_line, header_line
+
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/events-dead"
+
+
+def some(count: int = 3) -> list[Letter]:
+    made = []
+    for number in range(count):
+        body = event(number, ani="tel:+14295550100")
+        body["detail"]["eventBody"]["conversationId"] = f"i-{number}"
+        message = letters.rule("THROTTLING" if number else "NO_PERMISSIONS", "Rate exceeded", json.dumps(body))
+        made.append(read_letter({**message, "MessageId": f"m-{number}"}, queue=QUEUE))
+    return made
+
+
+@pytest.fixture
+def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TURNOUT_DLQ_LEDGER", raising=False)
+    file = tmp_path / "dead.jsonl"
+    found = some()
+    file.write_text(
+        header_line("events-dead", NOW, len(found), Redacted.NOTHING) + "".join(export_line(one) for one in found)
+    )
+    return file
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    result = CliRunner().invoke(dlq, ["report", *arguments], env=environ, catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def document(*arguments: str, **environ: str) -> dict[str, Any]:
+    read: dict[str, Any] = json.loads(run(*arguments, "--format", "json", **environ).stdout)
+    return read
+
+
+def test_a_report_of_an_export_says_what_to_do_with_commands_that_name_it_again(exported: Path) -> None:
+    text = run("--file", str(exported)).stdout
+    assert text.startswith("3 letters in events-dead\n")
+    assert f"$ turnout dlq retry --file {exported} --cause RATE_LIMIT_EXCEEDED --dry-run" in text
+
+
+def test_every_format_hides_personal_data_and_shows_it_when_asked(exported: Path) -> None:
+    for format_ in ("table", "json", "html", "md"):
+        assert "+1429555" not in run("--file", str(exported), "--format", format_).stdout
+    assert "+1429555" in run("--file", str(exported), "--format", "json", "--show-pii").stdout
+
+
+def test_a_report_in_a_file_is_whole_and_for_its_owner_only(exported: Path) -> None:
+    for format_ in ("table", "json", "html", "md"):
+        file = exported.parent / f"report.{format_}"
+        result = run("--file", str(exported), "--format", format_, "--output", str(file))
+        assert "events-dead" in file.read_text()
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+        assert result.stdout == ""
+    assert [path.name for path in exported.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_an_unwritable_file_is_told_in_a_sentence(exported: Path) -> None:
+    result = CliRunner().invoke(
+        dlq, ["report", "--file", str(exported), "--format", "html", "--output", "/nowhere/report.html"]
+    )
+    assert result.exit_code == 1
+    assert "/nowhere/report.html cannot be written: No such file or directory" in result.output
+
+
+def test_only_selected_letters_are_reported(exported: Path) -> None:
+    listed = document("--file", str(exported), "--cause", "AUTHENTICATION_REJECTED")
+    assert listed["totalFailures"] == 1
+    assert listed["selection"] == "--cause AUTHENTICATION_REJECTED"
+
+
+def test_the_ledger_is_asked_where_there_is_one_and_never_made(exported: Path) -> None:
+    ledger = exported.parent / "ledger.sqlite"
+    assert document("--file", str(exported), TURNOUT_DLQ_LEDGER=str(ledger))["health"] is None
+    assert not ledger.exists()
+
+    async def remember(found: Sequence[Letter]) -> None:
+        async with open_ledger(str(ledger)) as opened:
+            await opened.see([Sighting.of(one) for one in found], by="test")
+            for phase in (Phase.STARTED, Phase.DONE):
+                await opened.record([Entry(found[1].id, Action.RETRY, phase, "test")])
+
+    asyncio.run(remember(some(5)))
+    read = document("--file", str(exported), TURNOUT_DLQ_LEDGER=str(ledger))
+    assert [record["status"] for record in read["records"]] == ["pending", "retried", "pending"]
+    health = read["health"]
+    assert health["total"] == 5
+    assert health["successRate"] == 1.0
+
+
+def test_conversations_are_looked_up_and_one_that_fails_leaves_the_others_alone(exported: Path) -> None:
+    stub = Stub()
+    stub.interactions = {
+        "i-0": {"id": "i-0", "channels": [{"type": "voice"}]},
+        "i-2": {"id": "i-2", "channels": [{"type": "chat"}]},
+    }
+    stub.faults.append(answering(400, "<html>Bad Request</html>"))
+    with running(stub):
+        read = document(
+            "--file",
+            str(exported),
+            "--correlate",
+            TURNOUT_GENESYS_PROFILE="tutorial",
+            TURNOUT_GENESYS_API_URL=stub.url,
+            TURNOUT_GENESYS_LOGIN_URL=stub.url,
+            TURNOUT_GENESYS_CLIENT_ID=CLIENT_ID,
+            TURNOUT_GENESYS_CLIENT_SECRET=CLIENT_SECRET,
+        )
+    first, second, third = (record["interactionInfo"] for record in read["records"])
+    assert first["presence"] == "failed"
+    assert first["error"]
+    assert second["presence"] in ("absent", "not_yet")
+    assert third["presence"] == "found"
+    assert third["channels"] == [{"type": "chat"}]
