@@ -19,6 +19,7 @@ SOURCE = Path(__file__).parents[4] / "src" / "turnout"
 
 SPEAKERS: dict[str, tuple[str, ...]] = {
     "idempotency.dynamodb": ("dynamodb",),
+    "recovery.archive.s3": ("s3",),
     "recovery.ledger.dynamodb": ("dynamodb",),
     "targets.aws": ("sns", "events", "stepfunctions"),
     "sqs": (),

@@ -45,6 +45,7 @@ def test_what_is_called_is_what_a_reader_of_the_code_finds() -> None:
         "dynamodb:Query",
         "dynamodb:UpdateItem",
     }
+    assert own_actions("recovery.archive.s3") == {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
     assert sqs_actions("pipeline.settler") == {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage"}
     assert sqs_actions("pipeline.poller") == {"sqs:ReceiveMessage"}
 
