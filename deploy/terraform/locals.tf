@@ -29,4 +29,12 @@ locals {
       TURNOUT_IDEMPOTENCY_TABLE = aws_dynamodb_table.idempotency[0].name
     } : {},
   )
+
+  recovery_environment = merge(
+    { TURNOUT_DLQ_LEDGER = "dynamodb:${aws_dynamodb_table.ledger.name}" },
+    var.archive == null ? {} : {
+      TURNOUT_DLQ_ARCHIVE_BUCKET  = aws_s3_bucket.archive[0].bucket
+      TURNOUT_DLQ_ARCHIVE_KMS_KEY = local.key_arn
+    },
+  )
 }

@@ -31,9 +31,22 @@ output "kms_key_arn" {
   value       = local.key_arn
 }
 
-output "ledger" {
-  description = "The ledger's address, as recovery commands take it."
-  value       = "dynamodb:${aws_dynamodb_table.ledger.name}"
+output "recovery_environment" {
+  description = "The further variables that `turnout dlq` needs: ledger and archive."
+  value       = local.recovery_environment
+}
+
+output "operator_policy_arn" {
+  description = "The policy for whoever runs `turnout dlq` and `turnout doctor`."
+  value       = aws_iam_policy.operator.arn
+}
+
+output "kubernetes" {
+  description = "The role for the service account, and the policy for KEDA's role; or null."
+  value = var.kubernetes == null ? null : {
+    role_arn        = aws_iam_role.kubernetes[0].arn
+    keda_policy_arn = aws_iam_policy.keda[0].arn
+  }
 }
 
 output "archive_bucket" {

@@ -64,6 +64,24 @@ variable "worker" {
   }
 }
 
+variable "kubernetes" {
+  description = <<-EOT
+    Makes a role for the worker in Kubernetes. `oidc_provider_arn` is the cluster's identity provider in IAM; the service
+    account is that of deploy/kubernetes.
+  EOT
+  type = object({
+    oidc_provider_arn = string
+    namespace         = optional(string, "turnout")
+    service_account   = optional(string, "turnout")
+  })
+  default = null
+
+  validation {
+    condition     = var.kubernetes == null || can(regex(":oidc-provider/", try(var.kubernetes.oidc_provider_arn, "")))
+    error_message = "oidc_provider_arn looks like arn:aws:iam::123456789012:oidc-provider/oidc.eks.<Region>.amazonaws.com/id/<id>."
+  }
+}
+
 variable "package" {
   description = <<-EOT
     The deployment package of all functions: `file` is the zip on this machine, or `bucket` and `key` name it in S3 (with

@@ -69,5 +69,8 @@ module "turnout" {
     }
   }
 
+  # The same worker in Kubernetes, while moving there: both may read the same queues.
+  kubernetes = var.oidc_provider_arn == null ? null : { oidc_provider_arn = var.oidc_provider_arn }
+
   alarms = { actions = [aws_sns_topic.alarms.arn] }
 }

@@ -8,6 +8,11 @@ output "environment" {
   value       = module.turnout.environment
 }
 
+output "recovery_environment" {
+  description = "For `turnout dlq`, besides."
+  value       = module.turnout.recovery_environment
+}
+
 output "failure_queue_urls" {
   description = "The queues that are empty when all is well."
   value       = module.turnout.failure_queue_urls

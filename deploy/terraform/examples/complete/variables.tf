@@ -39,3 +39,9 @@ variable "state_machines" {
   type        = list(string)
   default     = []
 }
+
+variable "oidc_provider_arn" {
+  description = "The Kubernetes cluster's identity provider in IAM, if the worker is to run there, too."
+  type        = string
+  default     = null
+}

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import botocore
 import botocore.session
+from tests.unit.test_architecture import MODULES
 
 SOURCE = Path(__file__).parents[4] / "src" / "turnout"
 
@@ -148,11 +149,13 @@ def sqs_actions(module: str) -> set[str]:
     return found
 
 
-def actions(entry: str) -> set[str]:
-    """Every action that what this module imports can need."""
+def actions(*entries: str) -> set[str]:
+    """Every action that these modules, the modules in them, and what they import can need."""
     found: set[str] = set()
-    for module in reach(entry):
-        found |= own_actions(module)
-        if speaker(module) != "sqs":
-            found |= sqs_actions(module)
+    for entry in entries:
+        within = [each for each in MODULES if each == entry or each.startswith(entry + ".")]
+        for module in frozenset[str]().union(*map(reach, within)):
+            found |= own_actions(module)
+            if speaker(module) != "sqs":
+                found |= sqs_actions(module)
     return found

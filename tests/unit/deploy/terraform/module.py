@@ -27,7 +27,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(each) for each in value]
     if isinstance(value, dict):
-        return {_plain(name): _plain(each) for name, each in value.items() if name != "__is_block__"}
+        return {_plain(name): _plain(each) for name, each in value.items() if not name.startswith("__")}
     return value
 
 

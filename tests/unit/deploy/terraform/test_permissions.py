@@ -2,8 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
-from tests.unit.deploy.terraform.calls import SPEAKERS, actions, module_path, own_actions, reach, speaker, sqs_actions
+from tests.unit.deploy.terraform.calls import (
+    SOURCE,
+    SPEAKERS,
+    actions,
+    module_path,
+    own_actions,
+    reach,
+    speaker,
+    sqs_actions,
+)
 from tests.unit.deploy.terraform.module import granted, resources, statements
 from tests.unit.test_architecture import MODULES, imports
 
@@ -54,8 +65,27 @@ def test_the_worker_is_granted_what_it_calls_and_nothing_else() -> None:
     assert granted("worker") == actions("app") | KEY
 
 
+def test_operators_are_granted_what_recovery_calls_and_the_doctor_asks_and_nothing_else() -> None:
+    doctor = "\n".join(path.read_text() for path in (SOURCE / "doctor" / "asking").rglob("*.py"))
+    asked = set(re.findall(r'"((?:sqs|sns|events|states|dynamodb|s3|kms):[A-Z]\w+)"', doctor))
+    assert len(asked) > 10
+    recovering = actions("dlq", "recovery", "cli.dlq", "targets")
+    assert granted("operator") == recovering | asked | KEY
+
+
+def test_keda_is_granted_the_one_call_of_its_scaler() -> None:
+    assert granted("keda") == {"sqs:GetQueueAttributes"}
+
+
 def test_ecs_is_granted_what_starting_a_task_needs_and_nothing_else() -> None:
     assert granted("worker_start") == ECS_STARTS
+
+
+def policy_of(role: str) -> str:
+    """The document of a role's policy."""
+    found = re.search(r"aws_iam_policy_document\.(\w+)", resources("aws_iam_role_policy")[role]["policy"])
+    assert found is not None
+    return found[1]
 
 
 def test_each_role_has_one_policy_and_may_be_assumed_by_one_service() -> None:
@@ -64,18 +94,21 @@ def test_each_role_has_one_policy_and_may_be_assumed_by_one_service() -> None:
     assert roles.keys() == policies.keys()
     for name, policy in policies.items():
         assert f"aws_iam_role.{name}[" in policy["role"]
-        assert f"aws_iam_policy_document.{name}" in policy["policy"]
-    for role in roles.values():
-        document = role["assume_role_policy"].split(".")[2]
-        (statement,) = statements(document)
-        assert statement["actions"] == ["sts:AssumeRole"]
+        assert policy_of(name) == {"kubernetes": "worker"}.get(name, name)
+    for name, role in roles.items():
+        (statement,) = statements(re.split(r"[.\[}]", role["assume_role_policy"])[2])
         (principal,) = statement["principals"]
-        assert principal["type"] == "Service"
         assert len(principal["identifiers"]) == 1
+        if name == "kubernetes":
+            assert statement["actions"] == ["sts:AssumeRoleWithWebIdentity"]
+            assert [each["variable"].rpartition(":")[2] for each in statement["condition"]] == ["sub", "aud"]
+        else:
+            assert statement["actions"] == ["sts:AssumeRole"]
+            assert principal["type"] == "Service"
 
 
 def test_no_role_may_do_everything_or_touch_everything() -> None:
-    for name in resources("aws_iam_role"):
+    for name in [*map(policy_of, resources("aws_iam_role")), "operator", "keda"]:
         for statement in statements(name):
             assert statement.get("effect", "Allow") == "Allow"
             assert not any("*" in action for action in statement["actions"]), name
@@ -84,7 +117,7 @@ def test_no_role_may_do_everything_or_touch_everything() -> None:
 
 
 def test_the_key_may_be_used_through_the_services_that_hold_events_alone() -> None:
-    for name in ("routing",):
+    for name in ("routing", "recovering"):
         (statement,) = [each for each in statements(name) if set(each["actions"]) & KEY]
         (condition,) = statement["condition"]
         assert (condition["test"], condition["variable"]) == ("StringEquals", "kms:ViaService")

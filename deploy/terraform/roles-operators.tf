@@ -1,0 +1,88 @@
+# For the people who run `turnout dlq` and `turnout doctor`: a policy to attach to their role.
+
+resource "aws_iam_policy" "operator" {
+  name        = "${var.name}-operator"
+  description = "Look at letters, retry, replay and archive them; examine this deployment"
+  policy      = data.aws_iam_policy_document.operator.json
+}
+
+locals {
+  failure_queue_arns = concat(
+    [aws_sqs_queue.dead_letter.arn, aws_sqs_queue.undelivered.arn],
+    [for queue in aws_sqs_queue.target_dead_letter : queue.arn],
+  )
+  ledger_arns = [aws_dynamodb_table.ledger.arn, "${aws_dynamodb_table.ledger.arn}/index/shelves"]
+}
+
+data "aws_iam_policy_document" "operator" {
+  source_policy_documents = [data.aws_iam_policy_document.recovering.json]
+
+  statement {
+    sid       = "HoldAndFinishLetters"
+    actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
+    resources = local.failure_queue_arns
+  }
+
+  statement {
+    sid       = "SeeQueues"
+    actions   = ["sqs:GetQueueAttributes"]
+    resources = concat([for queue in local.queues : queue.arn], var.other_targets.queues)
+  }
+
+  dynamic "statement" {
+    for_each = aws_s3_bucket.archive[*].arn
+    content {
+      sid       = "ReadTheArchive"
+      actions   = ["s3:GetObject"]
+      resources = ["${statement.value}/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = aws_s3_bucket.archive[*].arn
+    content {
+      sid       = "ListAndExamineTheArchive"
+      actions   = ["s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration", "s3:ListBucket"]
+      resources = [statement.value]
+    }
+  }
+
+  statement {
+    sid       = "ExamineTables"
+    actions   = ["dynamodb:DescribeContinuousBackups", "dynamodb:DescribeTable", "dynamodb:DescribeTimeToLive"]
+    resources = concat([aws_dynamodb_table.ledger.arn], aws_dynamodb_table.idempotency[*].arn)
+  }
+
+  statement {
+    sid       = "ExamineTheKey"
+    actions   = ["kms:DescribeKey"]
+    resources = [local.key_arn]
+  }
+
+  dynamic "statement" {
+    for_each = length(var.other_targets.topics) > 0 ? [var.other_targets.topics] : []
+    content {
+      sid       = "ExamineTopics"
+      actions   = ["sns:GetTopicAttributes"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.other_targets.buses) > 0 ? [var.other_targets.buses] : []
+    content {
+      sid       = "ExamineBuses"
+      actions   = ["events:DescribeEventBus"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.other_targets.state_machines) > 0 ? [var.other_targets.state_machines] : []
+    content {
+      sid       = "ExamineStateMachines"
+      actions   = ["states:DescribeStateMachine"]
+      resources = statement.value
+    }
+  }
+}

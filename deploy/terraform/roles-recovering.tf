@@ -1,0 +1,69 @@
+# What recovery needs, whoever does it: operators with `turnout dlq`, or the functions.
+
+data "aws_iam_policy_document" "recovering" {
+  statement {
+    sid       = "SendAgain"
+    actions   = ["sqs:SendMessage"]
+    resources = concat(local.source_queue_arns, local.target_queue_arns, [aws_sqs_queue.dead_letter.arn])
+  }
+
+  statement {
+    sid = "KeepTheLedger"
+    actions = [
+      "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
+    ]
+    resources = local.ledger_arns
+  }
+
+  dynamic "statement" {
+    for_each = aws_s3_bucket.archive[*].arn
+    content {
+      sid       = "ArchiveLetters"
+      actions   = ["s3:PutObject"]
+      resources = ["${statement.value}/*"]
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.other_targets.topics) > 0 ? [var.other_targets.topics] : []
+    content {
+      sid       = "PublishToTopics"
+      actions   = ["sns:Publish"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.other_targets.buses) > 0 ? [var.other_targets.buses] : []
+    content {
+      sid       = "PutOnBuses"
+      actions   = ["events:PutEvents"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
+    for_each = length(var.other_targets.state_machines) > 0 ? [var.other_targets.state_machines] : []
+    content {
+      sid       = "StartExecutions"
+      actions   = ["states:StartExecution"]
+      resources = statement.value
+    }
+  }
+
+  statement {
+    sid       = "UseTheKey"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [local.key_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values = [
+        "dynamodb.${local.region}.amazonaws.com",
+        "s3.${local.region}.amazonaws.com",
+        "sqs.${local.region}.amazonaws.com",
+      ]
+    }
+  }
+}
