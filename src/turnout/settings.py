@@ -68,7 +68,12 @@ class Settings(BaseSettings):
         "wire",
         description="What speaks to SQS: wire is fast, aioboto3 is Amazon's own library, which also knows proxies.",
     )
-    pollers: int = Field(4, ge=1, le=64, description="Long polls at a time, per source queue.")
+    pollers: int = Field(
+        4,
+        ge=1,
+        le=64,
+        description="Long polls at a time, per source queue, at most: while the queue is empty there is one.",
+    )
     wait_seconds: int = Field(20, ge=0, le=20, description="How long one long poll waits for messages, in seconds.")
     visibility_seconds: int = Field(
         60,

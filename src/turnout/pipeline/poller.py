@@ -1,4 +1,4 @@
-"""Receives: one poller is one long poll at a time on one source queue. Several run at once.
+"""Receives: one poller is one long poll at a time on one source queue. How many run at once is in `crew`.
 
 Room for a full batch is taken before each poll, so a busy worker stops fetching instead of hoarding messages.
 """
@@ -14,6 +14,7 @@ from turnout.errors import SqsError
 from turnout.message import Account, Call, queue_name
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
+from turnout.pipeline.crew import Crew
 from turnout.pipeline.inflight import InFlight
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 from turnout.telemetry.tracing import Tracing
@@ -26,6 +27,8 @@ log = logging.getLogger(__name__)
 class Phase(StrEnum):
     """What a poller is at."""
 
+    RESTING = "resting"
+    """The others are enough: waiting until the queue has plenty."""
     NO_ROOM = "no_room"
     """As many messages are held as may be: waiting until some are settled."""
     POLLING = "polling"
@@ -38,9 +41,9 @@ class Phase(StrEnum):
 class Poller:
     """Feeds the queue of received batches until it is told to stop.
 
-    `waiting` is true while no poll is under way: the poller waits for room, or after an error. Its task may then be
-    cancelled at no loss. To cancel it during a poll may leave messages invisible until their timeout ends; a batch once
-    received is registered as in flight before anything is awaited.
+    `waiting` is true while no poll is under way: the poller rests, waits for room, or after an error. Its task may then
+    be cancelled at no loss. To cancel it during a poll may leave messages invisible until their timeout ends; a batch
+    once received is registered as in flight before anything is awaited.
     """
 
     def __init__(
@@ -48,6 +51,7 @@ class Poller:
         *,
         queue: str,
         sqs: Sqs,
+        crew: Crew,
         in_flight: InFlight,
         received: asyncio.Queue[list[Account]],
         tracing: Tracing,
@@ -60,6 +64,7 @@ class Poller:
         self.queue = queue
         """The source queue's URL."""
         self._sqs = sqs
+        self._crew = crew
         self._in_flight = in_flight
         self._received = received
         self._tracing = tracing
@@ -70,7 +75,8 @@ class Poller:
         self._backoff = backoff
         self._source = books.source(queue)
         self._stopping = False
-        self.phase = Phase.NO_ROOM
+        self._working = False
+        self.phase = Phase.RESTING
         self.since = 0.0
         """Event-loop time at which the phase began."""
         self.read_ns = 0
@@ -83,7 +89,7 @@ class Poller:
     @property
     def waiting(self) -> bool:
         """Whether no poll is under way; see the class."""
-        return self.phase in (Phase.NO_ROOM, Phase.PAUSING)
+        return self.phase in (Phase.RESTING, Phase.NO_ROOM, Phase.PAUSING)
 
     def stop(self) -> None:
         """Make the poll under way the last one."""
@@ -92,6 +98,10 @@ class Poller:
     async def run(self) -> None:
         """Poll until stopped or cancelled."""
         while not self._stopping:
+            if not self._working:
+                self._enter(Phase.RESTING)
+                await self._crew.join()
+                self._working = True
             self._enter(Phase.NO_ROOM)
             await self._in_flight.reserve(self._batch)
             self._enter(Phase.POLLING)
@@ -141,6 +151,7 @@ class Poller:
             self._source.receives.add(call)
             raise
         self._books.polls += 1
+        self._working = self._crew.polled(len(messages), self._batch)
         if not messages:
             return []
         call.end_ns = time.time_ns()

@@ -19,6 +19,7 @@ from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.claims import Claims
+from turnout.pipeline.crew import Crew
 from turnout.pipeline.deadletter import DeadLetters
 from turnout.pipeline.heartbeat import Heartbeat
 from turnout.pipeline.inflight import InFlight
@@ -48,6 +49,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[str, ...]
     dead_letter_queue: str
     pollers: int
+    """The most that poll one source queue at a time."""
     wait_seconds: int
     visibility_seconds: int
     max_in_flight: int
@@ -148,6 +150,7 @@ class Worker:
             Poller(
                 queue=queue,
                 sqs=sqs,
+                crew=crew,
                 in_flight=self.in_flight,
                 received=received,
                 tracing=tracing,
@@ -157,7 +160,7 @@ class Worker:
                 visibility_seconds=config.visibility_seconds,
                 backoff=config.backoff,
             )
-            for queue in config.sources
+            for queue, crew in ((queue, Crew()) for queue in config.sources)
             for _ in range(config.pollers)
         ]
         self.heartbeat = Heartbeat(sqs, self.in_flight, self.books, config.visibility_seconds, claims)

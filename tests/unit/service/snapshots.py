@@ -116,7 +116,7 @@ async def observed(rules: str = RULES, *, watchdog_seconds: float = 5.0, seconds
     try:
         async with yard.running(seconds):
             async with asyncio.timeout(5):
-                while not all(poller.read_ns for poller in yard.worker.pollers):
+                while not any(poller.read_ns for poller in yard.worker.pollers):
                     await asyncio.sleep(0.001)
             yield Seen(yard, observer, watchdog, WorkerView(observer, watchdog))
     finally:
