@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import msgspec
 from tests.benchmarks.clocks import cpu_seconds, peak_mebibytes
+from tests.benchmarks.machine import json_loads_us
 from tests.benchmarks.rows import Row
 from tests.benchmarks.rulesets import QUEUES
 from tests.benchmarks.sink import Sink
@@ -36,6 +37,8 @@ class Load(msgspec.Struct, frozen=True):
     """What one load showed. Times are microseconds of CPU per message, or seconds; entries are per call."""
 
     cpu_us: float
+    json_loads_us: float
+    """What json.loads of one event cost just before: the machine as it was then."""
     stub_cpu_us: float
     per_second: float
     p50_seconds: float
@@ -80,6 +83,7 @@ def _load(row: Row, stub: Stub, sink: Sink, subject: Subject, count: int, seed: 
     stub.load(SOURCE, count, row.targets, seed)
     _rest(subject)
     spans = sink.count() if row.tracing is not None else 0
+    reference = json_loads_us()
     pids = subject.pids
     cpu, stub_cpu = cpu_seconds(pids), cpu_seconds([stub.pid])
     stub.release(SOURCE)
@@ -97,6 +101,7 @@ def _load(row: Row, stub: Stub, sink: Sink, subject: Subject, count: int, seed: 
     sends = sum(report[name].sends for name in QUEUES)
     return Load(
         cpu_us=cpu / count * 1e6,
+        json_loads_us=reference,
         stub_cpu_us=stub_cpu / count * 1e6,
         per_second=count / source.busy_seconds,
         p50_seconds=source.p50_seconds,

@@ -19,7 +19,7 @@ from pathlib import Path
 
 import uvloop
 from tests.benchmarks.events import events
-from tests.benchmarks.machine import json_loads_us
+from tests.benchmarks.machine import REFERENCE_US, json_loads_us
 from tests.benchmarks.rulesets import write_rules
 
 from turnout.app import worker_config
@@ -121,10 +121,13 @@ def _tracing(share: float | None) -> Tracing:
     return LateTracing(_Discarding(), sampler=sampler, slow_seconds=60.0, counts=TracingCounts())
 
 
-async def _run(bodies: Sequence[str], ruleset: Ruleset, settings: Settings, share: float | None) -> tuple[float, float]:
+async def _run(
+    bodies: Sequence[str], ruleset: Ruleset, settings: Settings, share: float | None
+) -> tuple[float, float, float]:
     sqs = NullSqs(bodies, yields=2)
     worker = Worker(worker_config(settings), ruleset, sqs, _tracing(share))
     stop = asyncio.Event()
+    reference = json_loads_us()
     gc.collect()
     gc.freeze()
     begun = time.process_time()
@@ -133,7 +136,7 @@ async def _run(bodies: Sequence[str], ruleset: Ruleset, settings: Settings, shar
     spent = time.process_time() - begun
     stop.set()
     await task
-    return spent / len(bodies) * 1e6, sqs.sent / len(bodies)
+    return spent / len(bodies) * 1e6, sqs.sent / len(bodies), reference
 
 
 def main(arguments: list[str]) -> None:
@@ -159,10 +162,12 @@ def main(arguments: list[str]) -> None:
         profile.dump_stats(given.profile)
         return
     runs = [uvloop.run(_run(bodies, ruleset, settings, given.tracing)) for _ in range(given.runs)]
-    costs = sorted(cost for cost, _ in runs)
+    costs = sorted(cost for cost, _, _ in runs)
+    scaled = statistics.median(cost / reference for cost, _, reference in runs)
     print(
         f"{given.targets} targets, {given.rules} rules, tracing {given.tracing}: {statistics.median(costs):.1f} us per "
-        f"message ({costs[0]:.1f}-{costs[-1]:.1f}), {runs[0][1]:.0f} sends each; json.loads {json_loads_us():.2f} us"
+        f"message ({costs[0]:.1f}-{costs[-1]:.1f}), {runs[0][1]:.0f} sends each; {scaled:.2f} times "
+        f"json.loads, which is {scaled * REFERENCE_US:.1f} us where that takes {REFERENCE_US} us"
     )
 
 
