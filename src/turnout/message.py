@@ -53,8 +53,8 @@ class Attribute(msgspec.Struct, frozen=True):
 
     def size(self, name: str) -> int:
         """Bytes that count towards the size limit: name, type and value."""
-        value = len(self.text.encode("utf-8", "surrogatepass")) if self.text is not None else len(self.data or b"")
-        return len(name.encode("utf-8", "surrogatepass")) + len(self.data_type) + value
+        value = _bytes(self.text) if self.text is not None else len(self.data or b"")
+        return _bytes(name) + len(self.data_type) + value
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -82,6 +82,11 @@ class Message(msgspec.Struct, frozen=True):
     def sent_ms(self) -> int:
         """When the message was sent to the queue, in milliseconds since the epoch; 0 when SQS did not say."""
         return _integer(self.system.get("SentTimestamp"))
+
+
+def _bytes(text: str) -> int:
+    """Length in UTF-8. That a text is ASCII is known without looking at it."""
+    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _integer(text: str | None) -> int:
@@ -267,3 +272,14 @@ class Account:
         """Telemetry's own record (trace id, parent, sampled or not)."""
         self.span_id = 0
         """Id of the `process` span; 0: not traced."""
+
+    def forget_cycles(self) -> None:
+        """Make the deliveries forget this account, once it is settled and nobody works on it any more.
+
+        Then counting references frees them all. Otherwise the garbage collector has to find every single message,
+        which was measured to cost a fifth of the CPU time of routing.
+        """
+        for delivery in self.deliveries:
+            del delivery.account
+        if self.letter is not None:
+            del self.letter.account

@@ -30,14 +30,6 @@ __all__ = ["Outbox"]
 T = TypeVar("T")
 
 
-def _no_lane(_: object) -> None:
-    return None
-
-
-def _no_size(_: object) -> int:
-    return 0
-
-
 class Outbox(Generic[T]):
     """Batches items of type T. `put` never blocks: what bounds the buffer is the worker's in-flight limit.
 
@@ -52,8 +44,8 @@ class Outbox(Generic[T]):
         flush: Callable[[list[T]], Awaitable[Iterable[tuple[T, float]]]],
         *,
         calls: int,
-        size: Callable[[T], int] = _no_size,
-        lane: Callable[[T], str | None] = _no_lane,
+        size: Callable[[T], int] | None = None,
+        lane: Callable[[T], str | None] | None = None,
         max_items: int = MAX_BATCH_ENTRIES,
         max_bytes: int = MAX_BATCH_BYTES,
         slots: Slots | None = None,
@@ -87,16 +79,19 @@ class Outbox(Generic[T]):
 
     def put(self, item: T) -> None:
         """Take an item in; it goes out in the order of `put` as far as its lane is concerned."""
-        lane = self._lane(item)
-        if lane is not None:
-            waiting = self._lanes.get(lane)
-            if waiting is not None:
-                waiting.append(item)
-                return
-            self._lanes[lane] = deque()
+        if self._lane is not None:
+            lane = self._lane(item)
+            if lane is not None:
+                waiting = self._lanes.get(lane)
+                if waiting is not None:
+                    waiting.append(item)
+                    return
+                self._lanes[lane] = deque()
         self._buffer.append(item)
-        self._bytes += self._size(item)
-        self._wake()
+        if self._size is not None:
+            self._bytes += self._size(item)
+        if self._idle:
+            self._wake()
 
     def __len__(self) -> int:
         """Items held back for any reason; those in a call under way are not counted."""
@@ -121,7 +116,7 @@ class Outbox(Generic[T]):
             self._lanes[lane] = deque(item for item in waiting if not unwanted(item))
         removed = [item for item in self._buffer if unwanted(item)]
         self._buffer = deque(item for item in self._buffer if not unwanted(item))
-        self._bytes = sum(map(self._size, self._buffer))
+        self._bytes = 0 if self._size is None else sum(map(self._size, self._buffer))
         removed += [item for _, _, item in self._later if unwanted(item)]
         self._later = [entry for entry in self._later if not unwanted(entry[2])]
         heapq.heapify(self._later)
@@ -148,7 +143,7 @@ class Outbox(Generic[T]):
         self._later = kept
         items = [item for _, _, item in withdrawn]
         for item in list(items):
-            lane = self._lane(item)
+            lane = self._lane(item) if self._lane is not None else None
             if lane is not None:
                 items.extend(self._lanes.pop(lane))
         return items
@@ -205,24 +200,30 @@ class Outbox(Generic[T]):
         self._finish(batch, await self._flush(batch))
 
     def _take(self) -> list[T]:
-        batch: list[T] = []
+        buffer = self._buffer
+        if self._bytes <= self._max_bytes and len(buffer) <= self._max_items:  # all of it fits, as it mostly does
+            batch = list(buffer)
+            buffer.clear()
+            self._bytes = 0
+            return batch
+        batch = []
         room = self._max_bytes
-        while self._buffer and len(batch) < self._max_items:
-            size = self._size(self._buffer[0])
+        while buffer and len(batch) < self._max_items:
+            size = self._size(buffer[0]) if self._size is not None else 0
             if size > room and batch:
                 break
             room -= size
             self._bytes -= size
-            batch.append(self._buffer.popleft())
+            batch.append(buffer.popleft())
         return batch
 
     def _finish(self, batch: list[T], again: Iterable[tuple[T, float]]) -> None:
         repeated = set()
-        now = asyncio.get_running_loop().time()
         for item, delay in again:
             repeated.add(id(item))
             self._later_count += 1
-            heapq.heappush(self._later, (now + delay, self._later_count, item))
+            due = asyncio.get_running_loop().time() + delay
+            heapq.heappush(self._later, (due, self._later_count, item))
         if repeated:
             self._set_timer()
         if self._lanes:
@@ -234,14 +235,14 @@ class Outbox(Generic[T]):
                 self._next_in_lane(item)
 
     def _next_in_lane(self, item: T) -> None:
-        lane = self._lane(item)
+        lane = self._lane(item) if self._lane is not None else None
         if lane is None:
             return
         waiting = self._lanes[lane]
         if waiting:
             following = waiting.popleft()
             self._buffer.append(following)
-            self._bytes += self._size(following)
+            self._bytes += self._size(following) if self._size is not None else 0
         else:
             del self._lanes[lane]
 
@@ -259,6 +260,6 @@ class Outbox(Generic[T]):
         # They have waited longest, so they go first; reversed because each goes to the very front.
         for item in reversed(due):
             self._buffer.appendleft(item)
-            self._bytes += self._size(item)
+            self._bytes += self._size(item) if self._size is not None else 0
         self._set_timer()
         self._wake()

@@ -77,11 +77,13 @@ class Router:
         while True:
             # What a drain handed back in the meantime is no longer ours.
             accounts = [account for account in await self._received.get() if account.outcome is None]
-            decided = [(account, self._decide(account)) for account in accounts]
+            routes = self.routes  # one set of rules and senders for the batch, whatever is loaded meanwhile
+            decided = [(account, self._decide(account, routes.ruleset)) for account in accounts]
             if self._claims is not None:
                 decided = await self._claimed(self._claims, decided)
             for account, deliveries in decided:
-                self._open(account, deliveries)
+                if deliveries:
+                    self._open(account, deliveries, routes.senders)
             # The queue answers without a pause while it is not empty; senders and pollers need their turn.
             await asyncio.sleep(0)
 
@@ -113,10 +115,12 @@ class Router:
             self._settler.delete(account, Outcome.DELIVERED)
         return left
 
-    def _open(self, account: Account, deliveries: list[Delivery]) -> None:
+    def _open(self, account: Account, deliveries: list[Delivery], senders: Mapping[str, Sender]) -> None:
         """Hand deliveries to their senders."""
-        senders = self.routes.senders
-        if deliveries and all(senders[delivery.target].full for delivery in deliveries):
+        for delivery in deliveries:
+            if not senders[delivery.target].full:
+                break
+        else:
             self._settler.postpone(account, POSTPONE_SECONDS)
             return
         account.deliveries = deliveries
@@ -133,18 +137,16 @@ class Router:
                 delivery.failure = _bug(error, account)
                 self.delivered(delivery)
 
-    def _decide(self, account: Account) -> list[Delivery]:
+    def _decide(self, account: Account, ruleset: Ruleset) -> list[Delivery]:
         """The deliveries to make; none when the message goes elsewhere, and then that has been arranged."""
         try:
-            return self._match(account)
+            return self._match(account, ruleset)
         except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
             account.failure = _bug(error, account)
             self._dead_letters.write(account, time.time_ns())
             return []
 
-    def _match(self, account: Account) -> list[Delivery]:
-        routes = self.routes
-        ruleset = routes.ruleset
+    def _match(self, account: Account, ruleset: Ruleset) -> list[Delivery]:
         message = account.message
         account.routed_ns = time.time_ns()
         match = ruleset.match(message.body, metadata(message) if ruleset.needs_metadata else None)
@@ -178,10 +180,11 @@ class Router:
         # A message handed back at the end of a drain is no longer ours to settle.
         if account.owed or account.outcome is not None:
             return
-        if any(each.state is State.FAILED for each in account.deliveries):
-            self._dead_letters.write(account, time.time_ns())
-        else:
-            self._settler.delete(account, Outcome.DELIVERED)
+        for each in account.deliveries:
+            if each.state is State.FAILED:
+                self._dead_letters.write(account, time.time_ns())
+                return
+        self._settler.delete(account, Outcome.DELIVERED)
 
     def overflowed(self, sender: Sender, delivery: Delivery) -> None:
         """A delivery can no longer wait for its failing target."""

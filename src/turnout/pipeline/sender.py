@@ -12,6 +12,7 @@ import logging
 import math
 import time
 from collections.abc import Callable, Iterable, Sequence
+from operator import attrgetter
 
 import msgspec
 
@@ -58,16 +59,11 @@ class _Parcel(msgspec.Struct, eq=False):
     size: int
 
 
-def _size(parcel: _Parcel) -> int:
-    return parcel.size
+_size = attrgetter("size")
 
 
 def _group(parcel: _Parcel) -> str | None:
     return parcel.message.group_id
-
-
-def _no_group(_: _Parcel) -> None:
-    return None
 
 
 class Sender:
@@ -106,7 +102,7 @@ class Sender:
             self._flush,
             calls=config.calls,
             size=_size,
-            lane=_group if destination.ordered else _no_group,
+            lane=_group if destination.ordered else None,
             max_items=destination.max_entries,
             max_bytes=destination.max_batch_bytes,
             slots=slots,
@@ -129,12 +125,14 @@ class Sender:
 
     def put(self, delivery: Delivery) -> None:
         """Take a delivery over. What cannot be sent at all fails here and now."""
-        if self._hopeless():
+        if self.breaker.state is BreakerState.OPEN and self._hopeless():
             self._give_up(delivery, _final(self._refusal, 0))
             return
         delivery.queue = self.destination.url
         message = self._compose(delivery)
-        size = delivery.account.body_bytes + sum(value.size(name) for name, value in message.attributes.items())
+        size = delivery.account.body_bytes
+        for name, value in message.attributes.items():
+            size += value.size(name)
         most = self.destination.max_message_bytes
         if size > most:
             text = f"{size} bytes with its attributes; {self.destination.name} takes {most}"
@@ -189,11 +187,15 @@ class Sender:
                 parcel.delivery.message_id = message_id or ""
             self._call_succeeded()
         failed = {failure.index: failure for failure in failures}
+        self._books.sent += len(parcels) - len(failed)
         again: list[tuple[_Parcel, float]] = []
         for index, parcel in enumerate(parcels):
-            failure = failed.get(index)
+            failure = failed.get(index) if failed else None
             if failure is None:
-                self._done(parcel.delivery, call.end_ns)
+                delivery = parcel.delivery
+                delivery.state = State.DONE
+                delivery.settled_ns = call.end_ns
+                self._settled(delivery)
                 continue
             self._books.errors[failure.code] += 1
             if (delay := self._retry(parcel.delivery, failure, retry_after)) is not None:
@@ -228,19 +230,8 @@ class Sender:
             self._overflow(self, parcel.delivery)
 
     def _hopeless(self) -> bool:
-        """Whether an operator has to act before anything can be sent, and it is not yet time to look again."""
-        breaker = self.breaker
-        return (
-            breaker.state is BreakerState.OPEN
-            and breaker.fault is Fault.CONFIG
-            and asyncio.get_running_loop().time() < breaker.probe_at
-        )
-
-    def _done(self, delivery: Delivery, at_ns: int) -> None:
-        delivery.state = State.DONE
-        delivery.settled_ns = at_ns
-        self._books.sent += 1
-        self._settled(delivery)
+        """Of an open breaker: whether an operator has to act first, and it is not yet time to look again."""
+        return self.breaker.fault is Fault.CONFIG and asyncio.get_running_loop().time() < self.breaker.probe_at
 
     def _retry(self, delivery: Delivery, failure: EntryFailure, retry_after: float) -> float | None:
         """Seconds until the next attempt, or None when the delivery has failed for good (and was settled)."""

@@ -94,7 +94,7 @@ class Settler:
         if self._claims is not None and account.key:
             self._leaving.put(_Leaving(account, account.handle))
         else:
-            self._close(account)
+            self._close([account])
 
     def postpone(self, account: Account, seconds: float) -> None:
         """Hand a message back for so many seconds, because nothing can be done with it now."""
@@ -125,7 +125,7 @@ class Settler:
         again: list[Account] = []
         for leaving in leavings:
             if leaving.account.handle == leaving.handle:
-                self._close(leaving.account)
+                self._close([leaving.account])
             else:
                 again.append(leaving.account)
         # SQS handed these out again meanwhile, and they were taken for held: nobody else will look at them.
@@ -141,8 +141,7 @@ class Settler:
         else:
             for failure in failures:
                 log.warning("message not handed back, it returns when its visibility ends: %s", failure.message)
-        for account in accounts:
-            self._close(account)
+        self._close(accounts)
 
     async def _record(self, accounts: Sequence[Account]) -> None:
         if self._claims is not None:
@@ -171,6 +170,7 @@ class Settler:
         self._books.source(queue).deletes.add(call)
         failed = {failure.index: failure for failure in failures}
         again: list[tuple[_Deletion, float]] = []
+        deleted: list[Account] = []
         for index, deletion in enumerate(deletions):
             deletion.attempts += 1
             deletion.account.delete = call
@@ -180,7 +180,7 @@ class Settler:
                 # SQS handed the message out again meanwhile: whatever it says, only the newest handle deletes.
                 again.append((deletion, 0.0))
             elif failure is None:
-                self._close(deletion.account)
+                deleted.append(deletion.account)
             elif repeat and failure.fault is not Fault.DATA:
                 again.append((deletion, self._backoff.delay(deletion.attempts)))
             else:
@@ -190,6 +190,7 @@ class Settler:
                     extra=about(deletion.account, code=failure.code),
                 )
                 self.leave(deletion.account)
+        self._close(deleted)
         self._measure(deletions[0].account)
         return again
 
@@ -201,10 +202,14 @@ class Settler:
             if occurred_ns is not None and (latency := account.settled_ns - occurred_ns) < _OLDEST_NS:
                 self._books.latency.add(latency)
 
-    def _close(self, account: Account) -> None:
-        account.settled_ns = time.time_ns()
-        self._books.processing.add(account.settled_ns - account.received_ns)
-        if account.outcome is not None:
-            self._books.outcomes[account.outcome] += 1
-        self._in_flight.remove(account)
-        self._tracing.settled(account)
+    def _close(self, accounts: Sequence[Account]) -> None:
+        now = time.time_ns()
+        for account in accounts:
+            account.settled_ns = now
+            self._books.processing.add(now - account.received_ns)
+            if account.outcome is not None:
+                self._books.outcomes[account.outcome] += 1
+            self._in_flight.remove(account)
+            self._tracing.settled(account)
+            if account.outcome is not Outcome.HANDED_BACK:  # a sender may still be at work on what is handed back
+                account.forget_cycles()

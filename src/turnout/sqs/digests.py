@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import partial
+from functools import lru_cache
 
 from turnout.message import Attribute
 
@@ -15,23 +15,33 @@ __all__ = ["attributes_md5", "body_md5"]
 
 _STRING, _BINARY = b"\x01", b"\x02"
 
-# A checksum, not a signature: allowed where FIPS forbids MD5 for security.
-_md5 = partial(hashlib.md5, usedforsecurity=False)
+# A checksum, not a signature: allowed where FIPS forbids MD5 for security. To copy an empty one takes OpenSSL a third
+# of the time that it takes to make one.
+_new_md5 = hashlib.md5(usedforsecurity=False).copy
 
 
 def body_md5(body: str | bytes) -> str:
     """MD5OfMessageBody, in hexadecimal."""
-    return _md5(body.encode() if isinstance(body, str) else body).hexdigest()
+    digest = _new_md5()
+    digest.update(body.encode() if isinstance(body, str) else body)
+    return digest.hexdigest()
 
 
 def attributes_md5(attributes: Mapping[str, Attribute]) -> str:
     """MD5OfMessageAttributes, in hexadecimal; of no attributes, SQS gives none."""
-    digest = _md5()
+    digest = _new_md5()
     for name in sorted(attributes):
         attribute = attributes[name]
-        value = attribute.text.encode() if attribute.text is not None else attribute.data or b""
-        kind = _STRING if attribute.text is not None else _BINARY
-        for part in (name.encode(), attribute.data_type.encode()):
-            digest.update(len(part).to_bytes(4, "big") + part)
-        digest.update(kind + len(value).to_bytes(4, "big") + value)
+        if attribute.text is not None:
+            value, kind = attribute.text.encode(), _STRING
+        else:
+            value, kind = attribute.data or b"", _BINARY
+        digest.update(_before_value(name, attribute.data_type, kind) + len(value).to_bytes(4, "big") + value)
     return digest.hexdigest()
+
+
+# The names are the same few for ever, unless somebody means to make trouble.
+@lru_cache(maxsize=256)
+def _before_value(name: str, data_type: str, kind: bytes) -> bytes:
+    parts = (name.encode(), data_type.encode())
+    return b"".join(len(part).to_bytes(4, "big") + part for part in parts) + kind

@@ -119,15 +119,19 @@ class LateTracing:
     def received(self, accounts: Sequence[Account]) -> None:
         """Read each message's creation context and give out ids."""
         try:
-            samples = self._sampler.samples
+            bound = self._sampler.bound
             for account in accounts:
                 account.span_id = getrandbits(64) or 1
-                remote = extract(account.message)
+                message = account.message
+                bare = not message.attributes and TRACE_HEADER not in message.system
+                remote = None if bare else extract(message)
                 if remote is None:
-                    trace = new_trace()
-                    account.trace = Trace(trace, "", samples(trace, None))
+                    # The sampler's decision, on the bits before they become text: a third of the price.
+                    low = getrandbits(64) or 1
+                    account.trace = Trace("%016x%016x" % (getrandbits(64), low), "", low < bound)  # noqa: UP031
                     continue
-                account.trace = Trace(remote.trace, remote.span, samples(remote.trace, remote), remote.state)
+                sampled = self._sampler.samples(remote.trace, remote)
+                account.trace = Trace(remote.trace, remote.span, sampled, remote.state)
                 if remote.span:
                     call = account.receive
                     if not isinstance(call.span, CallTrace):
@@ -146,6 +150,8 @@ class LateTracing:
                 delivery.span_id = getrandbits(64) or 1
             span = "%016x" % delivery.span_id  # noqa: UP031 - half the price of an f-string
             traceparent = Attribute("String", format_traceparent(trace.id, span, trace.sampled))
+            if not attributes and not trace.state:  # nearly always: nothing came along that could be in the way
+                return {TRACEPARENT: traceparent}, format_trace_header(trace.id, span, trace.sampled)
             carrier = {**attributes, TRACEPARENT: traceparent}
             carrier.pop(BAGGAGE, None)
             if trace.state:
