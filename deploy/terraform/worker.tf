@@ -55,11 +55,8 @@ resource "aws_ecs_task_definition" "worker" {
       retries     = 3
       startPeriod = 15
     }
-    environment = [
-      for name, value in merge({ AWS_REGION = local.region, TURNOUT_LOG_FORMAT = "json" }, local.environment, var.worker.environment) :
-      { name = name, value = value }
-    ]
-    secrets = [for name, arn in var.worker.secrets : { name = name, valueFrom = arn }]
+    environment = [for name, value in local.worker_environment : { name = name, value = value }]
+    secrets     = [for name, arn in var.worker.secrets : { name = name, valueFrom = arn }]
     logConfiguration = {
       logDriver = "awslogs"
       options = {
@@ -75,6 +72,17 @@ resource "aws_ecs_task_definition" "worker" {
 }
 
 locals {
+  worker_environment = var.worker == null ? {} : merge(
+    {
+      AWS_REGION         = local.region
+      TURNOUT_LOG_FORMAT = "json"
+      # A held byte takes about two of memory; the process itself takes about 110 MiB.
+      TURNOUT_MAX_IN_FLIGHT_MIB = tostring(floor((var.worker.memory - 192) / 2.25))
+    },
+    local.environment,
+    var.worker.environment,
+  )
+
   health_check = "import os, http.client as h; c = h.HTTPConnection('127.0.0.1', int(os.environ['TURNOUT_HTTP_PORT']), timeout=4); c.request('GET', '/livez'); raise SystemExit(c.getresponse().status != 200)"
 }
 

@@ -113,6 +113,11 @@ def test_the_port_that_is_published_is_the_one_that_the_image_listens_on() -> No
     assert health_check(), "the worker has no health check but the image's"
 
 
+def test_the_worker_has_memory_for_the_bodies_that_it_may_hold() -> None:
+    # Measured, see docs/deployment.md: 110 MiB, and about two bytes for each that is held.
+    assert int(WORKER["mem_limit"].removesuffix("m")) >= 110 + 2.1 * int(ENVIRONMENT["TURNOUT_MAX_IN_FLIGHT_MIB"])
+
+
 def test_others_are_asked_for_their_health_where_they_listen() -> None:
     ports = {
         name: SERVICES[name]["healthcheck"]["test"][-1].split(":")[2].split("/")[0]

@@ -179,7 +179,9 @@ def test_memory_is_enough_for_the_bodies_that_may_be_held() -> None:
 
     held = int(settings().get("TURNOUT_MAX_IN_FLIGHT_MIB", Settings.model_fields["max_in_flight_mib"].default))
     resources = WORKER["resources"]
-    assert mib(resources["limits"]["memory"]) >= held + mib(resources["requests"]["memory"])
+    # Measured, see docs/deployment.md: 110 MiB, and about two bytes for each that is held.
+    assert mib(resources["limits"]["memory"]) >= 110 + 2.1 * held
+    assert mib(resources["requests"]["memory"]) > 110
     assert "cpu" in resources["requests"]
     assert "cpu" not in resources["limits"], "a throttled event loop looks like a blocked one"
 

@@ -47,6 +47,14 @@ def test_the_task_has_longer_to_stop_than_it_takes_to_drain_and_flush() -> None:
     assert fields["drain_seconds"].default + fields["telemetry_seconds"].default < int(found[1]) <= 120
 
 
+@pytest.mark.parametrize("memory", [512, 1024, 2048, 30720])
+def test_the_task_has_memory_for_the_bodies_that_it_may_hold(memory: int) -> None:
+    (formula,) = re.findall(r"TURNOUT_MAX_IN_FLIGHT_MIB = tostring\((.+)\)", text(FOLDER))
+    assert formula == "floor((var.worker.memory - 192) / 2.25)"
+    # Measured, see docs/deployment.md: 110 MiB, and about two bytes for each that is held.
+    assert memory >= 110 + 2.1 * ((memory - 192) // 2.25)
+
+
 def test_every_variable_that_is_set_is_a_setting() -> None:
     known = {variable(field) for field in Settings.model_fields}
     known |= {dlq_variable(field) for field in DlqSettings.__struct_fields__}
