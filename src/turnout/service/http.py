@@ -20,14 +20,13 @@ import msgspec
 from aiohttp import web
 
 from turnout.errors import SettingsError
-from turnout.service.health import Health, alive, ready
+from turnout.service.health import Health
+from turnout.service.probes import Probes, ViewProbes
 from turnout.service.view import NotAnswering, View
 from turnout.settings import is_loopback
-from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import CONTENT_TYPE, render
-from turnout.telemetry.snapshot import Snapshot
 
-__all__ = ["HttpConfig", "Pages", "serving"]
+__all__ = ["HttpConfig", "Pages", "serving", "serving_probes"]
 
 log = logging.getLogger(__name__)
 
@@ -71,13 +70,18 @@ class Pages:
         """Called after the last one."""
 
 
+def serving(config: HttpConfig, view: View, *pages: Pages) -> contextlib.AbstractAsyncContextManager[int]:
+    """Serve what a view of workers shows; see `serving_probes`."""
+    return serving_probes(config, ViewProbes(view), *pages)
+
+
 @contextlib.asynccontextmanager
-async def serving(config: HttpConfig, view: View, *pages: Pages) -> AsyncIterator[int]:
+async def serving_probes(config: HttpConfig, probes: Probes, *pages: Pages) -> AsyncIterator[int]:
     """Serve within this context; gives the port.
 
     Raises `SettingsError` when the port cannot be had.
     """
-    server = _Server(config, view, pages)
+    server = _Server(config, probes, pages)
     try:
         port = await asyncio.to_thread(server.start)
     except OSError as error:
@@ -93,9 +97,9 @@ async def serving(config: HttpConfig, view: View, *pages: Pages) -> AsyncIterato
 class _Server:
     """The thread and what it serves."""
 
-    def __init__(self, config: HttpConfig, view: View, pages: Sequence[Pages]) -> None:
+    def __init__(self, config: HttpConfig, probes: Probes, pages: Sequence[Pages]) -> None:
         self._config = config
-        self._view = view
+        self._probes = probes
         self._pages = pages
         self._thread = threading.Thread(target=self._run, name="turnout-http", daemon=True)
         self._started = threading.Event()
@@ -194,24 +198,25 @@ class _Server:
         return web.Response(status=403, text=text)
 
     async def _livez(self, _: web.Request) -> web.Response:
-        return _verdict(await self._judge(alive))
+        return _verdict(await _judged(self._probes.alive))
 
     async def _readyz(self, _: web.Request) -> web.Response:
-        return _verdict(await self._judge(ready))
-
-    async def _judge(self, judge: Callable[[Snapshot], Health]) -> Health:
-        try:
-            return judge(await self._view.snapshot())
-        except NotAnswering as silence:
-            return Health(False, (str(silence),))
+        return _verdict(await _judged(self._probes.ready))
 
     async def _metrics(self, _: web.Request) -> web.Response:
-        text = render(read_metrics(await self._view.snapshot()))
+        text = render(await self._probes.metrics())
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
 async def _add_headers(_: web.Request, answer: web.StreamResponse) -> None:
     answer.headers.update(_HEADERS)
+
+
+async def _judged(judge: Callable[[], Awaitable[Health]]) -> Health:
+    try:
+        return await judge()
+    except NotAnswering as silence:
+        return Health(False, (str(silence),))
 
 
 def _verdict(health: Health) -> web.Response:

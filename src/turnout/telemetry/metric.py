@@ -9,7 +9,7 @@ import msgspec
 
 from turnout.telemetry.histogram import Counted
 
-__all__ = ["Kind", "Metric", "Sample"]
+__all__ = ["Kind", "Metric", "Reading", "Sample"]
 
 Labels = Mapping[str, str]
 
@@ -37,3 +37,11 @@ class Metric(msgspec.Struct, frozen=True):
     unit: str
     description: str
     samples: Sequence[Sample]
+
+
+class Reading(msgspec.Struct, frozen=True):
+    """All metrics of a process at one moment. Times are seconds since the epoch."""
+
+    metrics: Sequence[Metric]
+    started_at: float
+    taken_at: float

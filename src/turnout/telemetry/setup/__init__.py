@@ -4,7 +4,7 @@ It does so when something is to be exported, and not before: a worker without an
 reads the variables, `traces` and `metrics` hold the exporters of the two signals.
 """
 
-from turnout.telemetry.setup.metrics import MetricExport, MetricSettings, start_metrics
+from turnout.telemetry.setup.metrics import MetricExport, MetricSettings, start_export, start_metrics
 from turnout.telemetry.setup.traces import TraceSettings, start_tracing
 
-__all__ = ["MetricExport", "MetricSettings", "TraceSettings", "start_metrics", "start_tracing"]
+__all__ = ["MetricExport", "MetricSettings", "TraceSettings", "start_export", "start_metrics", "start_tracing"]

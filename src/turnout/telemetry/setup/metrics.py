@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 import msgspec
 
 from turnout.telemetry.histogram import Counted
-from turnout.telemetry.metric import Kind, Metric
+from turnout.telemetry.metric import Kind, Metric, Reading
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.semconv import SCHEMA_URL
 from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
     from opentelemetry.sdk.resources import Resource
 
-__all__ = ["MetricExport", "MetricSettings", "start_metrics"]
+__all__ = ["MetricExport", "MetricSettings", "start_export", "start_metrics"]
+
+State = TypeVar("State")
 
 _log = logging.getLogger(__name__)
 
@@ -59,23 +61,32 @@ class MetricSettings(msgspec.Struct, frozen=True):
         return cls(protocol, timeout, milliseconds / 1000, tuple(problems))
 
 
-class MetricExport:
-    """Sends metrics until it is closed. `read` gives a snapshot; it may block a while and raise TimeoutError."""
+class MetricExport(Generic[State]):
+    """Sends metrics until it is closed. `read` gives a state; it may block a while and raise TimeoutError.
+
+    `measure` makes a reading of it.
+    """
 
     def __init__(
-        self, exporter: MetricExporter, source: Resource, settings: MetricSettings, read: Callable[[], Snapshot]
+        self,
+        exporter: MetricExporter,
+        source: Resource,
+        settings: MetricSettings,
+        read: Callable[[], State],
+        measure: Callable[[State], Reading],
     ) -> None:
         self._exporter = exporter
         self._resource = source
         self._settings = settings
         self._read = read
+        self._measure = measure
         self._failing = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="turnout-metrics", daemon=True)
         self._thread.start()
 
-    async def aclose(self, last: Snapshot, timeout_seconds: float) -> None:
-        """Send this last snapshot and shut down, in at most `timeout_seconds`."""
+    async def aclose(self, last: State, timeout_seconds: float) -> None:
+        """Send this last state and shut down, in at most `timeout_seconds`."""
         self._stopped.set()
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
@@ -98,16 +109,16 @@ class MetricExport:
     def _run(self) -> None:
         while not self._stopped.wait(self._settings.interval_seconds):
             try:
-                snapshot = self._read()
+                state = self._read()
             except (TimeoutError, RuntimeError):  # blocked, or gone: the next round will tell
                 continue
-            self._export(snapshot)
+            self._export(state)
 
-    def _export(self, snapshot: Snapshot) -> None:
+    def _export(self, state: State) -> None:
         from opentelemetry.sdk.metrics.export import MetricExportResult
 
         try:
-            data = _data(read_metrics(snapshot), snapshot, self._resource)
+            data = _data(self._measure(state), self._resource)
             # The timeout is the exporter's own, given when it was made.
             failed = self._exporter.export(data) is not MetricExportResult.SUCCESS
         except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the worker goes on
@@ -118,17 +129,25 @@ class MetricExport:
         self._failing = failed
 
 
-def start_metrics(settings: MetricSettings, read: Callable[[], Snapshot]) -> MetricExport | None:
+def start_metrics(settings: MetricSettings, read: Callable[[], Snapshot]) -> MetricExport[Snapshot] | None:
+    """Start exporting a worker's metrics; see `start_export`."""
+    return start_export(settings, read, _of_worker)
+
+
+def start_export(
+    settings: MetricSettings, read: Callable[[], State], measure: Callable[[State], Reading]
+) -> MetricExport[State] | None:
     """Start exporting as these settings want it; None when they want nothing, or when the exporter does not start.
 
-    `read` is called in a thread of its own. Endpoint, headers, TLS and compression are read by the exporter itself.
+    `read` and `measure` are called in a thread of its own. Endpoint, headers, TLS and compression are read by the
+    exporter itself.
     """
     for problem in settings.problems:
         _log.warning("%s", problem)
     if not settings.protocol:
         return None
     try:
-        return MetricExport(_exporter(settings), resource(), settings, read)
+        return MetricExport(_exporter(settings), resource(), settings, read, measure)
     except Exception:  # noqa: BLE001 - as above
         _log.exception("Metrics are not exported: the exporter could not be started. Check OTEL_EXPORTER_OTLP_*.")
         return None
@@ -144,13 +163,17 @@ def _exporter(settings: MetricSettings) -> MetricExporter:
     return HttpExporter(timeout=settings.timeout_seconds)
 
 
-def _data(metrics: Iterable[Metric], snapshot: Snapshot, source: Resource) -> MetricsData:
+def _of_worker(snapshot: Snapshot) -> Reading:
+    return Reading(tuple(read_metrics(snapshot)), snapshot.started_at, snapshot.taken_at)
+
+
+def _data(reading: Reading, source: Resource) -> MetricsData:
     from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
     scope = InstrumentationScope("turnout", installed_version(), SCHEMA_URL)
-    start, now = int(snapshot.started_at * 1e9), int(snapshot.taken_at * 1e9)
-    converted = [_metric(metric, start, now) for metric in metrics if metric.samples]
+    start, now = int(reading.started_at * 1e9), int(reading.taken_at * 1e9)
+    converted = [_metric(metric, start, now) for metric in reading.metrics if metric.samples]
     scoped = ScopeMetrics(scope, converted, SCHEMA_URL)
     return MetricsData([ResourceMetrics(source, [scoped], source.schema_url)])
 

@@ -1,0 +1,88 @@
+"""What the processor needs done, as interfaces: delivering, archiving, and telling a conversation what became of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import StrEnum
+from typing import Protocol
+
+import msgspec
+
+from turnout.recovery.ledger.records import Action
+from turnout.recovery.letter import Letter
+from turnout.recovery.report.model import Interaction
+
+__all__ = ["Archive", "Attempt", "Conversations", "Deliver", "NotDeliverable", "Told"]
+
+
+class NotDeliverable(Exception):
+    """There is nowhere to deliver this letter to. `str()` says why, in a sentence."""
+
+
+class Attempt(msgspec.Struct, frozen=True):
+    """What became of one attempt. It worked when nothing failed."""
+
+    reached: tuple[str, ...] = ()
+    """What has the letter now: names of targets, ARNs, URLs."""
+    failures: Mapping[str, str] = {}
+    """Why, by target, for those that did not take it."""
+    again: bool = True
+    """Whether another attempt may work."""
+    retry_after: float | None = None
+    """Seconds that a service asked us to wait."""
+
+    @property
+    def sentence(self) -> str:
+        """What failed, as the ledger notes it; empty when nothing did."""
+        return "; ".join(f"{target}: {why}" for target, why in self.failures.items())
+
+
+class Deliver(Protocol):
+    """Delivers letters to where they did not arrive. Each call is one attempt: waiting and trying on is not its own."""
+
+    @property
+    def action(self) -> Action:
+        """Under which name the ledger keeps it: RETRY or REPLAY."""
+        ...
+
+    def aims(self, letter: Letter, reached: tuple[str, ...]) -> tuple[str, ...]:
+        """What it would be delivered to, without what has it already. Raises `NotDeliverable`. Does nothing."""
+        ...
+
+    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> Attempt:
+        """One attempt. Raises nothing of its own."""
+        ...
+
+
+class Archive(Protocol):
+    """Keeps a letter for good."""
+
+    async def __call__(self, letter: Letter) -> str:
+        """Keep it, and return where. The same letter twice is kept once. Raises `turnout.errors.ArchiveError`."""
+        ...
+
+
+class Told(StrEnum):
+    """What a conversation is told of a letter about it: the four statuses of the tutorials."""
+
+    RETRYING = "retrying"
+    REPLAY_SUCCESSFUL = "replay_successful"
+    REPLAY_FAILED = "replay_failed"
+    EXHAUSTED_RETRIES = "exhausted_retries"
+
+
+class Conversations(Protocol):
+    """Whoever knows the conversations that letters are about."""
+
+    @property
+    def correlates(self) -> bool:
+        """Whether conversations are looked up before something is delivered."""
+        ...
+
+    async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
+        """Its conversation, and after how many seconds asking again makes sense. Raises nothing."""
+        ...
+
+    async def tell(self, letter: Letter, told: Told, attempt: int) -> None:
+        """Tell its conversation, when that is wanted. Raises `turnout.errors.CallError`."""
+        ...

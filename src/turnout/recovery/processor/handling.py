@@ -1,0 +1,215 @@
+"""Takes one letter through its turn: decide, say in the ledger what is begun, do it, say what came of it, delete.
+
+In this order a crash between any two steps loses nothing; what it may repeat is the one action that was under way,
+and the ledger knows which.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+
+import msgspec
+
+from turnout.errors import ArchiveError, CallError
+from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record
+from turnout.recovery.letter import Letter
+from turnout.recovery.processor.counts import Counts, Result
+from turnout.recovery.processor.effects import Archive, Attempt, Conversations, Deliver, NotDeliverable, Told
+from turnout.recovery.processor.policy import Next, Policy, decide
+from turnout.recovery.processor.resting import Resting
+from turnout.recovery.sources.api import Source
+
+__all__ = ["Handler", "Tools"]
+
+log = logging.getLogger(__name__)
+
+_ABSENT = "absent"
+_NOT_YET = "not_yet"
+
+
+class Tools(msgspec.Struct, frozen=True, kw_only=True):
+    """What a handler works with. `archive` and `conversations` may be missing."""
+
+    ledger: Ledger
+    deliver: Deliver
+    archive: Archive | None = None
+    conversations: Conversations | None = None
+    by: str
+    """Who acts, for the ledger; no two processes are called the same."""
+
+
+class Handler:
+    """Handles letters that are held in their source and claimed in the ledger, any number of them at a time.
+
+    `turn` waits until the rate allows another action. `pause` waits for so many seconds and returns True; when the
+    processor is to stop it returns False at once.
+    """
+
+    def __init__(
+        self,
+        tools: Tools,
+        policy: Policy,
+        resting: Resting,
+        counts: Counts,
+        *,
+        turn: Callable[[], Awaitable[None]],
+        pause: Callable[[float], Awaitable[bool]],
+    ) -> None:
+        self._tools = tools
+        self._policy = policy
+        self._resting = resting
+        self._counts = counts
+        self._turn = turn
+        self._pause = pause
+
+    async def handle(self, letter: Letter, record: Record, source: Source) -> Result:
+        """One letter's turn. Raises `LedgerError`: then nothing is known to have been written, nothing was deleted."""
+        decision = decide(letter, record, self._policy)
+        match decision.next:
+            case Next.LEAVE:
+                return Result.WAITING
+            case Next.REMOVE:
+                return await self._remove(letter, source, Result.REMOVED, resolved=bool(record.resolved_ms))
+            case Next.PARK:
+                await self._park(letter, record, decision.note)
+                if decision.exhausted:
+                    await self._tell(letter, Told.EXHAUSTED_RETRIES, record.attempts)
+                return Result.EXHAUSTED if decision.exhausted else Result.PARKED
+            case Next.ARCHIVE:
+                return await self._archive(letter, source)
+            case Next.DELIVER:
+                return await self._deliver(letter, record, source)
+
+    async def _deliver(self, letter: Letter, record: Record, source: Source) -> Result:
+        deliver, reached, attempt = self._tools.deliver, record.reached, record.attempts
+        if (early := await self._without_conversation(letter, record, source)) is not None:
+            return early
+        while True:
+            try:
+                aims = deliver.aims(letter, reached)
+            except NotDeliverable as error:
+                await self._park(letter, record, str(error))
+                return Result.PARKED
+            if self._resting.wait(aims) > 0:
+                return Result.PUT_OFF
+            await self._turn()
+            attempt += 1
+            await self._note(letter, deliver.action, Phase.STARTED, attempt)
+            await self._tell(letter, Told.RETRYING, attempt)
+            # When every target has it already, an earlier run died before it could say so.
+            made = await deliver(letter, reached) if aims else Attempt()
+            self._learn(made, attempt, letter)
+            phase = Phase.FAILED if made.failures else Phase.DONE
+            await self._note(letter, deliver.action, phase, attempt, targets=made.reached, note=made.sentence)
+            if phase is Phase.DONE:
+                await self._tell(letter, Told.REPLAY_SUCCESSFUL, attempt)
+                return await self._remove(letter, source, Result.DELIVERED)
+            reached = tuple(dict.fromkeys((*reached, *made.reached)))
+            if not made.again:
+                await self._park(letter, record, made.sentence)
+                await self._tell(letter, Told.REPLAY_FAILED, attempt)
+                return Result.PARKED
+            if attempt >= self._policy.attempts:
+                await self._park(letter, record, f"{attempt} attempts have failed: {made.sentence}")
+                await self._tell(letter, Told.EXHAUSTED_RETRIES, attempt)
+                return Result.EXHAUSTED
+            if (made.retry_after or 0.0) > self._policy.cap_seconds:
+                return Result.PUT_OFF  # its target rests for so long
+            if not await self._pause(self._policy.wait(attempt, made.retry_after)):
+                return Result.PUT_OFF
+
+    async def _without_conversation(self, letter: Letter, record: Record, source: Source) -> Result | None:
+        """The end of the turn of a letter whose conversation is not there, or not yet; None: go on.
+
+        That nobody can be asked keeps no letter from being delivered.
+        """
+        conversations = self._tools.conversations
+        if conversations is None or not conversations.correlates or not letter.conversation_id:
+            return None
+        found, _ = await conversations.correlate(letter)
+        if found.presence == _NOT_YET:
+            return Result.PUT_OFF
+        if found.presence != _ABSENT:
+            return None
+        note = f"the conversation {letter.conversation_id} is not there, and had the time to appear"
+        if self._tools.archive is None:
+            await self._park(letter, record, note)
+            return Result.PARKED
+        return await self._archive(letter, source, note)
+
+    async def _archive(self, letter: Letter, source: Source, why: str = "") -> Result:
+        archive = self._tools.archive
+        if archive is None:
+            raise AssertionError("the policy archives nothing without an archive")
+        await self._turn()
+        await self._note(letter, Action.ARCHIVE, Phase.STARTED, 1)
+        try:
+            key = await archive(letter)
+        except ArchiveError as error:
+            await self._note(letter, Action.ARCHIVE, Phase.FAILED, 1, note=str(error))
+            log.warning("a letter cannot be archived: %s", error, extra={"letter": letter.id, "code": error.code})
+            return Result.FAILED
+        note = f"{key}; {why}" if why else key
+        await self._note(letter, Action.ARCHIVE, Phase.DONE, 1, targets=(key,), note=note)
+        return await self._remove(letter, source, Result.ARCHIVED)
+
+    async def _remove(self, letter: Letter, source: Source, result: Result, *, resolved: bool = False) -> Result:
+        refused = await source.delete([letter])
+        if why := refused.get(letter.id):
+            log.warning("a letter that is done with stays in its queue: %s", why, extra={"letter": letter.id})
+            return Result.FAILED
+        if not resolved:
+            await self._note(letter, Action.RESOLVE, Phase.DONE, 1)
+        return result
+
+    async def _park(self, letter: Letter, record: Record, note: str) -> None:
+        # Numbered by the sighting: a letter may be parked again, for another reason.
+        await self._note(letter, Action.PARK, Phase.DONE, record.sightings, note=note)
+
+    async def _note(
+        self,
+        letter: Letter,
+        action: Action,
+        phase: Phase,
+        attempt: int,
+        *,
+        targets: tuple[str, ...] = (),
+        note: str = "",
+    ) -> None:
+        entry = Entry(letter.id, action, phase, self._tools.by, attempt, targets=targets, note=note)
+        await self._tools.ledger.record([entry])
+
+    async def _tell(self, letter: Letter, told: Told, attempt: int) -> None:
+        conversations = self._tools.conversations
+        if conversations is None or not letter.conversation_id:
+            return
+        try:
+            await conversations.tell(letter, told, attempt)
+        except CallError as error:
+            # What was done is done, whether its conversation hears of it or not.
+            self._counts.told_failed += 1
+            log.warning(
+                "a conversation could not be told what became of its letter: %s",
+                error,
+                extra={"letter": letter.id, "status": told.value},
+            )
+        else:
+            self._counts.told += 1
+
+    def _learn(self, made: Attempt, attempt: int, letter: Letter) -> None:
+        self._counts.attempts += 1
+        for target in made.reached:
+            self._resting.worked(target)
+        for target in made.failures:
+            # A letter that a target refuses says nothing about the target.
+            if made.again:
+                self._resting.failed(target, made.retry_after)
+        if made.failures:
+            self._counts.attempts_failed += 1
+            log.info(
+                "a delivery failed: %s",
+                made.sentence,
+                extra={"letter": letter.id, "attempt": attempt, "again": made.again},
+            )

@@ -1,0 +1,87 @@
+"""What is next for a letter: from what it is and what the ledger remembers of it, and nothing else."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from enum import StrEnum
+
+import msgspec
+
+from turnout.recovery.causes import Disposition
+from turnout.recovery.ledger.records import Record, Status
+from turnout.recovery.letter import Letter, Payload
+
+__all__ = ["Decision", "Next", "Policy", "decide"]
+
+_SETTLED = frozenset({Status.RETRIED, Status.REPLAYED, Status.ARCHIVED})
+
+
+class Next(StrEnum):
+    """What to do with a letter now."""
+
+    DELIVER = "deliver"
+    ARCHIVE = "archive"
+    PARK = "park"
+    """Say in the ledger that it waits for somebody."""
+    REMOVE = "remove"
+    """Its outcome is durable; take it out of its queue."""
+    LEAVE = "leave"
+    """It waits for somebody already."""
+
+
+class Decision(msgspec.Struct, frozen=True):
+    """What to do, and why, where the ledger should say so. `exhausted`: all attempts are used up."""
+
+    next: Next
+    note: str = ""
+    exhausted: bool = False
+
+
+class Policy(msgspec.Struct, frozen=True, kw_only=True):
+    """How often and how patiently, and whether there is an archive. Times in seconds."""
+
+    attempts: int = 4
+    """At a delivery, the first included, whoever made them: restarts and other workers count."""
+    base_seconds: float = 2.0
+    cap_seconds: float = 60.0
+    archives: bool = False
+
+    def wait(self, attempt: int, asked: float | None = None, uniform: Callable[[], float] = random.random) -> float:
+        """Seconds to wait after this attempt (counted from 1): between half of and all of base * 2**(attempt - 1).
+
+        Not more than the cap; but what the service asked for (`Retry-After`) is waited for in any case.
+        """
+        longest = min(self.cap_seconds, self.base_seconds * 2.0 ** min(attempt - 1, 60))
+        return max(asked or 0.0, longest * (0.5 + uniform() / 2))
+
+
+def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
+    """What is next for this letter, which the ledger knows as `record`."""
+    if record.resolved_ms or record.status in _SETTLED:
+        return Decision(Next.REMOVE)
+    if _waits(letter, record, policy):
+        return Decision(Next.LEAVE)
+    match letter.disposition:
+        case Disposition.TRANSIENT:
+            if letter.payload is not Payload.WHOLE:
+                return Decision(Next.PARK, "the letter does not carry its event, so that it cannot be delivered")
+            if record.attempts >= policy.attempts:
+                said = f": {record.note}" if record.note else ""
+                return Decision(Next.PARK, f"{record.attempts} attempts have failed{said}", exhausted=True)
+            return Decision(Next.DELIVER)
+        case Disposition.PERMANENT:
+            if policy.archives:
+                return Decision(Next.ARCHIVE)
+            return Decision(Next.PARK, "nothing would deliver it, and there is no archive to put it into")
+        case Disposition.NEEDS_FIX:
+            return Decision(Next.PARK, f"waits for a repair: {letter.verdict.because}")
+        case Disposition.UNKNOWN:
+            return Decision(Next.PARK, letter.verdict.because)
+
+
+def _waits(letter: Letter, record: Record, policy: Policy) -> bool:
+    """Whether it is parked, and nothing has changed that would make another decision."""
+    if record.status is Status.UNKNOWN_CATEGORY:
+        return letter.disposition is Disposition.UNKNOWN
+    return record.status is Status.PARKED and not (letter.disposition is Disposition.PERMANENT and policy.archives)

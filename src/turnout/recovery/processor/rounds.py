@@ -1,0 +1,283 @@
+"""Goes through the letters of a place in rounds until told to stop, many letters at a time.
+
+A round reads what is there, holds it, and gives back at its end what stays; between rounds nothing is held, so that
+whoever looks into the queue sees all of it. Every wait ends when the processor is told to stop; what is under way then
+may finish until the drain is over.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+
+import msgspec
+
+from turnout.errors import CallError, TurnoutError
+from turnout.recovery.ledger.records import Record, Sighting
+from turnout.recovery.letter import Letter
+from turnout.recovery.processor.counts import Counts, Result
+from turnout.recovery.processor.handling import Handler, Tools
+from turnout.recovery.processor.policy import Policy
+from turnout.recovery.processor.resting import Resting
+from turnout.recovery.selection import Selection
+from turnout.recovery.sources.api import Source
+
+__all__ = ["Processor", "RoundsConfig"]
+
+log = logging.getLogger(__name__)
+
+_BATCH = 10
+"""Letters that are noted and claimed together: one receive brings no more."""
+_LONGEST_BACKOFF = 300.0
+_MOST_FAILURES = 5
+"""Rounds that may fail in a row, of a processor that is to end by itself."""
+_MOST_IDLE = 5
+"""Rounds without progress before such a processor takes it that there will be none."""
+_SOON_SECONDS = 2.0
+_BEAT_SECONDS = 5.0
+_PROGRESS = frozenset({Result.DELIVERED, Result.ARCHIVED, Result.PARKED, Result.EXHAUSTED, Result.REMOVED})
+_UNFINISHED = frozenset({Result.PUT_OFF, Result.ELSEWHERE, Result.FAILED})
+
+
+class RoundsConfig(msgspec.Struct, frozen=True, kw_only=True):
+    """The bounds of the rounds. Times in seconds."""
+
+    interval_seconds: float = 60.0
+    """From the end of a round to the begin of the next."""
+    concurrency: int = 16
+    """Letters worked on at a time."""
+    most: int = 10_000
+    """Letters held in one round."""
+    lease_seconds: float = 120.0
+    """For so long a letter stays claimed when this process dies."""
+    rate: float = 20.0
+    """Actions begun per second, at most."""
+    drain_seconds: float = 25.0
+
+
+class _Turns(msgspec.Struct):
+    """The turns of one round's letters."""
+
+    room: asyncio.Semaphore
+    results: list[Result] = []
+    problem: TurnoutError | None = None
+    """What keeps the round from going on."""
+
+
+class Processor:
+    """Processes the letters of one place. `run` it once.
+
+    `open_source` opens the place anew for each round. `clock` tells monotonic seconds.
+    """
+
+    def __init__(
+        self,
+        open_source: Callable[[], AbstractAsyncContextManager[Source]],
+        tools: Tools,
+        policy: Policy,
+        config: RoundsConfig,
+        *,
+        selection: Selection | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._open_source = open_source
+        self._tools = tools
+        self._config = config
+        self._selection = selection or Selection()
+        self._clock = clock
+        self._stop = asyncio.Event()
+        self._next_turn = 0.0
+        self._claimed: set[str] = set()
+        self._resting = Resting(policy, clock)
+        self.counts = Counts(time.time())
+        self._handler = Handler(tools, policy, self._resting, self.counts, turn=self._turn, pause=self._pause)
+
+    @property
+    def resting(self) -> tuple[str, ...]:
+        """Targets that are left alone now, because they fail."""
+        return self._resting.resting
+
+    async def run(self, stop: asyncio.Event, *, once: bool = False) -> None:
+        """Process until `stop` is set, and then finish what is under way; with `once` until nothing is left to do.
+
+        With `once`, raises the `TurnoutError` that made the last round fail.
+        """
+        self.counts.running = True
+        rounds = asyncio.create_task(self._rounds(once=once), name="rounds")
+        stopping = asyncio.create_task(stop.wait(), name="stop")
+        try:
+            await asyncio.wait({rounds, stopping}, return_when=asyncio.FIRST_COMPLETED)
+            if not rounds.done():
+                self.counts.draining = True
+                self._stop.set()
+                log.info("draining: %d letters are under way", self.counts.held)
+                await asyncio.wait({rounds}, timeout=self._config.drain_seconds)
+            if not rounds.done():
+                log.warning("the drain is over; %d letters are let go of as they are", self.counts.held)
+                rounds.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await rounds
+        finally:
+            rounds.cancel()
+            stopping.cancel()
+            await asyncio.wait({rounds, stopping})
+            self.counts.running = False
+
+    async def _rounds(self, *, once: bool) -> None:
+        failures = idle = 0
+        while True:
+            began = self._clock()
+            wait = self._config.interval_seconds
+            try:
+                results = await self._round()
+            except TurnoutError as error:
+                failures += 1
+                wait = self._failed(error, failures)
+                if once and (failures == _MOST_FAILURES or not (isinstance(error, CallError) and error.retryable)):
+                    raise
+            else:
+                failures = 0
+                self.counts.error = ""
+                self.counts.rounds += 1
+                self.counts.round_at = time.time()
+                self.counts.round_seconds = self._clock() - began
+                if once:
+                    idle = 0 if _PROGRESS.intersection(results) else idle + 1
+                    if not _UNFINISHED.intersection(results) or idle == _MOST_IDLE:
+                        return
+                    wait = min(wait, _SOON_SECONDS if not idle else wait)
+            if not await self._pause(wait):
+                return
+
+    def _failed(self, error: TurnoutError, failures: int) -> float:
+        """Note that a round failed; seconds until the next."""
+        self.counts.rounds_failed += 1
+        self.counts.error = str(error)
+        asked = (error.retry_after if isinstance(error, CallError) else None) or 0.0
+        wait = max(asked, min(_LONGEST_BACKOFF, 2.0 ** min(failures, 10)))
+        log.warning("a round failed, the next begins in %.0f s: %s", wait, error)
+        return wait
+
+    async def _round(self) -> list[Result]:
+        """One round; how the turns of its letters ended. Raises `TurnoutError` when not all of it could be done."""
+        turns = _Turns(asyncio.Semaphore(self._config.concurrency))
+        problems: list[TurnoutError] = []
+        async with contextlib.AsyncExitStack() as stack:
+            source = await stack.enter_async_context(self._open_source())
+            renewing = asyncio.create_task(self._renew(), name="renew-claims")
+            stack.push_async_callback(self._let_go, renewing)
+            try:
+                async with asyncio.TaskGroup() as tasks:
+                    async for letters in self._batches(source):
+                        await self._begin(letters, source, tasks, turns)
+                        if turns.problem is not None:
+                            break  # what is under way may end well
+            except* TurnoutError as errors:
+                problems += (error for error in errors.exceptions if isinstance(error, TurnoutError))
+        if problem := turns.problem or next(iter(problems), None):
+            raise problem
+        return turns.results
+
+    async def _batches(self, source: Source) -> AsyncIterator[Sequence[Letter]]:
+        """Letters in batches as they come: none waits for another that has not been read yet for long."""
+        batch: list[Letter] = []
+        async for letter in source.letters(self._config.most):
+            self._beat()
+            if self._stop.is_set():
+                return
+            if self._selection(letter):
+                batch.append(letter)
+            if len(batch) == _BATCH:
+                yield batch
+                batch = []
+        if batch and not self._stop.is_set():
+            yield batch
+
+    async def _begin(
+        self,
+        letters: Sequence[Letter],
+        source: Source,
+        tasks: asyncio.TaskGroup,
+        turns: _Turns,
+    ) -> None:
+        """Note, claim and begin with these letters; waits for room for each."""
+        by = self._tools.by
+        known = await self._tools.ledger.see([Sighting.of(letter) for letter in letters], by=by)
+        open_ = [letter.id for letter in letters if not known[letter.id].resolved_ms]
+        granted: Mapping[str, Record] = {}
+        if open_:
+            granted = await self._tools.ledger.claim(open_, by=by, lease_seconds=self._config.lease_seconds)
+            self._claimed |= granted.keys()
+        for letter in letters:
+            record = granted.get(letter.id) or known[letter.id]
+            if letter.id not in granted and not record.resolved_ms:
+                self._count(Result.ELSEWHERE, turns)
+                continue
+            await turns.room.acquire()
+            tasks.create_task(self._turn_of(letter, record, source, turns), name=f"letter-{letter.id}")
+
+    async def _turn_of(self, letter: Letter, record: Record, source: Source, turns: _Turns) -> None:
+        self.counts.held += 1
+        result = Result.FAILED
+        try:
+            result = Result.PUT_OFF if self._stop.is_set() else await self._handler.handle(letter, record, source)
+        except TurnoutError as error:
+            turns.problem = error
+        except Exception:  # a defect of ours costs this letter its turn, and nobody else's
+            log.exception("a letter could not be handled, please report this", extra={"letter": letter.id})
+        finally:
+            self._count(result, turns)
+            self.counts.held -= 1
+            self._beat()
+            turns.room.release()
+
+    def _count(self, result: Result, turns: _Turns) -> None:
+        self.counts.results[result.value] += 1
+        turns.results.append(result)
+
+    async def _renew(self) -> None:
+        """Keep the claims of letters that take long."""
+        while True:
+            await asyncio.sleep(self._config.lease_seconds / 3)
+            self._beat()
+            try:
+                await self._tools.ledger.claim(
+                    list(self._claimed), by=self._tools.by, lease_seconds=self._config.lease_seconds
+                )
+            except TurnoutError as error:
+                log.warning("claims could not be renewed: %s", error)
+
+    async def _let_go(self, renewing: asyncio.Task[None]) -> None:
+        renewing.cancel()
+        await asyncio.wait({renewing})
+        claimed, self._claimed = list(self._claimed), set()
+        try:
+            await self._tools.ledger.release(claimed, by=self._tools.by)
+        except TurnoutError as error:
+            log.warning("claims could not be released, they end by themselves: %s", error)
+
+    async def _turn(self) -> None:
+        """Wait until the rate allows another action."""
+        now = self._clock()
+        at = max(now, self._next_turn)
+        self._next_turn = at + 1 / self._config.rate
+        if at > now:
+            await asyncio.sleep(at - now)
+
+    async def _pause(self, seconds: float) -> bool:
+        """Wait for so long; False at once when the processor is to stop."""
+        until = self._clock() + seconds
+        while (left := until - self._clock()) > 0:
+            self._beat()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(min(left, _BEAT_SECONDS)):
+                    await self._stop.wait()
+                    return False
+        return not self._stop.is_set()
+
+    def _beat(self) -> None:
+        self.counts.beat_at = time.time()

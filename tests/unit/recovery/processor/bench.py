@@ -1,0 +1,200 @@
+"""A processor on a bench: letters in a list, a ledger in a file, effects that do as they are told and keep a diary."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.unit.recovery import letters
+
+from turnout.errors import ArchiveError, CallError
+from turnout.recovery import Letter, read_letter
+from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.records import Action
+from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.recovery.processor.effects import Attempt, NotDeliverable, Told
+from turnout.recovery.processor.handling import Tools
+from turnout.recovery.processor.policy import Policy
+from turnout.recovery.processor.rounds import Processor, RoundsConfig
+from turnout.recovery.report.model import Interaction
+
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/dead"
+
+
+def letter(number: int, code: str = "THROTTLING", **fields: Any) -> Letter:
+    message = letters.rule(code, **fields)
+    return read_letter({**message, "MessageId": f"m-{number}"}, queue=QUEUE)
+
+
+def transient(number: int, target: str = letters.TARGET) -> Letter:
+    return letter(number, "THROTTLING", TARGET_ARN=target)
+
+
+def permanent(number: int) -> Letter:
+    return letter(number, "THIRD_ACCOUNT_HOP_DETECTED")
+
+
+def needs_fix(number: int) -> Letter:
+    return letter(number, "NO_PERMISSIONS")
+
+
+def unknown(number: int) -> Letter:
+    return letter(number, "SOMETHING_NEW")
+
+
+class Place:
+    """Implements `Source` over a list of letters, again and again. `diary` says what was done, in order."""
+
+    name = "dead"
+    url = QUEUE
+    undeliverable = ""
+    notes = ()
+
+    def __init__(self, here: Sequence[Letter], diary: list[str]) -> None:
+        self.here = {one.id: one for one in here}
+        self.held: set[str] = set()
+        self.diary = diary
+        self.refuses_deletes = False
+        self.failure: CallError | None = None
+        self.opened = 0
+
+    @contextlib.asynccontextmanager
+    async def open(self) -> AsyncIterator[Place]:
+        self.opened += 1
+        yield self
+        self.held.clear()
+
+    async def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:
+        if self.failure is not None:
+            raise self.failure
+        for one in list(self.here.values())[:limit]:
+            await asyncio.sleep(0)
+            self.held.add(one.id)
+            yield one
+
+    async def give_back(self, letters: Collection[Letter]) -> None:
+        self.held -= {one.id for one in letters}
+
+    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
+        refused = {}
+        for one in letters:
+            if self.refuses_deletes:
+                refused[one.id] = "it is no longer held"
+                continue
+            self.diary.append(f"delete {one.id}")
+            self.here.pop(one.id, None)
+        return refused
+
+    async def aclose(self) -> None:
+        self.held.clear()
+
+
+class Delivery:
+    """Implements `Deliver`: does what `answers` says, in order; when there is no more, everything arrives."""
+
+    action = Action.RETRY
+
+    def __init__(self, diary: list[str]) -> None:
+        self.diary = diary
+        self.answers: list[Attempt] = []
+        self.unfit: dict[str, str] = {}
+        self.before: Callable[[Letter], None] = lambda _: None
+        self.gate: asyncio.Event | None = None
+        self.delivered: list[str] = []
+
+    def aims(self, letter: Letter, reached: tuple[str, ...]) -> tuple[str, ...]:
+        if letter.id in self.unfit:
+            raise NotDeliverable(self.unfit[letter.id])
+        delivery = letter.delivery
+        return tuple(aim for aim in ([delivery.target] if delivery else []) if aim not in reached)
+
+    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> Attempt:
+        self.before(letter)
+        if self.gate is not None:
+            await self.gate.wait()
+        aims = self.aims(letter, reached)
+        made = self.answers.pop(0) if self.answers else Attempt(aims)
+        if made.failures:
+            made = Attempt(made.reached, dict.fromkeys(aims, "busy"), made.again, made.retry_after)
+        else:
+            self.delivered.append(letter.id)
+        self.diary.append(f"{'failed' if made.failures else 'delivered'} {letter.id}")
+        return made
+
+
+class Shelf:
+    """Implements `Archive`."""
+
+    def __init__(self, diary: list[str]) -> None:
+        self.diary = diary
+        self.failure: ArchiveError | None = None
+        self.kept: set[str] = set()
+
+    async def __call__(self, letter: Letter) -> str:
+        if self.failure is not None:
+            raise self.failure
+        self.diary.append(f"archived {letter.id}")
+        self.kept.add(letter.id)
+        return f"dlq/{letter.id}.json"
+
+
+class Talk:
+    """Implements `Conversations`."""
+
+    def __init__(self, *, correlates: bool = False) -> None:
+        self.correlates = correlates
+        self.presence = "found"
+        self.failure: CallError | None = None
+        self.told: list[tuple[str, int]] = []
+
+    async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
+        return Interaction(id=letter.conversation_id, presence=self.presence), None
+
+    async def tell(self, letter: Letter, told: Told, attempt: int) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.told.append((told.value, attempt))
+
+
+FAILED = Attempt(failures={"*": "busy"})
+HOPELESS = Attempt(failures={"*": "no such queue"}, again=False)
+
+
+class Bench:
+    def __init__(self, ledger: Ledger, here: Sequence[Letter]) -> None:
+        self.diary: list[str] = []
+        self.ledger = ledger
+        self.place = Place(here, self.diary)
+        self.delivery = Delivery(self.diary)
+        self.shelf: Shelf | None = Shelf(self.diary)
+        self.talk: Talk | None = None
+        self.now = 0.0
+        self.processor: Processor
+
+    def make(
+        self, by: str = "worker-1", attempts: int = 4, *, base: float = 0.001, cap: float = 0.002, **config: Any
+    ) -> Processor:
+        policy = Policy(attempts=attempts, base_seconds=base, cap_seconds=cap, archives=self.shelf is not None)
+        tools = Tools(ledger=self.ledger, deliver=self.delivery, archive=self.shelf, conversations=self.talk, by=by)
+        bounds = {"interval_seconds": 0.01, "rate": 10_000.0, "drain_seconds": 5.0, **config}
+        self.processor = Processor(self.place.open, tools, policy, RoundsConfig(**bounds))
+        return self.processor
+
+    async def once(self, by: str = "worker-1", attempts: int = 4, **config: Any) -> Mapping[str, int]:
+        processor = self.make(by, attempts, **config)
+        await processor.run(asyncio.Event(), once=True)
+        return processor.counts.results
+
+    async def status(self, letter_id: str) -> str:
+        return str((await self.ledger.records([letter_id]))[letter_id].status)
+
+
+def on_bench(path: Path, story: Callable[[Bench], Any], *here: Letter) -> None:
+    async def main() -> None:
+        async with open_sqlite_ledger(path / "ledger.sqlite") as ledger:
+            await story(Bench(ledger, here))
+
+    asyncio.run(main())

@@ -1,0 +1,354 @@
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tests.unit.recovery import letters
+from tests.unit.recovery.processor.bench import (
+    FAILED,
+    HOPELESS,
+    Bench,
+    Talk,
+    needs_fix,
+    on_bench,
+    permanent,
+    transient,
+    unknown,
+)
+
+from turnout.errors import ArchiveError, GenesysUnavailable, SqsUnavailable
+from turnout.recovery import read_letter
+from turnout.recovery.ledger.api import LedgerUnavailable
+from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
+from turnout.recovery.processor.effects import Attempt
+
+
+def test_time_heals_archives_keep_and_the_rest_waits(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        results = await bench.once()
+        assert results == {"delivered": 1, "archived": 1, "parked": 2}
+        assert list(bench.place.here) == ["m-3", "m-4"]
+        assert [await bench.status(f"m-{n}") for n in (1, 2, 3, 4)] == [
+            "retried",
+            "archived",
+            "parked",
+            "unknown_category",
+        ]
+
+    on_bench(tmp_path, story, transient(1), permanent(2), needs_fix(3), unknown(4))
+
+
+def test_a_letter_is_deleted_after_its_outcome_is_in_the_ledger_and_never_before(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.once()
+        assert bench.diary == ["delivered m-1", "delete m-1"]
+        history = await bench.ledger.history("m-1")
+        assert [(entry.action, entry.phase) for entry in history] == [
+            ("seen", "done"),
+            ("retry", "started"),
+            ("retry", "done"),
+            ("resolve", "done"),
+        ]
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_what_is_parked_is_left_alone_in_the_rounds_that_follow(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.once()
+        written = await bench.ledger.history("m-3")
+        assert await bench.once() == {"waiting": 2}
+        assert await bench.ledger.history("m-3") == written
+        assert bench.place.held == set()
+
+    on_bench(tmp_path, story, needs_fix(3), unknown(4))
+
+
+def test_an_attempt_that_fails_is_repeated_until_it_works(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.answers = [FAILED, FAILED]
+        assert await bench.once() == {"delivered": 1}
+        assert bench.diary == ["failed m-1", "failed m-1", "delivered m-1", "delete m-1"]
+        assert (await bench.ledger.records(["m-1"]))["m-1"].attempts == 3
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_attempts_come_to_an_end_and_then_the_letter_waits_for_somebody(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk()
+        bench.delivery.answers = [FAILED] * 9
+        assert await bench.once(attempts=3) == {"exhausted": 1}
+        assert bench.diary == ["failed m-1"] * 3
+        assert bench.talk.told == [("retrying", 1), ("retrying", 2), ("retrying", 3), ("exhausted_retries", 3)]
+        assert await bench.status("m-1") == "parked"
+        assert await bench.once(attempts=3) == {"waiting": 1}
+        assert len(bench.talk.told) == 4
+        assert "m-1" in bench.place.here
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_attempts_of_an_earlier_process_count(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.ledger.see([Sighting.of(transient(1))], by="before")
+        for attempt in (1, 2):
+            for phase in (Phase.STARTED, Phase.FAILED):
+                await bench.ledger.record([Entry("m-1", Action.RETRY, phase, "before", attempt)])
+        bench.delivery.answers = [FAILED] * 9
+        await bench.once(attempts=3)
+        assert bench.diary == ["failed m-1"]
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_what_no_attempt_can_help_is_not_attempted_again(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk()
+        bench.delivery.answers = [HOPELESS]
+        bench.delivery.unfit = {"m-2": "there is no target crm in the rules"}
+        assert await bench.once() == {"parked": 2}
+        assert bench.diary == ["failed m-1"]
+        assert bench.talk.told == [("retrying", 1), ("replay_failed", 1)]
+        assert (await bench.ledger.records(["m-2"]))["m-2"].note == "there is no target crm in the rules"
+
+    on_bench(tmp_path, story, transient(1), transient(2))
+
+
+def test_success_is_told_to_the_conversation_and_a_deaf_one_stops_nothing(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk()
+        await bench.once()
+        assert bench.talk.told == [("retrying", 1), ("replay_successful", 1)]
+        bench.place.here["m-2"] = transient(2)
+        bench.talk.failure = GenesysUnavailable("no answer", code="HTTP 503")
+        assert await bench.once() == {"delivered": 1}
+        assert bench.processor.counts.told_failed == 2
+
+    on_bench(tmp_path, story, transient(1))
+
+
+@pytest.mark.parametrize(
+    ("presence", "result"),
+    [("found", "delivered"), ("failed", "delivered"), ("absent", "archived"), ("not_yet", "put_off")],
+)
+def test_a_letter_whose_conversation_is_gone_is_archived_and_one_that_is_too_fresh_waits(
+    tmp_path: Path, presence: str, result: str
+) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk(correlates=True)
+        bench.talk.presence = presence
+        results = await bench.once()
+        assert set(results) == {result}
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_without_an_archive_what_is_permanent_waits_until_there_is_one(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        shelf, bench.shelf = bench.shelf, None
+        assert await bench.once() == {"parked": 1}
+        bench.shelf = shelf
+        assert await bench.once() == {"archived": 1}
+        assert bench.place.here == {}
+
+    on_bench(tmp_path, story, permanent(1))
+
+
+def test_an_archive_that_fails_keeps_the_letter_in_its_queue(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        assert bench.shelf is not None
+        bench.shelf.failure = ArchiveError("no", code="AccessDenied")
+        await bench.once()
+        assert "m-1" in bench.place.here
+        assert await bench.status("m-1") == "failed_archive"
+        bench.shelf.failure = None
+        assert await bench.once() == {"archived": 1}
+
+    on_bench(tmp_path, story, permanent(1))
+
+
+def test_a_letter_without_its_event_is_not_delivered(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        assert await bench.once() == {"parked": 1}
+        assert bench.diary == []
+
+    on_bench(tmp_path, story, read_letter({**letters.bus_v2("THROTTLING", ["e"]), "MessageId": "m-1"}))
+
+
+def test_what_was_done_but_could_not_be_deleted_is_only_deleted_the_next_time(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.refuses_deletes = True
+        await bench.once()
+        assert set(bench.diary) == {"delivered m-1"}
+        assert len(bench.diary) == 1
+        bench.place.refuses_deletes = False
+        assert await bench.once() == {"removed": 1}
+        assert bench.diary == ["delivered m-1", "delete m-1"]
+        assert (await bench.ledger.records(["m-1"]))["m-1"].resolved_ms
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_a_letter_that_comes_again_after_it_was_resolved_is_deleted_and_nothing_else(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.once()
+        bench.place.here["m-1"] = transient(1)
+        assert await bench.once() == {"removed": 1}
+        assert bench.delivery.delivered == ["m-1"]
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_what_arrived_at_one_of_two_targets_is_sent_to_the_other_only(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.answers = [Attempt(("crm",), {"*": "busy"})]
+        await bench.once()
+        assert (await bench.ledger.records(["m-1"]))["m-1"].reached == ("crm", letters.TARGET)
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_two_processors_share_the_letters_and_deliver_each_once(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        first, second = bench.make("worker-1"), bench.make("worker-2")
+        async with asyncio.TaskGroup() as tasks:
+            for processor in (first, second):
+                tasks.create_task(processor.run(asyncio.Event(), once=True))
+        assert sorted(bench.delivery.delivered) == sorted(f"m-{n}" for n in range(60))
+        assert bench.place.here == {}
+
+    on_bench(tmp_path, story, *(transient(n) for n in range(60)))
+
+
+def test_a_letter_that_another_worker_holds_is_left_to_it(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.ledger.see([Sighting.of(transient(1))], by="other")
+        await bench.ledger.claim(["m-1"], by="other", lease_seconds=60)
+        assert set(await bench.once()) == {"elsewhere"}
+        assert bench.diary == []
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_a_target_that_fails_for_everybody_is_left_alone_and_costs_no_letter_its_attempts(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.answers = [FAILED] * 1_000
+        processor = bench.make(cap=600.0, concurrency=1, interval_seconds=3_600)
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        while not processor.counts.rounds:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+        assert processor.counts.attempts < 40
+        untouched = [record.attempts for record in (await bench.ledger.records(list(bench.place.here))).values()]
+        assert untouched.count(0) > 20
+        assert processor.counts.results["put_off"] > 20
+
+    on_bench(tmp_path, story, *(transient(n) for n in range(60)))
+
+
+def test_a_letter_that_others_fail_for_does_not_keep_other_targets_waiting(tmp_path: Path) -> None:
+    other = "arn:aws:sqs:eu-west-1:111122223333:other"
+
+    async def story(bench: Bench) -> None:
+        def only_the_first_target_fails(letter: object) -> None:
+            target = letter.delivery.target  # type: ignore[attr-defined]
+            bench.delivery.answers = [FAILED] if target == letters.TARGET else []
+
+        bench.delivery.before = only_the_first_target_fails
+        await bench.once(attempts=12)
+        assert {f"m-{n}" for n in range(20, 40)} <= set(bench.delivery.delivered)
+
+    on_bench(tmp_path, story, *(transient(n) for n in range(20)), *(transient(n, other) for n in range(20, 40)))
+
+
+def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.gate = asyncio.Event()
+        processor = bench.make(concurrency=4)
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        while processor.counts.held < 4:
+            await asyncio.sleep(0.001)
+        stop.set()
+        while not processor.counts.draining:
+            await asyncio.sleep(0.001)
+        bench.delivery.gate.set()
+        await running
+        assert len(bench.delivery.delivered) == 4
+        assert len(bench.place.here) == 26
+        assert bench.place.held == set()
+        assert not processor.counts.running
+
+    on_bench(tmp_path, story, *(transient(n) for n in range(30)))
+
+
+def test_a_backoff_does_not_hold_up_the_stop(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=0.0)]
+        processor = bench.make(base=3_600, cap=3_600)
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        while not bench.diary:
+            await asyncio.sleep(0.001)
+        stop.set()
+        async with asyncio.timeout(3):
+            await running
+        claimed = await bench.ledger.claim(["m-1"], by="somebody else", lease_seconds=1)
+        assert "m-1" in claimed, "the claim was released"
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_what_does_not_finish_in_time_is_let_go_of_and_known_as_begun(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.gate = asyncio.Event()
+        processor = bench.make(drain_seconds=0.05)
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        while not processor.counts.held:
+            await asyncio.sleep(0.001)
+        stop.set()
+        await running
+        assert await bench.status("m-1") == "in_progress"
+        assert "m-1" in bench.place.here
+        bench.delivery.gate.set()
+        assert await bench.once("worker-2") == {"delivered": 1}
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_a_place_that_cannot_be_read_is_tried_again_later(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.failure = SqsUnavailable("no answer", code="Timeout", operation="ReceiveMessage", queue="dead")
+        processor = bench.make()
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        while not processor.counts.rounds_failed:
+            await asyncio.sleep(0.001)
+        assert "no answer" in processor.counts.error
+        bench.place.failure = None
+        while bench.place.here:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+        assert processor.counts.error == ""
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_without_a_ledger_nothing_is_done_and_nothing_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bench: Bench) -> None:
+        async def unavailable(*_: object, **__: object) -> None:
+            raise LedgerUnavailable("the ledger cannot be written: disk full")
+
+        monkeypatch.setattr(bench.ledger, "record", unavailable)
+        with pytest.raises(LedgerUnavailable, match="disk full"):
+            await bench.once()
+        assert bench.diary == []
+        assert bench.place.held == set()
+
+    on_bench(tmp_path, story, transient(1), permanent(2))
