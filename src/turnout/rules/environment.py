@@ -27,6 +27,8 @@ class Environment:
 
         As in a shell, `${NAME:-default}` also replaces a variable that is set but empty.
         """
+        if "${" not in text:
+            return text, ()
         missing: list[str] = []
 
         def replace(reference: re.Match[str]) -> str:

@@ -25,6 +25,8 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import NamedTuple, TypeAlias
 
+import msgspec
+
 __all__ = [
     "Absent",
     "And",
@@ -94,6 +96,8 @@ class Span(NamedTuple):
 class Kind(Enum):
     """The JSON type of a literal. A bool is not a number."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python, and literals are hashed by the thousand
+
     NULL = "null"
     BOOL = "bool"
     NUMBER = "number"
@@ -136,41 +140,35 @@ class Root(Enum):
     """The value that the nearest enclosing `Some`, `Every` or `Where` is looking at."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True, gc=False):
     """The member of an object with this name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Keys:
+class Keys(msgspec.Struct, frozen=True, gc=False):
     """The members with these names, in this order: `['a','b']`."""
 
     names: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(msgspec.Struct, frozen=True, gc=False):
     """The element of an array at this position; a negative one counts from the end."""
 
     index: int
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(msgspec.Struct, frozen=True, gc=False):
     """The elements at these positions: `[0,2]`."""
 
     indices: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Children:
+class Children(msgspec.Struct, frozen=True, gc=False):
     """Every member of an object, every element of an array: `*`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slice:
+class Slice(msgspec.Struct, frozen=True, gc=False):
     """A slice of an array, as Python slices."""
 
     start: int | None
@@ -178,20 +176,17 @@ class Slice:
     step: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Descend:
+class Descend(msgspec.Struct, frozen=True, gc=False):
     """The value itself and everything below it, parents first: `..`."""
 
 
-@dataclass(frozen=True, slots=True)
-class Where:
+class Where(msgspec.Struct, frozen=True, gc=False):
     """The members or elements that the condition (over `Root.ELEMENT`) is true for: `[?(...)]`."""
 
     condition: Condition
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(msgspec.Struct, frozen=True, gc=False):
     """An array stands for its elements, anything else for itself. `deep` opens arrays in arrays as well.
 
     No JSONPath has this segment: EventBridge patterns read arrays so, and `in`, `any` and `all` look into an array.
@@ -200,8 +195,7 @@ class Spread:
     deep: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Scalars:
+class Scalars(msgspec.Struct, frozen=True, gc=False):
     """Only strings, numbers, booleans and null pass: the leaves that EventBridge patterns know."""
 
 
@@ -256,82 +250,71 @@ Term: TypeAlias = Path | Lower | Length
 # -------------------------------------------------------------------------------------------------------- predicates
 
 
-@dataclass(frozen=True, slots=True)
-class OneOf:
+class OneOf(msgspec.Struct, frozen=True, gc=False):
     """Equal to one of the literals; types are strict. One literal is `==`, several are `in`."""
 
     items: tuple[Literal, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Except:
+class Except(msgspec.Struct, frozen=True, gc=False):
     """Any value that the inner predicate refuses: `!=`, `not in`, `anything-but`."""
 
     predicate: Predicate
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(msgspec.Struct, frozen=True, gc=False):
     """One end of a range."""
 
     value: str | int | float
     inclusive: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Range:
+class Range(msgspec.Struct, frozen=True, gc=False):
     """Numbers or strings between two bounds, of which one may be absent. Both bounds are of one kind."""
 
     low: Bound | None = None
     high: Bound | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Prefix:
+class Prefix(msgspec.Struct, frozen=True, gc=False):
     """Strings that begin with the text; `fold` ignores case."""
 
     text: str
     fold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Suffix:
+class Suffix(msgspec.Struct, frozen=True, gc=False):
     """Strings that end with the text; `fold` ignores case."""
 
     text: str
     fold: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class EqualsFold:
+class EqualsFold(msgspec.Struct, frozen=True, gc=False):
     """Strings equal to the text but for case."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Contains:
+class Contains(msgspec.Struct, frozen=True, gc=False):
     """Strings with this substring (when the item is a string), arrays with this element."""
 
     item: Literal
 
 
-@dataclass(frozen=True, slots=True)
-class Wildcard:
+class Wildcard(msgspec.Struct, frozen=True, gc=False):
     r"""Strings that fit the pattern: `*` is any run of characters, `\*` and `\\` are themselves."""
 
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class Matches:
+class Matches(msgspec.Struct, frozen=True, gc=False):
     """Strings in which RE2 finds the pattern, anywhere unless the pattern is anchored."""
 
     pattern: str
 
 
-@dataclass(frozen=True, slots=True)
-class InNetwork:
+class InNetwork(msgspec.Struct, frozen=True, gc=False):
     """Strings that are an IP address inside the network (`10.0.0.0/8`, normalised)."""
 
     network: str
@@ -458,13 +441,17 @@ def children(condition: Condition) -> tuple[Condition, ...]:
     return ()
 
 
+_CHILDLESS = frozenset((Constant, Test, Compare, Present, Absent))
+
+
 def walk(condition: Condition) -> Iterator[Condition]:
     """The condition and all conditions inside it, outer ones first."""
     stack = [condition]
     while stack:
         node = stack.pop()
         yield node
-        stack.extend(reversed(children(node)))
+        if node.__class__ not in _CHILDLESS:
+            stack.extend(reversed(children(node)))
 
 
 def terms(condition: Condition) -> tuple[Term, ...]:

@@ -31,6 +31,8 @@ _MOST_LENGTHS = 8
 class Method(Enum):
     """How a value leads to the rule."""
 
+    __hash__ = object.__hash__  # Enum's own is a function in Python
+
     EQUAL = "equality"
     EQUAL_FOLD = "equality, ignoring case"
     PREFIX = "prefix"

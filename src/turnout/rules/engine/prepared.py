@@ -6,8 +6,9 @@ What they are made of is decided in preparing.py.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TypeAlias
+
+import msgspec
 
 from turnout.rules.condition import ast
 from turnout.rules.condition.ast import Constant, Order, Predicate
@@ -28,16 +29,14 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Fits:
+class Fits(msgspec.Struct, frozen=True, gc=False):
     """Some value fits the predicate."""
 
     reading: Reading
     predicate: Predicate
 
 
-@dataclass(frozen=True, slots=True)
-class Compares:
+class Compares(msgspec.Struct, frozen=True, gc=False):
     """Both values are there and compare so."""
 
     left: Reading
@@ -45,22 +44,19 @@ class Compares:
     right: Reading
 
 
-@dataclass(frozen=True, slots=True)
-class There:
+class There(msgspec.Struct, frozen=True, gc=False):
     """There is a value, or the object that a path goes through."""
 
     reading: Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Missing:
+class Missing(msgspec.Struct, frozen=True, gc=False):
     """There is no value, or null."""
 
     reading: Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Opaque:
+class Opaque(msgspec.Struct, frozen=True, gc=False):
     """A condition evaluated as a whole: at the member `base` of the event, or at the whole event.
 
     `missing` is its verdict when the base is missing.
@@ -71,22 +67,19 @@ class Opaque:
     missing: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Inverse:
+class Inverse(msgspec.Struct, frozen=True, gc=False):
     """The condition does not hold."""
 
     item: Prepared
 
 
-@dataclass(frozen=True, slots=True)
-class All:
+class All(msgspec.Struct, frozen=True, gc=False):
     """All conditions hold. Two at least, none of them an `All`."""
 
     items: tuple[Prepared, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Either:
+class Either(msgspec.Struct, frozen=True, gc=False):
     """One condition at least holds."""
 
     items: tuple[Prepared, ...]

@@ -21,7 +21,7 @@ from turnout.rules.engine.prepared import (
     There,
     all_of,
 )
-from turnout.rules.engine.rebasing import cut, element_terms, path_of, rebased
+from turnout.rules.engine.rebasing import Joints, cut, element_terms, path_of, rebased
 from turnout.rules.engine.terms import Reading, Values, in_filters, is_passed, read
 
 __all__ = ["Preparer"]
@@ -32,15 +32,23 @@ class Preparer:
 
     def __init__(self) -> None:
         self._readings: dict[Term, Reading | None] = {}
+        # Those of patterns come as the same object again, and comparing them costs more than anything else here.
+        self._by_identity: dict[int, tuple[Reading | None, Term]] = {}
+        self._joints = Joints()
         self._bases: dict[tuple[str, ...], Reading] = {}
 
     def reading(self, term: Term) -> Reading | None:
         """How the term is read; None when only the whole event will do."""
-        try:
-            return self._readings[term]
-        except KeyError:
-            found = self._readings[term] = read(term)
-            return found
+        known = self._by_identity.get(id(term))
+        if known is None:
+            try:
+                found = self._readings[term]
+            except KeyError:
+                found = self._readings[term] = read(term)
+            if term.at is not None:
+                return found  # written in one place of one rule
+            known = self._by_identity[id(term)] = found, term  # the term stays alive, and so its identity its own
+        return known[0]
 
     def prepare(self, condition: ast.Condition) -> Prepared:
         """The condition for the fast way."""
@@ -54,7 +62,7 @@ class Preparer:
             case ast.Not(item=item):
                 return Inverse(self.prepare(item))
             case ast.Some():
-                flat = _flat(condition)
+                flat = _flat(condition, self._joints)
                 return self._over_elements(condition) if flat is None else self.prepare(flat)
         return self._simple(condition) or self._opaque(condition)
 
@@ -64,7 +72,11 @@ class Preparer:
         parts = some.condition.items if isinstance(some.condition, ast.And) else ()
         for part in parts:
             if isinstance(part, ast.Test) and isinstance(part.predicate, ast.OneOf):
-                held = self._simple(rebased(part, some.path)) if path_of(part.term).root is Root.ELEMENT else None
+                held = (
+                    self._simple(rebased(part, some.path, self._joints))
+                    if path_of(part.term).root is Root.ELEMENT
+                    else None
+                )
                 if held is not None:
                     return All((held, opaque))
         return opaque
@@ -123,18 +135,18 @@ def _leading_names(path: Path) -> tuple[str, ...]:
     return tuple(names)
 
 
-def _flat(some: ast.Some) -> ast.Condition | None:
+def _flat(some: ast.Some, joints: Joints) -> ast.Condition | None:
     """What `Some` comes to over a single object, or for a single test: the paths joined. None when it is not that."""
     base, condition = some.path, some.condition
     if base.root is not Root.EVENT:
         return None
     inner = [path for term in element_terms(condition) if (path := path_of(term)).root is Root.ELEMENT]
     if isinstance(condition, ast.Test) and inner:
-        return rebased(condition, base)
+        return rebased(condition, base, joints)
     passed = all(isinstance(segment, Key) or is_passed(segment) for segment in base.segments)
     if not passed or not all(path.segments and isinstance(path.segments[0], Key) for path in inner):
         return None
-    joined = rebased(condition, base)
+    joined = rebased(condition, base, joints)
     if _needs_element(condition) or not any(isinstance(segment, Key) for segment in base.segments):
         return joined
     return ast.And((ast.Present(base), *(joined.items if isinstance(joined, ast.And) else (joined,))))

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
 from turnout.rules.condition import ast
 from turnout.rules.condition.ast import Path, Root, Term
 
-__all__ = ["cut", "element_terms", "path_of", "rebased"]
+__all__ = ["Joints", "cut", "element_terms", "path_of", "rebased"]
 
 
 def path_of(term: Term) -> Path:
@@ -27,11 +26,27 @@ def element_terms(condition: ast.Condition) -> list[Term]:
     return found
 
 
-def rebased(condition: ast.Condition, base: Path) -> ast.Condition:
+class Joints:
+    """Puts one path before another, and the same path object before the same one only once: rules share their paths."""
+
+    def __init__(self) -> None:
+        # By identity, because comparing paths costs more than joining them. What is in here stays alive.
+        self._known: dict[tuple[int, int], tuple[Path, Path, Path]] = {}
+
+    def join(self, base: Path, path: Path) -> Path:
+        """`base`, then `path`."""
+        known = self._known.get((id(base), id(path)))
+        if known is None:
+            known = Path(base.root, (*base.segments, *path.segments)), base, path
+            self._known[id(base), id(path)] = known
+        return known[0]
+
+
+def rebased(condition: ast.Condition, base: Path, joints: Joints) -> ast.Condition:
     """The condition with `base` put before every path that begins at the element."""
 
     def join(path: Path) -> Path:
-        return Path(base.root, (*base.segments, *path.segments)) if path.root is Root.ELEMENT else path
+        return joints.join(base, path) if path.root is Root.ELEMENT else path
 
     return _with_paths(condition, join, quantified=False)
 
@@ -40,7 +55,7 @@ def cut(condition: ast.Condition, count: int) -> ast.Condition:
     """The condition without the first `count` segments of every path that begins at the event."""
 
     def shorten(path: Path) -> Path:
-        return replace(path, segments=path.segments[count:]) if path.root is Root.EVENT else path
+        return Path(path.root, path.segments[count:]) if path.root is Root.EVENT else path
 
     return _with_paths(condition, shorten, quantified=True)
 
@@ -52,21 +67,23 @@ def _with_paths(condition: ast.Condition, change: Callable[[Path], Path], *, qua
         return _with_paths(inner, change, quantified=quantified)
 
     def term(old: Term) -> Term:
-        return change(old) if isinstance(old, Path) else replace(old, term=term(old.term))
+        return change(old) if isinstance(old, Path) else old.__class__(term(old.term))
 
     match condition:
-        case ast.Test() | ast.Absent():
-            return replace(condition, term=term(condition.term))
+        case ast.Test():
+            return ast.Test(term(condition.term), condition.predicate)
+        case ast.And() | ast.Or():
+            return condition.__class__(tuple(map(again, condition.items)))
+        case ast.Absent():
+            return ast.Absent(term(condition.term))
         case ast.Compare():
-            return replace(condition, left=term(condition.left), right=term(condition.right))
+            return ast.Compare(term(condition.left), condition.order, term(condition.right))
         case ast.Present():
-            return replace(condition, path=change(condition.path))
+            return ast.Present(change(condition.path))
         case ast.Some() | ast.Every():
             inner = again(condition.condition) if quantified else condition.condition
-            return replace(condition, path=change(condition.path), condition=inner)
+            return condition.__class__(change(condition.path), inner)
         case ast.Not():
-            return replace(condition, item=again(condition.item))
-        case ast.And() | ast.Or():
-            return replace(condition, items=tuple(map(again, condition.items)))
+            return ast.Not(again(condition.item))
         case _:
             return condition

@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
+import msgspec
 import yaml
 
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
@@ -33,8 +33,7 @@ _WORDS: dict[str, bool | None] = {
 }
 
 
-@dataclass(slots=True)
-class ScalarNode:
+class ScalarNode(msgspec.Struct, gc=False):
     """A scalar. `line` and `column` count from 0 and point at its first character (or quote, or `|`)."""
 
     text: str
@@ -44,7 +43,6 @@ class ScalarNode:
     column: int
     end_line: int
     end_column: int
-    size: int = 1
 
     @property
     def value(self) -> str | int | float | bool | None:
@@ -58,24 +56,20 @@ class ScalarNode:
         return float(self.text) if _FLOAT.fullmatch(self.text) else self.text
 
 
-@dataclass(slots=True)
-class ListNode:
+class ListNode(msgspec.Struct, gc=False):
     """A sequence."""
 
     line: int
     column: int
-    items: list[Node] = field(default_factory=list)
-    size: int = 1
+    items: list[Node] = []
 
 
-@dataclass(slots=True)
-class MapNode:
+class MapNode(msgspec.Struct, gc=False):
     """A mapping; its keys are scalars, each once, in document order."""
 
     line: int
     column: int
-    items: dict[str, tuple[ScalarNode, Node]] = field(default_factory=dict)
-    size: int = 1
+    items: dict[str, tuple[ScalarNode, Node]] = {}
 
     def get(self, key: str) -> Node | None:
         """The value under a key."""
@@ -105,8 +99,7 @@ def read_document(
     """
     reader = _Reader(report, limits)
     try:
-        for event in yaml.parse(text, Loader=_Loader):
-            reader.take(event)
+        reader.read(_Loader(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         if mark is None or (error.context_mark and mark.line > text.count("\n")):
@@ -143,35 +136,53 @@ class _Reader:
         self._documents = 0
         self._aliased = 0
 
-    def take(self, event: yaml.Event) -> None:
-        """One event."""
-        match event:
-            case yaml.ScalarEvent():
-                self._scalar(event)
-            case yaml.SequenceStartEvent():
-                self._begin(event, ListNode(*_place(event)))
-            case yaml.MappingStartEvent():
-                self._begin(event, MapNode(*_place(event)))
-            case yaml.CollectionEndEvent():
-                self._end()
-            case yaml.AliasEvent():
-                self._alias(event)
-            case yaml.DocumentStartEvent():
-                self._documents += 1
-                if self._documents > 1:
-                    raise _error(Code.YAML, "a second document begins here; a rule file holds one", event)
+    def read(self, loader: Any) -> None:
+        """Read all events of a loader, and dispose of it. (The stubs of PyYAML know no `get_event`.)"""
+        take: dict[type[yaml.Event], Callable[[Any], None]] = {
+            yaml.ScalarEvent: self._scalar,
+            yaml.SequenceStartEvent: self._sequence,
+            yaml.MappingStartEvent: self._mapping,
+            yaml.SequenceEndEvent: self._end,
+            yaml.MappingEndEvent: self._end,
+            yaml.AliasEvent: self._alias,
+            yaml.DocumentStartEvent: self._document,
+        }
+        try:
+            kind: type[yaml.Event] | None = None
+            while kind is not yaml.StreamEndEvent:
+                event = loader.get_event()
+                kind = event.__class__
+                if kind in take:
+                    take[kind](event)
+        finally:
+            loader.dispose()
 
-    def _scalar(self, event: yaml.ScalarEvent) -> None:
-        self._check_tag(event)
-        # An explicit `!!str` makes a string of what would be a number, as quotes do.
-        style = event.style or ("!" if event.tag == _STRING_TAG else "")
-        end = event.end_mark
-        node = ScalarNode(event.value, style, *_place(event), end.line if end else 0, end.column if end else 0)
+    def _document(self, event: yaml.DocumentStartEvent) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            raise _error(Code.YAML, "a second document begins here; a rule file holds one", event)
+
+    def _sequence(self, event: yaml.SequenceStartEvent) -> None:
+        self._begin(event, ListNode(*_place(event)))
+
+    def _mapping(self, event: yaml.MappingStartEvent) -> None:
+        self._begin(event, MapNode(*_place(event)))
+
+    def _scalar(self, event: Any) -> None:  # its marks are optional in the stubs only
+        style = event.style or ""
+        if event.tag is not None:
+            self._check_tag(event)
+            # An explicit `!!str` makes a string of what would be a number, as quotes do.
+            style = style or ("!" if event.tag == _STRING_TAG else "")
+        start, end = event.start_mark, event.end_mark
+        node = ScalarNode(event.value, style, start.line, start.column, end.line, end.column)
         self._add(node, event)
-        self._name(event.anchor, node)
+        if event.anchor:
+            self._anchors[event.anchor] = node
 
     def _begin(self, event: yaml.CollectionStartEvent, node: ListNode | MapNode) -> None:
-        self._check_tag(event)
+        if event.tag is not None:
+            self._check_tag(event)
         if len(self._open) >= self._limits.yaml_depth:
             raise _error(Code.TOO_DEEP, f"nested more than {self._limits.yaml_depth} levels deep", event)
         self._add(node, event)
@@ -180,14 +191,9 @@ class _Reader:
         self._open.append((node, event.anchor))
         self._keys.append(None)
 
-    def _end(self) -> None:
+    def _end(self, _event: yaml.CollectionEndEvent) -> None:
         node, anchor = self._open.pop()
         self._keys.pop()
-        self._name(anchor, node)
-        if self._open:
-            self._open[-1][0].size += node.size - 1
-
-    def _name(self, anchor: str | None, node: Node) -> None:
         if anchor:
             self._anchors[anchor] = node
 
@@ -197,20 +203,17 @@ class _Reader:
             known = event.anchor in self._anchors
             reason = f"'*{event.anchor}' contains itself" if known else f"there is no anchor '&{event.anchor}'"
             raise _error(Code.ALIAS, reason, event)
-        self._aliased += node.size
+        self._aliased += _count(node, self._limits.alias_nodes)
         if self._aliased > self._limits.alias_nodes:
             raise _error(Code.ALIAS, f"aliases add more than {self._limits.alias_nodes} values to this file", event)
         self._add(node, event)
-        if self._open:
-            self._open[-1][0].size += node.size - 1
 
     def _add(self, node: Node, event: yaml.NodeEvent) -> None:
         """Put a node where it belongs: into the open sequence, as a key, as a value, or at the root."""
         if not self._open:
             self.root = node
             return
-        parent, _ = self._open[-1]
-        parent.size += 1
+        parent = self._open[-1][0]
         if isinstance(parent, ListNode):
             parent.items.append(node)
             return
@@ -231,13 +234,28 @@ class _Reader:
 
     def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         tag = event.tag
-        if tag is not None and not (tag == _STRING_TAG and isinstance(event, yaml.ScalarEvent)):
+        if not (tag == _STRING_TAG and isinstance(event, yaml.ScalarEvent)):
             raise _error(Code.TAG, f"YAML tags are not supported: {tag}", event)
 
 
-def _place(event: yaml.Event) -> tuple[int, int]:
+def _count(node: Node, most: int) -> int:
+    """How many nodes a node is, counted as far as one more than `most`: aliases in it may multiply."""
+    count = 0
+    stack: list[Node] = [node]
+    while stack and count <= most:
+        found = stack.pop()
+        count += 1
+        if isinstance(found, ListNode):
+            stack += found.items
+        elif isinstance(found, MapNode):
+            count += len(found.items)
+            stack += (value for _, value in found.items.values())
+    return count
+
+
+def _place(event: Any) -> tuple[int, int]:
     mark = event.start_mark
-    return (mark.line, mark.column) if mark else (0, 0)
+    return mark.line, mark.column
 
 
 def _error(code: Code, message: str, event: yaml.Event) -> YamlError:

@@ -12,19 +12,18 @@ __all__ = ["from_yaml"]
 
 def from_yaml(node: Node, resolve: Callable[[ScalarNode], str]) -> PatternNode:
     """The pattern. `resolve` replaces the environment references in a text; keys are taken as they are."""
-    match node:
-        case ScalarNode(value=str()):
+    if isinstance(node, ScalarNode):
+        value = node.value
+        if isinstance(value, str):
             return ValueNode(resolve(node), _mark(node))
-        case ScalarNode(value=value):
-            return ValueNode(value, _mark(node), node.text)
-        case ListNode(items=items):
-            return ArrayNode(tuple(from_yaml(item, resolve) for item in items), _mark(node))
-        case _:
-            members = (Member(name, _mark(key), from_yaml(value, resolve)) for name, (key, value) in node.items.items())
-            return ObjectNode(tuple(members), _mark(node))
+        return ValueNode(value, _mark(node), node.text)
+    begin = Mark(node.line + 1, node.column + 1)
+    if isinstance(node, ListNode):
+        return ArrayNode(tuple([from_yaml(item, resolve) for item in node.items]), begin)
+    members = [Member(name, _mark(key), from_yaml(value, resolve)) for name, (key, value) in node.items.items()]
+    return ObjectNode(tuple(members), begin)
 
 
-def _mark(node: Node) -> Mark:
-    on_one_line = isinstance(node, ScalarNode) and node.end_line == node.line
-    width = node.end_column - node.column if isinstance(node, ScalarNode) and on_one_line else 1
-    return Mark(node.line + 1, node.column + 1, max(1, width))
+def _mark(node: ScalarNode) -> Mark:
+    width = node.end_column - node.column if node.end_line == node.line else 1
+    return Mark(node.line + 1, node.column + 1, width or 1)

@@ -22,6 +22,7 @@ from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import Field, Type
 from turnout.rules.limits import Limits
 from turnout.rules.model import Example, Kind, Mode, Rule, Target
+from turnout.rules.pattern.emit import Places
 from turnout.rules.pattern.nodes import PatternError, PatternNode
 from turnout.rules.pattern.pattern import compile_pattern
 from turnout.rules.problems import Code, ExpressionError, Severity
@@ -79,6 +80,7 @@ class FileReader:
         self._environment = environment
         self._limits = limits
         self._keep_patterns = keep_patterns
+        self._places = Places()
 
     def targets(self, node: Node | None) -> Iterator[DraftTarget]:
         """The targets of the file."""
@@ -225,7 +227,7 @@ class FileReader:
             return _NEVER, "", None
         written = from_yaml(node, self._resolved)
         try:
-            compiled = compile_pattern(written, self._limits)
+            compiled = compile_pattern(written, self._limits, self._places)
         except PatternError as error:
             for code, message, mark in error.problems:
                 self._reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width)

@@ -28,8 +28,8 @@ may be in no element of `x`. Here an absent field is looked for in the deepest o
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from typing import TypeAlias
 
 from turnout.rules.condition.ast import (
     And,
@@ -54,25 +54,43 @@ from turnout.rules.pattern.fields import Field
 from turnout.rules.pattern.leaf import Choice, Leaf
 from turnout.rules.pattern.nodes import PatternNode
 
-__all__ = ["Emitter", "TooManyError"]
+__all__ = ["Emitter", "Places", "TooManyError"]
 
 _DEEP = Spread(deep=True)
 _LEAVES = Scalars()
 
 
-@dataclass(frozen=True, slots=True)
 class _Place:
-    """Where fields are looked for: the members of what a path leads to."""
+    """Where fields are looked for: the members of what a path leads to. It makes each place and path below it once."""
 
-    root: Root
-    prefix: tuple[Segment, ...] = ()
+    __slots__ = ("_members", "_paths", "prefix", "root")
 
-    def path(self, steps: Iterable[str], *last: Segment) -> Path:
-        below = (segment for step in steps for segment in (Key(step), _DEEP))
-        return Path(self.root, (*self.prefix, *below, *last))
+    def __init__(self, root: Root, prefix: tuple[Segment, ...] = ()) -> None:
+        self.root = root
+        self.prefix = prefix
+        self._members: dict[str, _Place] = {}
+        self._paths: dict[tuple[tuple[str, ...], tuple[Segment, ...]], Path] = {}
+
+    def path(self, steps: tuple[str, ...], *last: Segment) -> Path:
+        path = self._paths.get((steps, last))
+        if path is None:
+            below = (segment for step in steps for segment in (Key(step), _DEEP))
+            path = self._paths[steps, last] = Path(self.root, (*self.prefix, *below, *last))
+        return path
 
     def member(self, step: str) -> _Place:
-        return _Place(self.root, (*self.prefix, Key(step), _DEEP))
+        place = self._members.get(step)
+        if place is None:
+            place = self._members[step] = _Place(self.root, (*self.prefix, Key(step), _DEEP))
+        return place
+
+
+class Places:
+    """The places that patterns look at. What several patterns look at is one object: that saves time and memory."""
+
+    def __init__(self) -> None:
+        self.event = _Place(Root.EVENT)
+        self.element = _Place(Root.ELEMENT)
 
 
 class TooManyError(Exception):
@@ -82,14 +100,15 @@ class TooManyError(Exception):
 class Emitter:
     """Makes conditions of the fields of one combination."""
 
-    def __init__(self, spans: dict[int, Span], limits: Limits) -> None:
+    def __init__(self, spans: dict[int, Span], places: Places, limits: Limits) -> None:
         self._spans = spans
+        self._places = places
         # Much of what is emitted is shared afterwards; this bounds the work, not the result.
         self._left = 50 * limits.nodes
 
     def all(self, fields: Sequence[Field]) -> Condition:
         """The condition that all fields hold."""
-        return every(self._all(fields, _Place(Root.EVENT)))
+        return every(self._all(fields, self._places.event))
 
     def charge(self, work: int) -> None:
         """Count work. Raises `TooManyError` when it was too much."""
@@ -103,10 +122,18 @@ class Emitter:
 
     def _all(self, fields: Sequence[Field], place: _Place, *, opaque: bool = False) -> list[Condition]:
         """The conditions on the members of one object. `opaque` takes dots in the next step for part of a name."""
-        absent, leaves, inner = _plan(fields, opaque)
-        if place.prefix and len(absent) + len(leaves) + len(inner) > 1:
-            together = self._all(fields, _Place(Root.ELEMENT), opaque=opaque)
-            return [Some(Path(place.root, place.prefix), every(together))] if together else []
+        if not opaque and (shared := _shared(fields)):
+            for step in shared:
+                place = place.member(step)
+            fields = [field.below(field.steps[len(shared) :]) for field in fields]
+        plan = _plan(fields, opaque)
+        if place.prefix and sum(map(len, plan)) > 1:
+            together = self._members(plan, self._places.element, opaque)
+            return [Some(place.path(()), every(together))] if together else []
+        return self._members(plan, place, opaque)
+
+    def _members(self, plan: _Plan, place: _Place, opaque: bool) -> list[Condition]:
+        absent, leaves, inner = plan
         found: list[Condition] = []
         for field in leaves:
             condition = self._leaf(field.leaf, field.steps[0], place)
@@ -138,7 +165,7 @@ class Emitter:
             self._absent(field, field.steps, place) for field in fields if field.leaf.absent and not field.leaf.positive
         ]
 
-    def _absent(self, field: Field, steps: Sequence[str], place: _Place) -> Condition:
+    def _absent(self, field: Field, steps: tuple[str, ...], place: _Place) -> Condition:
         at = self._span(field.leaf.node, place)
         return Not(Present(place.path(steps, _LEAVES), at), at)
 
@@ -166,8 +193,22 @@ class Emitter:
         return Some(path, And(tuple(Test(value, predicate, at) for predicate in choice.predicates)), at)
 
 
-def _plan(fields: Sequence[Field], opaque: bool) -> tuple[list[Field], list[Field], dict[str, list[Field]]]:
-    """What to look for at an object: absent fields, its own members, and members with fields further down."""
+def _shared(fields: Sequence[Field]) -> tuple[str, ...]:
+    """The steps that lead to an object with all of the fields, where nothing else is to be looked for on the way."""
+    steps = fields[0].steps[:-1] if fields else ()
+    for field in fields:
+        if not field.leaf.positive:
+            return ()
+        while field.steps[: len(steps)] != steps or len(field.steps) == len(steps):
+            steps = steps[:-1]
+    return () if any("." in step for step in steps) else steps
+
+
+_Plan: TypeAlias = tuple[list[Field], list[Field], dict[str, list[Field]]]
+"""What to look for at an object: absent fields, its own members, and members with fields further down."""
+
+
+def _plan(fields: Sequence[Field], opaque: bool) -> _Plan:
     absent: list[Field] = []
     leaves: list[Field] = []
     inner: dict[str, list[Field]] = {}

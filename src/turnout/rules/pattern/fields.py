@@ -10,6 +10,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TypeAlias
 
+import msgspec
+
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.pattern.leaf import Leaf, read_leaf
 from turnout.rules.pattern.nodes import ArrayNode, Mark, ObjectNode, PatternNode, PatternProblem, quoted
@@ -37,8 +39,7 @@ _WARNINGS = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Field:
+class Field(msgspec.Struct, frozen=True, gc=False):
     """A field of a pattern. `steps` are the keys as written, of which `name` is the dotted whole."""
 
     name: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import NamedTuple, TypeAlias
+
+import msgspec
 
 from turnout.rules.condition import networks, wildcards
 from turnout.rules.condition.ast import Except, InNetwork, Literal, OneOf, Predicate, Wildcard, literal
@@ -29,8 +30,7 @@ class Choice(NamedTuple):
     node: PatternNode
 
 
-@dataclass(frozen=True, slots=True)
-class Leaf:
+class Leaf(msgspec.Struct, frozen=True, gc=False):
     """What the array of a field asks for: one of the choices, any value (`present`), or no value (`absent`)."""
 
     choices: tuple[Choice, ...]

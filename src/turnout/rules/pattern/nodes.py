@@ -9,9 +9,10 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from json.encoder import encode_basestring
 from typing import NamedTuple, TypeAlias
+
+import msgspec
 
 from turnout.rules.condition.ast import Scalar, Span
 from turnout.rules.problems import Code
@@ -44,8 +45,7 @@ class Mark(NamedTuple):
     width: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class ValueNode:
+class ValueNode(msgspec.Struct, frozen=True, gc=False):
     """A string, number, boolean or null. `spelling` is how a number was written; for other values it is unused."""
 
     value: Scalar
@@ -58,8 +58,7 @@ class ValueNode:
         return isinstance(self.value, int | float) and not isinstance(self.value, bool)
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayNode:
+class ArrayNode(msgspec.Struct, frozen=True, gc=False):
     """An array."""
 
     items: tuple[PatternNode, ...]
@@ -74,8 +73,7 @@ class Member(NamedTuple):
     value: PatternNode
 
 
-@dataclass(frozen=True, slots=True)
-class ObjectNode:
+class ObjectNode(msgspec.Struct, frozen=True, gc=False):
     """An object: every member in document order, those whose key stands twice included."""
 
     members: tuple[Member, ...]
@@ -134,22 +132,22 @@ def to_json(node: PatternNode) -> tuple[str, dict[int, Span]]:
 
 
 def _written(node: PatternNode, start: int, spans: dict[int, Span]) -> str:
-    match node:
-        case ValueNode(spelling=spelling) if spelling and node.is_number and _JSON_NUMBER.fullmatch(spelling):
-            text = spelling
-        case ValueNode(value=value):
-            text = quoted(value)
-        case ArrayNode(items=items):
-            text = "["
-            for item in items:
-                text += ", " if len(text) > 1 else ""
-                text += _written(item, start + len(text), spans)
-            text += "]"
-        case ObjectNode(members=members):
-            text = "{"
-            for member in members:
-                text += f"{', ' if len(text) > 1 else ''}{quoted(member.name)}: "
-                text += _written(member.value, start + len(text), spans)
-            text += "}"
+    if isinstance(node, ValueNode):
+        is_spelt = node.spelling and node.is_number and _JSON_NUMBER.fullmatch(node.spelling)
+        text = node.spelling if is_spelt else quoted(node.value)
+    elif isinstance(node, ArrayNode):
+        text, separator = "[", ""
+        for item in node.items:
+            text += separator
+            text += _written(item, start + len(text), spans)
+            separator = ", "
+        text += "]"
+    else:
+        text, separator = "{", ""
+        for name, _, value in node.members:
+            text += f"{separator}{quoted(name)}: "
+            text += _written(value, start + len(text), spans)
+            separator = ", "
+        text += "}"
     spans[id(node)] = Span(start, start + len(text))
     return text

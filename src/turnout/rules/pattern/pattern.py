@@ -22,12 +22,14 @@ the others follow from that engine's source and documentation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from turnout.rules.condition.ast import Condition, walk
 from turnout.rules.condition.sharing import either, every
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
-from turnout.rules.pattern.emit import Emitter, TooManyError
+from turnout.rules.pattern.emit import Emitter, Places, TooManyError
 from turnout.rules.pattern.fields import Combination, Field, read_fields
 from turnout.rules.pattern.nodes import PatternError, PatternNode, PatternProblem, to_json
 from turnout.rules.problems import Code
@@ -44,13 +46,18 @@ class CompiledPattern:
     warnings: tuple[PatternProblem, ...]
 
 
-def compile_pattern(node: PatternNode, limits: Limits = DEFAULT_LIMITS) -> CompiledPattern:
-    """The condition that a pattern means. Raises `PatternError` with everything that is wrong with it."""
+def compile_pattern(
+    node: PatternNode, limits: Limits = DEFAULT_LIMITS, places: Places | None = None
+) -> CompiledPattern:
+    """The condition that a pattern means. Raises `PatternError` with everything that is wrong with it.
+
+    `places` are shared by the patterns of a rule file, as most of them look at the same fields.
+    """
     fields = read_fields(node, limits)
     if fields.problems:
         raise PatternError(sorted(fields.problems, key=lambda problem: problem.mark[:2]))
     source, spans = to_json(node)
-    emitter = Emitter(spans, limits)
+    emitter = Emitter(spans, places or Places(), limits)
     try:
         known: dict[tuple[int, ...], Condition] = {}
         condition = either([_combination(combination, emitter, known) for combination in fields.combinations])
