@@ -7,7 +7,7 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pyt
 INSTALLED_FROM := pyproject.toml constraints.txt
 TESTS ?= tests
 
-.PHONY: help demo test lint format bench bench-rules chaos soak constraints clean
+.PHONY: help demo test lint format bench bench-rules fuzz chaos soak constraints clean
 
 help:
 	@echo "make demo         see it work on this machine alone (DEMO=--help for more)"
@@ -16,6 +16,7 @@ help:
 	@echo "make format       let ruff format the code"
 	@echo "make bench        CPU per message of the real worker on a stub of SQS (BENCH=--all, BENCH=--help)"
 	@echo "make bench-rules  CPU per event of the rule engine, by shape and number of rules"
+	@echo "make fuzz         let atheris look for text that breaks the rule language (FUZZ_SECONDS=240, FUZZ=--help)"
 	@echo "make chaos        many seeded runs with faults, and a worker killed over and over (CHAOS=--help for more)"
 	@echo "make constraints  pin the newest versions that pyproject.toml allows"
 	@echo "make clean        remove everything that make made"
@@ -40,6 +41,10 @@ bench: $(VENV)/.test
 
 bench-rules: $(VENV)/.test
 	$(BIN)/python -m tests.benchmarks.bench_rules $(BENCH)
+
+FUZZ_SECONDS ?= 240
+fuzz: $(VENV)/.test
+	$(BIN)/python -m tests.fuzz --seconds $(FUZZ_SECONDS) $(FUZZ)
 
 # One stamp per set of extras: nothing is installed again until a file that says what to install changes.
 $(VENV)/.demo $(VENV)/.test: $(VENV)/.%: $(INSTALLED_FROM) | $(BIN)/python

@@ -77,6 +77,10 @@ def test_nesting_is_limited() -> None:
         read("(" * 10_000 + "a == 1" + ")" * 10_000, limits=Limits(expression_length=100_000))
     with pytest.raises(ExpressionError, match="levels deep"):
         read("not " * 100 + "a == 1")
+    with pytest.raises(ExpressionError, match="a list holds"):
+        read("a in " + "[" * 10_000)
+    with pytest.raises(ExpressionError, match="levels deep"):
+        read("a in " + "[(" * 5_000)
 
 
 def test_parentheses_are_read_once_and_not_once_per_level() -> None:

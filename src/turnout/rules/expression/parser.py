@@ -57,6 +57,7 @@ __all__ = ["ExpressionError", "parse", "parse_path"]
 
 
 _ORDERS = {order.value: order for order in Order}
+_LIST_HOLDS = "a list holds strings, numbers, true, false and null only"
 
 
 def parse(text: str, *, reader: PathReader, environment: Environment, limits: Limits = DEFAULT_LIMITS) -> Condition:
@@ -285,10 +286,12 @@ class _Parser(Cursor):
         while not self.takes("]"):
             if items:
                 self.expect(",", "']'", opened=opened)
+            if self.token.text == "[":
+                raise ExpressionError(Code.SYNTAX, _LIST_HOLDS, self.token.at)  # before going down, without end
             item = self._primary()
             if not isinstance(item, Literal):
                 place = item.at if not isinstance(item, Condition) and item.at else opened.at
-                raise ExpressionError(Code.SYNTAX, "a list holds strings, numbers, true, false and null only", place)
+                raise ExpressionError(Code.SYNTAX, _LIST_HOLDS, place)
             items.append(item)
             self._nodes -= 1  # literals in a list have a bound of their own
             if len(items) > self._limits.list_items:
