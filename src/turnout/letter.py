@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.message import Attribute
+from turnout.message import REPLAY, Attribute
 from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES
 
 __all__ = [
@@ -33,8 +33,6 @@ __all__ = [
 ]
 
 LETTER = "Turnout.Letter"
-REPLAY = "Turnout.Replay"
-"""Marks a message that is replayed on purpose; its value is the replay's id."""
 ERROR_CODE = "ERROR_CODE"
 ERROR_MESSAGE = "ERROR_MESSAGE"
 LETTER_VERSION = 1

@@ -14,6 +14,7 @@ import msgspec
 from turnout.errors import Fault
 
 __all__ = [
+    "REPLAY",
     "Account",
     "Attribute",
     "Call",
@@ -27,6 +28,10 @@ __all__ = [
     "queue_name",
     "queue_url",
 ]
+
+
+REPLAY = "Turnout.Replay"
+"""Message attribute that marks a message which is replayed on purpose; its value is the replay's id."""
 
 
 def queue_name(url: str) -> str:

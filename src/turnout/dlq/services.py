@@ -16,6 +16,9 @@ from turnout.sqs.api import Sqs
 
 if TYPE_CHECKING:
     from turnout.genesys.session import Genesys
+    from turnout.recovery.archive.store import ArchiveStore
+    from turnout.rules import Ruleset
+    from turnout.targets.destinations import Destinations
 
 __all__ = ["Services", "open_services"]
 
@@ -39,6 +42,9 @@ class Services:
         self._sqs: Sqs | None = None
         self._ledger: Ledger | None = None
         self._genesys: Genesys | None = None
+        self._destinations: Destinations | None = None
+        self._rules: Ruleset | None = None
+        self._archive: ArchiveStore | None = None
         self._causes: CauseTable | None = None
 
     def causes(self) -> CauseTable:
@@ -55,6 +61,23 @@ class Services:
             self._sqs = await self._stack.enter_async_context(open_sqs(self.settings.sqs_client))
         return self._sqs
 
+    async def destinations(self, beside: str) -> Destinations:
+        """Where things are sent. `beside` is a queue's URL, for the bare names of others. Raises `SqsError`."""
+        if self._destinations is None:
+            from turnout.targets.destinations import open_destinations
+
+            opening = open_destinations(await self.sqs(), beside=beside, environ=self.environ)
+            self._destinations = await self._stack.enter_async_context(opening)
+        return self._destinations
+
+    def rules(self) -> Ruleset:
+        """The rules: what the owed targets are. Raises `RulesError`."""
+        if self._rules is None:
+            from turnout.rules import load_rules
+
+            self._rules = load_rules(self.settings.rules, environ=self.environ)
+        return self._rules
+
     async def ledger(self) -> Ledger:
         """The ledger. Raises `LedgerUnavailable`."""
         if self._ledger is None:
@@ -63,6 +86,18 @@ class Services:
             opening = open_ledger(self.settings.ledger, ttl_days=self.settings.ledger_days)
             self._ledger = await self._stack.enter_async_context(opening)
         return self._ledger
+
+    async def archive(self) -> ArchiveStore:
+        """The archive. Raises `SettingsError`, `ArchiveError`."""
+        if self._archive is None:
+            bucket = self.settings.archive_bucket
+            if not bucket:
+                raise SettingsError([f"which bucket? Give --bucket, or set {variable('archive_bucket')}"])
+            from turnout.recovery.archive.s3 import open_s3_archive
+
+            opening = open_s3_archive(bucket, kms_key=self.settings.archive_kms_key)
+            self._archive = await self._stack.enter_async_context(opening)
+        return self._archive
 
     async def genesys(self) -> Genesys:
         """Genesys, or what stands for it. Raises `SettingsError`."""

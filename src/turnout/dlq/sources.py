@@ -14,10 +14,14 @@ from turnout.errors import SettingsError
 from turnout.message import queue_url
 from turnout.recovery.sources.api import Source
 
-__all__ = ["LOOKING_SECONDS", "Place", "open_source"]
+__all__ = ["ACTING_SECONDS", "LOOKING_SECONDS", "Place", "open_source"]
+
+_KINDS = ("queue", "failed_events", "file", "archive")
 
 LOOKING_SECONDS = 60
 """For so long letters stay hidden when a process dies that only looked."""
+ACTING_SECONDS = 120
+"""... or that was acting on them."""
 
 
 class Place(msgspec.Struct, frozen=True):
@@ -27,10 +31,25 @@ class Place(msgspec.Struct, frozen=True):
     """A URL, or the name of a queue beside that of the settings."""
     failed_events: str = ""
     file: str = ""
+    archive: str = ""
+    """The beginning of keys in the archive."""
+
+    @property
+    def text(self) -> str:
+        """As a plan remembers it."""
+        return next((f"{name}:{value}" for name in _KINDS if (value := getattr(self, name))), "")
+
+    @classmethod
+    def of(cls, text: str) -> Place:
+        """From what a plan remembers."""
+        kind, _, value = text.partition(":")
+        return cls(**{kind: value}) if kind in _KINDS else cls()
 
 
 @contextlib.asynccontextmanager
-async def open_source(services: Services, place: Place, *, visibility_seconds: int = 300) -> AsyncIterator[Source]:
+async def open_source(
+    services: Services, place: Place, *, visibility_seconds: int = ACTING_SECONDS
+) -> AsyncIterator[Source]:
     """The letters there; what is still held is given back on leaving. Raises `TurnoutError`."""
     source = await _source(services, place, visibility_seconds)
     try:
@@ -45,6 +64,10 @@ async def _source(services: Services, place: Place, visibility_seconds: int) -> 
         from turnout.recovery.sources.file import open_file_source
 
         return open_file_source(Path(place.file), causes=causes)
+    if place.archive:
+        from turnout.recovery.archive.source import ArchiveSource
+
+        return ArchiveSource(await services.archive(), place.archive, causes=causes)
     if place.failed_events:
         from turnout.recovery.sources.failed_events import FailedEventsSource
 
@@ -55,7 +78,9 @@ async def _source(services: Services, place: Place, visibility_seconds: int) -> 
     configured = services.settings.queue or ""
     queue = queue_url(place.queue, beside=configured) if place.queue and configured else place.queue or configured
     if "://" not in queue:
-        raise SettingsError([f"which letters? Give --queue URL, --failed-events or --file, or set {variable('queue')}"])
+        raise SettingsError(
+            [f"which letters? Give --queue URL, --failed-events, --file or --archived, or set {variable('queue')}"]
+        )
     from turnout.recovery.sources.queue import open_queue_source
 
     return await open_queue_source(await services.sqs(), queue, causes=causes, visibility_seconds=visibility_seconds)

@@ -5,16 +5,21 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping
+from typing import TYPE_CHECKING
 
 import httpx
 
+from turnout.errors import Fault, TargetError
 from turnout.message import queue_url
 from turnout.rules import Target
 from turnout.rules.model import Kind
 from turnout.sqs.api import Sqs
 from turnout.targets.api import Destination
 from turnout.targets.http import HttpDestination
-from turnout.targets.queue import QueueDestination
+from turnout.targets.queue import QueueDestination, arn_queue_url
+
+if TYPE_CHECKING:
+    from turnout.targets.aws import AwsClients
 
 __all__ = ["Destinations", "open_destinations"]
 
@@ -40,26 +45,67 @@ class Destinations:
         self._environ = environ
         self._open = contextlib.AsyncExitStack()
         self._http: httpx.AsyncClient | None = None
-        self._aws: object = None
+        self._aws: AwsClients | None = None
 
     def __call__(self, target: Target) -> Destination:
         """The destination of a target."""
         if target.kind is Kind.QUEUE:
-            return QueueDestination(self._sqs, queue_url(target.address, beside=self._beside))
+            return self.queue(target.address)
         if target.kind is Kind.URL:
-            secret = self._environ.get(target.secret_from, "") if target.secret_from else ""
-            return HttpDestination(self._http_client(), target.address, secret=secret)
+            return self.endpoint(
+                target.address, self._environ.get(target.secret_from, "") if target.secret_from else ""
+            )
         # Imported on demand: most rules send to queues only.
-        from turnout.targets.aws import AwsClients, BusDestination, StateMachineDestination, TopicDestination
+        from turnout.targets import aws
 
-        if not isinstance(self._aws, AwsClients):
+        if target.kind is Kind.TOPIC:
+            return aws.TopicDestination(self._clients(), target.address)
+        if target.kind is Kind.BUS:
+            return aws.BusDestination(self._clients(), target.address)
+        return aws.StateMachineDestination(self._clients(), target.address)
+
+    def queue(self, name_or_url: str) -> Destination:
+        """A queue."""
+        return QueueDestination(self._sqs, queue_url(name_or_url, beside=self._beside))
+
+    def endpoint(self, url: str, secret: str = "") -> Destination:
+        """An HTTP(S) endpoint; what is sent there is signed when a secret is given."""
+        return HttpDestination(self._http_client(), url, secret=secret)
+
+    def at_arn(self, arn: str) -> Destination:
+        """What an ARN names. Raises `TargetError` when nothing can be sent there: a rule, an API destination, a stream.
+
+        An API destination keeps its URL and its credentials to itself.
+        """
+        service, resource = (arn.split(":", 5) + [""] * 6)[2:6:3]
+        if service == "sqs":
+            return QueueDestination(self._sqs, arn_queue_url(arn, beside=self._beside))
+        from turnout.targets import aws
+
+        if service == "lambda":
+            return aws.FunctionDestination(self._clients(), arn)
+        if service == "sns":
+            return aws.TopicDestination(self._clients(), arn)
+        if service == "states" and resource.startswith("stateMachine:"):
+            return aws.StateMachineDestination(self._clients(), arn)
+        if service == "events" and resource.startswith("event-bus/"):
+            return aws.BusDestination(self._clients(), arn)
+        what = "an API destination" if resource.startswith("api-destination/") else f"{service or 'nothing known'}"
+        raise TargetError(
+            f"nothing can be sent to {what} by its ARN: choose a target or an endpoint",
+            code="UnsupportedTarget",
+            fault=Fault.CONFIG,
+            retryable=False,
+            target=arn,
+        )
+
+    def _clients(self) -> AwsClients:
+        from turnout.targets.aws import AwsClients
+
+        if self._aws is None:
             self._aws = AwsClients()
             self._open.push_async_callback(self._aws.aclose)
-        if target.kind is Kind.TOPIC:
-            return TopicDestination(self._aws, target.address)
-        if target.kind is Kind.BUS:
-            return BusDestination(self._aws, target.address)
-        return StateMachineDestination(self._aws, target.address)
+        return self._aws
 
     async def aclose(self) -> None:
         """Close what was opened."""

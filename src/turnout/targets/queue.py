@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from urllib.parse import urlsplit
 
 from turnout.message import queue_name
 from turnout.sqs.api import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch, Sqs
 
-__all__ = ["QueueDestination"]
+__all__ = ["QueueDestination", "arn_queue_url"]
 
 
 class QueueDestination:
@@ -26,3 +27,14 @@ class QueueDestination:
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """SendMessageBatch; raises `SqsError`."""
         return await self._sqs.send(self.url, messages)
+
+
+def arn_queue_url(arn: str, *, beside: str) -> str:
+    """The URL of the queue with this ARN. Where the queue `beside` is not at Amazon's (an emulator), so is this one."""
+    _, partition, _, region, account, name = arn.split(":", 5)
+    host = urlsplit(beside).hostname or ""
+    if host and ".amazonaws.com" not in host and not host.endswith((".api.aws", ".amazonaws.eu")):
+        parts = urlsplit(beside)
+        return f"{parts.scheme}://{parts.netloc}/{account}/{name}"
+    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
+    return f"https://sqs.{region}.{suffix}/{account}/{name}"

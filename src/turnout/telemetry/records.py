@@ -70,6 +70,8 @@ class Trace(msgspec.Struct, gc=False):
     """Span id of the creation context that came with the message; empty: there was none, `process` is a root."""
     sampled: bool
     state: str = ""
+    replayed: Context | None = None
+    """The context that came with a message which is replayed: its trace is over, the replay's links to it."""
 
 
 class Link(msgspec.Struct, frozen=True, gc=False):

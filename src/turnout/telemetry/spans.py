@@ -2,7 +2,8 @@
 
 The tree (facts of the messaging conventions, and the choices they leave open):
 
-    process {queue}            CONSUMER  child of the message's creation context, else a root; links to `receive`
+    process {queue}            CONSUMER  child of the message's creation context, else a root; links to `receive`;
+    |                                    of a replay a root, with a link to that context
     |-- evaluate rules         INTERNAL
     |-- create {target queue}  PRODUCER  one per delivery and for the letter; *this* context travels with the message;
     |                                    retries are its events; links to the `send` calls it took part in
@@ -21,7 +22,7 @@ from collections.abc import Mapping
 from typing import cast
 
 from turnout.errors import Fault
-from turnout.message import Account, Call, Delivery, Failure, Outcome, Reason, State
+from turnout.message import REPLAY, Account, Call, Delivery, Failure, Outcome, Reason, State
 from turnout.telemetry import semconv
 from turnout.telemetry.records import CallTrace, Event, Kind, Link, Matched, Span, Trace, Value, new_span_id
 from turnout.telemetry.semconv import clean, queue_attributes
@@ -81,6 +82,8 @@ def build(account: Account, trace: Trace) -> list[Span]:
             process[semconv.EVENT_ID] = clean(matched.event_id)
         if matched.event_type:
             process[semconv.EVENT_TYPE] = clean(matched.event_type)
+    if REPLAY in message.attributes:
+        process[semconv.REPLAY_ID] = clean(message.attributes[REPLAY].text or "")
     if account.fingerprint:
         process[semconv.RULESET] = account.fingerprint
     if account.outcome is not None:
@@ -96,7 +99,7 @@ def build(account: Account, trace: Trace) -> list[Span]:
             start_ns=account.received_ns,
             end_ns=end_ns,
             attributes=process,
-            links=(Link(receive.trace, receive.span_id),) if isinstance(receive, CallTrace) else (),
+            links=_process_links(receive, trace),
             error=_process_error(account, process),
             remote_parent=True,
             state=trace.state,
@@ -110,6 +113,13 @@ def build(account: Account, trace: Trace) -> list[Span]:
     if account.delete is not None:
         spans.append(_delete(account, trace, account.delete))
     return spans
+
+
+def _process_links(receive: object, trace: Trace) -> list[Link]:
+    links = [Link(receive.trace, receive.span_id)] if isinstance(receive, CallTrace) else []
+    if trace.replayed is not None and trace.replayed.span:
+        links.append(Link(trace.replayed.trace, int(trace.replayed.span, 16), remote=True))
+    return links
 
 
 def _process_error(account: Account, attributes: dict[str, Value]) -> str | None:

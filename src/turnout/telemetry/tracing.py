@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from random import getrandbits
 from typing import Protocol
 
-from turnout.message import Account, Attribute, Call, Delivery
+from turnout.message import REPLAY, Account, Attribute, Call, Delivery
 from turnout.telemetry import spans
 from turnout.telemetry.propagation import (
     BAGGAGE,
@@ -129,6 +129,11 @@ class LateTracing:
                     # The sampler's decision, on the bits before they become text: a third of the price.
                     low = getrandbits(64) or 1
                     account.trace = Trace("%016x%016x" % (getrandbits(64), low), "", low < bound)  # noqa: UP031
+                    continue
+                if REPLAY in message.attributes:
+                    # The original's trace is over, maybe long ago: a replay has its own, which links to it.
+                    trace = new_trace()
+                    account.trace = Trace(trace, "", self._sampler.samples(trace, None), "", remote)
                     continue
                 sampled = self._sampler.samples(remote.trace, remote)
                 account.trace = Trace(remote.trace, remote.span, sampled, remote.state)

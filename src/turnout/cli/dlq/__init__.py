@@ -14,6 +14,9 @@ __all__ = ["dlq"]
 _COMMANDS = {
     "list": "turnout.cli.dlq.list:list_letters",
     "show": "turnout.cli.dlq.show:show",
+    "retry": "turnout.cli.dlq.retry:retry",
+    "archive": "turnout.cli.dlq.archive:archive",
+    "replay": "turnout.cli.dlq.replay:replay",
     "export": "turnout.cli.dlq.export:export",
     "report": "turnout.cli.dlq.report:report",
 }

@@ -7,12 +7,12 @@ import os
 from collections import Counter
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
+from turnout.cli.dlq.screen import wide_console
 from turnout.cli.words import count
 from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
@@ -31,8 +31,6 @@ DISPOSITION_STYLES = {
     Disposition.PERMANENT: "red",
     Disposition.UNKNOWN: "magenta",
 }
-_WIDTH_ELSEWHERE = 160
-"""Columns where the output is no terminal, which has no width of its own."""
 
 
 @click.command("list", short_help="List letters: when and why they failed, and what they are owed.")
@@ -59,9 +57,6 @@ def print_letters(letters: tuple[Letter, ...], redaction: Redaction) -> None:
     """A table of letters; nothing when there are none."""
     if not letters:
         return
-    console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_WIDTH_ELSEWHERE)
     table = Table("id", "failed (UTC)", "cause", "help", "code", "event", "owed to", "seen", header_style="bold")
     for column in table.columns[:4]:
         column.no_wrap = True
@@ -77,7 +72,7 @@ def print_letters(letters: tuple[Letter, ...], redaction: Redaction) -> None:
             Text(_owed(letter)),
             str(letter.receive_count or "-"),
         )
-    console.print(table)
+    wide_console().print(table)
 
 
 def _owed(letter: Letter) -> str:

@@ -53,6 +53,12 @@ _PLACE = (
         help="Failed events of this subscription, from the API of TURNOUT_GENESYS_PROFILE=tutorial.",
     ),
     click.option("--file", default="", metavar="FILE", help="An export that turnout dlq export has written."),
+    click.option(
+        "--archived",
+        default="",
+        metavar="PREFIX",
+        help="Archived letters whose keys in the bucket begin so.  [TURNOUT_DLQ_ARCHIVE_BUCKET]",
+    ),
 )
 
 _SELECTION = (
@@ -77,13 +83,13 @@ _SELECTION = (
 
 
 def place_options(command: Command) -> Command:
-    """`--queue`, `--failed-events`, `--file`; the command gets `place`. They exclude each other."""
+    """`--queue`, `--failed-events`, `--file`, `--archived`; the command gets `place`. They exclude each other."""
 
     @functools.wraps(command)
-    def wrapped(*, queue: str, failed_events: str, file: str, **others: Any) -> None:
-        if sum(map(bool, (queue, failed_events, file))) > 1:
-            raise click.UsageError("give one of --queue, --failed-events and --file")
-        command(place=Place(queue, failed_events, file), **others)
+    def wrapped(*, queue: str, failed_events: str, file: str, archived: str, **others: Any) -> None:
+        if sum(map(bool, (queue, failed_events, file, archived))) > 1:
+            raise click.UsageError("give one of --queue, --failed-events, --file and --archived")
+        command(place=Place(queue, failed_events, file, archived), **others)
 
     return _with(_PLACE, wrapped)
 

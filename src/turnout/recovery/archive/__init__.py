@@ -1,6 +1,7 @@
 """Archives letters: one JSON document each, under a key that says what it is, in S3 or in memory, and back again.
 
 `document` says what is kept, `key` where, `store` how a place that keeps it behaves; `s3` and `memory` are such places.
+`archiving` and `restoring` are the actions, `source` reads an archive like any other place of letters.
 """
 
 from turnout.recovery.archive.document import Archived, ArchiveFormatError, archive_document, identity, read_document

@@ -24,7 +24,16 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.messages import AnyMessage
 from turnout.recovery.redaction import Redaction
 
-__all__ = ["ExportError", "Header", "Redacted", "export_line", "header_line", "read_header", "read_line"]
+__all__ = [
+    "ExportError",
+    "Header",
+    "Redacted",
+    "export_line",
+    "exported_message",
+    "header_line",
+    "read_header",
+    "read_line",
+]
 
 _KIND = "dlq-export"
 _VERSION = 1
@@ -64,27 +73,35 @@ def header_line(source: str, exported: datetime, count: int, redacted: Redacted)
 
 def export_line(letter: Letter, redaction: Redaction | None = None) -> str:
     """The line of a letter, with its line end; whole without `redaction`."""
-    message = letter.message
-    attributes = {name: _exported(value) for name, value in message.attributes.items()}
+    record = exported_message(letter)
     if redaction is not None:
-        hidden = redaction.attributes(message.attributes)
-        attributes = {name: {"DataType": "String", "StringValue": text or " "} for name, text in hidden.items()}
-    record = {
-        "MessageId": letter.id,
-        "Body": message.body if redaction is None else redaction.body(message.body),
-        "Attributes": dict(message.system),
-        "MessageAttributes": attributes,
-        "Queue": message.queue,
-        "Letter": {
-            "origin": letter.origin,
-            "cause": letter.cause,
-            "disposition": letter.disposition,
-            "event_id": letter.event_id,
-            "event_type": letter.event_type,
-        },
+        hidden = redaction.attributes(letter.message.attributes)
+        record["Body"] = redaction.body(letter.message.body)
+        # SQS knows no empty attribute.
+        record["MessageAttributes"] = {
+            name: _exported(Attribute("String", text or " ")) for name, text in hidden.items()
+        }
+    record["Letter"] = {
+        "origin": letter.origin,
+        "cause": letter.cause,
+        "disposition": letter.disposition,
+        "event_id": letter.event_id,
+        "event_type": letter.event_type,
     }
     # Escaped, so that half of a surrogate pair survives.
     return json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n"
+
+
+def exported_message(letter: Letter) -> dict[str, object]:
+    """The message as boto3's `receive_message` returns it, with binary values in base64, and the queue's URL."""
+    message = letter.message
+    return {
+        "MessageId": letter.id,
+        "Body": message.body,
+        "Attributes": dict(message.system),
+        "MessageAttributes": {name: _exported(value) for name, value in message.attributes.items()},
+        "Queue": message.queue,
+    }
 
 
 def _exported(attribute: Attribute) -> dict[str, str]:

@@ -1,0 +1,201 @@
+"""What retry, archive and replay have in common: draft, show, ask, write the plan down, carry it out, report."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable, Mapping
+
+import click
+import msgspec
+
+from turnout.cli.dlq.asking import confirmed
+from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
+from turnout.cli.words import count
+from turnout.dlq.services import Services, open_services
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.sources import Place, open_source
+from turnout.recovery.deliver.api import Act
+from turnout.recovery.ledger.api import Ledger, UnknownPlan
+from turnout.recovery.ledger.records import Action, ItemState, Plan, PlanState
+from turnout.recovery.letter import Letter
+from turnout.recovery.running.planning import Draft, draft, draft_again
+from turnout.recovery.running.runner import RunConfig, Runner
+from turnout.recovery.running.tally import Tally
+from turnout.recovery.sources.api import Source
+from turnout.service.signals import stop_on_signals
+
+__all__ = ["Job", "carry_out", "who"]
+
+
+class Job(msgspec.Struct, frozen=True, kw_only=True):
+    """What a command is asked to do."""
+
+    command: str
+    """As in `turnout dlq COMMAND`."""
+    kind: str
+    """How the names of its plans begin."""
+    action: Action
+    place: Place
+    selects: Callable[[Letter], bool]
+    what: str
+    """For people: `Retry, by --cause X, to ...`."""
+    make: Callable[[Services, Plan], Awaitable[Act]]
+    """Makes the action, of the plan's own options."""
+    options: Mapping[str, str] = {}
+    """What a plan must remember to go on."""
+    limit: int
+    dry_run: bool
+    yes: bool
+    resume: str | None
+
+
+def who() -> str:
+    """The user and the machine, as histories name them."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError):
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"
+
+
+def carry_out(job: Job, settings: DlqSettings) -> int:
+    """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left. Raises `TurnoutError`."""
+    return asyncio.run(_carry_out(job, settings))
+
+
+async def _carry_out(job: Job, settings: DlqSettings) -> int:
+    stop = asyncio.Event()
+    with stop_on_signals(stop):
+        async with open_services(settings) as services:
+            ledger = await services.ledger()
+            plan = await _old_plan(ledger, job) if job.resume else _new_plan(job, settings)
+            act = await job.make(services, plan)
+            async with open_source(services, Place.of(plan.options["place"])) as source:
+                if source.undeliverable and job.action is not Action.ARCHIVE:
+                    raise click.UsageError(source.undeliverable)
+                return await _Course(job, settings, ledger, plan, act, source, stop).run()
+
+
+def _new_plan(job: Job, settings: DlqSettings) -> Plan:
+    now = time.time()
+    name = f"{job.kind}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
+    options = {
+        **job.options,
+        "place": (job.place if job.place.text else Place(settings.queue or "")).text,
+        "what": job.what,
+    }
+    return Plan(name, job.action, "", who(), int(now * 1000), options)
+
+
+async def _old_plan(ledger: Ledger, job: Job) -> Plan:
+    plan = await ledger.plan(job.resume or "")
+    if plan is None:
+        known = [each.id for each in await ledger.plans() if each.state is not PlanState.FINISHED]
+        raise UnknownPlan(f"the ledger has no plan {job.resume}; to be resumed: {', '.join(known[:5]) or 'none'}")
+    if plan.action is not job.action or not plan.id.startswith(job.kind):
+        raise click.UsageError(f"{plan.id} is no plan of turnout dlq {job.command}")
+    return plan
+
+
+class _Course:
+    """One course of one plan, from draft to end."""
+
+    def __init__(
+        self,
+        job: Job,
+        settings: DlqSettings,
+        ledger: Ledger,
+        plan: Plan,
+        act: Act,
+        source: Source,
+        stop: asyncio.Event,
+    ) -> None:
+        self._job = job
+        self._settings = settings
+        self._ledger = ledger
+        self._plan = msgspec.structs.replace(plan, queue=source.name)
+        self._act = act
+        self._source = source
+        self._stop = stop
+
+    async def run(self) -> int:
+        made = await self._draft()
+        settings = self._settings
+        print_draft(
+            made,
+            self._source,
+            self._plan.options["what"],
+            rate=settings.rate,
+            max_failures=settings.max_failures,
+        )
+        if not (made.works or made.finishing or made.gone):
+            if self._job.resume and not made.absent:
+                await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
+            click.echo("Nothing to do.")
+            return 1 if made.absent else 0
+        if self._stop.is_set():
+            click.echo("Nothing was changed.")
+            return 1
+        if self._job.dry_run:
+            click.echo("Nothing was changed: this was a dry run.")
+            return 0
+        if not self._job.yes and not await confirmed("Go on?", self._stop):
+            click.echo("Nothing was changed.")
+            return 1
+        if self._job.resume:
+            await self._ledger.end_plan(self._plan.id, PlanState.OPEN)
+        else:
+            await self._ledger.save_plan(self._plan, made.items)
+        return await self._act_on(made)
+
+    async def _say_stopping(self, tally: Tally) -> None:
+        await self._stop.wait()
+        if not tally.too_many_failures(self._settings.max_failures):
+            click.echo("Stopping when the letters under way are done; Ctrl-C once more exits at once.", err=True)
+
+    async def _draft(self) -> Draft:
+        if self._job.resume:
+            items = await self._ledger.items(self._plan.id)
+            return await draft_again(self._source, self._ledger, items, self._act, self._job.limit, self._stop)
+        return await draft(self._source, self._ledger, self._job.selects, self._act, self._job.limit, self._stop)
+
+    async def _act_on(self, made: Draft) -> int:
+        settings = self._settings
+        with progress(len(made.works) + len(made.finishing)) as told:
+            runner = Runner(
+                source=self._source,
+                ledger=self._ledger,
+                act=self._act,
+                plan=self._plan.id,
+                by=who(),
+                config=RunConfig(settings.rate, settings.max_failures),
+                told=told,
+            )
+            saying = asyncio.create_task(self._say_stopping(runner.tally), name="say-stopping")
+            try:
+                tally = await runner.run(made, self._stop)
+            finally:
+                saying.cancel()
+        print_tally(tally)
+        left = [
+            item
+            for item in await self._ledger.items(self._plan.id)
+            if item.state not in (ItemState.FAILED, ItemState.RESOLVED)
+        ]
+        if tally.too_many_failures(settings.max_failures):
+            why = f"more than {settings.max_failures:g} % failed"
+            click.echo(f"Stopped: {why}.")
+            await self._ledger.end_plan(self._plan.id, PlanState.STOPPED, note=why)
+        elif not left:
+            await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
+        if left:
+            click.echo(
+                f"{count(len(left), 'letter')} of this plan left. To go on: "
+                f"turnout dlq {self._job.command} --resume {self._plan.id}"
+            )
+        return 1 if left or tally.failed else 0

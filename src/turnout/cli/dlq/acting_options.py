@@ -1,0 +1,165 @@
+"""Options of the commands that change something: how to be careful, where to send things, where to remember."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import click
+
+from turnout.dlq.acts import To
+from turnout.dlq.settings import load_dlq_settings
+
+__all__ = ["acting_options", "archive_options", "rules_options", "to_options"]
+
+Command = Callable[..., None]
+
+_CARE = (
+    click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing."),
+    click.option("--yes", is_flag=True, help="Do not ask."),
+    click.option("--resume", metavar="PLAN", help="Go on with a plan that was stopped; it knows its own letters."),
+    click.option("--rate", metavar="NUMBER", help="Letters a second, at most.  [TURNOUT_DLQ_RATE]  [default: 20]"),
+    click.option(
+        "--max-failures",
+        metavar="PERCENT",
+        help="Stop when more have failed.  [TURNOUT_DLQ_MAX_FAILURES]  [default: 20]",
+    ),
+    click.option(
+        "--ledger",
+        metavar="FILE",
+        help="Where to remember what was done: a file, or dynamodb:TABLE.  [TURNOUT_DLQ_LEDGER]  "
+        "[default: turnout-ledger.sqlite]",
+    ),
+    click.option(
+        "--causes-file", "causes_file", metavar="FILE", help="Rows over the table of causes.  [TURNOUT_DLQ_CAUSES]"
+    ),
+)
+
+_ARCHIVE = (
+    click.option("--bucket", metavar="NAME", help="The S3 bucket.  [TURNOUT_DLQ_ARCHIVE_BUCKET]"),
+    click.option(
+        "--key",
+        "archive_key",
+        metavar="TEMPLATE",
+        help="Of the objects' keys.  [TURNOUT_DLQ_ARCHIVE_KEY]  "
+        "[default: dlq/archives/{event_type}/{code}/{event_id}-{timestamp}.json]",
+    ),
+    click.option(
+        "--kms-key",
+        metavar="ID",
+        help="KMS key that encrypts; without one S3 does.  [TURNOUT_DLQ_ARCHIVE_KMS_KEY]",
+    ),
+)
+
+_RULES = (
+    click.option(
+        "--rules", "rules_path", metavar="PATH", help="The rules, which say what targets are.  [TURNOUT_RULES]"
+    ),
+    click.option(
+        "--instead",
+        multiple=True,
+        metavar="ARN=URL",
+        help="Endpoint to send to in place of what an ARN names; an API destination does not tell its own.",
+    ),
+)
+
+_SETTINGS = {
+    "rate": "rate",
+    "max_failures": "max_failures",
+    "ledger": "ledger",
+    "causes_file": "causes",
+    "bucket": "archive_bucket",
+    "archive_key": "archive_key",
+    "kms_key": "archive_kms_key",
+    "rules_path": "rules",
+    "source_queue": "source_queue",
+}
+
+
+def acting_options(command: Command) -> Command:
+    """`--dry-run`, `--yes`, `--resume`; and everything that is a setting becomes `settings`. Apply it last (on top)."""
+
+    @functools.wraps(command)
+    def wrapped(**given: Any) -> None:
+        settings = {setting: given.pop(option) for option, setting in _SETTINGS.items() if option in given}
+        command(settings=load_dlq_settings(given=settings), **given)
+
+    return _with(_CARE, wrapped)
+
+
+def archive_options(command: Command) -> Command:
+    """Settings of the archive."""
+    return _with(_ARCHIVE, command)
+
+
+def rules_options(command: Command) -> Command:
+    """`--rules` (a setting), and `--instead` as a mapping."""
+
+    @functools.wraps(command)
+    def wrapped(*, instead: tuple[str, ...], **others: Any) -> None:
+        pairs = dict(pair.split("=", 1) for pair in instead if "=" in pair)
+        wrong = [pair for pair in instead if "=" not in pair or "://" not in pair.split("=", 1)[1]]
+        if wrong:
+            raise click.UsageError(f"--instead {wrong[0]}: an ARN, an equals sign and a URL are expected")
+        command(instead=pairs, **others)
+
+    return _with(_RULES, wrapped)
+
+
+def to_options(*, replay: bool) -> Callable[[Command], Command]:
+    """Where letters go, as `to`. A replay knows more places than a retry."""
+    options = [
+        click.option("--to-target", metavar="NAME", help="Send all to this target of the rules."),
+        click.option("--to-queue", metavar="URL", help="Send all to this queue."),
+        click.option("--to-url", metavar="URL", help="Send all to this HTTP(S) endpoint."),
+    ]
+    if replay:
+        options += [
+            click.option("--to-source", is_flag=True, help="Send each to the queue it came from, to be routed again."),
+            click.option("--to-file", metavar="FILE", help="Append all to this file, one JSON object a line."),
+            click.option(
+                "--to-api",
+                metavar="SUBSCRIPTION",
+                help="Have the API of failed events publish them again, by their ids.",
+            ),
+            click.option(
+                "--source-queue",
+                metavar="URL",
+                help="The source queue of letters that do not name theirs.  [TURNOUT_SOURCE_QUEUE_URL]",
+            ),
+        ]
+
+    def decorate(command: Command) -> Command:
+        @functools.wraps(command)
+        def wrapped(
+            *,
+            to_target: str | None,
+            to_queue: str | None,
+            to_url: str | None,
+            to_source: bool = False,
+            to_file: str | None = None,
+            to_api: str | None = None,
+            **others: Any,
+        ) -> None:
+            places = [
+                *([To("target", to_target)] if to_target else []),
+                *([To("queue", to_queue)] if to_queue else []),
+                *([To("url", to_url)] if to_url else []),
+                *([To("source")] if to_source else []),
+                *([To("file", to_file)] if to_file else []),
+                *([To("api", to_api)] if to_api else []),
+            ]
+            if len(places) > 1:
+                raise click.UsageError("give one of the options --to-...")
+            command(to=places[0] if places else To(), **others)
+
+        return _with(tuple(options), wrapped)
+
+    return decorate
+
+
+def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+    for option in reversed(options):
+        command = option(command)
+    return command

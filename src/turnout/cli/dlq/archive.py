@@ -1,0 +1,86 @@
+"""`turnout dlq archive`: put letters away in S3, and bring them back."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from turnout.cli.dlq.acting import Job, carry_out, who
+from turnout.cli.dlq.acting_options import acting_options, archive_options
+from turnout.cli.dlq.options import limit_option, place_options, selection_options
+from turnout.dlq.acts import archiving, restoring
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.sources import Place
+from turnout.recovery.ledger.records import Action
+from turnout.recovery.selection import Selection
+
+__all__ = ["archive"]
+
+
+@click.command(short_help="Put letters away in S3; bring them back with --restore.")
+@place_options
+@selection_options
+@archive_options
+@click.option(
+    "--restore",
+    metavar="PREFIX",
+    help="Bring back the archived letters whose keys begin so, each to the queue in which it was found.",
+)
+@click.option("--to-queue", default="", metavar="URL", help="Restore to this queue.")
+@limit_option
+@acting_options
+def archive(
+    settings: DlqSettings,
+    place: Place,
+    selection: Selection,
+    restore: str | None,
+    to_queue: str,
+    limit: int,
+    dry_run: bool,
+    yes: bool,
+    resume: str | None,
+) -> None:
+    """Write letters into an S3 bucket, encrypted, one JSON object each, then take them out.
+
+    An object is written once, however often that is repeated. turnout dlq export --archived PREFIX FILE writes archived
+    letters into a file.
+    """
+    if restore is not None and place != Place():
+        raise click.UsageError("--restore reads the archive: leave --queue, --failed-events, --file and --archived out")
+    if place.archive:
+        raise click.UsageError("these letters are archived already; to bring them back, use --restore")
+    if to_queue and restore is None and resume is None:
+        raise click.UsageError("--to-queue goes with --restore")
+    if restore is not None or (resume or "").startswith("restore"):
+        job = Job(
+            command="archive",
+            kind="restore",
+            action=Action.REPLAY,
+            place=Place(archive=restore or ""),
+            selects=selection,
+            what=f"Restore to {to_queue or 'the queues they were found in'}, {selection}",
+            make=lambda services, plan: restoring(
+                services, Place.of(plan.options["place"]), to_queue or plan.options.get("to", "")
+            ),
+            options={"to": to_queue},
+            limit=limit,
+            dry_run=dry_run,
+            yes=yes,
+            resume=resume,
+        )
+    else:
+        job = Job(
+            command="archive",
+            kind="archive",
+            action=Action.ARCHIVE,
+            place=place,
+            selects=selection,
+            what=f"Archive, {selection}",
+            make=lambda services, _: archiving(services, who()),
+            limit=limit,
+            dry_run=dry_run,
+            yes=yes,
+            resume=resume,
+        )
+    sys.exit(carry_out(job, settings))

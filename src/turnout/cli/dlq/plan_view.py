@@ -1,0 +1,97 @@
+"""What is printed of a plan before it is carried out, while it is, and afterwards."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterator
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from turnout.cli.dlq.screen import wide_console
+from turnout.cli.words import count
+from turnout.recovery.redaction import Redaction
+from turnout.recovery.running.planning import Draft
+from turnout.recovery.running.tally import Tally
+from turnout.recovery.sources.api import Source
+from turnout.rules.showing import printable
+
+__all__ = ["print_draft", "print_tally", "progress"]
+
+_MOST_ROWS = 20
+
+
+def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_failures: float) -> None:
+    """The plan. `what` says what is to happen to the letters, and which are meant."""
+    click.echo(f"{what}: {count(len(made.works), 'letter')} of {made.read:,} read in {source.name}.")
+    if made.works:
+        rows = Counter(
+            (", ".join(made.aims.get(work.letter.id, ())) or "nothing more", str(work.letter.cause))
+            for work in made.works
+        )
+        table = Table("to", "cause", "letters", header_style="bold")
+        table.columns[2].justify = "right"
+        for (aims, cause), number in rows.most_common(_MOST_ROWS):
+            table.add_row(Text(printable(aims), overflow="fold"), cause, f"{number:,}")
+        wide_console().print(table)
+        if len(rows) > _MOST_ROWS:
+            click.echo(f"... and {count(len(rows) - _MOST_ROWS, 'more row')}.")
+    for reason, number in made.unfit.most_common():
+        click.echo(f"left alone: {number:,}: {printable(reason)}")
+    if made.finishing:
+        click.echo(f"already done: {len(made.finishing):,}, which are only taken out")
+    if made.absent:
+        click.echo(
+            f"not there: {len(made.absent):,} letters of the plan cannot be seen in {source.name} now. "
+            "If a run was just killed, they come back within two minutes."
+        )
+    if made.limited:
+        click.echo("There may be more letters than were read: raise --limit.")
+    for note in source.notes:
+        click.echo(f"note: {note}")
+    if made.works:
+        seconds = len(made.works) / rate
+        took = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
+        click.echo(f"At {rate:g} letters a second: {took} or more. Stops when more than {max_failures:g} % fail.")
+
+
+@contextlib.contextmanager
+def progress(total: int) -> Iterator[Callable[[Tally], None]]:
+    """Shows a tally as it grows: a bar on a terminal, nothing elsewhere. On standard error."""
+    console = Console(stderr=True)
+    if not console.is_terminal or not total:
+        yield lambda _: None
+        return
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=console) as bar:
+        task = bar.add_task("letters", total=total)
+
+        def told(tally: Tally) -> None:
+            said = f"letters, {tally.failed:,} failed" if tally.failed else "letters"
+            bar.update(task, completed=tally.ended, description=said)
+
+        yield told
+
+
+def print_tally(tally: Tally) -> None:
+    """How a run ended."""
+    redaction = Redaction(os.environ)
+    parts = [f"{tally.done:,} done"]
+    parts += [f"{tally.failed:,} failed"] if tally.failed else []
+    parts += [f"{tally.undeleted:,} done but not taken out"] if tally.undeleted else []
+    parts += [f"{tally.skipped:,} left to another process"] if tally.skipped else []
+    left = tally.total - tally.ended
+    parts += [f"{left:,} not tried"] if left else []
+    click.echo(", ".join(parts) + ".")
+    for why, number in tally.failures.most_common(10):
+        click.echo(f"  {number:,}: {printable(redaction.text(why))}")

@@ -1,0 +1,69 @@
+"""`turnout dlq replay`: send letters again, marked as replays, to where an operator says."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import click
+
+from turnout.cli.dlq.acting import Job, carry_out
+from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
+from turnout.cli.dlq.options import limit_option, place_options, selection_options
+from turnout.dlq.acts import To, replaying
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.sources import Place
+from turnout.recovery.ledger.records import Action
+from turnout.recovery.selection import Selection
+
+__all__ = ["replay"]
+
+
+@click.command(short_help="Send letters again: to owed targets, the source queue, an endpoint, a file, an API.")
+@place_options
+@selection_options
+@to_options(replay=True)
+@rules_options
+@limit_option
+@acting_options
+def replay(
+    settings: DlqSettings,
+    place: Place,
+    selection: Selection,
+    to: To,
+    instead: Mapping[str, str],
+    limit: int,
+    dry_run: bool,
+    yes: bool,
+    resume: str | None,
+) -> None:
+    """Send letters again, once something was repaired; what is confirmed is taken out.
+
+    By default to the targets they are owed. With --to-source they are routed by the rules of today; targets that have
+    an event do not get it again. Replays carry the attribute Turnout.Replay: a worker with an idempotency store lets
+    each pass once, and its trace is a new one, with a link to the original's.
+    """
+    if to.kind == "api" and place.failed_events and place.failed_events != to.value:
+        raise click.UsageError("--failed-events and --to-api name different subscriptions")
+    job = Job(
+        command="replay",
+        kind="replay",
+        action=Action.REPLAY,
+        place=place,
+        selects=selection,
+        what=f"Replay to {to}, {selection}",
+        make=lambda services, plan: replaying(
+            services, Place.of(plan.options["place"]), _to(plan.options, to), plan.id, instead
+        ),
+        options={"to": to.text},
+        limit=limit,
+        dry_run=dry_run,
+        yes=yes,
+        resume=resume,
+    )
+    sys.exit(carry_out(job, settings))
+
+
+def _to(options: Mapping[str, str], given: To) -> To:
+    """What the plan remembers; a URL that is given again may hold what the plan does not."""
+    return given if given.text == options["to"] else To.of(options["to"])

@@ -1,0 +1,70 @@
+"""`turnout dlq retry`: deliver letters to the targets they are still owed, then take them out."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+
+import click
+import msgspec
+
+from turnout.cli.dlq.acting import Job, carry_out
+from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
+from turnout.cli.dlq.options import limit_option, place_options, selection_options
+from turnout.dlq.acts import To, delivering
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.sources import Place
+from turnout.recovery.causes import Disposition
+from turnout.recovery.ledger.records import Action
+from turnout.recovery.selection import Selection
+
+__all__ = ["retry"]
+
+
+@click.command(short_help="Deliver letters to what they are still owed.")
+@place_options
+@selection_options
+@to_options(replay=False)
+@rules_options
+@limit_option
+@acting_options
+def retry(
+    settings: DlqSettings,
+    place: Place,
+    selection: Selection,
+    to: To,
+    instead: Mapping[str, str],
+    limit: int,
+    dry_run: bool,
+    yes: bool,
+    resume: str | None,
+) -> None:
+    """Deliver letters to the targets they are still owed, and to no others; what is confirmed is taken out.
+
+    Letters of Turnout go to their targets in the rules, those of EventBridge and Lambda to the ARN that did not take
+    them. Without --cause, --disposition or --id only transient failures are retried: time may have repaired them.
+    """
+    if not (selection.causes or selection.dispositions or selection.ids):
+        selection = msgspec.structs.replace(selection, dispositions=frozenset({Disposition.TRANSIENT}))
+    job = Job(
+        command="retry",
+        kind="retry",
+        action=Action.RETRY,
+        place=place,
+        selects=selection,
+        what=f"Retry to {to}, {selection}",
+        make=lambda services, plan: delivering(
+            services, Place.of(plan.options["place"]), _to(plan.options, to), instead=instead
+        ),
+        options={"to": to.text},
+        limit=limit,
+        dry_run=dry_run,
+        yes=yes,
+        resume=resume,
+    )
+    sys.exit(carry_out(job, settings))
+
+
+def _to(options: Mapping[str, str], given: To) -> To:
+    """What the plan remembers; a URL that is given again may hold what the plan does not."""
+    return given if given.text == options["to"] else To.of(options["to"])

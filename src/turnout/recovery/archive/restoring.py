@@ -1,0 +1,62 @@
+"""Restore: an archived letter becomes a letter in a dead-letter queue again, exactly as it was found there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.sending import Patience, send
+from turnout.recovery.ledger.records import Action
+from turnout.recovery.letter import Letter
+from turnout.sqs.api import OutgoingMessage
+from turnout.targets.api import Destination
+from turnout.targets.identity import identifier
+
+__all__ = ["Restoring"]
+
+
+class Restoring:
+    """Implements `turnout.recovery.deliver.api.Act`: to `queue`, else to the queue in which each letter was found.
+
+    `door` makes the destination of a queue's URL.
+    """
+
+    action = Action.REPLAY
+    batch = 1
+
+    def __init__(
+        self, door: Callable[[str], Destination], *, queue: str = "", patience: Patience | None = None
+    ) -> None:
+        self._door = door
+        self._queue = queue
+        self._patience = patience or Patience()
+        self.ordered = queue.endswith(".fifo")
+
+    def aims(self, work: Work) -> tuple[str, ...]:
+        """See `Act.aims`."""
+        queue = self._home(work.letter)
+        if "://" not in queue:
+            raise Unfit("it was not found in a queue: name one with --to-queue")
+        return () if queue in work.reached else (queue,)
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        """See `Act.__call__`."""
+        return [await self._restore(work) for work in works]
+
+    async def _restore(self, work: Work) -> Outcome:
+        letter = work.letter
+        queue = self._home(letter)
+        if queue in work.reached:
+            return Outcome()
+        fifo = queue.endswith(".fifo")
+        message = OutgoingMessage(
+            letter.message.body,
+            letter.message.attributes,
+            group_id=identifier(letter.message.system.get("MessageGroupId") or letter.id) if fifo else None,
+            deduplication_id=identifier(letter.id) if fifo else None,
+        )
+        why = await send(self._door(queue), message, self._patience)
+        return Outcome((), {queue: why}) if why else Outcome((queue,), note="restored")
+
+    def _home(self, letter: Letter) -> str:
+        return self._queue or letter.queue

@@ -1,0 +1,56 @@
+"""An archive as a place of letters. Nothing is taken out of it: an archive keeps what it has."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Collection, Mapping
+
+import msgspec
+
+from turnout.recovery.archive.document import read_document
+from turnout.recovery.archive.store import ArchiveStore
+from turnout.recovery.causes import CauseTable
+from turnout.recovery.letter import Letter
+from turnout.recovery.reading import read_letter
+
+__all__ = ["ArchiveSource"]
+
+
+class ArchiveSource:
+    """Implements `turnout.recovery.sources.api.Source` over the objects whose keys begin with `prefix`.
+
+    A letter's id is that of the letter that was archived, marked: to the ledger it is another one, as the first is
+    resolved.
+    """
+
+    undeliverable = ""
+    notes = ()
+
+    def __init__(self, store: ArchiveStore, prefix: str, *, causes: CauseTable | None = None) -> None:
+        self.name = self.url = prefix
+        self._store = store
+        self._causes = causes
+        self._under_way: AsyncIterator[str] | None = None
+
+    async def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:
+        """See `Source.letters`."""
+        if self._under_way is None:
+            self._under_way = self._store.keys(self.name)
+        count = 0
+        while limit is None or count < limit:
+            key = await anext(self._under_way, None)
+            if key is None:
+                return
+            count += 1
+            archived = read_document(await self._store.get(key), key)
+            letter = read_letter(archived.message, queue=archived.queue, causes=self._causes)
+            yield msgspec.structs.replace(letter, id=f"archived:{letter.id}")
+
+    async def give_back(self, letters: Collection[Letter]) -> None:
+        """See `Source.give_back`: nothing was taken."""
+
+    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
+        """See `Source.delete`: the archive keeps it."""
+        return {}
+
+    async def aclose(self) -> None:
+        """See `Source.aclose`."""

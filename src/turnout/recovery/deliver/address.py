@@ -1,0 +1,94 @@
+"""Where a letter can go: a target of the rules, the place at which it failed, a queue, an endpoint. Pure."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from urllib.parse import urlsplit
+
+import msgspec
+
+from turnout.message import queue_url
+from turnout.recovery.deliver.api import Unfit, Work
+from turnout.recovery.letter import Layer, Letter, Origin, Payload
+from turnout.targets.queue import arn_queue_url
+
+__all__ = ["Address", "Kind", "owed_addresses", "refuse_incomplete", "source_queue"]
+
+
+class Kind(StrEnum):
+    """How an address is to be understood."""
+
+    TARGET = "target"
+    """A target of the rules, by name."""
+    ARN = "arn"
+    """Something of AWS."""
+    QUEUE = "queue"
+    """A queue's URL."""
+    URL = "url"
+    """An HTTP(S) endpoint."""
+
+
+class Address(msgspec.Struct, frozen=True):
+    """Where something is sent."""
+
+    kind: Kind
+    value: str
+
+    @property
+    def label(self) -> str:
+        """How plans, ledgers and people call it: of a URL neither user nor query, where keys are put."""
+        if self.kind is not Kind.URL:
+            return self.value
+        parts = urlsplit(self.value)
+        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def owed_addresses(work: Work) -> tuple[Address, ...]:
+    """What a letter is owed and recovery has not delivered yet. Raises `Unfit` when nobody says what it is owed."""
+    refuse_incomplete(work.letter)
+    delivery = work.letter.delivery
+    if delivery is None:
+        raise Unfit(_nothing_owed(work.letter))
+    if delivery.owed:
+        addresses = tuple(Address(Kind.TARGET, name) for name in dict.fromkeys(delivery.owed))
+    else:
+        addresses = (Address(Kind.ARN, delivery.target),)
+    return tuple(each for each in addresses if each.label not in work.reached)
+
+
+def refuse_incomplete(letter: Letter) -> None:
+    """Raises `Unfit` for a letter that does not carry its event, or not all of it."""
+    if letter.payload is Payload.ABSENT:
+        raise Unfit("the event is not in the letter, only a pointer to it")
+    if letter.payload is Payload.TRUNCATED:
+        raise Unfit("the sender has cut the event off")
+
+
+def _nothing_owed(letter: Letter) -> str:
+    if any(layer.origin is Origin.TURNOUT for layer in letter.chain):
+        return "no target is owed, as it was never routed: repair the rules, then replay it to the source queue"
+    return "nothing says where it was to go: choose a target"
+
+
+def source_queue(letter: Letter, configured: tuple[str, ...]) -> str:
+    """The URL of the queue from which a letter came to where it failed. Raises `Unfit` when that is not known.
+
+    `configured` are the source queues of the settings: the one that the letter names, else the only one.
+    """
+    layer = _sourced(letter)
+    name = layer.source.rpartition(":")[2] if layer is not None else ""
+    for url in configured:
+        if name and url.rstrip("/").rpartition("/")[2] == name:
+            return url
+    if layer is not None and layer.source.startswith("arn:"):
+        return arn_queue_url(layer.source, beside=letter.queue)
+    if name and "://" in letter.queue:
+        return queue_url(name, beside=letter.queue)
+    if len(configured) == 1:
+        return configured[0]
+    raise Unfit("nothing says which queue it came from: name one with --source-queue")
+
+
+def _sourced(letter: Letter) -> Layer | None:
+    queues = (Origin.TURNOUT, Origin.SQS_REDRIVE, Origin.LAMBDA_RECORD)
+    return next((layer for layer in letter.chain if layer.origin in queues and layer.source), None)

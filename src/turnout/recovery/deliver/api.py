@@ -1,0 +1,81 @@
+"""The interface of an action on letters, and what it answers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+import msgspec
+
+from turnout.errors import TurnoutError
+from turnout.recovery.ledger.records import Action, Record
+from turnout.recovery.letter import Letter
+
+__all__ = ["Act", "Outcome", "Unfit", "Work"]
+
+
+class Unfit(TurnoutError):
+    """This action is not for this letter. `str()` says why, for an operator, without naming the letter."""
+
+
+class Work(msgspec.Struct, frozen=True):
+    """One letter to act on."""
+
+    letter: Letter
+    reached: tuple[str, ...] = ()
+    """Targets that earlier attempts of recovery have delivered it to: nothing is sent to them again."""
+
+    @classmethod
+    def of(cls, letter: Letter, record: Record | None = None) -> Work:
+        """The work that is left of a letter, as far as the ledger knows."""
+        return cls(letter, record.reached if record is not None else ())
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of one letter. It is done when nothing failed."""
+
+    reached: tuple[str, ...] = ()
+    """What has the letter now and confirmed it: names of targets, ARNs, URLs, the key of an archive."""
+    failures: Mapping[str, str] = {}
+    """Why, by target, for those that did not take it. Without secrets; an error may hold personal data."""
+    note: str = ""
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is left to do, so that the letter may be deleted."""
+        return not self.failures
+
+    @property
+    def sentence(self) -> str:
+        """The outcome as the ledger notes it."""
+        return "; ".join(f"{target}: {why}" for target, why in self.failures.items()) or self.note
+
+
+class Act(Protocol):
+    """One kind of action with its options."""
+
+    @property
+    def action(self) -> Action:
+        """Under which name the ledger keeps it."""
+        ...
+
+    @property
+    def batch(self) -> int:
+        """Letters in one call, at most."""
+        ...
+
+    @property
+    def ordered(self) -> bool:
+        """Whether letters must be acted on one after the other, in the order in which they were sent (FIFO)."""
+        ...
+
+    def aims(self, work: Work) -> tuple[str, ...]:
+        """What the letter would be delivered to; empty when all have it already. Does nothing.
+
+        Raises `Unfit`; other `TurnoutError` when no letter at all can be acted on (the rules cannot be read).
+        """
+        ...
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        """Act on 1 to `batch` letters that are fit; one outcome each, in order. Raises nothing of its own."""
+        ...

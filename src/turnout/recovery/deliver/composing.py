@@ -1,0 +1,123 @@
+"""What is sent for a letter: the body and attributes that its failed delivery carried, shaped as the rules say.
+
+The body is never changed. Replays carry `Turnout.Replay`, by which the worker's idempotency lets them pass once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import msgspec
+
+from turnout.letter import (
+    ERROR_CODE,
+    ERROR_MESSAGE,
+    LETTER,
+    LetterAttribute,
+    read_letter_attribute,
+    sealed_attributes,
+)
+from turnout.message import REPLAY, Attribute
+from turnout.recovery.deliver.address import Address, Kind
+from turnout.recovery.deliver.api import Unfit
+from turnout.recovery.letter import Layer, Letter, Origin
+from turnout.recovery.selection import letter_metadata
+from turnout.rules import Ruleset
+from turnout.rules.model import NOTHING_EXTRA, Send
+from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, OutgoingMessage
+from turnout.targets.api import Destination
+from turnout.targets.identity import deduplication_id, identifier
+from turnout.targets.queue import QueueDestination
+
+__all__ = ["compose", "compose_for_source", "original"]
+
+_TRACE_HEADER = "AWSTraceHeader"
+
+
+def original(letter: Letter) -> tuple[str, Mapping[str, Attribute]]:
+    """The body and attributes that were to arrive: those of the delivery that failed, else what is in all wrappers.
+
+    Only for letters that carry their event.
+    """
+    return _contents(letter, letter.delivery or _routed(letter))
+
+
+def compose(
+    letter: Letter, address: Address, destination: Destination, rules: Ruleset | None, *, replay: str = ""
+) -> OutgoingMessage:
+    """The message for one address, which `destination` is. `rules` shape what goes to their targets.
+
+    The same letter always makes the same message, so that whoever deduplicates takes it once; of a replay (`replay` is
+    its id) once per replay.
+    """
+    body, attributes = original(letter)
+    send = _send(letter, body, address, rules)
+    composed = dict(send.attributes)
+    for name, value in attributes.items():
+        if name not in composed and name != REPLAY and len(composed) < MAX_MESSAGE_ATTRIBUTES - bool(replay):
+            composed[name] = value
+    if replay:
+        composed[REPLAY] = Attribute("String", replay)
+    fifo = destination.ordered
+    standard = isinstance(destination, QueueDestination) and not fifo
+    group = send.group or (_group(letter) if fifo else None)
+    own = send.deduplicate if not replay else None
+    duplicate = own or deduplication_id(address.value, letter.event_id or None, body, replay=replay)
+    return OutgoingMessage(
+        body,
+        composed,
+        delay_seconds=send.delay or 0 if standard else 0,
+        group_id=identifier(group) if group and (fifo or standard) else None,
+        deduplication_id=None if standard else identifier(duplicate),
+        trace_header=None if replay else letter.message.system.get(_TRACE_HEADER),
+        event_type=letter.event_type or None,
+    )
+
+
+def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[str, ...]) -> OutgoingMessage:
+    """The message that brings an event back to a source queue, to be routed again.
+
+    A letter of ours stays one: the targets that have the event, by the worker or by recovery, do not get it again. What
+    finds no room among ten attributes moves into the letter's JSON, from which the worker takes it. Raises `Unfit` when
+    the message is too large to say so.
+    """
+    body, found = _contents(letter, _routed(letter))
+    attributes = {REPLAY: Attribute("String", replay)}
+    attributes |= {name: value for name, value in found.items() if name not in (REPLAY, LETTER)}
+    done = tuple(dict.fromkeys((*letter.done, *(name for name in reached if name in letter.owed))))
+    if done or len(attributes) > MAX_MESSAGE_ATTRIBUTES:
+        before = read_letter_attribute(letter.message.attributes) or LetterAttribute()
+        owed = tuple(name for name in letter.owed if name not in done)
+        size = len(body.encode("utf-8", "surrogatepass"))
+        sealed = sealed_attributes(msgspec.structs.replace(before, done=done, owed=owed), attributes, size)
+        if LETTER not in sealed:
+            raise Unfit("it is too large to say which targets have it already: deliver it to the owed targets")
+        # These two are for people who look into a dead-letter queue.
+        attributes = {name: value for name, value in sealed.items() if name not in (ERROR_CODE, ERROR_MESSAGE)}
+    fifo = queue.endswith(".fifo")
+    return OutgoingMessage(
+        body,
+        attributes,
+        group_id=identifier(_group(letter)) if fifo else None,
+        deduplication_id=deduplication_id(queue, letter.event_id or None, body, replay=replay) if fifo else None,
+    )
+
+
+def _contents(letter: Letter, layer: Layer | None) -> tuple[str, Mapping[str, Attribute]]:
+    return (layer.body, layer.attributes) if layer is not None else (letter.body or "", letter.attributes)
+
+
+def _routed(letter: Letter) -> Layer | None:
+    """The layer of Turnout's own letter: what the worker had received."""
+    return next((layer for layer in letter.chain if layer.origin is Origin.TURNOUT), None)
+
+
+def _send(letter: Letter, body: str, address: Address, rules: Ruleset | None) -> Send:
+    if rules is None or address.kind is not Kind.TARGET:
+        return NOTHING_EXTRA
+    match = rules.match(body, letter_metadata(letter) if rules.needs_metadata else None)
+    return match.send(address.value) if address.value in match.targets else NOTHING_EXTRA
+
+
+def _group(letter: Letter) -> str:
+    return letter.message.system.get("MessageGroupId") or letter.conversation_id or letter.event_id or letter.id

@@ -1,0 +1,93 @@
+"""Retry: a letter is delivered to what it is still owed, and to nothing else."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from turnout.errors import TargetError, TurnoutError
+from turnout.recovery.deliver.address import Address, Kind, owed_addresses, refuse_incomplete
+from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.composing import compose
+from turnout.recovery.deliver.sending import Patience, send
+from turnout.recovery.ledger.records import Action
+from turnout.rules import Ruleset
+from turnout.targets.api import Destination
+
+__all__ = ["Delivering", "Doors"]
+
+
+class Doors(Protocol):
+    """Makes destinations of addresses."""
+
+    def __call__(self, address: Address) -> Destination:
+        """The destination. Raises `TargetError` when there is none, other `TurnoutError` when that cannot be told."""
+        ...
+
+
+class Delivering:
+    """Implements `turnout.recovery.deliver.api.Act`: deliveries to the owed targets, or to chosen ones.
+
+    `rules` shape what goes to their targets, as the worker's do. With `replay`, the replay's id, deliveries are marked
+    as replays, and deduplicated by it; else they are retries.
+    """
+
+    batch = 1
+
+    def __init__(
+        self,
+        doors: Doors,
+        *,
+        rules: Callable[[], Ruleset] | None = None,
+        chosen: Address | None = None,
+        patience: Patience | None = None,
+        replay: str = "",
+    ) -> None:
+        self._doors = doors
+        self._rules = rules
+        self._chosen = chosen
+        self._patience = patience or Patience()
+        self._replay = replay
+        self.action = Action.REPLAY if replay else Action.RETRY
+        self.ordered = False
+
+    def aims(self, work: Work) -> tuple[str, ...]:
+        """See `Act.aims`."""
+        labels = []
+        for address in self._addresses(work):
+            try:
+                self.ordered |= self._doors(address).ordered
+            except TargetError as error:
+                raise Unfit(str(error)) from error
+            labels.append(address.label)
+        return tuple(labels)
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        """See `Act.__call__`."""
+        return [await self._deliver(work) for work in works]
+
+    def _addresses(self, work: Work) -> tuple[Address, ...]:
+        if self._chosen is None:
+            return owed_addresses(work)
+        refuse_incomplete(work.letter)
+        return () if self._chosen.label in work.reached else (self._chosen,)
+
+    async def _deliver(self, work: Work) -> Outcome:
+        addresses = self._addresses(work)
+        async with asyncio.TaskGroup() as tasks:
+            sends = {
+                address.label: tasks.create_task(self._send(work, address), name=f"deliver-{address.label}")
+                for address in addresses
+            }
+        failures = {label: why for label, task in sends.items() if (why := task.result())}
+        return Outcome(tuple(each.label for each in addresses if each.label not in failures), failures)
+
+    async def _send(self, work: Work, address: Address) -> str:
+        try:
+            destination = self._doors(address)
+        except TurnoutError as error:
+            return str(error)
+        rules = self._rules() if self._rules is not None and address.kind is Kind.TARGET else None
+        message = compose(work.letter, address, destination, rules, replay=self._replay)
+        return await send(destination, message, self._patience)

@@ -1,0 +1,60 @@
+"""Replay to the source queue: an event is routed again, by the rules of today, to the targets that do not have it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from turnout.recovery.deliver.address import refuse_incomplete, source_queue
+from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.composing import compose_for_source
+from turnout.recovery.deliver.sending import Patience, send
+from turnout.recovery.ledger.records import Action
+from turnout.targets.api import Destination
+
+__all__ = ["Rerouting"]
+
+
+class Rerouting:
+    """Implements `turnout.recovery.deliver.api.Act`. `replay` is the replay's id, `queues` are known source queues.
+
+    `door` makes the destination of a queue's URL.
+    """
+
+    action = Action.REPLAY
+    batch = 1
+
+    def __init__(
+        self,
+        door: Callable[[str], Destination],
+        *,
+        replay: str,
+        queues: tuple[str, ...] = (),
+        patience: Patience | None = None,
+    ) -> None:
+        self._door = door
+        self._replay = replay
+        self._queues = queues
+        self._patience = patience or Patience()
+        self.ordered = False
+
+    def aims(self, work: Work) -> tuple[str, ...]:
+        """See `Act.aims`."""
+        refuse_incomplete(work.letter)
+        queue = source_queue(work.letter, self._queues)
+        if queue == work.letter.queue:
+            raise Unfit("its source queue is the queue it lies in: name another with --source-queue")
+        compose_for_source(work.letter, queue, self._replay, work.reached)
+        self.ordered |= queue.endswith(".fifo")
+        return () if queue in work.reached else (queue,)
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        """See `Act.__call__`."""
+        return [await self._reroute(work) for work in works]
+
+    async def _reroute(self, work: Work) -> Outcome:
+        queue = source_queue(work.letter, self._queues)
+        if queue in work.reached:
+            return Outcome()
+        message = compose_for_source(work.letter, queue, self._replay, work.reached)
+        why = await send(self._door(queue), message, self._patience)
+        return Outcome((), {queue: why}) if why else Outcome((queue,))

@@ -1,0 +1,136 @@
+"""Finds out what a command is to do: which letters are selected, which of them fit, what the ledger knows of them.
+
+Planning changes nothing. Letters stay held by their source, so that the run can act on them without another receive.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+
+import msgspec
+
+from turnout.recovery.deliver.api import Act, Unfit, Work
+from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.records import Item, ItemState, Record, Status
+from turnout.recovery.letter import Letter
+from turnout.recovery.sources.api import Source
+
+__all__ = ["Draft", "draft", "draft_again", "is_settled"]
+
+_SETTLED = frozenset({Status.RETRIED, Status.ARCHIVED, Status.REPLAYED})
+_PAGE = 200
+
+
+class Draft(msgspec.Struct):
+    """What is to do."""
+
+    works: list[Work] = []
+    """Letters to act on, the oldest first."""
+    finishing: list[Letter] = []
+    """Letters whose outcome is durable already: they are only to be deleted."""
+    aims: dict[str, tuple[str, ...]] = {}
+    """By letter id, what each of `works` is to reach."""
+    unfit: Counter[str] = msgspec.field(default_factory=Counter)
+    """Why others are left alone, and how often."""
+    read: int = 0
+    unselected: int = 0
+    limited: bool = False
+    """Whether there may be more letters than were read."""
+    absent: tuple[str, ...] = ()
+    """Ids of letters that a plan is still to act on, and the source has not (or not now)."""
+    gone: tuple[str, ...] = ()
+    """Ids of letters that a plan has acted on and the source has not: they were deleted, and nobody noted it."""
+
+    @property
+    def items(self) -> list[Item]:
+        """The plan's items."""
+        works = [Item(work.letter.id, self.aims.get(work.letter.id, ())) for work in self.works]
+        return works + [Item(letter.id, (), ItemState.DONE) for letter in self.finishing]
+
+
+def is_settled(record: Record | None) -> bool:
+    """Whether the outcome of a letter is durable, so that it only has to be deleted."""
+    return record is not None and (bool(record.resolved_ms) or record.status in _SETTLED)
+
+
+async def draft(
+    source: Source,
+    ledger: Ledger,
+    selects: Callable[[Letter], bool],
+    act: Act,
+    limit: int,
+    stop: asyncio.Event | None = None,
+) -> Draft:
+    """A draft of acting on what is selected, among at most `limit` letters. `stop` ends the reading early.
+
+    Raises `TurnoutError`.
+    """
+    made = Draft()
+    selected: list[Letter] = []
+    others: list[Letter] = []
+    async for letter in source.letters(limit):
+        made.read += 1
+        (selected if selects(letter) else others).append(letter)
+        if stop is not None and stop.is_set():
+            break
+    made.unselected, made.limited = len(others), made.read >= limit
+    # Not before all are read: they would come round again.
+    await source.give_back(others)
+    await _sort(made, selected, source, ledger, act)
+    return made
+
+
+async def draft_again(
+    source: Source,
+    ledger: Ledger,
+    items: Sequence[Item],
+    act: Act,
+    limit: int,
+    stop: asyncio.Event | None = None,
+) -> Draft:
+    """A draft of what is left of a plan: its items that have neither failed nor been resolved."""
+    left = {item.letter: item for item in items if item.state not in (ItemState.FAILED, ItemState.RESOLVED)}
+    made = Draft()
+    selected: list[Letter] = []
+    others: list[Letter] = []
+    if left:
+        async for letter in source.letters(limit):
+            made.read += 1
+            (selected if letter.id in left else others).append(letter)
+            if len(selected) == len(left) or (stop is not None and stop.is_set()):
+                break
+    made.limited = made.read >= limit
+    await source.give_back(others)
+    found = {letter.id for letter in selected}
+    missing = [item for each, item in left.items() if each not in found]
+    made.absent = tuple(item.letter for item in missing if item.state is not ItemState.DONE)
+    made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE)
+    await _sort(made, selected, source, ledger, act)
+    return made
+
+
+async def _sort(made: Draft, letters: list[Letter], source: Source, ledger: Ledger, act: Act) -> None:
+    unfit = []
+    letters.sort(key=lambda letter: letter.message.sent_ms)
+    for first in range(0, len(letters), _PAGE):
+        page = letters[first : first + _PAGE]
+        records = await ledger.records([letter.id for letter in page])
+        unfit += [letter for letter in page if not _fits(made, letter, records, act)]
+    await source.give_back(unfit)
+
+
+def _fits(made: Draft, letter: Letter, records: Mapping[str, Record], act: Act) -> bool:
+    record = records.get(letter.id)
+    if is_settled(record):
+        made.finishing.append(letter)
+        return True
+    work = Work.of(letter, record)
+    try:
+        made.aims[letter.id] = act.aims(work)
+    except Unfit as reason:
+        made.unfit[str(reason)] += 1
+        return False
+    made.works.append(work)
+    return True

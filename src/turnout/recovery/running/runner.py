@@ -1,0 +1,195 @@
+"""Acts on letters as a plan says: at a bounded rate, until it is done, too much fails, or somebody stops it.
+
+The order for each letter is what makes a crash harmless: claim, STARTED, act, DONE or FAILED, delete, RESOLVE. Nothing
+is deleted before its outcome is durable; what was sent and recorded is not sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import TypeVar
+
+import msgspec
+
+from turnout.errors import TurnoutError
+from turnout.recovery.deliver.api import Act, Outcome, Work
+from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
+from turnout.recovery.letter import Letter
+from turnout.recovery.running.planning import Draft, is_settled
+from turnout.recovery.running.tally import Tally
+from turnout.recovery.sources.api import Source
+
+__all__ = ["LEASE_SECONDS", "Pace", "RunConfig", "Runner"]
+
+T = TypeVar("T")
+
+LEASE_SECONDS = 600.0
+"""Longer than one letter takes, with all attempts at its deliveries."""
+_PAGE = 200
+
+
+class RunConfig(msgspec.Struct, frozen=True):
+    """The bounds of a run."""
+
+    rate: float = 20.0
+    """Letters a second, at most."""
+    max_failures: float = 20.0
+    """Percent."""
+    calls: int = 8
+    """Letters (or batches, where the action takes batches) that are acted on at a time."""
+
+
+class Pace:
+    """Lets so many letters a second pass, without bursts."""
+
+    def __init__(self, per_second: float) -> None:
+        self._interval = 1.0 / per_second
+        self._next = 0.0
+
+    async def __call__(self, count: int, stop: asyncio.Event) -> None:
+        """Wait until it is the turn of `count` letters; returns early when stopped."""
+        loop = asyncio.get_running_loop()
+        at = max(self._next, loop.time())
+        self._next = at + count * self._interval
+        wait = at - loop.time()
+        if wait > 0:
+            try:
+                async with asyncio.timeout(wait):
+                    await stop.wait()
+            except TimeoutError:
+                pass
+
+
+class Runner:
+    """One run of one plan. `by` is who acts, as histories say it; `told` is called after each step with the tally."""
+
+    def __init__(
+        self,
+        *,
+        source: Source,
+        ledger: Ledger,
+        act: Act,
+        plan: str,
+        by: str,
+        config: RunConfig | None = None,
+        told: Callable[[Tally], None] = lambda _: None,
+    ) -> None:
+        self._source = source
+        self._ledger = ledger
+        self._act = act
+        self._plan = plan
+        self._by = by
+        # By plan, not by process: who resumes a plan need not wait for the lease of the process that died.
+        self._holder = f"plan {plan}"
+        self._config = config or RunConfig()
+        self._told = told
+        self._pace = Pace(self._config.rate)
+        self._error: TurnoutError | None = None
+        self.tally = Tally()
+
+    async def run(self, made: Draft, stop: asyncio.Event) -> Tally:
+        """Do what the draft says; the plan must be in the ledger. Sets `stop` when too much fails.
+
+        Raises `TurnoutError` when the ledger cannot be written: then nothing further is touched.
+        """
+        self.tally.total = len(made.works) + len(made.finishing)
+        await self._record([self._resolved(letter) for letter in made.gone])
+        everything = [work.letter for work in made.works] + made.finishing
+        for page in _pages(everything, _PAGE):
+            await self._ledger.see([Sighting.of(letter) for letter in page], by=self._by)
+        for finishing in _pages(made.finishing, 10):
+            if not stop.is_set():
+                await self._finish(finishing)
+        waiting = deque(_pages(made.works, self._act.batch))
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(1 if self._act.ordered else min(self._config.calls, len(waiting))):
+                tasks.create_task(self._work(waiting, stop), name=f"act-{number}")
+        if self._error is not None:
+            raise self._error
+        return self.tally
+
+    async def _work(self, waiting: deque[Sequence[Work]], stop: asyncio.Event) -> None:
+        while waiting and not stop.is_set():
+            works = waiting.popleft()
+            await self._pace(len(works), stop)
+            if stop.is_set():
+                waiting.appendleft(works)
+                return
+            try:
+                await self._step(works)
+            except TurnoutError as error:
+                self._error = self._error or error
+                stop.set()
+            if self.tally.too_many_failures(self._config.max_failures):
+                stop.set()
+            self._told(self.tally)
+
+    async def _step(self, works: Sequence[Work]) -> None:
+        records = await self._ledger.claim(
+            [work.letter.id for work in works], by=self._holder, lease_seconds=LEASE_SECONDS
+        )
+        # Another process may have been faster since the plan was made, and may have got further.
+        self.tally.skipped += len(works) - len(records)
+        granted = [work.letter for work in works if work.letter.id in records]
+        if settled := [letter for letter in granted if is_settled(records[letter.id])]:
+            await self._finish(settled)
+        works = [Work.of(letter, records[letter.id]) for letter in granted if not is_settled(records[letter.id])]
+        if not works:
+            return
+        attempts = {work.letter.id: records[work.letter.id].attempts + 1 for work in works}
+        await self._record([self._started(work, attempts[work.letter.id]) for work in works])
+        outcomes = await self._act(works)
+        pairs = list(zip(works, outcomes, strict=True))
+        await self._record([self._ended(work, outcome, attempts[work.letter.id]) for work, outcome in pairs])
+        failed = [(work, outcome) for work, outcome in pairs if not outcome.done]
+        for _, outcome in failed:
+            self.tally.failed += 1
+            self.tally.failures[outcome.sentence] += 1
+        if failed:
+            letters = [work.letter for work, _ in failed]
+            await self._ledger.release([letter.id for letter in letters], by=self._holder)
+        done = [work.letter for work, outcome in pairs if outcome.done]
+        if done:
+            await self._finish(done)
+
+    async def _finish(self, letters: Sequence[Letter]) -> None:
+        """Delete letters whose outcome is durable, and say so."""
+        failures = await self._source.delete(letters)
+        gone = [letter for letter in letters if letter.id not in failures]
+        await self._record([self._resolved(letter.id) for letter in gone])
+        self.tally.done += len(gone)
+        self.tally.undeleted += len(failures)
+        for why in failures.values():
+            self.tally.failures[f"not deleted: {why}"] += 1
+        if failures:
+            await self._ledger.release(list(failures), by=self._holder)
+        self._told(self.tally)
+
+    async def _record(self, entries: Sequence[Entry]) -> None:
+        if entries:
+            await self._ledger.record(entries)
+
+    def _started(self, work: Work, attempt: int) -> Entry:
+        return Entry(work.letter.id, self._act.action, Phase.STARTED, self._by, attempt, plan=self._plan)
+
+    def _resolved(self, letter_id: str) -> Entry:
+        return Entry(letter_id, Action.RESOLVE, Phase.DONE, self._by, plan=self._plan)
+
+    def _ended(self, work: Work, outcome: Outcome, attempt: int) -> Entry:
+        return Entry(
+            work.letter.id,
+            self._act.action,
+            Phase.DONE if outcome.done else Phase.FAILED,
+            self._by,
+            attempt,
+            targets=outcome.reached,
+            plan=self._plan,
+            note=outcome.sentence,
+        )
+
+
+def _pages(items: Sequence[T], size: int) -> list[Sequence[T]]:
+    return [items[first : first + size] for first in range(0, len(items), size)]

@@ -1,0 +1,37 @@
+"""What a run has done so far, counted."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import msgspec
+
+__all__ = ["Tally"]
+
+_FEWEST_TRIED = 10
+"""Before so many letters were tried, failures count as if so many had been: one of one is no trend."""
+
+
+class Tally(msgspec.Struct):
+    """Counts of letters. Each letter of a run ends in exactly one of the first four."""
+
+    done: int = 0
+    """The outcome is durable, and the letter is deleted."""
+    failed: int = 0
+    undeleted: int = 0
+    """The outcome is durable; the letter is still in its queue, and only its deletion is to be repeated."""
+    skipped: int = 0
+    """Another process holds it, or has dealt with it."""
+    total: int = 0
+    failures: Counter[str] = msgspec.field(default_factory=Counter)
+    """How often each sentence was the reason."""
+
+    @property
+    def ended(self) -> int:
+        """Letters whose turn is over."""
+        return self.done + self.failed + self.undeleted + self.skipped
+
+    def too_many_failures(self, percent: float) -> bool:
+        """Whether more than so many percent of the letters that were tried have failed."""
+        tried = self.done + self.failed + self.undeleted
+        return self.failed > percent / 100 * max(tried, _FEWEST_TRIED)

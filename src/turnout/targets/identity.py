@@ -1,0 +1,27 @@
+"""The ids that FIFO queues and idempotent services want with a message: always the same for the same event."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+__all__ = ["deduplication_id", "identifier"]
+
+# SQS API reference, SendMessage: letters, digits and punctuation, 128 at most.
+_IDENTIFIER = re.compile(r"[!-~]{1,128}")
+
+
+def deduplication_id(target: str, event_id: str | None, body: str, *, replay: str = "") -> str:
+    """The same for every copy of an event on its way to one target, whichever process sends it (never random).
+
+    Derived from the event's `id`, or from the body when it has none; 64 hexadecimal digits (SQS allows 128). A replay,
+    which is to be taken again, has its own: once per `replay`.
+    """
+    identity = f"id:{event_id}" if event_id is not None else f"body:{body}"
+    parts = [target, identity] + ([f"replay:{replay}"] if replay else [])
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+
+
+def identifier(text: str) -> str:
+    """A group or deduplication id as SQS takes it: what it refuses is replaced by its hash, always the same."""
+    return text if _IDENTIFIER.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
