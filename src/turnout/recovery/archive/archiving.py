@@ -60,7 +60,8 @@ class Archiving:
             except ArchiveError as error:
                 wait = self._patience.wait(attempt, error.retry_after) if error.retryable else None
                 if wait is None:
-                    return Outcome((), {self._address(key): str(error)})
+                    failures = {self._address(key): str(error)}
+                    return Outcome((), failures, again=error.retryable, retry_after=error.retry_after)
                 await self._sleep(wait)
                 attempt += 1
             else:

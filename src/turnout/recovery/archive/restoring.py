@@ -55,8 +55,7 @@ class Restoring:
             group_id=identifier(letter.message.system.get("MessageGroupId") or letter.id) if fifo else None,
             deduplication_id=identifier(letter.id) if fifo else None,
         )
-        why = await send(self._door(queue), message, self._patience)
-        return Outcome((), {queue: why}) if why else Outcome((queue,), note="restored")
+        return Outcome.of({queue: await send(self._door(queue), message, self._patience)}, "restored")
 
     def _home(self, letter: Letter) -> str:
         return self._queue or letter.queue

@@ -8,6 +8,7 @@ from typing import Protocol
 import msgspec
 
 from turnout.errors import TurnoutError
+from turnout.recovery.deliver.sending import Refused
 from turnout.recovery.ledger.records import Action, Record
 from turnout.recovery.letter import Letter
 
@@ -39,6 +40,22 @@ class Outcome(msgspec.Struct, frozen=True):
     failures: Mapping[str, str] = {}
     """Why, by target, for those that did not take it. Without secrets; an error may hold personal data."""
     note: str = ""
+    again: bool = False
+    """When something failed: whether time may help."""
+    retry_after: float | None = None
+    """Seconds that a service asked us to wait."""
+
+    @classmethod
+    def of(cls, refusals: Mapping[str, Refused | None], note: str = "") -> Outcome:
+        """The outcome of sending to several: None for those that have confirmed it."""
+        refused = {label: each for label, each in refusals.items() if each is not None}
+        return cls(
+            tuple(label for label in refusals if label not in refused),
+            {label: each.why for label, each in refused.items()},
+            note,
+            any(each.again for each in refused.values()),
+            max((each.retry_after for each in refused.values() if each.retry_after is not None), default=None),
+        )
 
     @property
     def done(self) -> bool:

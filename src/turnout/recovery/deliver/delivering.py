@@ -10,7 +10,7 @@ from turnout.errors import TargetError, TurnoutError
 from turnout.recovery.deliver.address import Address, Kind, owed_addresses, refuse_incomplete
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose
-from turnout.recovery.deliver.sending import Patience, send
+from turnout.recovery.deliver.sending import Patience, Refused, send
 from turnout.recovery.ledger.records import Action
 from turnout.rules import Ruleset
 from turnout.targets.api import Destination
@@ -80,14 +80,13 @@ class Delivering:
                 address.label: tasks.create_task(self._send(work, address), name=f"deliver-{address.label}")
                 for address in addresses
             }
-        failures = {label: why for label, task in sends.items() if (why := task.result())}
-        return Outcome(tuple(each.label for each in addresses if each.label not in failures), failures)
+        return Outcome.of({label: task.result() for label, task in sends.items()})
 
-    async def _send(self, work: Work, address: Address) -> str:
+    async def _send(self, work: Work, address: Address) -> Refused | None:
         try:
             destination = self._doors(address)
         except TurnoutError as error:
-            return str(error)
+            return Refused(str(error))
         rules = self._rules() if self._rules is not None and address.kind is Kind.TARGET else None
         message = compose(work.letter, address, destination, rules, replay=self._replay)
         return await send(destination, message, self._patience)

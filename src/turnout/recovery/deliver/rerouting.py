@@ -56,5 +56,4 @@ class Rerouting:
         if queue in work.reached:
             return Outcome()
         message = compose_for_source(work.letter, queue, self._replay, work.reached)
-        why = await send(self._door(queue), message, self._patience)
-        return Outcome((), {queue: why}) if why else Outcome((queue,))
+        return Outcome.of({queue: await send(self._door(queue), message, self._patience)})

@@ -12,7 +12,7 @@ from turnout.errors import CallError
 from turnout.sqs.api import OutgoingMessage
 from turnout.targets.api import Destination
 
-__all__ = ["Patience", "send"]
+__all__ = ["Patience", "Refused", "send"]
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -33,28 +33,42 @@ class Patience(msgspec.Struct, frozen=True):
         return max(asked or 0.0, random.uniform(longest / 2, longest))  # noqa: S311 - no secret
 
 
+class Refused(msgspec.Struct, frozen=True):
+    """A destination did not take a message."""
+
+    why: str
+    again: bool = False
+    """Whether it may take it later."""
+    retry_after: float | None = None
+    """Seconds that it asked us to wait."""
+
+
 async def send(
     destination: Destination,
     message: OutgoingMessage,
     patience: Patience,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> str:
-    """Send it. Returns why the destination did not take it; empty when it has confirmed it. Raises nothing."""
+) -> Refused | None:
+    """Send it. None: the destination has confirmed it. Raises nothing."""
     if (size := message.size()) > destination.max_message_bytes:
-        return f"{size} bytes with its attributes; {destination.name} takes {destination.max_message_bytes}"
+        return Refused(f"{size} bytes with its attributes; {destination.name} takes {destination.max_message_bytes}")
     attempt = 1
-    while True:
-        try:
-            sent = await destination.send([message])
-        except CallError as error:
-            why, again, asked = str(error), error.retryable, error.retry_after
-        else:
-            if not sent.failures:
-                return ""
-            failure = sent.failures[0]
-            why, again, asked = f"{failure.code}: {failure.message}", failure.retryable, None
-        wait = patience.wait(attempt, asked) if again else None
+    while refused := await _attempt(destination, message):
+        wait = patience.wait(attempt, refused.retry_after) if refused.again else None
         if wait is None:
-            return f"{why} (after {attempt} attempts)" if attempt > 1 else why
+            why = f"{refused.why} (after {attempt} attempts)" if attempt > 1 else refused.why
+            return msgspec.structs.replace(refused, why=why)
         await sleep(wait)
         attempt += 1
+    return None
+
+
+async def _attempt(destination: Destination, message: OutgoingMessage) -> Refused | None:
+    try:
+        sent = await destination.send([message])
+    except CallError as error:
+        return Refused(str(error), error.retryable, error.retry_after)
+    if not sent.failures:
+        return None
+    failure = sent.failures[0]
+    return Refused(f"{failure.code}: {failure.message}", failure.retryable)
