@@ -1,0 +1,66 @@
+"""The router function's metrics: what one call counted, as CloudWatch reads it from the log."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Any
+
+from tests.unit.pipeline.yard import SOURCE, Yard, event
+from tests.unit.serverless.mapping import poll
+from tests.unit.serverless.test_routing import Function
+from tests.unit.telemetry.test_emf import read
+
+from turnout.pipeline.books import Books
+from turnout.serverless.measuring import batch_lines
+
+
+def counted(*bodies: str) -> list[dict[str, Any]]:
+    """What a call with these bodies says."""
+
+    async def call() -> Books:
+        yard = Yard()
+        await yard.publish(*bodies)
+        function = Function(yard)
+        await poll(yard.sqs, SOURCE, function)
+        return function.routed[-1].books
+
+    books = asyncio.run(asyncio.wait_for(call(), 20))
+    return [read(line) for line in batch_lines(books, {"AWS_LAMBDA_FUNCTION_NAME": "turnout-router"})]
+
+
+def value(documents: list[dict[str, Any]], name: str, **dimensions: str) -> Any:
+    wanted = {"FunctionName": "turnout-router", **dimensions}
+    (found,) = [
+        document[name]
+        for document in documents
+        for directive in document["_aws"]["CloudWatchMetrics"]
+        if name in [metric["Name"] for metric in directive["Metrics"]]
+        and {key: document[key] for key in directive["Dimensions"][0]} == wanted
+    ]
+    return found
+
+
+def test_a_call_says_what_it_received_where_it_went_and_how_long_it_took() -> None:
+    documents = counted(event("one"), event("three", 2), event("nobody", 3), "certainly not JSON")
+    assert value(documents, "turnout.messages.received") == 4
+    assert value(documents, "turnout.messages.unmatched") == 1
+    assert value(documents, "turnout.messages.settled", outcome="delivered") == 2
+    assert value(documents, "turnout.messages.settled", outcome="dead_lettered") == 1
+    assert value(documents, "turnout.letters", reason="INVALID_JSON") == 1
+    assert value(documents, "turnout.target.sent", target="crm") == 2
+    assert value(documents, "turnout.target.sent", target="archive") == 1
+    assert len(value(documents, "messaging.process.duration")) == 4
+    assert {document["_aws"]["CloudWatchMetrics"][0]["Namespace"] for document in documents} == {"Turnout"}
+
+
+def test_rules_are_told_for_queries_and_are_no_dimension() -> None:
+    documents = counted(event("one"), event("three", 2))
+    names = {name for document in documents for name in document["_aws"]["CloudWatchMetrics"][0]["Dimensions"][0]}
+    assert names <= {"FunctionName", "outcome", "reason", "target"}
+    assert documents[0]["rules"]
+    assert "turnout.rule.matches" not in json.dumps(documents)
+
+
+def test_a_call_that_brought_nothing_says_nothing() -> None:
+    assert list(batch_lines(Books())) == []
