@@ -4,7 +4,7 @@
 data "aws_iam_policy_document" "routing" {
   statement {
     sid       = "SendEventsAndLetters"
-    actions   = ["sqs:SendMessage"]
+    actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
     resources = concat(local.target_queue_arns, [aws_sqs_queue.dead_letter.arn])
   }
 

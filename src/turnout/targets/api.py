@@ -7,7 +7,10 @@ from typing import Protocol
 
 from turnout.sqs.api import OutgoingMessage, SentBatch
 
-__all__ = ["Destination"]
+__all__ = ["MESSAGE_TOO_LONG", "Destination"]
+
+MESSAGE_TOO_LONG = "MessageTooLong"
+"""The code of an entry's failure when the destination itself takes less than `max_message_bytes`."""
 
 
 class Destination(Protocol):

@@ -116,3 +116,21 @@ def test_an_endpoint_as_a_target_gets_its_events_and_what_it_refuses_becomes_a_l
 
     with endpoint() as hook:
         asyncio.run(main(hook))
+
+
+def test_what_is_too_large_for_one_queue_is_owed_to_that_one_and_nothing_else_suffers() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.create_queue("archive-small", max_message_bytes=2048)
+        yard.worker.use(ruleset(RULES.replace("queue: archive", "queue: archive-small")))
+        large = event("three", 2, text="x" * 4000)
+        await yard.route(event("three", 1), large, event("three", 3))
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.fault, letter.owed) == ("MESSAGE_TOO_LARGE", "data", ("archive",))
+        assert letter.message.endswith("bytes with its attributes; archive-small takes 2048")
+        assert (set(letter.done), letter.attempts) == ({"crm", "audit"}, 1)
+        assert len(yard.bodies("archive-small")) == 2
+        assert len(yard.bodies("crm")) == len(yard.bodies("audit")) == 3
+        assert yard.bodies("events-dead") == [large]
+
+    asyncio.run(main())
