@@ -117,7 +117,11 @@ def _retention(queue: QueueFacts, attributes: Attributes, to: str) -> Iterator[F
         )
         return
     ours, theirs = (_number(each, "MessageRetentionPeriod") for each in (attributes, target))
-    if queue.url.endswith(".fifo") or theirs > ours:
+    if not ours or not theirs:  # AWS always says; ElasticMQ never does
+        yield unknown(
+            check, queue.name, f"how long it and {to} keep messages is not told", "in AWS the latter must keep longer"
+        )
+    elif queue.url.endswith(".fifo") or theirs > ours:
         yield fine(check, queue.name, f"kept {_days(ours)}, then {_days(theirs)} in {to}")
     else:
         yield error(

@@ -73,6 +73,11 @@ def test_redriven_messages_keep_their_age_so_the_dead_letter_queue_keeps_longer(
     assert worst(judged(source(redrive_to={"MessageRetentionPeriod": seconds})), "retention") is severity
 
 
+def test_an_emulator_that_does_not_tell_retention_is_not_called_wrong() -> None:
+    queue = source({"MessageRetentionPeriod": "0"}, redrive_to={"MessageRetentionPeriod": "0"})
+    assert worst(judged(queue), "retention") is Severity.UNKNOWN
+
+
 def test_a_fifo_queue_starts_the_age_anew() -> None:
     queue = source(name="events.fifo", redrive_to={"MessageRetentionPeriod": "60"})
     assert worst(judged(queue), "retention") is Severity.OK
