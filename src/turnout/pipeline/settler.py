@@ -140,7 +140,11 @@ class Settler:
             log.warning("%d messages not handed back, they return when their visibility ends: %s", len(accounts), error)
         else:
             for failure in failures:
-                log.warning("message not handed back, it returns when its visibility ends: %s", failure.message)
+                log.warning(
+                    "message not handed back, it returns when its visibility ends: %s",
+                    failure.message,
+                    extra=about(accounts[failure.index], code=failure.code),
+                )
         self._close(accounts)
 
     async def _record(self, accounts: Sequence[Account]) -> None:

@@ -131,9 +131,9 @@ class LateTracing:
                     account.trace = Trace("%016x%016x" % (getrandbits(64), low), "", low < bound)  # noqa: UP031
                     continue
                 if REPLAY in message.attributes:
-                    # The original's trace is over, maybe long ago: a replay has its own, which links to it.
-                    trace = new_trace()
-                    account.trace = Trace(trace, "", self._sampler.samples(trace, None), "", remote)
+                    # The original's trace is over, maybe long ago: a replay has its own, which links to it. It is
+                    # always recorded: somebody will want to see what became of what was repaired.
+                    account.trace = Trace(new_trace(), "", True, "", remote)
                     continue
                 sampled = self._sampler.samples(remote.trace, remote)
                 account.trace = Trace(remote.trace, remote.span, sampled, remote.state)
@@ -154,9 +154,11 @@ class LateTracing:
             if not delivery.span_id:
                 delivery.span_id = getrandbits(64) or 1
             span = "%016x" % delivery.span_id  # noqa: UP031 - half the price of an f-string
-            traceparent = Attribute("String", format_traceparent(trace.id, span, trace.sampled))
+            # A message with a letter is traced for certain: who takes the letter back is to be seen in the same trace.
+            sampled = trace.sampled or delivery is delivery.account.letter
+            traceparent = Attribute("String", format_traceparent(trace.id, span, sampled))
             if not attributes and not trace.state:  # nearly always: nothing came along that could be in the way
-                return {TRACEPARENT: traceparent}, format_trace_header(trace.id, span, trace.sampled)
+                return {TRACEPARENT: traceparent}, format_trace_header(trace.id, span, sampled)
             carrier = {**attributes, TRACEPARENT: traceparent}
             carrier.pop(BAGGAGE, None)
             if trace.state:
@@ -167,7 +169,7 @@ class LateTracing:
             if len(carrier) > _MAX_ATTRIBUTES and TRACEPARENT not in attributes:
                 del carrier[TRACEPARENT]
                 self.counts.context_dropped += 1
-            return carrier, format_trace_header(trace.id, span, trace.sampled)
+            return carrier, format_trace_header(trace.id, span, sampled)
         except Exception:  # noqa: BLE001 - tracing never fails the pipeline
             self._defect("inject")
             return _OFF.inject(delivery, attributes)

@@ -284,6 +284,24 @@ def test_a_creation_context_is_the_parent_of_process_and_a_link_of_receive(see: 
     assert link.attributes == {"messaging.message.id": "message-0"}
 
 
+def test_a_replay_has_a_trace_of_its_own_that_links_to_the_original(see: See) -> None:
+    attributes = {"traceparent": text(f"00-{TRACE}-{PARENT}-00"), "Turnout.Replay": text("replay-7")}
+    collector = see(lambda story: story.deliver("a", attributes=attributes))
+    assert outline(collector) == dedent("""\
+        CLIENT receive orders
+        CONSUMER process orders -> receive orders -> outside
+          INTERNAL evaluate rules
+          PRODUCER create a -> send a
+            CLIENT send a -> create a
+          CLIENT delete orders""")
+    process = collector.one("process orders")
+    assert process.trace_id != TRACE
+    assert (process.links[1].trace_id, process.links[1].span_id) == (TRACE, PARENT)
+    assert process.attributes["turnout.replay.id"] == "replay-7"
+    assert process.attributes["messaging.message.conversation_id"] == "conversation-1", "by which both are found"
+    assert collector.one("receive orders").links == ()
+
+
 def test_a_tracestate_is_exported(see: See) -> None:
     attributes = {"traceparent": text(TRACEPARENT), "tracestate": text("congo=t61,rojo=00f0")}
     collector = see(lambda story: story.deliver("a", attributes=attributes))

@@ -78,8 +78,9 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
     """The message that brings an event back to a source queue, to be routed again.
 
     A letter of ours stays one: the targets that have the event, by the worker or by recovery, do not get it again. What
-    finds no room among ten attributes moves into the letter's JSON, from which the worker takes it. Raises `Unfit` when
-    the message is too large to say so.
+    finds no room among ten attributes moves into the letter's JSON, from which the worker takes it. The trace header
+    names the trace that the worker links to, wherever the attributes went. Raises `Unfit` when the message is too large
+    to say so.
     """
     body, found = _contents(letter, _routed(letter))
     attributes = {REPLAY: Attribute("String", replay)}
@@ -100,6 +101,7 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
         attributes,
         group_id=identifier(_group(letter)) if fifo else None,
         deduplication_id=deduplication_id(queue, letter.event_id or None, body, replay=replay) if fifo else None,
+        trace_header=letter.message.system.get(_TRACE_HEADER),
     )
 
 

@@ -15,6 +15,7 @@ from turnout.errors import ArchiveError, CallError
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 from turnout.recovery.letter import Letter
+from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.effects import Archive, Attempt, Conversations, Deliver, NotDeliverable, Told
 from turnout.recovery.processor.policy import Next, Policy, decide
@@ -149,7 +150,7 @@ class Handler:
             key = await archive(letter)
         except ArchiveError as error:
             await self._note(letter, Action.ARCHIVE, Phase.FAILED, 1, note=str(error))
-            log.warning("a letter cannot be archived: %s", error, extra={"letter": letter.id, "code": error.code})
+            log.warning("a letter cannot be archived: %s", error, extra=about_letter(letter, code=error.code))
             return Result.FAILED
         note = f"{key}; {why}" if why else key
         await self._note(letter, Action.ARCHIVE, Phase.DONE, 1, targets=(key,), note=note)
@@ -158,7 +159,7 @@ class Handler:
     async def _remove(self, letter: Letter, source: Source, result: Result, *, resolved: bool = False) -> Result:
         refused = await source.delete([letter])
         if why := refused.get(letter.id):
-            log.warning("a letter that is done with stays in its queue: %s", why, extra={"letter": letter.id})
+            log.warning("a letter that is done with stays in its queue: %s", why, extra=about_letter(letter))
             return Result.FAILED
         if not resolved:
             await self._note(letter, Action.RESOLVE, Phase.DONE, 1)
@@ -193,7 +194,7 @@ class Handler:
             log.warning(
                 "a conversation could not be told what became of its letter: %s",
                 error,
-                extra={"letter": letter.id, "status": told.value},
+                extra=about_letter(letter, status=told.value),
             )
         else:
             self._counts.told += 1
@@ -211,5 +212,5 @@ class Handler:
             log.info(
                 "a delivery failed: %s",
                 made.sentence,
-                extra={"letter": letter.id, "attempt": attempt, "again": made.again},
+                extra=about_letter(letter, attempt=attempt, again=made.again),
             )

@@ -19,6 +19,7 @@ import msgspec
 from turnout.errors import CallError, TurnoutError
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
+from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.handling import Handler, Tools
 from turnout.recovery.processor.policy import Policy
@@ -228,7 +229,7 @@ class Processor:
         except TurnoutError as error:
             turns.problem = error
         except Exception:  # a defect of ours costs this letter its turn, and nobody else's
-            log.exception("a letter could not be handled, please report this", extra={"letter": letter.id})
+            log.exception("a letter could not be handled, please report this", extra=about_letter(letter))
         finally:
             self._count(result, turns)
             self.counts.held -= 1
