@@ -7,12 +7,18 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnout.message import queue_url
+from turnout.letter import read_letter_attribute
+from turnout.message import Reason, queue_url
 from turnout.recovery.deliver.api import Unfit, Work
 from turnout.recovery.letter import Layer, Letter, Origin, Payload
 from turnout.targets.queue import arn_queue_url
 
-__all__ = ["Address", "Kind", "owed_addresses", "refuse_incomplete", "source_queue"]
+__all__ = ["Address", "Kind", "owed_addresses", "refuse_incomplete", "refuse_unknown_done", "source_queue"]
+
+_NEVER_ROUTED = frozenset(
+    {Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD, Reason.UNMATCHED}
+)
+"""Why letters of ours are owed to nobody."""
 
 
 class Kind(StrEnum):
@@ -48,6 +54,7 @@ def owed_addresses(work: Work) -> tuple[Address, ...]:
     refuse_incomplete(work.letter)
     delivery = work.letter.delivery
     if delivery is None:
+        refuse_unknown_done(work.letter)
         raise Unfit(_nothing_owed(work.letter))
     if delivery.owed:
         addresses = tuple(Address(Kind.TARGET, name) for name in dict.fromkeys(delivery.owed))
@@ -64,9 +71,16 @@ def refuse_incomplete(letter: Letter) -> None:
         raise Unfit("the sender has cut the event off")
 
 
+def refuse_unknown_done(letter: Letter) -> None:
+    """Raises `Unfit` for a letter of ours that had no room to say which targets have the event already."""
+    ours = any(layer.origin is Origin.TURNOUT for layer in letter.chain)
+    if ours and letter.code not in _NEVER_ROUTED and read_letter_attribute(letter.message.attributes) is None:
+        raise Unfit("it had no room to say which targets have it already and which not: choose a target")
+
+
 def _nothing_owed(letter: Letter) -> str:
-    if any(layer.origin is Origin.TURNOUT for layer in letter.chain):
-        return "no target is owed, as it was never routed: repair the rules, then replay it to the source queue"
+    if letter.code in _NEVER_ROUTED:
+        return "no target is owed, as it was never routed: repair the rules or the event, then replay to the source"
     return "nothing says where it was to go: choose a target"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from turnout.recovery.deliver.address import refuse_incomplete, source_queue
+from turnout.recovery.deliver.address import refuse_incomplete, refuse_unknown_done, source_queue
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose_for_source
 from turnout.recovery.deliver.sending import Patience, send
@@ -40,6 +40,7 @@ class Rerouting:
     def aims(self, work: Work) -> tuple[str, ...]:
         """See `Act.aims`."""
         refuse_incomplete(work.letter)
+        refuse_unknown_done(work.letter)
         queue = source_queue(work.letter, self._queues)
         if queue == work.letter.queue:
             raise Unfit("its source queue is the queue it lies in: name another with --source-queue")

@@ -12,7 +12,7 @@ from typing import Any
 
 from tests.unit.recovery.letters import EVENT
 
-from turnout.errors import SqsUnavailable
+from turnout.errors import Fault, SqsUnavailable
 from turnout.letter import LetterAttribute, sealed_attributes
 from turnout.message import Attribute
 from turnout.recovery.deliver.address import Address
@@ -162,22 +162,15 @@ def event_id(body: str) -> str:
     return str(event["id"])
 
 
-class Refusing:
-    """A destination that refuses some events for good, or all of them."""
+class Refusing(QueueDestination):
+    """A queue that refuses some events for good, or (None) all of them."""
 
-    max_entries = 1
-    max_message_bytes = max_batch_bytes = 1_048_576
-    ordered = False
-
-    def __init__(self, inner: Destination, refuses: set[str] | None) -> None:
-        self._inner = inner
+    def __init__(self, sqs: Any, url: str, refuses: set[str] | None) -> None:
+        super().__init__(sqs, url)
         self._refuses = refuses
-        self.name = self.url = inner.name
 
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         (message,) = messages
         if self._refuses is None or event_id(message.body) in self._refuses:
-            from turnout.errors import Fault
-
             return SentBatch((None,), (EntryFailure(0, "Refused", "not today", Fault.DATA, False),))
-        return await self._inner.send(messages)
+        return await super().send(messages)

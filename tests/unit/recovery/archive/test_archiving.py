@@ -1,0 +1,129 @@
+"""Archiving and restoring as actions: once however often repeated, and back exactly as it was."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import UTC, datetime
+
+import pytest
+from tests.unit.recovery import letters as shapes
+from tests.unit.recovery import samples
+
+from turnout.errors import ArchiveError, Fault
+from turnout.message import Attribute
+from turnout.recovery import read_letter
+from turnout.recovery.archive import KeyTemplate, MemoryArchive
+from turnout.recovery.archive.archiving import Archiving
+from turnout.recovery.archive.restoring import Restoring
+from turnout.recovery.archive.source import ArchiveSource
+from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
+from turnout.recovery.deliver.sending import Patience
+from turnout.recovery.letter import Letter
+from turnout.sqs.memory import MemorySqs
+from turnout.targets.queue import QueueDestination
+
+DEAD = "https://sqs.eu-west-1.amazonaws.com/111122223333/dead"
+
+
+async def no_wait(seconds: float) -> None:
+    assert seconds > 0
+
+
+def archiving(store: MemoryArchive, sleep: Callable[[float], Awaitable[None]] = no_wait) -> Archiving:
+    return Archiving(
+        store, KeyTemplate(), by="jo", patience=Patience(3), clock=lambda: datetime(2026, 1, 5, tzinfo=UTC), sleep=sleep
+    )
+
+
+def act_on(act: Act, letter: Letter, reached: tuple[str, ...] = ()) -> Outcome:
+    async def acting() -> Sequence[Outcome]:
+        return await act([Work(letter, reached)])
+
+    (outcome,) = asyncio.run(acting())
+    return outcome
+
+
+def test_a_letter_is_archived_under_the_documented_key_once() -> None:
+    store = MemoryArchive()
+    letter = read_letter(shapes.own(), queue=DEAD)
+    key = (
+        "dlq/archives/v2.detail.events.conversation.id.user.end/RETRIES_EXHAUSTED/"
+        f"{shapes.EVENT_ID}-20251212T151507Z.json"
+    )
+    act = archiving(store)
+    assert act.aims(Work(letter)) == (f"memory/{key}",)
+    assert act_on(act, letter) == act_on(act, letter) == Outcome((f"memory/{key}",), note=f"memory/{key}")
+    assert list(store.documents) == [key]
+
+
+def test_two_letters_of_one_event_are_both_kept() -> None:
+    store = MemoryArchive()
+    for attempts in (1, 2):
+        assert act_on(archiving(store), read_letter(shapes.own(attempts=attempts), queue=DEAD)).done
+    assert len(store.documents) == 2
+
+
+def test_a_store_that_fails_for_a_moment_is_tried_again_and_one_that_refuses_is_not() -> None:
+    store = MemoryArchive()
+    store.failure = ArchiveError("slow down", code="SlowDown", fault=Fault.SYSTEM, retryable=True)
+    waits = []
+
+    async def recovering(seconds: float) -> None:
+        waits.append(seconds)
+        store.failure = None
+
+    letter = read_letter(shapes.own(), queue=DEAD)
+    assert act_on(archiving(store, recovering), letter).done
+    assert len(waits) == 1
+    store.failure = ArchiveError("no", code="AccessDenied", fault=Fault.CONFIG)
+    outcome = act_on(archiving(store), letter)
+    assert not outcome.done
+    assert "AccessDenied" in outcome.sentence
+
+
+@pytest.mark.parametrize("to_another", [False, True])
+def test_what_was_archived_comes_back_exactly_as_it_was_found(to_another: bool) -> None:
+    async def story() -> None:
+        sqs = MemorySqs()
+        dead, other = sqs.create_queue("dead"), sqs.create_queue("other.fifo")
+        originals = {"blob": Attribute("Binary", data=b"\0\xff"), "tenant": Attribute("String", "acme")}
+        letter = read_letter(shapes.own(originals=originals), queue=dead)
+        store = MemoryArchive()
+        await archiving(store)([Work(letter)])
+        source = ArchiveSource(store, "dlq/archives/")
+        (found,) = [each async for each in source.letters()]
+        assert found.id == f"archived:{letter.id}"
+        assert (found.owed, found.cause, found.body) == (letter.owed, letter.cause, letter.body)
+        act = Restoring(lambda url: QueueDestination(sqs, url), queue=other if to_another else "")
+        home = other if to_another else dead
+        assert act.aims(Work(found)) == (home,)
+        assert (await act([Work(found)]))[0].reached == (home,)
+        assert (await act([Work(found, (home,))]))[0] == Outcome()
+        (stored,) = sqs.messages(home)
+        assert stored.message.body == letter.message.body
+        assert stored.message.attributes == letter.message.attributes
+
+    asyncio.run(story())
+
+
+def test_a_letter_that_was_in_no_queue_needs_one_named() -> None:
+    with pytest.raises(Unfit, match="--to-queue"):
+        Restoring(lambda url: QueueDestination(MemorySqs(), url)).aims(Work(read_letter(shapes.own())))
+
+
+@pytest.mark.parametrize("name", samples.NAMES)
+def test_every_recorded_letter_is_archived_and_read_back(name: str) -> None:
+    if samples.missing(name):
+        pytest.skip(f"no recorded letter {name} here")
+
+    async def story() -> None:
+        letter = read_letter(samples.message(name), queue=DEAD)
+        store = MemoryArchive()
+        (outcome,) = await archiving(store)([Work(letter)])
+        assert outcome.done
+        (found,) = [each async for each in ArchiveSource(store, "").letters()]
+        assert (found.message.body, found.message.attributes) == (letter.message.body, letter.message.attributes)
+        assert (found.verdict, found.payload) == (letter.verdict, letter.payload)
+
+    asyncio.run(story())

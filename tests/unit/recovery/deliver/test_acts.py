@@ -1,0 +1,287 @@
+"""Retries and replays of single letters: where they go, what counts as confirmed, what nobody can deliver."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.recovery import letters as shapes
+from tests.unit.recovery import samples
+
+from turnout.errors import Fault, GenesysDenied, TargetError
+from turnout.genesys.profiles.api import ReplayBatch
+from turnout.recovery import read_letter
+from turnout.recovery.deliver.address import Address, Kind
+from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
+from turnout.recovery.deliver.delivering import Delivering
+from turnout.recovery.deliver.requesting import Requesting
+from turnout.recovery.deliver.rerouting import Rerouting
+from turnout.recovery.deliver.sending import Patience, Refused, send
+from turnout.recovery.deliver.writing import Writing
+from turnout.recovery.letter import Letter
+from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.targets.api import Destination
+
+DEAD = "https://sqs.eu-west-1.amazonaws.com/111122223333/dead"
+EVENTS = "https://sqs.eu-west-1.amazonaws.com/111122223333/events"
+
+
+class Place:
+    """A destination that answers as it is told: '' accepts, a code refuses; `!code` is worth another attempt."""
+
+    max_entries = 1
+    max_message_bytes = max_batch_bytes = 1_048_576
+
+    def __init__(self, name: str, answers: Sequence[str] = (), *, ordered: bool = False) -> None:
+        self.name = self.url = name
+        self.ordered = ordered
+        self.answers = list(answers)
+        self.got: list[OutgoingMessage] = []
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        code = self.answers.pop(0) if self.answers else ""
+        if code.startswith("call:"):
+            raise TargetError("no", code=code[5:], fault=Fault.SYSTEM, retryable=True, target=self.name, retry_after=7)
+        if code:
+            failure = EntryFailure(0, code.lstrip("!"), "no", Fault.DATA, code.startswith("!"))
+            return SentBatch((None,), (failure,))
+        self.got += messages
+        return SentBatch(("id",))
+
+
+class Places:
+    """Every address is a place; ARNs of rules are none."""
+
+    def __init__(self, **places: Place) -> None:
+        self.made: dict[str, Place] = dict(places)
+
+    def __call__(self, address: Address) -> Destination:
+        if ":rule/" in address.value:
+            raise TargetError("nothing", code="UnsupportedTarget", fault=Fault.CONFIG, retryable=False)
+        return self.made.setdefault(address.value, Place(address.value))
+
+    def queue(self, url: str) -> Destination:
+        return self(Address(Kind.QUEUE, url))
+
+
+ONCE = Patience(1)
+
+
+def act_on(act: Act, letter: Letter, reached: tuple[str, ...] = ()) -> Outcome:
+    (outcome,) = asyncio.run(_call(act, [Work(letter, reached)]))
+    return outcome
+
+
+async def _call(act: Act, works: Sequence[Work]) -> Sequence[Outcome]:
+    return await act(works)
+
+
+def own(**fields: Any) -> Letter:
+    return read_letter(shapes.own(**fields), queue=DEAD)
+
+
+def test_only_owed_targets_get_a_letter_and_only_those_recovery_has_not_reached() -> None:
+    places = Places()
+    retry = Delivering(places, patience=ONCE)
+    letter = own(owed=("crm", "mail"), done=("audit",))
+    assert retry.aims(Work(letter)) == ("crm", "mail")
+    assert retry.aims(Work(letter, ("mail",))) == ("crm",)
+    assert act_on(retry, letter, ("mail",)) == Outcome(("crm",))
+    assert {name: len(place.got) for name, place in places.made.items()} == {"crm": 1, "mail": 0}
+    assert act_on(retry, letter, ("mail", "crm")).done
+
+
+def test_a_target_that_refuses_does_not_keep_the_others_from_their_letter() -> None:
+    places = Places(crm=Place("crm", ["AccessDenied"]))
+    outcome = act_on(Delivering(places, patience=ONCE), own(owed=("crm", "mail")))
+    assert not outcome.done
+    assert outcome.reached == ("mail",)
+    assert outcome.sentence == "crm: AccessDenied: no"
+    assert not outcome.again
+
+
+def test_letters_of_eventbridge_and_lambda_go_to_the_arn_that_did_not_take_them() -> None:
+    places = Places()
+    retry = Delivering(places, patience=ONCE)
+    assert act_on(retry, read_letter(shapes.rule("THROTTLING"))).reached == (shapes.TARGET,)
+    (message,) = places.made[shapes.TARGET].got
+    assert (message.body, dict(message.attributes)) == (shapes.BODY, {})
+
+
+def test_a_chosen_place_gets_letters_that_nobody_knows_the_way_of() -> None:
+    letter = read_letter(shapes.message(shapes.BODY))
+    with pytest.raises(Unfit, match="nothing says where it was to go"):
+        Delivering(Places()).aims(Work(letter))
+    chosen = Delivering(Places(), chosen=Address(Kind.URL, "https://u:p@crm.example/in?key=k"), patience=ONCE)
+    assert chosen.aims(Work(letter)) == ("https://crm.example/in",), "no secret in the ledger"
+    assert act_on(chosen, letter).reached == ("https://crm.example/in",)
+
+
+def test_a_place_that_cannot_be_sent_to_is_told_before_anything_is_done() -> None:
+    letter = read_letter(shapes.rule("THROTTLING", TARGET_ARN="arn:aws:events:eu-west-1:1:rule/x"))
+    with pytest.raises(Unfit, match="UnsupportedTarget"):
+        Delivering(Places()).aims(Work(letter))
+
+
+def test_letters_without_their_event_fit_nothing_that_delivers() -> None:
+    letter = read_letter(shapes.bus_v2("THROTTLING", ["e-1"]))
+    for act in (Delivering(Places()), Rerouting(Places().queue, replay="r")):
+        with pytest.raises(Unfit, match="only a pointer"):
+            act.aims(Work(letter))
+
+
+def test_a_letter_that_was_never_routed_is_owed_to_nobody_and_goes_back_to_its_source() -> None:
+    letter = own(reason="UNMATCHED", owed=(), done=())
+    with pytest.raises(Unfit, match="never routed"):
+        Delivering(Places()).aims(Work(letter))
+    assert Rerouting(Places().queue, replay="r").aims(Work(letter)) == (EVENTS,)
+
+
+def test_a_letter_without_room_for_its_targets_is_not_sent_to_those_that_may_have_it() -> None:
+    cut = shapes.message(shapes.BODY, shapes.strings(ERROR_CODE="RETRIES_EXHAUSTED"))
+    letter = read_letter(cut, queue=DEAD)
+    for act in (Delivering(Places()), Rerouting(Places().queue, replay="r", queues=(EVENTS,))):
+        with pytest.raises(Unfit, match="no room"):
+            act.aims(Work(letter))
+
+
+@pytest.mark.parametrize(
+    ("letter", "queues", "expected"),
+    [
+        (own(), (), EVENTS),
+        (own(), ("https://elsewhere/1/events", "https://elsewhere/1/b"), "https://elsewhere/1/events"),
+        (own(source=""), ("https://elsewhere/1/b",), "https://elsewhere/1/b"),
+        (
+            read_letter(
+                shapes.message(shapes.BODY, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:111122223333:events"),
+                queue=DEAD,
+            ),
+            (),
+            EVENTS,
+        ),
+        (
+            read_letter(
+                shapes.message(shapes.BODY, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:1:events"),
+                queue="http://127.0.0.1:4566/1/dead",
+            ),
+            (),
+            "http://127.0.0.1:4566/1/events",
+        ),
+    ],
+)
+def test_the_source_queue_is_the_one_the_letter_names(letter: Letter, queues: tuple[str, ...], expected: str) -> None:
+    places = Places()
+    replay = Rerouting(places.queue, replay="r-1", queues=queues, patience=ONCE)
+    assert replay.aims(Work(letter)) == (expected,)
+    assert act_on(replay, letter).reached == (expected,)
+    assert places.made[expected].got[0].attributes["Turnout.Replay"].text == "r-1"
+
+
+def test_a_letter_is_never_replayed_into_the_queue_it_lies_in() -> None:
+    letter = own(source="dead")
+    with pytest.raises(Unfit, match="--source-queue"):
+        Rerouting(Places().queue, replay="r").aims(Work(letter))
+    with pytest.raises(Unfit, match="--source-queue"):
+        Rerouting(Places().queue, replay="r").aims(Work(read_letter(shapes.message(shapes.BODY))))
+
+
+def test_sending_is_patient_with_what_may_pass_and_with_nothing_else() -> None:
+    waits: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    def sent(place: Place, patience: Patience) -> Refused | None:
+        return asyncio.run(send(place, OutgoingMessage("{}"), patience, sleep))
+
+    assert sent(Place("p", ["!Throttled", "call:Throttled"]), Patience(3, 2, 60)) is None
+    assert 1 <= waits[0] <= 2
+    assert waits[1] >= 7, "what the service asks for"
+    refused = sent(Place("p", ["!Throttled"] * 3), Patience(3, 2, 60))
+    assert refused == Refused("Throttled: no (after 3 attempts)", again=True)
+    assert sent(Place("p", ["Invalid", ""]), Patience(3)) == Refused("Invalid: no")
+    assert sent(Place("p", ["call:Slow", ""]), Patience(3, 1, 5)) == Refused("p: Slow: no", True, 7)
+    small = Place("p")
+    small.max_message_bytes = 1
+    assert sent(small, ONCE) == Refused("2 bytes with its attributes; p takes 1")
+
+
+def test_waits_between_attempts_grow_to_the_cap() -> None:
+    patience = Patience(10, 2.0, 60.0)
+    for attempt, longest in ((1, 2), (2, 4), (5, 32), (6, 60), (9, 60)):
+        waits = [patience.wait(attempt, None) or 0 for _ in range(50)]
+        assert longest / 2 <= min(waits) <= max(waits) <= longest
+    assert patience.wait(10, None) is None
+
+
+def test_an_api_is_asked_for_each_event_once_and_each_letter_fares_as_its_event() -> None:
+    asked: list[Sequence[str]] = []
+
+    async def ask(ids: Sequence[str]) -> AsyncIterator[ReplayBatch]:
+        asked.append(ids)
+        yield ReplayBatch(tuple(ids[:1]))
+        yield ReplayBatch(tuple(ids[1:2]), GenesysDenied("no", code="403"))
+        raise GenesysDenied("not offered", code="404")
+
+    def letter(number: str) -> Letter:
+        entry = {"id": f"fe-{number}", "eventType": "x", "failureCode": "503", "payload": shapes.BODY}
+        return read_letter({"MessageId": f"m-{number}", "Body": json.dumps(entry)})
+
+    act = Requesting(ask, "replay API s-1")
+    works = [Work(letter(each)) for each in ("1", "1", "2", "3")]
+    assert {act.aims(work) for work in works} == {("replay API s-1",)}
+    outcomes = asyncio.run(_call(act, works))
+    assert asked == [["fe-1", "fe-2", "fe-3"]]
+    assert [outcome.done for outcome in outcomes] == [True, True, False, False]
+    with pytest.raises(Unfit, match="no event id"):
+        act.aims(Work(read_letter(shapes.message("text"))))
+
+
+def test_a_file_takes_events_one_a_line_for_its_owner_alone(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    act = Writing(path, replay="r-1")
+    assert act_on(act, own()).reached == (str(path),)
+    assert act_on(act, own(), (str(path),)).done
+    (line,) = path.read_text().splitlines()
+    assert json.loads(line)["body"] == shapes.BODY
+    assert path.stat().st_mode & 0o777 == 0o600
+    nowhere = act_on(Writing(tmp_path / "no" / "where", replay="r"), own())
+    assert not nowhere.done
+    assert "No such file" in nowhere.sentence
+
+
+def aimed(act: Act, letter: Letter) -> tuple[tuple[str, ...], str]:
+    try:
+        return act.aims(Work(letter)), ""
+    except Unfit as reason:
+        return (), str(reason)
+
+
+@pytest.mark.parametrize("name", samples.NAMES)
+def test_every_recorded_letter_is_delivered_or_refused_with_a_reason(name: str, tmp_path: Path) -> None:
+    if samples.missing(name):
+        pytest.skip(f"no recorded letter {name} here")
+    letter = read_letter(samples.message(name), queue=DEAD)
+    chosen = Address(Kind.QUEUE, "https://sqs/1/q")
+    for act in (
+        Delivering(Places(), patience=ONCE),
+        Delivering(Places(), chosen=chosen, patience=ONCE, replay="r"),
+        Rerouting(Places().queue, replay="r", queues=(EVENTS,), patience=ONCE),
+        Writing(tmp_path / "out", replay="r"),
+    ):
+        aims, why = aimed(act, letter)
+        assert (len(why) > 20) != bool(aims)
+        if aims:
+            assert act_on(act, letter) == Outcome(aims)
+
+
+def test_an_outcome_says_whether_time_may_help_and_how_much() -> None:
+    places = Places(crm=Place("crm", ["call:Slow"]), mail=Place("mail", ["Invalid"]))
+    outcome = act_on(Delivering(places, patience=ONCE), own(owed=("crm", "mail")))
+    assert (outcome.again, outcome.retry_after) == (True, 7)
+    assert msgspec.structs.replace(outcome, failures={}).done

@@ -1,0 +1,139 @@
+"""What is sent for a letter: the body byte for byte, ten attributes at most, ids that are stable and tell replays."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from tests.unit.recovery import letters as shapes
+
+from turnout.idempotency.keys import event_key
+from turnout.letter import LETTER, original_attributes, read_letter_attribute
+from turnout.message import REPLAY, Attribute
+from turnout.recovery import read_letter
+from turnout.recovery.deliver.address import Address, Kind
+from turnout.recovery.deliver.api import Unfit
+from turnout.recovery.deliver.composing import compose, compose_for_source
+from turnout.recovery.letter import Letter
+from turnout.rules import Ruleset, load_rules
+from turnout.sqs.api import MAX_MESSAGE_BYTES
+from turnout.sqs.memory import MemorySqs
+from turnout.targets.identity import deduplication_id
+from turnout.targets.queue import QueueDestination
+
+STANDARD = QueueDestination(MemorySqs(), "https://sqs/1/crm")
+FIFO = QueueDestination(MemorySqs(), "https://sqs/1/crm.fifo")
+CRM = Address(Kind.TARGET, "crm")
+TEN = {f"a{n}": Attribute("String", "x") for n in range(10)}
+
+
+def own(**fields: Any) -> Letter:
+    return read_letter(shapes.own(originals={"tenant": Attribute("String", "acme")}, **fields), queue="https://sqs/1/d")
+
+
+def rules(tmp_path: Path, more: str) -> Ruleset:
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        f"targets: {{crm: {{queue: crm}}}}\nunmatched: drop\n"
+        f"rules:\n  - {{id: all, when: exists(detail), send: [crm], {more}}}\n"
+    )
+    return load_rules(path, environ={})
+
+
+def test_a_retry_repeats_the_delivery_with_body_and_attributes_as_they_came() -> None:
+    message = compose(own(), CRM, STANDARD, None)
+    assert message.body == shapes.BODY
+    assert dict(message.attributes) == {"tenant": Attribute("String", "acme")}
+    assert (message.group_id, message.deduplication_id, message.delay_seconds) == (None, None, 0)
+
+
+def test_what_rules_say_of_a_target_shapes_what_is_sent_there(tmp_path: Path) -> None:
+    ruleset = rules(
+        tmp_path, "group: detail.eventBody.mediaType, delay: 7, attributes: {tenant: {value: beta}, kind: '@queue'}"
+    )
+    message = compose(own(), CRM, STANDARD, ruleset)
+    assert (message.group_id, message.delay_seconds) == ("VOICE", 7)
+    assert {name: value.text for name, value in message.attributes.items()} == {"tenant": "beta", "kind": "d"}
+    elsewhere = compose(own(), Address(Kind.QUEUE, "https://sqs/1/other"), STANDARD, ruleset)
+    assert elsewhere.group_id is None
+
+
+def test_a_fifo_target_gets_the_workers_own_deduplication_id_so_that_an_uncertain_send_is_not_doubled() -> None:
+    first, second = compose(own(), CRM, FIFO, None), compose(own(), CRM, FIFO, None)
+    assert first == second
+    assert first.deduplication_id == deduplication_id("crm", shapes.EVENT_ID, shapes.BODY)
+    assert first.group_id == shapes.CONVERSATION
+
+
+def test_a_replay_has_ids_of_its_own_the_same_each_time_it_is_tried() -> None:
+    letter = own()
+    one, again = (compose(letter, CRM, FIFO, None, replay="r-1") for _ in range(2))
+    other = compose(letter, CRM, FIFO, None, replay="r-2")
+    assert one == again
+    ids = {one.deduplication_id, other.deduplication_id, compose(letter, CRM, FIFO, None).deduplication_id}
+    assert len(ids) == 3
+    assert one.attributes[REPLAY].text == "r-1"
+
+
+@pytest.mark.parametrize("replay", ["", "r-1"])
+def test_no_message_has_more_than_ten_attributes(replay: str) -> None:
+    letter = read_letter(shapes.own(originals=TEN))
+    message = compose(letter, CRM, STANDARD, None, replay=replay)
+    assert len(message.attributes) == 10
+    assert (REPLAY in message.attributes) == bool(replay)
+
+
+def test_an_earlier_replay_leaves_no_mark_on_a_retry() -> None:
+    letter = read_letter(shapes.own(originals={REPLAY: Attribute("String", "r-0")}))
+    assert REPLAY not in compose(letter, CRM, STANDARD, None).attributes
+    assert compose_for_source(letter, "https://sqs/1/events", "r-1", ()).attributes[REPLAY].text == "r-1"
+
+
+def test_an_event_that_goes_back_to_its_source_names_the_targets_that_have_it() -> None:
+    message = compose_for_source(own(owed=("crm", "mail")), "https://sqs/1/events", "r-1", ("crm", "elsewhere"))
+    letter = read_letter_attribute(message.attributes)
+    assert letter is not None
+    assert (letter.done, letter.owed) == (("audit", "archive", "crm"), ("mail",))
+    assert letter.attempts == 5, "history goes on"
+    assert "ERROR_CODE" not in message.attributes
+    assert message.body == shapes.BODY
+
+
+def test_what_no_target_has_goes_back_as_the_plain_event() -> None:
+    message = compose_for_source(own(done=(), owed=()), "https://sqs/1/events", "r-1", ())
+    assert set(message.attributes) == {"tenant", REPLAY}
+    assert LETTER not in message.attributes
+
+
+@pytest.mark.parametrize("count", [9, 10])
+def test_attributes_without_room_travel_in_the_letter_and_come_out_of_it(count: int) -> None:
+    originals = {f"a{n}": Attribute("String", str(n)) for n in range(count)}
+    found = shapes.message(shapes.BODY, shapes.boto_attributes(originals))
+    message = compose_for_source(read_letter(found), "https://sqs/1/events", "r-1", ())
+    assert len(message.attributes) <= 10
+    assert message.attributes[REPLAY].text == "r-1"
+    assert {**original_attributes(message.attributes), REPLAY: None} == {**originals, REPLAY: None}
+
+
+def test_a_message_too_large_to_name_its_done_targets_does_not_go_back_to_its_source() -> None:
+    letter = own()
+    (layer,) = letter.chain
+    full = msgspec.structs.replace(letter, chain=(msgspec.structs.replace(layer, body="x" * (MAX_MESSAGE_BYTES - 60)),))
+    with pytest.raises(Unfit, match="too large to say which targets have it"):
+        compose_for_source(full, "https://sqs/1/events", "r-1", ())
+
+
+def test_a_fifo_source_gets_a_group_and_a_stable_id() -> None:
+    one, again = (compose_for_source(own(), "https://sqs/1/e.fifo", "r-1", ()) for _ in range(2))
+    assert one == again
+    assert one.group_id == shapes.CONVERSATION
+    assert one.deduplication_id is not None
+
+
+def test_wrappers_come_off_before_an_event_goes_to_a_source_queue() -> None:
+    letter = read_letter(shapes.rule("NO_PERMISSIONS", "denied"))
+    message = compose_for_source(letter, "https://sqs/1/events", "r-1", ())
+    assert (message.body, set(message.attributes)) == (shapes.BODY, {REPLAY})
+    assert event_key(letter.event_id, message.body) == event_key(shapes.EVENT_ID, "")

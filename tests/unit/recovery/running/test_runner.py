@@ -1,0 +1,256 @@
+"""Runs of plans: bounded, stoppable, resumable, and never in each other's way."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.unit.recovery.running.bench import Bench, Refusing
+
+from turnout.recovery.deliver.address import Address
+from turnout.recovery.deliver.api import Act
+from turnout.recovery.deliver.delivering import Delivering
+from turnout.recovery.deliver.sending import Patience
+from turnout.recovery.ledger.api import LedgerUnavailable
+from turnout.recovery.ledger.records import Action, ItemState, Plan, Sighting, Status
+from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.recovery.running.planning import draft
+from turnout.recovery.running.runner import LEASE_SECONDS, Pace, RunConfig, Runner
+from turnout.recovery.running.tally import Tally
+from turnout.recovery.sources.queue import open_queue_source
+from turnout.targets.api import Destination
+from turnout.targets.queue import QueueDestination
+
+
+class Picky(Bench):
+    """A bench where target crm refuses some events; None: all."""
+
+    refuses: set[str] | None = None
+
+    def act(self, sqs: Any) -> Act:
+        def door(address: Address) -> Destination:
+            url = self.targets[address.value]
+            return Refusing(sqs, url, self.refuses) if address.value == "crm" else QueueDestination(sqs, url)
+
+        return Delivering(door, patience=Patience(1))
+
+
+def test_a_letter_half_delivered_is_later_sent_only_to_the_target_that_lacks_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Picky(tmp_path)
+        await bench.fill([("crm", "audit")])
+        first = await bench.process(plan="one")
+        assert (first.failed, first.failures) == (1, {"crm: Refused: not today": 1})
+        assert (bench.left(), bench.got("audit").total()) == (1, 1)
+        bench.refuses = set()
+        second = await bench.process(plan="two")
+        assert (second.done, bench.left()) == (1, 0)
+        assert (bench.got("crm").total(), bench.got("audit").total()) == (1, 1)
+
+    asyncio.run(story())
+
+
+def test_a_run_stops_when_too_much_fails_and_leaves_the_rest_alone(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Picky(tmp_path)
+        await bench.fill([("crm",)] * 40)
+        stop = asyncio.Event()
+        tally = await bench.process(stop=stop)
+        assert stop.is_set()
+        assert tally.too_many_failures(20)
+        # Three of ten, and whatever was under way beside them.
+        assert 3 <= tally.failed <= 5
+        assert bench.left() == 40, "nothing is lost by failing"
+        bench.refuses = set()
+        again = await bench.process(plan="p")
+        assert (again.done, again.failed) == (40 - tally.failed, 0), "who failed in a plan is not tried again in it"
+
+    asyncio.run(story())
+
+
+def test_with_no_failures_allowed_the_first_one_stops(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Picky(tmp_path)
+        await bench.fill([("crm",)] * 20)
+        tally = await bench.process(max_failures=0)
+        assert 1 <= tally.failed <= 3
+
+    asyncio.run(story())
+
+
+def test_a_stopped_run_goes_on_where_it_was(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",)] * 12)
+        stop = asyncio.Event()
+        send, sent = bench.sqs.send, []
+
+        async def stopping(*arguments: Any) -> Any:
+            sent.append(1)
+            if len(sent) == 5:
+                stop.set()
+            return await send(*arguments)
+
+        bench.sqs.send = stopping  # type: ignore[method-assign, assignment]
+        first = await bench.process(stop=stop)
+        assert 5 <= first.done <= 7
+        assert first.done + bench.left() == 12
+        assert bench.got("crm").total() == first.done, "what was begun is finished"
+        second = await bench.process(plan="p")
+        assert (first.done + second.done, bench.left()) == (12, 0)
+        assert bench.got("crm").total() == 12
+
+    asyncio.run(story())
+
+
+def test_two_plans_do_not_act_on_the_same_letter(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",)] * 3)
+        async with open_sqlite_ledger(bench.path) as ledger:
+            ids = [stored.id for stored in bench.sqs.messages(bench.dead)]
+            await ledger.see([Sighting(ids[0], "dead")], by="jo")
+            await ledger.claim(ids[:1], by="plan other", lease_seconds=LEASE_SECONDS)
+        tally = await bench.process()
+        assert (tally.done, tally.skipped, bench.left()) == (2, 1, 1)
+
+    asyncio.run(story())
+
+
+def test_what_another_process_settled_in_the_meantime_is_only_taken_out(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",)])
+        source = await open_queue_source(bench.sqs, bench.dead, wait_seconds=0)
+        async with open_sqlite_ledger(bench.path) as ledger:
+            act = bench.act(bench.sqs)
+            made = await draft(source, ledger, lambda _: True, act, 10)
+            await source.aclose()
+            bench.sqs.fail_calls(bench.dead, "DeleteMessageBatch", "ServiceUnavailable", times=1)
+            assert (await bench.process(plan="faster")).undeleted == 1
+            again = await open_queue_source(bench.sqs, bench.dead, wait_seconds=0)
+            made.works = [
+                type(work)(letter)
+                for work, letter in zip(made.works, [each async for each in again.letters()], strict=True)
+            ]
+
+            await ledger.save_plan(Plan("slow", Action.RETRY, "dead", "jo", 1), made.items)
+            runner = Runner(source=again, ledger=ledger, act=act, plan="slow", by="jo")
+            tally = await runner.run(made, asyncio.Event())
+            await again.aclose()
+        assert (tally.done, bench.left(), bench.got("crm").total()) == (1, 0, 1)
+
+    asyncio.run(story())
+
+
+def test_letters_that_fit_not_or_are_not_selected_are_given_back_at_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",), ("audit",), ()])
+        source = await open_queue_source(bench.sqs, bench.dead, wait_seconds=0)
+        async with open_sqlite_ledger(bench.path) as ledger:
+            made = await draft(source, ledger, lambda letter: "crm" not in letter.owed, bench.act(bench.sqs), 10)
+        assert (made.read, made.unselected, len(made.works), made.unfit.total()) == (3, 1, 1, 1)
+        assert made.aims == {made.works[0].letter.id: ("audit",)}
+        assert len(await bench.sqs.receive(bench.dead, wait_seconds=0)) == 2
+        await source.aclose()
+
+    asyncio.run(story())
+
+
+def test_nothing_is_touched_once_the_ledger_cannot_be_written(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",)] * 6)
+        source = await open_queue_source(bench.sqs, bench.dead, wait_seconds=0)
+        async with open_sqlite_ledger(bench.path) as ledger:
+            act = bench.act(bench.sqs)
+            made = await draft(source, ledger, lambda _: True, act, 10)
+
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+
+            async def refuse(*_: object, **__: object) -> Any:
+                raise LedgerUnavailable("disk full")
+
+            ledger.claim = refuse  # type: ignore[method-assign]
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo")
+            with pytest.raises(LedgerUnavailable, match="disk full"):
+                await runner.run(made, asyncio.Event())
+        await source.aclose()
+        assert (bench.left(), bench.got("crm").total()) == (6, 0)
+
+    asyncio.run(story())
+
+
+def test_what_was_deleted_without_being_noted_is_noted_when_the_plan_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",)])
+        async with open_sqlite_ledger(bench.path) as ledger:
+            resolve = ledger.record
+
+            async def dying(entries: Any) -> Any:
+                if any(entry.action == "resolve" for entry in entries):
+                    raise LedgerUnavailable("gone")
+                return await resolve(entries)
+
+            source = await open_queue_source(bench.sqs, bench.dead, wait_seconds=0)
+            made = await draft(source, ledger, lambda _: True, bench.act(bench.sqs), 10)
+
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            ledger.record = dying  # type: ignore[method-assign]
+            with pytest.raises(LedgerUnavailable):
+                await Runner(source=source, ledger=ledger, act=bench.act(bench.sqs), plan="p", by="jo").run(
+                    made, asyncio.Event()
+                )
+            await source.aclose()
+        assert bench.left() == 0
+        await bench.process(plan="p")
+        async with open_sqlite_ledger(bench.path) as ledger:
+            (item,) = await ledger.items("p")
+            assert item.state is ItemState.RESOLVED
+            assert (await ledger.records([item.letter]))[item.letter].status is Status.RETRIED
+
+    asyncio.run(story())
+
+
+def test_letters_pass_at_the_rate_they_may(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story() -> None:
+        loop = asyncio.get_running_loop()
+        pace, never = Pace(50), asyncio.Event()
+        begun = loop.time()
+        for _ in range(6):
+            await pace(1, never)
+        assert loop.time() - begun >= 0.1
+        slow, stop = Pace(0.001), asyncio.Event()
+        await slow(1, stop)
+        stop.set()
+        async with asyncio.timeout(1):
+            await slow(1, stop)
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("done", "failed", "percent", "expected"),
+    [(0, 2, 20, False), (0, 3, 20, True), (80, 20, 20, False), (80, 21, 20, True), (0, 1, 0, True), (9, 9, 100, False)],
+)
+def test_failures_are_counted_against_what_was_tried(done: int, failed: int, percent: float, expected: bool) -> None:
+    assert Tally(done=done, failed=failed).too_many_failures(percent) is expected
+
+
+def test_fifo_targets_are_sent_to_in_order(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path, ["crm.fifo"])
+        await bench.fill([("crm.fifo",)] * 15)
+        assert (await bench.process()).done == 15
+        ids = [stored.message.body for stored in bench.sqs.messages(bench.targets["crm.fifo"])]
+        assert [body.split('"event-')[1].split('"')[0] for body in ids] == [str(n) for n in range(15)]
+
+    asyncio.run(story())
+
+
+def test_a_run_config_has_the_bounds_that_are_documented() -> None:
+    assert (RunConfig().rate, RunConfig().max_failures) == (20.0, 20.0)
