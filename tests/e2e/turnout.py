@@ -11,7 +11,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -146,14 +146,19 @@ class Process:
         return self._process.poll() is None
 
 
-@contextmanager
-def running(environment: Mapping[str, str], *arguments: str) -> Iterator[Process]:
+def running(environment: Mapping[str, str], *arguments: str) -> AbstractContextManager[Process]:
     """`turnout run`, killed at the end if it still runs then."""
+    return running_command(environment, "run", *arguments)
+
+
+@contextmanager
+def running_command(environment: Mapping[str, str], *arguments: str) -> Iterator[Process]:
+    """A command that goes on until it is told to stop, killed at the end if it still runs then."""
     with tempfile.TemporaryDirectory() as folder:
         log = Path(folder, "log")
         with log.open("wb") as output:
             process = subprocess.Popen(
-                [TURNOUT, "run", *arguments],
+                [TURNOUT, *arguments],
                 env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=output,

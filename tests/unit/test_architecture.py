@@ -16,7 +16,7 @@ LAYERS = (
     ("pipeline", "recovery", "genesys"),
     ("dlq",),
     ("service", "doctor", "provision"),
-    ("app",),
+    ("app", "recovering"),
     ("fleet", "serverless"),
     ("demo",),
     ("cli",),

@@ -10,16 +10,17 @@ import msgspec
 
 from turnout.dlq.doors import Doors
 from turnout.dlq.services import Services
-from turnout.dlq.settings import variable
+from turnout.dlq.settings import DlqSettings, variable
 from turnout.dlq.sources import Place
 from turnout.errors import SettingsError
+from turnout.recovery.archive.key import KeyTemplate
 from turnout.recovery.deliver.address import Address, Kind
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
 
-__all__ = ["To", "archiving", "delivering", "replaying", "restoring"]
+__all__ = ["To", "archiving", "delivering", "key_template", "replaying", "restoring"]
 
 ToKind = Literal["owed", "source", "target", "queue", "url", "file", "api"]
 
@@ -91,13 +92,17 @@ async def replaying(
 async def archiving(services: Services, by: str) -> Act:
     """Archiving into the bucket of the settings. Raises `SettingsError`, `ArchiveError`."""
     from turnout.recovery.archive.archiving import Archiving
-    from turnout.recovery.archive.key import KeyTemplate
 
+    template = key_template(services.settings)
+    return Archiving(await services.archive(), template, by=by, patience=patience(services))
+
+
+def key_template(settings: DlqSettings) -> KeyTemplate:
+    """The keys of the archive. Raises `SettingsError`."""
     try:
-        template = KeyTemplate(services.settings.archive_key)
+        return KeyTemplate(settings.archive_key)
     except ValueError as error:
         raise SettingsError([f"{variable('archive_key')}: {error}"]) from error
-    return Archiving(await services.archive(), template, by=by, patience=patience(services))
 
 
 async def restoring(services: Services, place: Place, queue: str = "") -> Act:

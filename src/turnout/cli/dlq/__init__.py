@@ -19,6 +19,7 @@ _COMMANDS = {
     "replay": "turnout.cli.dlq.replay:replay",
     "export": "turnout.cli.dlq.export:export",
     "report": "turnout.cli.dlq.report:report",
+    "work": "turnout.cli.dlq.work:work",
 }
 
 

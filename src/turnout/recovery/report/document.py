@@ -10,7 +10,7 @@ import msgspec
 
 from turnout.recovery.report.model import Diagnosis, Health, Interaction, Report, Share, Timeline
 
-__all__ = ["VERSION", "as_document", "render_json"]
+__all__ = ["VERSION", "as_document", "health_document", "render_json"]
 
 VERSION = 1
 """Grows when a field changes its meaning or goes."""
@@ -58,7 +58,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "correlations": _shares(report.correlations),
         "timeline": _timeline(report.timeline),
         "ages": [{"label": age.label, "seconds": age.limit_seconds, "count": age.count} for age in report.ages],
-        "health": _health(report.health),
+        "health": health_document(report.health) if report.health is not None else None,
         "next": [
             {
                 "title": step.title,
@@ -122,9 +122,8 @@ def _timeline(timeline: Timeline | None) -> dict[str, Any] | None:
     }
 
 
-def _health(health: Health | None) -> dict[str, Any] | None:
-    if health is None:
-        return None
+def health_document(health: Health) -> dict[str, Any]:
+    """A health report as a JSON object."""
     return {
         "total": health.total,
         "statuses": _shares(health.statuses),

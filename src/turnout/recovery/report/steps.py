@@ -38,6 +38,12 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """Whether only some dispositions were selected."""
     where: str = ""
 
+    def delivery(self, letter: Letter) -> tuple[str, ...]:
+        """The command that delivers letters like this one, and where to."""
+        if self.source[:1] == ("--failed-events",):
+            return ("replay", "--to-api", self.source[1])
+        return ("retry",) if letter.delivery is not None else ("replay", "--to-source")
+
     def __call__(self, verb: str, *options: str, where: str = "") -> str:
         """A command line, quoted for a shell."""
         targets = () if "--target" in options or verb == "show" else self.targets
@@ -108,6 +114,7 @@ def _step(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str
     def command(verb: str, *options: str, where: str = "") -> str:
         return redact(again(verb, *options, where=where))
 
+    way = again.delivery(pile.first)
     dry, real = (*selection, "--dry-run"), tuple(selection)
     if not pile.whole:
         return Step(
@@ -125,15 +132,15 @@ def _step(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str
     commands: tuple[str, ...]
     match pile.disposition:
         case Disposition.TRANSIENT:
-            title, commands = f"{letters} can be retried", (command("retry", *dry), command("retry", *real))
+            title, commands = f"{letters} can be retried", (command(*way, *dry), command(*way, *real))
         case Disposition.NEEDS_FIX:
             wait = f" for a repair at {redact(short(pile.target))}" if pile.target else " for a repair"
             title = f"{letters} wait{'s' if pile.count == 1 else ''}{wait}"
-            commands = (command("show", pile.first.id), command("replay", *dry), command("replay", *real))
+            commands = (command("show", pile.first.id), command(*way, *dry), command(*way, *real))
         case Disposition.PERMANENT:
             title = f"{letters} cannot be delivered as {'it is' if pile.count == 1 else 'they are'}"
             commands = (command("archive", *dry), command("archive", *real))
         case Disposition.UNKNOWN:
             title = f"{letters} need{'s' if pile.count == 1 else ''} somebody to look"
-            commands = (command("show", pile.first.id), command("replay", "--id", pile.first.id, "--dry-run"))
+            commands = (command("show", pile.first.id), command(*way, "--id", pile.first.id, "--dry-run"))
     return Step(f"{title} ({pile.cause})", advice, commands, pile.count, pile.disposition)

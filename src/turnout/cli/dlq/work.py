@@ -1,0 +1,103 @@
+"""`turnout dlq work`: the processor. It runs until told to stop, or with `--once` until nothing is left to do."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from turnout.cli.dlq.options import place_options, selection_options
+from turnout.cli.words import count
+from turnout.dlq.settings import load_dlq_settings
+from turnout.dlq.sources import Place
+from turnout.dlq.work_settings import load_work_settings
+from turnout.recovery.selection import Selection
+
+__all__ = ["work"]
+
+_RECOVERY = {
+    "ledger": "ledger",
+    "bucket": "archive_bucket",
+    "archive_key": "archive_key",
+    "kms_key": "archive_kms_key",
+    "rules_path": "rules",
+    "causes_file": "causes",
+    "attempts": "attempts",
+    "rate": "rate",
+}
+_WORK = {
+    "interval": "interval_seconds",
+    "concurrency": "concurrency",
+    "report_every": "report_seconds",
+    "http_port": "http_port",
+    "http_host": "http_host",
+    "log_format": "log_format",
+}
+
+
+@click.command(short_help="Process letters continuously: deliver, archive, park.")
+@place_options
+@selection_options
+@click.option("--once", is_flag=True, help="End when nothing is left to do, and say what was done.")
+@click.option("--correlate", is_flag=True, help="Look conversations up first; archive letters whose own is not there.")
+@click.option("--bucket", metavar="NAME", help="S3 bucket of the archive.  [TURNOUT_DLQ_ARCHIVE_BUCKET]")
+@click.option("--key", "archive_key", metavar="TEMPLATE", help="Of the objects' keys.  [TURNOUT_DLQ_ARCHIVE_KEY]")
+@click.option("--kms-key", metavar="ID", help="KMS key that encrypts.  [TURNOUT_DLQ_ARCHIVE_KMS_KEY]")
+@click.option("--rules", "rules_path", metavar="PATH", help="What the owed targets are.  [TURNOUT_RULES]")
+@click.option(
+    "--ledger",
+    metavar="FILE",
+    help="A file, or dynamodb:TABLE for several processors.  [TURNOUT_DLQ_LEDGER]  [default: turnout-ledger.sqlite]",
+)
+@click.option("--causes-file", metavar="FILE", help="Rows over the table of causes.  [TURNOUT_DLQ_CAUSES]")
+@click.option("--attempts", metavar="NUMBER", help="At a delivery.  [TURNOUT_DLQ_ATTEMPTS]  [default: 4]")
+@click.option("--rate", metavar="NUMBER", help="Actions a second, at most.  [TURNOUT_DLQ_RATE]  [default: 20]")
+@click.option(
+    "--interval",
+    metavar="SECONDS",
+    help="From one round to the next.  [TURNOUT_DLQ_INTERVAL_SECONDS]  [default: 60]",
+)
+@click.option("--concurrency", metavar="NUMBER", help="Letters at a time.  [TURNOUT_DLQ_CONCURRENCY]  [default: 16]")
+@click.option("--report", "report_file", metavar="FILE", help="Write each health report there, as JSON.")
+@click.option("--report-every", metavar="SECONDS", help="Health reports.  [TURNOUT_DLQ_REPORT_SECONDS]  [default: 900]")
+@click.option("--http-port", metavar="PORT", help="Probes and metrics; 0: any free one.  [TURNOUT_HTTP_PORT]")
+@click.option("--http-host", metavar="ADDRESS", help="Where it listens.  [TURNOUT_HTTP_HOST]  [default: 127.0.0.1]")
+@click.option("--log-format", metavar="FORMAT", help="auto, json or text.  [TURNOUT_LOG_FORMAT]")
+def work(
+    place: Place, selection: Selection, once: bool, correlate: bool, report_file: str | None, **given: Any
+) -> None:
+    """Process letters: transient failures are delivered to what they are owed, with backoff; permanent ones are
+    archived, where there is a bucket; what needs a repair or nobody understands is parked for people and stays where
+    it is. Every step is in the ledger first, so that nothing is lost or done again after a crash.
+
+    Several processors may share the letters of a queue when they share a DynamoDB ledger. SIGTERM or Ctrl-C finishes
+    what is under way and exits 0; a second one exits at once. With TURNOUT_GENESYS_WRITE_BACK conversations are told
+    what became of their letters.
+    """
+    if place.archive:
+        raise click.UsageError(
+            "these letters are archived already; to bring them back, use turnout dlq archive --restore"
+        )
+    settings = load_dlq_settings(given=_named(_RECOVERY, given))
+    bounds = load_work_settings(given=_named(_WORK, given))
+    # After the settings: wrong ones should not wait for AWS's clients to be imported.
+    from turnout.recovering import Job, process
+
+    report = Path(report_file) if report_file else None
+    job = Job(place=place, selection=selection, once=once, correlate=correlate, report=report)
+    finished = process(settings, bounds, job)
+    if not once:
+        return
+    results = ", ".join(f"{number:,} {result}" for result, number in finished.counts.results.most_common())
+    click.echo(f"{finished.source}: {results or 'no letters'}, in {finished.seconds:.1f} s.")
+    known = finished.health
+    rate = f", what was tried worked for {known.success_rate:.1%}" if known.success_rate is not None else ""
+    click.echo(f"The ledger knows {count(known.total, 'letter')}, {known.open:,} not settled{rate}.")
+    for share in known.statuses:
+        click.echo(f"  {share.name:<18}{share.count:>8,}")
+
+
+def _named(settings: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, object]:
+    return {setting: given[option] for option, setting in settings.items() if given.get(option) is not None}
