@@ -1,0 +1,132 @@
+"""Held messages stay invisible: extended in batches, tried again when that fails, never beyond SQS's 12 hours."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from tests.unit.pipeline.virtual_time import run
+from tests.unit.pipeline.yard import SOURCE, Yard, event
+
+from turnout.message import Account, Outcome
+from turnout.pipeline.backoff import Backoff
+from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+
+CHANGE = "ChangeMessageVisibilityBatch"
+TWELVE_HOURS = 43_200
+SECOND = 1_000_000_000
+
+
+class Holding(Yard):
+    """A worker that holds what it gets, because the target does not work; `asked` is what it asked to extend."""
+
+    def __init__(self) -> None:
+        super().__init__(backoff=Backoff(3_600.0, 3_600.0, 50), visibility_seconds=60, drain_seconds=0.2)
+        self.asked: list[tuple[int, int]] = []
+        self.sqs.fail_calls("crm", "SendMessageBatch", "ServiceUnavailable")
+        self._change = self.sqs.change_visibility
+        self.sqs.change_visibility = self._counted  # type: ignore[method-assign]
+
+    async def _counted(self, queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+        self.asked.append((len(handles), seconds))
+        return await self._change(queue, handles, seconds)
+
+    @asynccontextmanager
+    async def held(self, count: int, *, for_seconds: float) -> AsyncIterator[list[Account]]:
+        """So many messages, as if they were held for so long; `asked` says what one beat of the heart then asks."""
+        await self.publish(*(event("one", number) for number in range(count)))
+        async with self.running():
+            while len(self.worker.in_flight) < count:
+                await asyncio.sleep(0)
+            accounts = list(self.worker.in_flight)
+            for account in accounts:
+                account.received_ns = time.time_ns() - int(for_seconds * SECOND)
+                account.visible_at -= 40  # of the 60 seconds of the last extension
+            yield accounts
+
+
+def test_what_has_used_half_of_its_time_is_extended_in_batches_of_ten() -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(25, for_seconds=40):
+            await yard.worker.heartbeat.beat()
+            assert sorted(yard.asked) == [(5, 60), (10, 60), (10, 60)]
+            await yard.worker.heartbeat.beat()
+            assert len(yard.asked) == 3, "they have their time now"
+        assert yard.worker.books.extensions == 25
+
+    asyncio.run(main())
+
+
+def test_an_extension_ends_with_the_12_hours_after_which_sqs_takes_none() -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(1, for_seconds=TWELVE_HOURS - 20):
+            await yard.worker.heartbeat.beat()
+            ((count, seconds),) = yard.asked
+            assert count == 1
+            assert 15 <= seconds < 20
+
+    asyncio.run(main())
+
+
+def test_what_was_held_for_12_hours_is_not_asked_for_any_more() -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(1, for_seconds=TWELVE_HOURS):
+            await yard.worker.heartbeat.beat()
+            assert yard.asked == []
+
+    asyncio.run(main())
+
+
+def test_an_extension_whose_call_failed_is_tried_again_with_the_next_beat() -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(3, for_seconds=40):
+            yard.sqs.fail_calls("events", CHANGE, "ServiceUnavailable", times=1)
+            await yard.worker.heartbeat.beat()
+            assert yard.worker.books.extensions == 0
+            await yard.worker.heartbeat.beat()
+            assert yard.worker.books.extensions == 3
+
+    asyncio.run(main())
+
+
+def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace() -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(2, for_seconds=40) as accounts:
+            accounts[0].handle = "expired"
+            await yard.worker.heartbeat.beat()
+            assert (yard.worker.books.extensions, yard.worker.books.expired) == (1, 1)
+            accounts[1].visible_at -= 40
+            await yard.worker.heartbeat.beat()
+            assert [count for count, _ in yard.asked] == [2, 1]
+
+    asyncio.run(main())
+
+
+def test_a_drain_keeps_invisible_what_it_still_waits_for() -> None:
+    async def main() -> None:
+        yard = Yard(visibility_seconds=30, drain_seconds=300.0)
+        yard.sqs._clock = asyncio.get_running_loop().time  # the queues' time is virtual, too
+        send = yard.sqs.send
+
+        async def slowly(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            if queue != SOURCE:
+                await asyncio.sleep(200)
+            return await send(queue, messages)
+
+        yard.sqs.send = slowly  # type: ignore[method-assign]
+        await yard.publish(event("one"))
+        async with yard.running(seconds=1_000):
+            while not len(yard.worker.in_flight):
+                await asyncio.sleep(0.01)
+        # The stop came at once, and the delivery took 200 s: more than six times the visibility timeout.
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+        assert yard.worker.books.extensions > 6
+        assert yard.watch.accounts[0].message.receive_count == 1
+        assert yard.stored(SOURCE) == []
+
+    run(main())
