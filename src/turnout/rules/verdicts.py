@@ -10,6 +10,7 @@ from itertools import chain
 
 import msgspec
 
+from turnout.rules.engine.packing import Texts
 from turnout.rules.model import Mode, Rule
 from turnout.rules.shaping import Shaper, compile_shaper
 
@@ -43,8 +44,13 @@ class Verdicts:
         self._numbers = numbers
         self._rules = tuple(rules)
         self._unmatched = unmatched
-        self._id_of = [rule.id for rule in rules].__getitem__
-        self._send_of = [rule.send for rule in rules].__getitem__
+        # Names lie next to each other and equal ones are one object: of texts scattered by the ten thousand, hardly one
+        # is in the processor's cache.
+        texts = Texts()
+        self._id_of = [texts.one(rule.id) for rule in rules].__getitem__
+        sends = [tuple(map(texts.one, rule.send)) for rule in rules]
+        self._send_of = sends.__getitem__
+        self._sole_of = [send[0] for send in sends].__getitem__ if all(len(send) == 1 for send in sends) else None
         self._shapers = {number: shaper for number, rule in enumerate(rules) if (shaper := compile_shaper(rule))}
         stopping = (number for number, rule in enumerate(rules) if rule.stop)
         shadow = (number for number, rule in enumerate(rules) if rule.mode is Mode.SHADOW)
@@ -80,7 +86,8 @@ class Verdicts:
             return Verdict((), self._unmatched)
         if self._special and not self._special.isdisjoint(numbers):
             return self._tell_special(numbers)
-        targets = dict.fromkeys(chain.from_iterable(map(self._send_of, numbers)))
+        named = map(self._sole_of, numbers) if self._sole_of else chain.from_iterable(map(self._send_of, numbers))
+        targets = dict.fromkeys(named)
         return Verdict(tuple(map(self._id_of, numbers)), tuple(targets))
 
     def _tell_special(self, numbers: Sequence[int]) -> Verdict:

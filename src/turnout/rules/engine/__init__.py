@@ -3,8 +3,8 @@
 From the inside out: `terms` says how values are read; `prepared` are the conditions over them, which `preparing` makes
 (`rebasing` moves paths); `projection` decodes what they look at; `source` makes functions from generated text, `writer`
 writes conditions as such text, `checks` are the functions that verify conditions, `support` is what all of them may
-call; `filing` chooses under which of its terms a rule is filed, `index` has the tables, `probe` fills them and writes
-the lookups; `found` is what they find; `engine` puts it together.
+call; `filing` chooses under which of its terms a rule is filed, `index` has the tables, `packing` how they lie in
+memory, `probe` fills them and writes the lookups; `found` is what they find; `engine` puts it together.
 
 The engine knows conditions by number. What a rule is, what it sends and what a rejected event means is not known here.
 """

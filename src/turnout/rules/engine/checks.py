@@ -20,6 +20,7 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 from turnout.rules.condition import ast
 from turnout.rules.engine.found import Groups
+from turnout.rules.engine.packing import Texts
 from turnout.rules.engine.prepared import Opaque, Prepared
 from turnout.rules.engine.projection import Projection
 from turnout.rules.engine.source import Code, Foundry
@@ -96,6 +97,7 @@ class Checks:
     ) -> None:
         self.foundry = foundry
         self.groups = groups
+        self.texts = Texts()
         self._projection = projection
         self._decode_whole = whole
         self._originals = originals
@@ -105,7 +107,7 @@ class Checks:
 
     def writer(self, *, shared: bool = False) -> Writer:
         """A writer for one more function."""
-        return Writer(self._projection, self._decode_whole, self._limits, shared=shared)
+        return Writer(self._projection, self._decode_whole, self._limits, self.texts, shared=shared)
 
     def remainder(self, condition: Prepared) -> Remainder:
         """The condition as something to verify."""

@@ -15,6 +15,7 @@ from turnout.rules.condition.ast import Bound, Literal, Range
 from turnout.rules.condition.folding import fold
 from turnout.rules.engine.checks import Remainder, Step
 from turnout.rules.engine.filing import KeyValue, bounds
+from turnout.rules.engine.packing import packed
 from turnout.rules.engine.source import Function
 
 __all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
@@ -47,13 +48,14 @@ class Equals:
         """`items` are filed under texts, folded if `folds`, and under literals that are no texts."""
         self._folds = folds
         self._bools: dict[bool, Bucket] = {}
-        self._others: dict[object, Bucket] = {}
+        others: dict[object, Bucket] = {}
         for key, filed in items.items():
             value = key.value if isinstance(key, Literal) else key
             if isinstance(value, bool):
                 self._bools[value] = make(filed)
             else:
-                self._others[value] = make(filed)
+                others[value] = make(filed)
+        self._others = packed(others)
 
     def emit(self, function: Function, depth: int, value: str) -> None:
         """As in `Table`."""
@@ -88,10 +90,11 @@ class Affixes:
         """`items` are filed under texts of at least one character, folded if `folds`."""
         self._at_end = at_end
         self._folds = folds
-        self._by_length: dict[int, dict[str, Bucket]] = {}
+        by_length: dict[int, dict[object, Bucket]] = {}
         for text, filed in items.items():
             assert isinstance(text, str)  # noqa: S101  # affixes are filed under texts
-            self._by_length.setdefault(len(text), {})[text] = make(filed)
+            by_length.setdefault(len(text), {})[text] = make(filed)
+        self._by_length = {length: packed(buckets) for length, buckets in by_length.items()}
 
     def emit(self, function: Function, depth: int, value: str) -> None:
         """As in `Table`."""

@@ -101,7 +101,8 @@ class ProbeBuilder:
         self.choices.append((entry, choice))
         for key, rest in choice.keys if choice else ():
             remainder = None if rest is None else self._checks.remainder(rest)
-            self._filed[key.reading, key.method][key.value].append((numbers, remainder))
+            value = self._checks.texts.one(key.value) if isinstance(key.value, str) else key.value
+            self._filed[key.reading, key.method][value].append((numbers, remainder))
 
     @property
     def is_worth_it(self) -> bool:

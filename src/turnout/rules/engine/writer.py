@@ -11,6 +11,7 @@ from collections.abc import Callable
 from turnout.rules.condition import ast
 from turnout.rules.condition.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
 from turnout.rules.condition.compile import compile_condition, compile_finder, compile_predicate
+from turnout.rules.engine.packing import Texts
 from turnout.rules.engine.prepared import (
     All,
     Compares,
@@ -34,7 +35,13 @@ class Writer:
     """Writes one function that looks at an event: its variables, and conditions as expressions over them."""
 
     def __init__(
-        self, projection: Projection, whole: Callable[[str | bytes], object], limits: Limits, *, shared: bool
+        self,
+        projection: Projection,
+        whole: Callable[[str | bytes], object],
+        limits: Limits,
+        texts: Texts,
+        *,
+        shared: bool,
     ) -> None:
         """`shared`: the function is for many conditions, whose values come in rows and not as constants."""
         self.function = Function()
@@ -44,6 +51,7 @@ class Writer:
         self._projection = projection
         self._decode_whole = whole
         self._limits = limits
+        self._texts = texts
         self._variables: dict[Reading, str] = {}
         self._objects: dict[tuple[str, ...], str] = {(): "e"}
 
@@ -117,7 +125,7 @@ class Writer:
         """The name of a value that differs from condition to condition."""
         if not self._shared:
             return self.function.constant(value)
-        self.row.append(value)
+        self.row.append(self._texts.one(value) if isinstance(value, str) else value)
         return f"c{len(self.row) - 1}"
 
     # --------------------------------------------------------------------------------------------------- conditions
