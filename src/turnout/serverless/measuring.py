@@ -1,4 +1,4 @@
-"""What one call of the router function counted, as metrics that CloudWatch makes of the function's log.
+"""What one call of a function counted, as metrics that CloudWatch makes of the function's log.
 
 The names are the worker's (docs/metrics.md). Each combination of dimensions is a metric that is paid for, so rules,
 which may be many, are not among them: how often each matched is a property, `rules`, for queries of the log.
@@ -7,15 +7,16 @@ which may be many, are not among them: how often each matched is a property, `ru
 from __future__ import annotations
 
 import os
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from turnout.message import Outcome
 from turnout.pipeline.books import Books
 from turnout.telemetry.emf import emf_lines
 from turnout.telemetry.metric import Kind, Metric, Sample
 
-__all__ = ["NAMESPACE", "batch_lines", "batch_metrics"]
+__all__ = ["NAMESPACE", "batch_lines", "batch_metrics", "counted_lines", "print_lines"]
 
 NAMESPACE = "Turnout"
 
@@ -23,18 +24,36 @@ _MOST_RULES = 100
 
 
 def batch_lines(books: Books, environ: Mapping[str, str] = os.environ) -> Iterator[str]:
-    """The lines to print, none when nothing was received; the function's name is a dimension of all of them."""
+    """What the router counted, nothing when nothing was received; the function's name is a dimension of all of it."""
     if not books.received:
         return
-    function = environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
     matches = dict(books.matches.most_common(_MOST_RULES))
     yield from emf_lines(
         batch_metrics(books),
         namespace=NAMESPACE,
         now=time.time(),
-        dimensions={"FunctionName": function} if function else {},
+        dimensions=_function(environ),
         properties={"rules": matches},
     )
+
+
+def counted_lines(
+    name: str, by: str, counts: Mapping[str, int], environ: Mapping[str, str] = os.environ
+) -> Iterator[str]:
+    """One counter, told apart by the dimension `by`."""
+    metric = _counter(name, [Sample({by: key}, count) for key, count in counts.items() if count])
+    yield from emf_lines([metric], namespace=NAMESPACE, now=time.time(), dimensions=_function(environ))
+
+
+def print_lines(lines: Iterable[str]) -> None:
+    """Write each as a line of its own, as CloudWatch wants it: past the log, which would put it into a field."""
+    sys.stdout.writelines(f"{line}\n" for line in lines)
+    sys.stdout.flush()
+
+
+def _function(environ: Mapping[str, str]) -> Mapping[str, str]:
+    name = environ.get("AWS_LAMBDA_FUNCTION_NAME", "")
+    return {"FunctionName": name} if name else {}
 
 
 def batch_metrics(books: Books) -> Iterator[Metric]:

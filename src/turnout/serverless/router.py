@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import os
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,7 +15,7 @@ from typing import Any
 from turnout.app import load_ruleset, open_store, worker_config
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
-from turnout.serverless.measuring import batch_lines
+from turnout.serverless.measuring import batch_lines, print_lines
 from turnout.serverless.routing import BatchRouter
 from turnout.settings import load_settings, misspelt_settings
 from turnout.sqs.clients import open_sqs
@@ -66,9 +65,7 @@ def handler(event: Any, context: Context) -> Response:
     async def work(router: BatchRouter) -> Response:
         messages = messages_of(event, router.config.sources)
         routed = await router.route(messages, seconds_left(context))
-        # Each a line of its own, as CloudWatch wants it: past the log, which would put it into a field.
-        sys.stdout.writelines(f"{line}\n" for line in batch_lines(routed.books))
-        sys.stdout.flush()
+        print_lines(batch_lines(routed.books))
         if isinstance(router.tracing, LateTracing):
             await router.tracing.flush(max(0.0, seconds_left(context) - _ANSWER_SECONDS))
         return partial_response(routed.failed)

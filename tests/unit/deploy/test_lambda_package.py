@@ -111,7 +111,8 @@ def call(unpacked: Path, handler: str, *events: object, **environment: str) -> A
         timeout=100,
     )
     assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
+    # What comes before are metrics.
+    return json.loads(done.stdout.splitlines()[-1])
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,161 @@
+"""The steps of a state machine that recovers letters, one method a state: what each takes and answers.
+
+A step takes `{"record": ...}`: the letter as SQS's record, as Lambda and EventBridge Pipes pass it, or a bare event, as
+the router starts a state machine with. What a state machine works on was deleted from its queue before: so a letter
+that is neither delivered nor archived must be parked, in another queue.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+import msgspec
+
+from turnout.errors import TurnoutError
+from turnout.genesys.conversation import Conversation, Participant
+from turnout.genesys.writeback import RetryStatus
+from turnout.message import Message
+from turnout.recovery.deliver.api import Work
+from turnout.recovery.letter import Letter
+from turnout.recovery.messages import as_message
+from turnout.serverless.choosing import Choice, Course
+from turnout.serverless.recovering import Recovery
+from turnout.sqs.api import OutgoingMessage, Sqs
+
+__all__ = ["InvalidStep", "LetterSteps", "NotArchived", "NotDelivered", "NotParked"]
+
+Step = dict[str, Any]
+
+
+class InvalidStep(TurnoutError):
+    """A step was called without what it needs: the state machine is not the one that comes with Turnout."""
+
+
+class NotDelivered(TurnoutError):
+    """An attempt at a delivery failed. The state machine retries it, with backoff."""
+
+
+class NotArchived(TurnoutError):
+    """The archive did not take the letter. The state machine retries it, with backoff."""
+
+
+class NotParked(TurnoutError):
+    """The letter could not be put into the queue for operators. The execution fails, and still has it."""
+
+
+class LetterSteps:
+    """The steps, on what stays open between calls. `parked` is the URL of the queue for operators; may be empty."""
+
+    def __init__(self, recovery: Recovery, sqs: Sqs, parked: str) -> None:
+        self._recovery = recovery
+        self._sqs = sqs
+        self._parked = parked
+
+    async def classify(self, step: Step, seconds: float) -> Step:
+        """What is known of the letter, and its course: `deliver`, `archive`, `park` or `nothing`."""
+        letter = self._letter(step)
+        record = await self._recovery.see(letter)
+        choice = self._recovery.choose(Work.of(letter, record))
+        if record.resolved_ms:
+            choice = Choice(Course.NOTHING, "it was resolved before")
+        return {
+            "id": letter.id,
+            "course": str(choice.course),
+            "why": choice.why,
+            "aims": list(choice.aims),
+            "cause": str(letter.cause),
+            "disposition": str(letter.disposition),
+            "event_id": letter.event_id,
+            "event_type": letter.event_type,
+            "conversation_id": letter.conversation_id,
+            "attempts": record.attempts,
+        }
+
+    async def correlate(self, step: Step, seconds: float) -> Step:
+        """The conversation that the letter is about, as far as Genesys knows it."""
+        found = await self._recovery.teller.correlate(self._letter(step), seconds)
+        if found is None:
+            return {"presence": "unknown"}
+        conversation = msgspec.to_builtins(found.conversation) if found.conversation is not None else None
+        return {"presence": str(found.presence), "conversation": conversation}
+
+    async def deliver(self, step: Step, seconds: float) -> Step:
+        """One attempt. Raises `NotDelivered`."""
+        return await self._once(self._letter(step), Course.DELIVER, NotDelivered, seconds)
+
+    async def archive(self, step: Step, seconds: float) -> Step:
+        """Write the letter to the archive. Raises `NotArchived`."""
+        return await self._once(self._letter(step), Course.ARCHIVE, NotArchived, seconds)
+
+    async def notify(self, step: Step, seconds: float) -> Step:
+        """Tell the conversation `status`, one of the tutorials' four."""
+        letter = self._letter(step)
+        try:
+            status = RetryStatus(step.get("status", ""))
+        except ValueError:
+            raise InvalidStep(f"status must be one of {', '.join(RetryStatus)}") from None
+        record = await self._recovery.see(letter)
+        outcome = await self._recovery.teller.tell(letter, status, record.attempts, _conversation(step), seconds)
+        return {"status": str(status), "outcome": str(outcome)}
+
+    async def park(self, step: Step, seconds: float) -> Step:
+        """Put the letter, as it was found, into the queue for operators. Raises `NotParked`."""
+        letter = self._letter(step)
+        if not self._parked:
+            raise NotParked("TURNOUT_PARKED_QUEUE_URL is not set: it names the queue for letters that need a person")
+        message = letter.message
+        fifo = self._parked.endswith(".fifo")
+        group = message.system.get("MessageGroupId") or letter.id
+        outgoing = OutgoingMessage(
+            message.body,
+            message.attributes,
+            group_id=group if fifo else None,
+            deduplication_id=letter.id if fifo else None,
+        )
+        try:
+            sent = await self._sqs.send(self._parked, [outgoing])
+        except TurnoutError as error:
+            raise NotParked(str(error)) from error
+        if sent.failures:
+            raise NotParked(f"{sent.failures[0].code}: {sent.failures[0].message}")
+        await self._recovery.park(letter, str(step.get("why", "")))
+        return {"queue": self._parked}
+
+    async def _once(self, letter: Letter, course: Course, failed: type[TurnoutError], seconds: float) -> Step:
+        record = await self._recovery.see(letter)
+        choice = self._recovery.choose(Work.of(letter, record))
+        if record.resolved_ms or choice.course is Course.NOTHING:
+            return {"reached": list(record.reached), "attempts": record.attempts}
+        if choice.course is not course:
+            raise InvalidStep(f"the course of this letter is {choice.course}, not {course}: {choice.why}")
+        outcome, record = await self._recovery.attempt(choice, letter, record, seconds)
+        if not outcome.done:
+            raise failed(outcome.sentence)
+        await self._recovery.resolve(letter)
+        return {"reached": list(outcome.reached), "attempts": record.attempts}
+
+    def _letter(self, step: Step) -> Letter:
+        record = step.get("record")
+        if not isinstance(record, dict):
+            raise InvalidStep("the step has no record: it takes the letter as SQS's record, or a bare event")
+        if isinstance(record.get("messageId"), str) and "body" in record:
+            message = as_message(record)
+        else:
+            body = json.dumps(record, ensure_ascii=False)
+            identity = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:32]
+            message = Message(f"event-{identity}", "", body, "")
+        return self._recovery.read(msgspec.structs.replace(message, body_md5=None))
+
+
+def _conversation(step: Step) -> Conversation | None:
+    """The conversation that an earlier step found."""
+    found = step.get("conversation")
+    told = found.get("conversation") if isinstance(found, dict) else None
+    if not isinstance(told, dict):
+        return None
+    participants = tuple(
+        Participant(str(each.get("id", "")), str(each.get("purpose", ""))) for each in told.get("participants", ())
+    )
+    return Conversation(id=str(told.get("id", "")), participants=participants)

@@ -1,0 +1,244 @@
+"""Recovers the letters of one batch: looked up, claimed in the ledger, delivered or archived, and told to Genesys.
+
+The order of work makes a crash harmless: the ledger knows that an attempt was started before it is made, and what came
+of it before Lambda deletes the message. A letter that comes again after all is only deleted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from collections import Counter
+from collections.abc import Sequence
+from enum import StrEnum
+
+from turnout.genesys.writeback import RetryStatus
+from turnout.message import Message
+from turnout.recovery.causes import CauseTable
+from turnout.recovery.deliver.api import Act, Outcome, Work
+from turnout.recovery.ledger.api import Ledger, LedgerError
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
+from turnout.recovery.letter import Letter
+from turnout.recovery.reading import read_letter
+from turnout.serverless.choosing import Choice, Course, choose
+from turnout.serverless.telling import Teller
+
+__all__ = ["Became", "Recovery"]
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS = 3
+"""Attempts in one call. How many calls there are, the queue's own redrive policy says."""
+_BASE_SECONDS = 1.0
+_CAP_SECONDS = 20.0
+_AT_ONCE = 5
+_RESERVE_SECONDS = 2.0
+_TELLING_PART = 0.3
+"""Of the time that is left, what looking a conversation up, or telling it something, may take."""
+
+
+class Became(StrEnum):
+    """What became of a letter in one call."""
+
+    DELIVERED = "delivered"
+    ARCHIVED = "archived"
+    PARKED = "parked"
+    """Left for an operator."""
+    FAILED = "failed"
+    KNOWN = "known"
+    """An earlier call had done with it already."""
+    HELD = "held"
+    """Another call was at it."""
+
+
+class Recovery:
+    """What stays open between calls, and how one letter is recovered with it."""
+
+    def __init__(
+        self,
+        *,
+        ledger: Ledger,
+        deliveries: Sequence[Act],
+        archive: Act | None,
+        teller: Teller,
+        by: str,
+        causes: CauseTable | None = None,
+    ) -> None:
+        self.counts: Counter[str] = Counter()
+        """Letters by what became of them, since `take_counts`."""
+        self.teller = teller
+        self._ledger = ledger
+        self._deliveries = deliveries
+        self._archive = archive
+        self._causes = causes
+        self._by = by
+
+    async def recover(self, messages: Sequence[Message], seconds: float) -> list[str]:
+        """Recover the letters of one call, which ends in `seconds`. Returns the ids of those that must stay.
+
+        Letters of a FIFO queue go one after the other, and none of a group after one that must stay.
+        """
+        end = asyncio.get_running_loop().time() + max(0.0, seconds - min(_RESERVE_SECONDS, seconds * 0.2))
+        lanes: dict[str, list[Message]] = {}
+        for message in messages:
+            fifo = message.queue.endswith(".fifo")
+            lane = f"{message.queue} {message.system.get('MessageGroupId', '')}" if fifo else message.id
+            lanes.setdefault(lane, []).append(message)
+        slots = asyncio.Semaphore(_AT_ONCE)
+        failed: set[str] = set()
+
+        async def one_after_the_other(ordered: Sequence[Message]) -> None:
+            async with slots:
+                for index, message in enumerate(ordered):
+                    if not await self._safely(message, end):
+                        failed.update(each.id for each in ordered[index:])
+                        return
+
+        async with asyncio.TaskGroup() as tasks:
+            for ordered in lanes.values():
+                tasks.create_task(one_after_the_other(ordered), name="recover")
+        return [message.id for message in messages if message.id in failed]
+
+    def take_counts(self) -> Counter[str]:
+        """What was counted since the last time."""
+        taken, self.counts = self.counts, Counter()
+        return taken
+
+    def read(self, message: Message) -> Letter:
+        """The letter that a message is."""
+        return read_letter(message, causes=self._causes)
+
+    def choose(self, work: Work) -> Choice:
+        """What to do with a letter."""
+        return choose(work, self._deliveries, self._archive)
+
+    async def see(self, letter: Letter) -> Record:
+        """Note in the ledger that a letter was found. Raises `LedgerError`."""
+        return (await self._ledger.see([Sighting.of(letter)], by=self._by))[letter.id]
+
+    async def attempt(self, choice: Choice, letter: Letter, record: Record, seconds: float) -> tuple[Outcome, Record]:
+        """Take a letter's course once, within `seconds`; the ledger knows of it before and after.
+
+        Raises `LedgerError`.
+        """
+        act = choice.act
+        if act is None:
+            raise ValueError(f"{choice.course} is nothing to attempt")
+        number = record.attempts + 1 if choice.course is Course.DELIVER else 1
+        record = await self._note(letter, act.action, Phase.STARTED, number)
+        try:
+            async with asyncio.timeout(max(0.0, seconds)):
+                (outcome,) = await act([Work.of(letter, record)])
+        except TimeoutError:
+            outcome = Outcome(failures=dict.fromkeys(choice.aims, "no time left; it may have arrived"))
+        phase = Phase.DONE if outcome.done else Phase.FAILED
+        record = await self._note(letter, act.action, phase, number, outcome.reached, outcome.sentence)
+        return outcome, record
+
+    async def park(self, letter: Letter, why: str) -> None:
+        """Note that a letter is left for an operator. Raises `LedgerError`."""
+        await self._note(letter, Action.PARK, Phase.DONE, 1, note=why)
+
+    async def resolve(self, letter: Letter) -> None:
+        """Note that nothing more is to be done. Raises `LedgerError`."""
+        await self._note(letter, Action.RESOLVE, Phase.DONE, 1)
+
+    async def _safely(self, message: Message, end: float) -> bool:
+        """Whether the letter is accounted for. A failure of one letter is no other's."""
+        try:
+            return await self._recover(self.read(message), end)
+        except LedgerError as error:
+            log.error("not touched, because the ledger cannot be used: %s", error, extra={"message_id": message.id})
+        except Exception:
+            log.exception("recovering failed, please report this", extra={"message_id": message.id})
+        self.counts[Became.FAILED] += 1
+        return False
+
+    async def _recover(self, letter: Letter, end: float) -> bool:
+        left = _left(end)
+        record = await self.see(letter)
+        if record.resolved_ms:
+            self.counts[Became.KNOWN] += 1
+            return True
+        claimed = await self._ledger.claim([letter.id], by=self._by, lease_seconds=left + _RESERVE_SECONDS)
+        if letter.id not in claimed:
+            self.counts[Became.HELD] += 1
+            log.info("another call is at this letter", extra=_about(letter))
+            return False
+        try:
+            return await self._take_course(letter, claimed[letter.id], end)
+        finally:
+            await self._ledger.release([letter.id], by=self._by)
+
+    async def _take_course(self, letter: Letter, record: Record, end: float) -> bool:
+        choice = self.choose(Work.of(letter, record))
+        match choice.course:
+            case Course.DELIVER:
+                return await self._deliver(choice, letter, record, end)
+            case Course.ARCHIVE:
+                outcome, _ = await self.attempt(choice, letter, record, _left(end))
+                if outcome.done:
+                    self.counts[Became.ARCHIVED] += 1
+                return await self._end(letter, outcome)
+            case Course.NOTHING:
+                self.counts[Became.KNOWN] += 1
+                return await self._end(letter, Outcome())
+            case Course.PARK:
+                self.counts[Became.PARKED] += 1
+                await self.park(letter, choice.why)
+                log.warning("left for an operator: %s", choice.why, extra=_about(letter))
+                return False
+
+    async def _deliver(self, choice: Choice, letter: Letter, record: Record, end: float) -> bool:
+        found = await self.teller.correlate(letter, _left(end) * _TELLING_PART)
+        conversation = found.conversation if found is not None else None
+
+        async def tell(status: RetryStatus, number: int) -> None:
+            await self.teller.tell(letter, status, number, conversation, _left(end) * _TELLING_PART)
+
+        status = RetryStatus.REPLAY_FAILED
+        for attempt in range(1, ATTEMPTS + 1):
+            await tell(RetryStatus.RETRYING, record.attempts + 1)
+            outcome, record = await self.attempt(choice, letter, record, _left(end))
+            if outcome.done:
+                self.counts[Became.DELIVERED] += 1
+                status = RetryStatus.REPLAY_SUCCESSFUL
+                break
+            if attempt == ATTEMPTS:
+                status = RetryStatus.EXHAUSTED_RETRIES
+                break
+            wait = random.uniform(0.5, 1.0) * min(_CAP_SECONDS, _BASE_SECONDS * 2.0 ** (attempt - 1))  # noqa: S311
+            if wait > _left(end):
+                break
+            await asyncio.sleep(wait)
+        await tell(status, record.attempts)
+        return await self._end(letter, outcome)
+
+    async def _end(self, letter: Letter, outcome: Outcome) -> bool:
+        if outcome.done:
+            await self.resolve(letter)
+            return True
+        self.counts[Became.FAILED] += 1
+        log.warning("not recovered, it stays: %s", outcome.sentence, extra=_about(letter))
+        return False
+
+    async def _note(
+        self,
+        letter: Letter,
+        action: Action,
+        phase: Phase,
+        attempt: int,
+        targets: tuple[str, ...] = (),
+        note: str = "",
+    ) -> Record:
+        entry = Entry(letter.id, action, phase, self._by, attempt=attempt, targets=targets, note=note)
+        return (await self._ledger.record([entry]))[letter.id]
+
+
+def _left(end: float) -> float:
+    return max(0.0, end - asyncio.get_running_loop().time())
+
+
+def _about(letter: Letter) -> dict[str, str]:
+    return {"message_id": letter.id, "event_id": letter.event_id, "conversation_id": letter.conversation_id}

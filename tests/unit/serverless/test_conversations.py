@@ -1,0 +1,74 @@
+"""The function that follows conversations."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import Counter
+from typing import Any
+
+import pytest
+from tests.servers.genesys import Stub, answering, serving
+from tests.unit.genesys.setting import CONVERSATION, config
+from tests.unit.serverless.mapping import sqs_event
+
+from turnout.genesys.session import open_genesys
+from turnout.message import Message
+from turnout.serverless.conversations import STARTED, UPDATED, Follower, kind_of
+
+TOPIC = "v2.detail.events.conversation.{id}"
+
+
+def message(number: int, kind: str, conversation: str = CONVERSATION) -> Message:
+    event = {"id": f"e{number}", "detail-type": kind, "source": "x", "time": "2020-01-01T00:00:00Z"}
+    event["detail"] = {"conversation": {"id": conversation}} if conversation else {}  # type: ignore[assignment]
+    return Message(f"m{number}", f"h{number}", json.dumps(event), "q")
+
+
+def follow(stub: Stub, *messages: Message, **changes: Any) -> tuple[list[str], Counter[str]]:
+    async def whole() -> tuple[list[str], Counter[str]]:
+        async with asyncio.timeout(20), serving(stub), open_genesys(config(stub.url, **changes)) as genesys:
+            return await Follower(genesys).follow(sqs_event(*messages), lambda: 5.0)
+
+    return asyncio.run(whole())
+
+
+@pytest.mark.parametrize(
+    ("event_type", "kind"),
+    [
+        ("conversation.started", STARTED),
+        ("conversation.updated", UPDATED),
+        (f"{TOPIC}.customer.start", STARTED),
+        (f"{TOPIC}.user.end", UPDATED),
+        (f"v2.detail.events.conversation.{CONVERSATION}.acw", UPDATED),
+        ("v2.audits.entitytype.{id}.entityid.{id}", ""),
+        ("Interaction Completed", ""),
+        ("", ""),
+    ],
+)
+def test_kinds_of_events(event_type: str, kind: str) -> None:
+    assert kind_of(event_type) == kind
+
+
+def test_known_kinds_are_looked_up_and_others_succeed_and_are_counted() -> None:
+    stub = Stub()
+    stub.interactions[CONVERSATION] = {"id": CONVERSATION, "channels": [{"type": "voice"}]}
+    failed, kinds = follow(
+        stub, message(1, STARTED), message(2, UPDATED), message(3, "something.else"), profile="tutorial"
+    )
+    assert failed == []
+    assert kinds == {STARTED: 1, UPDATED: 1, "unknown": 1}
+    assert len(stub.seen) == 2
+
+
+def test_a_look_up_that_may_succeed_later_keeps_its_message_only() -> None:
+    stub = Stub()
+    stub.interactions[CONVERSATION] = {"id": CONVERSATION}
+    stub.faults.extend([answering(503)] * 4)
+    failed, _ = follow(stub, message(1, STARTED), message(2, UPDATED), profile="tutorial")
+    assert failed == ["m1"]
+
+
+def test_a_conversation_that_is_gone_or_not_named_is_done_with() -> None:
+    failed, _ = follow(Stub(), message(1, UPDATED), message(2, UPDATED, conversation=""), profile="tutorial")
+    assert failed == []

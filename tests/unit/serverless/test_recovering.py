@@ -1,0 +1,337 @@
+"""The recovery function: each letter delivered once, archived or kept, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.servers.genesys import Stub, refusing, serving
+from tests.unit.genesys.setting import CONVERSATION, PARTICIPANT, config
+from tests.unit.recovery import samples
+from tests.unit.serverless.acts import FakeAct
+from tests.unit.serverless.mapping import sqs_event
+
+from turnout.genesys.session import open_genesys
+from turnout.message import Attribute, Message
+from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
+from turnout.recovery.ledger.records import Action, Status
+from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.serverless import recovering
+from turnout.serverless.events import messages_of
+from turnout.serverless.recovering import Recovery
+from turnout.serverless.telling import Teller
+
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters"
+TARGET = "arn:aws:sqs:eu-west-1:123456789012:crm"
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovering, "_BASE_SECONDS", 0.002)
+
+
+def letter(number: int = 1, code: str = "THROTTLING", *, queue: str = QUEUE, group: str = "") -> Message:
+    """A dead letter of an EventBridge rule."""
+    event = {
+        "id": f"event-{number}",
+        "detail-type": "v2.detail.events.conversation.{id}.user.end",
+        "source": "aws.partner/genesys.com/cloud/x/y",
+        "time": "2026-11-28T08:00:00Z",
+        "detail": {"eventBody": {"conversationId": CONVERSATION, "participantId": PARTICIPANT}},
+    }
+    attributes = {
+        "RULE_ARN": Attribute("String", "arn:aws:events:eu-west-1:123456789012:rule/b/r"),
+        "TARGET_ARN": Attribute("String", TARGET),
+        "ERROR_CODE": Attribute("String", code),
+        "ERROR_MESSAGE": Attribute("String", "Rate exceeded."),
+    }
+    system = {"MessageGroupId": group} if group else {}
+    return Message(f"m{number}", f"h{number}", json.dumps(event), queue, attributes, system)
+
+
+class Setting:
+    """A recovery with a ledger in a file and fake acts."""
+
+    def __init__(self, ledger: Ledger, teller: Teller, **acts: Any) -> None:
+        self.ledger = ledger
+        self.act: FakeAct = acts.get("act") or FakeAct()
+        self.archive: FakeAct | None = acts.get("archive")
+        self.recovery = Recovery(
+            ledger=ledger, deliveries=[self.act], archive=self.archive, teller=teller, by="lambda:test"
+        )
+
+    async def recover(self, *messages: Message, seconds: float = 10.0) -> list[str]:
+        event = sqs_event(*messages)
+        return await self.recovery.recover(messages_of(event, [QUEUE, QUEUE + ".fifo"]), seconds)
+
+    async def status(self, message: str = "m1") -> Status:
+        return (await self.ledger.records([message]))[message].status
+
+    async def story(self, message: str = "m1") -> list[str]:
+        return [f"{entry.action} {entry.phase}" for entry in await self.ledger.history(message)]
+
+
+def run(tmp_path: Path, test: Callable[[Setting], Awaitable[None]], **acts: Any) -> None:
+    async def whole() -> None:
+        async with asyncio.timeout(20), open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            await test(Setting(ledger, Teller(None), **acts))
+
+    asyncio.run(whole())
+
+
+def test_a_letter_is_delivered_once_and_then_known(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == []
+        assert await setting.recover(letter()) == []  # Lambda's delete was lost
+        assert len(setting.act.done) == 1
+        assert await setting.status() is Status.RETRIED
+        assert await setting.story() == ["seen done", "retry started", "retry done", "resolve done"]
+        assert setting.recovery.take_counts() == {"delivered": 1, "known": 1}
+        assert not setting.recovery.take_counts()
+
+    run(tmp_path, test)
+
+
+def test_a_delivery_that_fails_is_repeated_up_to_three_times(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == []
+        assert setting.act.tried == 3
+        assert (await setting.ledger.records(["m1"]))["m1"].attempts == 3
+
+    run(tmp_path, test, act=FakeAct(failures=2))
+
+
+def test_a_delivery_that_fails_three_times_stays_and_the_next_call_goes_on_counting(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == ["m1"]
+        assert await setting.status() is Status.FAILED_RETRY
+        assert await setting.recover(letter()) == []
+        assert (await setting.ledger.records(["m1"]))["m1"].attempts == 4
+
+    run(tmp_path, test, act=FakeAct(failures=3))
+
+
+def test_one_letters_failure_is_no_others(tmp_path: Path) -> None:
+    class Picky(FakeAct):
+        async def __call__(self, works: Any) -> Any:
+            if works[0].letter.event_id == "event-2":
+                raise ZeroDivisionError
+            return await super().__call__(works)
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter(1), letter(2), letter(3)) == ["m2"]
+        assert {work.letter.id for work in setting.act.done} == {"m1", "m3"}
+
+    run(tmp_path, test, act=Picky())
+
+
+@pytest.mark.parametrize("code", ["NO_PERMISSIONS", "NO_RESOURCE"])
+def test_what_needs_a_repair_is_not_looped(tmp_path: Path, code: str) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter(code=code)) == ["m1"]
+        assert setting.act.tried == 0
+        assert await setting.status() is Status.PARKED
+
+    run(tmp_path, test)
+
+
+def test_what_is_permanent_is_archived_and_taken_out(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter(code="INVALID_JSON")) == []
+        assert setting.act.tried == 0
+        assert await setting.status() is Status.ARCHIVED
+
+    run(tmp_path, test, archive=FakeAct(Action.ARCHIVE, aim="s3://bucket/key"))
+
+
+def test_without_an_archive_what_is_permanent_stays(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter(code="INVALID_JSON")) == ["m1"]
+        assert await setting.status() is Status.PARKED
+
+    run(tmp_path, test)
+
+
+def test_an_archive_that_fails_keeps_the_letter(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter(code="INVALID_JSON")) == ["m1"]
+        assert await setting.status() is Status.FAILED_ARCHIVE
+
+    run(tmp_path, test, archive=FakeAct(Action.ARCHIVE, failures=9))
+
+
+def test_a_letter_that_goes_nowhere_stays_and_the_ledger_says_why(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == ["m1"]
+        assert (await setting.ledger.records(["m1"]))["m1"].note == "nothing says where it was to go"
+
+    run(tmp_path, test, act=FakeAct(unfit="nothing says where it was to go"))
+
+
+def test_two_calls_at_once_deliver_a_letter_once(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        async def other() -> list[str]:
+            recovery = Recovery(
+                ledger=setting.ledger, deliveries=[setting.act], archive=None, teller=Teller(None), by="lambda:other"
+            )
+            return await recovery.recover([letter()], 5.0)
+
+        class Slow(FakeAct):
+            pass
+
+        first, second = await asyncio.gather(setting.recover(letter()), other())
+        assert len(setting.act.done) == 1
+        assert sorted([len(first), len(second)]) in ([0, 0], [0, 1])
+
+    run(tmp_path, test)
+
+
+def test_a_delivery_that_hangs_is_cut_before_the_deadline(tmp_path: Path) -> None:
+    act = FakeAct()
+    act.hangs = True
+
+    async def test(setting: Setting) -> None:
+        started = time.monotonic()
+        assert await setting.recover(letter(), seconds=0.5) == ["m1"]
+        assert time.monotonic() - started < 0.5
+        assert "may have arrived" in (await setting.ledger.records(["m1"]))["m1"].note
+
+    run(tmp_path, test, act=act)
+
+
+def test_a_group_of_a_fifo_queue_stops_at_what_must_stay(tmp_path: Path) -> None:
+    fifo = QUEUE + ".fifo"
+    messages = [
+        letter(1, queue=fifo, group="a"),
+        letter(2, "NO_PERMISSIONS", queue=fifo, group="a"),
+        letter(3, queue=fifo, group="a"),
+        letter(4, queue=fifo, group="b"),
+    ]
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(*messages) == ["m2", "m3"]
+        assert {work.letter.id for work in setting.act.done} == {"m1", "m4"}
+
+    run(tmp_path, test)
+
+
+def test_a_ledger_that_cannot_be_used_stops_everything_and_loses_nothing(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        async def unavailable(*arguments: Any, **options: Any) -> Any:
+            raise LedgerUnavailable("no")
+
+        setting.ledger.see = unavailable  # type: ignore[method-assign]
+        assert await setting.recover(letter(1), letter(2)) == ["m1", "m2"]
+        assert setting.act.tried == 0
+
+    run(tmp_path, test)
+
+
+@pytest.mark.parametrize("name", samples.NAMES)
+def test_no_recorded_letter_is_lost(tmp_path: Path, name: str) -> None:
+    if samples.missing(name):
+        pytest.skip("no recorded samples beside the checkout")
+    found = samples.message(name)
+    record = found if "eventSource" in found else _record(found)
+
+    async def test(setting: Setting) -> None:
+        failed = await setting.recovery.recover(messages_of({"Records": [record]}, [QUEUE]), 5.0)
+        identity = record["messageId"]
+        status = (await setting.ledger.records([identity]))[identity].status
+        # Either it is where it belongs, or it stays.
+        assert (failed == []) == (status in (Status.RETRIED, Status.ARCHIVED))
+
+    run(tmp_path, test, archive=FakeAct(Action.ARCHIVE, aim="key"))
+
+
+def _record(message: dict[str, Any]) -> dict[str, Any]:
+    """A message as boto3 returns it, as Lambda passes it."""
+    lower = {name[0].lower() + name[1:]: value for name, value in message.items()}
+    attributes = lower.get("messageAttributes", {})
+    lower["messageAttributes"] = {
+        name: {key[0].lower() + key[1:]: value for key, value in each.items()} for name, each in attributes.items()
+    }
+    return {
+        "messageId": "sample",
+        "receiptHandle": "h",
+        "attributes": {},
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:1:q",
+        **lower,
+        "eventSource": "aws:sqs",
+    }
+
+
+# ------------------------------------------------------------------------------------------------------------ Genesys
+
+
+def with_genesys(tmp_path: Path, stub: Stub, test: Callable[[Setting], Awaitable[None]], **changes: Any) -> None:
+    async def whole() -> None:
+        async with (
+            asyncio.timeout(20),
+            serving(stub),
+            open_genesys(config(stub.url, **changes)) as genesys,
+            open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger,
+        ):
+            await test(Setting(ledger, Teller(genesys), act=FakeAct(failures=1)))
+
+    asyncio.run(whole())
+
+
+def test_the_tutorials_interaction_is_looked_up_and_told(tmp_path: Path) -> None:
+    stub = Stub()
+    stub.interactions[CONVERSATION] = {"id": CONVERSATION}
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == []
+        assert stub.paths()[0] == f"GET /api/v2/interactions/{CONVERSATION}"
+        told = [one.body["attributes"]["system"] for one in stub.seen if one.method == "PATCH"]
+        assert told == [
+            {"retryAttempt": 1, "retryStatus": "retrying"},
+            {"retryAttempt": 2, "retryStatus": "retrying"},
+            {"retryAttempt": 2, "retryStatus": "replay_successful"},
+        ]
+
+    with_genesys(tmp_path, stub, test, profile="tutorial", write_back="interaction")
+
+
+def test_genesys_participants_attributes_are_written(tmp_path: Path) -> None:
+    stub = Stub()
+    stub.conversations[CONVERSATION] = {"conversationId": CONVERSATION, "conversationStart": "2026-11-28T08:00:00.000Z"}
+    stub.live[CONVERSATION] = {"id": CONVERSATION}
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == []
+        assert stub.attributes[CONVERSATION, PARTICIPANT] == {
+            "turnout_retryAttempt": "2",
+            "turnout_retryStatus": "replay_successful",
+        }
+
+    with_genesys(tmp_path, stub, test, write_back="participant-attributes")
+
+
+def test_one_token_serves_all_calls_of_a_container(tmp_path: Path) -> None:
+    stub = Stub()
+
+    async def test(setting: Setting) -> None:
+        for number in range(3):
+            await setting.recover(letter(number))
+        assert stub.logins == 1
+
+    with_genesys(tmp_path, stub, test)
+
+
+def test_no_letter_waits_for_genesys(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    stub = Stub()
+
+    async def test(setting: Setting) -> None:
+        stub.faults.extend([refusing(3600)] * 50)
+        assert await setting.recover(letter()) == []
+        assert len(setting.act.done) == 1
+
+    with_genesys(tmp_path, stub, test, profile="tutorial", write_back="interaction")
+    assert "could not be looked up" in caplog.text
