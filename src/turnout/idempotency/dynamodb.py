@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
@@ -17,6 +18,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from turnout.idempotency.api import Claim, StoreUnavailable
+from turnout.sqs.place import configured_region
 
 __all__ = ["DynamoStore", "open_dynamo_store"]
 
@@ -38,7 +40,8 @@ async def open_dynamo_store(
         retries={"total_max_attempts": 2, "mode": "standard"},
     )
     with _foreign_errors():
-        client = await aioboto3.Session(region_name=region).client("dynamodb", config=config).__aenter__()
+        session = aioboto3.Session(region_name=region or configured_region(os.environ))
+        client = await session.client("dynamodb", config=config).__aenter__()
     store = DynamoStore(client, table, ttl_days)
     try:
         yield store

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-__all__ = ["Place", "find_place"]
+__all__ = ["Place", "configured_region", "find_place"]
 
 _SUFFIX = r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws|api\.amazonwebservices\.com\.cn|[a-z0-9.]+\.(?:ic|sgov)\.gov)"
 _REGION = r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)"
@@ -31,6 +31,11 @@ class Place(msgspec.Struct, frozen=True):
     origin: str | None
 
 
+def configured_region(environment: Mapping[str, str]) -> str | None:
+    """The region of the environment. botocore by itself reads `AWS_DEFAULT_REGION` only, AWS's other tools both."""
+    return environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
+
+
 def find_place(queue: str, region: str | None, environment: Mapping[str, str]) -> Place:
     """The place of the queue with this URL.
 
@@ -39,7 +44,7 @@ def find_place(queue: str, region: str | None, environment: Mapping[str, str]) -
     """
     parts = urlsplit(queue)
     host = parts.hostname or ""
-    configured = region or environment.get("AWS_REGION") or environment.get("AWS_DEFAULT_REGION") or None
+    configured = region or configured_region(environment)
     if legacy := _LEGACY_HOST.fullmatch(host):
         return Place(legacy["region"] or "us-east-1", None)
     # Without user name and password, which have no business in a queue's URL.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -18,6 +19,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from turnout.errors import Fault, TargetError
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.codes import classify
+from turnout.sqs.place import configured_region
 
 __all__ = ["AwsClients", "BusDestination", "FunctionDestination", "StateMachineDestination", "TopicDestination"]
 
@@ -77,7 +79,7 @@ class AwsClients:
             max_pool_connections=connections,
             retries={"total_max_attempts": 1},
         )
-        self._session = aioboto3.Session()
+        self._session = aioboto3.Session(region_name=configured_region(os.environ))
         self._open = contextlib.AsyncExitStack()
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._opening = asyncio.Lock()

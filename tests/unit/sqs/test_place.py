@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from turnout.sqs.place import Place, find_place
+from turnout.sqs.place import Place, configured_region, find_place
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,10 @@ def test_the_region_in_the_host_name_outranks_the_setting() -> None:
 def test_a_host_that_only_resembles_amazons_is_not_amazons() -> None:
     place = find_place("https://sqs.eu-west-1.amazonaws.com.evil.example/1/q", None, {})
     assert place == Place(None, "https://sqs.eu-west-1.amazonaws.com.evil.example")
+
+
+def test_both_variables_of_the_region_are_read_and_aws_region_wins() -> None:
+    both = {"AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "us-east-1"}
+    assert configured_region(both) == "eu-west-1"
+    assert configured_region({"AWS_DEFAULT_REGION": "us-east-1"}) == "us-east-1"
+    assert configured_region({"AWS_REGION": ""}) is None

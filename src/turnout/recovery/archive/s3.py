@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import contextlib
 import hashlib
+import os
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -20,6 +21,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from turnout.errors import ArchiveError, Fault
 from turnout.recovery.archive.store import Stored, unmistakable
+from turnout.sqs.place import configured_region
 
 __all__ = ["S3Archive", "open_s3_archive"]
 
@@ -56,7 +58,7 @@ async def open_s3_archive(
     config = AioConfig(
         connect_timeout=5.0, read_timeout=timeout_seconds, retries={"total_max_attempts": 4, "mode": "standard"}
     )
-    session = aioboto3.Session(region_name=region)
+    session = aioboto3.Session(region_name=region or configured_region(os.environ))
     async with contextlib.AsyncExitStack() as stack:
         with _foreign_errors(f"s3://{bucket}"):
             client = await stack.enter_async_context(session.client("s3", config=config))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import time
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
@@ -13,6 +14,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from turnout.recovery.ledger.api import LedgerUnavailable
+from turnout.sqs.place import configured_region
 
 __all__ = ["INDEX", "TRIES", "Attributes", "ConditionFailed", "Table", "TransactionLost", "key", "open_table"]
 
@@ -52,7 +54,8 @@ async def open_table(
         retries={"total_max_attempts": 4, "mode": "standard"},
     )
     with _foreign_errors(name):
-        client = await aioboto3.Session(region_name=region).client("dynamodb", config=config).__aenter__()
+        session = aioboto3.Session(region_name=region or configured_region(os.environ))
+        client = await session.client("dynamodb", config=config).__aenter__()
     table = Table(client, name, ttl_days, clock)
     try:
         yield table
