@@ -24,7 +24,7 @@ from turnout.serverless.choosing import Choice, Course
 from turnout.serverless.recovering import Recovery
 from turnout.sqs.api import OutgoingMessage, Sqs
 
-__all__ = ["InvalidStep", "LetterSteps", "NotArchived", "NotDelivered", "NotParked"]
+__all__ = ["InvalidStep", "LetterSteps", "NotArchived", "NotDelivered", "NotParked", "Refused"]
 
 Step = dict[str, Any]
 
@@ -39,6 +39,10 @@ class NotDelivered(TurnoutError):
 
 class NotArchived(TurnoutError):
     """The archive did not take the letter. The state machine retries it, with backoff."""
+
+
+class Refused(TurnoutError):
+    """It was refused for good: the same attempt will fail again. The state machine parks the letter."""
 
 
 class NotParked(TurnoutError):
@@ -82,11 +86,11 @@ class LetterSteps:
         return {"presence": str(found.presence), "conversation": conversation}
 
     async def deliver(self, step: Step, seconds: float) -> Step:
-        """One attempt. Raises `NotDelivered`."""
+        """One attempt. Raises `NotDelivered`, `Refused`."""
         return await self._once(self._letter(step), Course.DELIVER, NotDelivered, seconds)
 
     async def archive(self, step: Step, seconds: float) -> Step:
-        """Write the letter to the archive. Raises `NotArchived`."""
+        """Write the letter to the archive. Raises `NotArchived`, `Refused`."""
         return await self._once(self._letter(step), Course.ARCHIVE, NotArchived, seconds)
 
     async def notify(self, step: Step, seconds: float) -> Step:
@@ -132,7 +136,7 @@ class LetterSteps:
             raise InvalidStep(f"the course of this letter is {choice.course}, not {course}: {choice.why}")
         outcome, record = await self._recovery.attempt(choice, letter, record, seconds)
         if not outcome.done:
-            raise failed(outcome.sentence)
+            raise (failed if outcome.again else Refused)(outcome.sentence)
         await self._recovery.resolve(letter)
         return {"reached": list(outcome.reached), "attempts": record.attempts}
 

@@ -131,7 +131,7 @@ class Recovery:
             async with asyncio.timeout(max(0.0, seconds)):
                 (outcome,) = await act([Work.of(letter, record)])
         except TimeoutError:
-            outcome = Outcome(failures=dict.fromkeys(choice.aims, "no time left; it may have arrived"))
+            outcome = Outcome(failures=dict.fromkeys(choice.aims, "no time left; it may have arrived"), again=True)
         phase = Phase.DONE if outcome.done else Phase.FAILED
         record = await self._note(letter, act.action, phase, number, outcome.reached, outcome.sentence)
         return outcome, record
@@ -208,8 +208,9 @@ class Recovery:
             if attempt == ATTEMPTS:
                 status = RetryStatus.EXHAUSTED_RETRIES
                 break
-            wait = random.uniform(0.5, 1.0) * min(_CAP_SECONDS, _BASE_SECONDS * 2.0 ** (attempt - 1))  # noqa: S311
-            if wait > _left(end):
+            jitter = random.uniform(0.5, 1.0)  # noqa: S311 - no secret
+            wait = max(outcome.retry_after or 0.0, jitter * min(_CAP_SECONDS, _BASE_SECONDS * 2.0 ** (attempt - 1)))
+            if not outcome.again or wait > _left(end):
                 break
             await asyncio.sleep(wait)
         await tell(status, record.attempts)

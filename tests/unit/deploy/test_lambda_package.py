@@ -173,6 +173,83 @@ def test_the_router_works_from_the_zip_file_alone(unpacked: Path, queues: tuple[
     assert bodies(client, environment["TURNOUT_DEAD_LETTER_QUEUE_URL"]) == ["not json"]
 
 
+def dead_letter(number: int, code: str, target: str) -> dict[str, Any]:
+    """A record of a dead letter that EventBridge wrote."""
+    attributes = {
+        "RULE_ARN": "arn:aws:events:us-east-1:000000000000:rule/all",
+        "TARGET_ARN": f"arn:aws:sqs:us-east-1:000000000000:{target}",
+        "ERROR_CODE": code,
+        "ERROR_MESSAGE": "said so",
+    }
+    event = {"id": f"e{number}", "detail-type": "x", "source": "y", "detail": {}}
+    return record(number, json.dumps(event)) | {
+        "eventSourceARN": "arn:aws:sqs:us-east-1:000000000000:letters",
+        "messageAttributes": {name: {"dataType": "String", "stringValue": text} for name, text in attributes.items()},
+    }
+
+
+def test_recovery_works_from_the_zip_file_alone(unpacked: Path, queues: tuple[Any, dict[str, str]]) -> None:
+    client, environment = queues
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=environment["AWS_ENDPOINT_URL"], **keys)
+    dynamodb.create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("pk", "S"), ("sk", "S"), ("shelf", "S"), ("changed", "N"))
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "shelves",
+                "KeySchema": [
+                    {"AttributeName": "shelf", "KeyType": "HASH"},
+                    {"AttributeName": "changed", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    s3: Any = boto3.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"], **keys)
+    s3.create_bucket(Bucket="archive")
+    crm = client.create_queue(QueueName="crm")["QueueUrl"]
+    letters = [
+        dead_letter(11, "THROTTLING", "crm"),
+        dead_letter(12, "INVALID_JSON", "crm"),
+        dead_letter(13, "NO_PERMISSIONS", "crm"),
+        dead_letter(14, "THROTTLING", "not-there"),
+    ]
+    environment = environment | {"TURNOUT_DLQ_LEDGER": "dynamodb:ledger", "TURNOUT_DLQ_ARCHIVE_BUCKET": "archive"}
+    handler = "turnout.serverless.recovery.handler"
+    first, again = call(unpacked, handler, {"Records": letters}, {"Records": letters[:2]}, **environment)
+    assert first == {"batchItemFailures": [{"itemIdentifier": "m13"}, {"itemIdentifier": "m14"}]}
+    assert again == {"batchItemFailures": []}
+    assert bodies(client, crm) == [letters[0]["body"]]
+    assert [found["Key"].rpartition("/")[0] for found in s3.list_objects_v2(Bucket="archive")["Contents"]] == [
+        "dlq/archives/x/INVALID_JSON"
+    ]
+
+
+def test_the_steps_work_from_the_zip_file_alone(unpacked: Path, queues: tuple[Any, dict[str, str]]) -> None:
+    _, environment = queues
+    environment = environment | {"TURNOUT_DLQ_LEDGER": "dynamodb:ledger"}
+    step = {"record": dead_letter(21, "THROTTLING", "crm")}
+    (answer,) = call(unpacked, "turnout.serverless.steps.classify", step, **environment)
+    assert (answer["course"], answer["aims"]) == ("deliver", ["arn:aws:sqs:us-east-1:000000000000:crm"])
+
+
+def test_following_conversations_works_from_the_zip_file_alone(unpacked: Path) -> None:
+    genesys = {
+        "TURNOUT_GENESYS_REGION": "eu-west-1",
+        "TURNOUT_GENESYS_CLIENT_ID": "x",
+        "TURNOUT_GENESYS_CLIENT_SECRET": "y",
+    }
+    unknown = record(1, json.dumps({"detail-type": "nobody's", "detail": {}}))
+    answers = call(unpacked, "turnout.serverless.conversations.handler", {"Records": [unknown]}, **genesys)
+    assert answers == [{"batchItemFailures": []}]
+
+
 def test_nothing_in_it_is_read_by_nobody(unpacked: Path) -> None:
     useless = {"tests", "__pycache__", "RECORD"}
     assert [path for path in unpacked.rglob("*") if path.name in useless] == []

@@ -21,6 +21,7 @@ class FakeAct:
         self.unfit = unfit
         self.aim = aim
         self.hangs = False
+        self.again = True
         self.done: list[Work] = []
         self.tried = 0
 
@@ -34,6 +35,6 @@ class FakeAct:
         if self.hangs:
             await asyncio.sleep(60)
         if self.tried <= self.failures:
-            return [Outcome(failures={self.aim: "ServiceUnavailable: not now"}) for _ in works]
+            return [Outcome(failures={self.aim: "ServiceUnavailable: not now"}, again=self.again) for _ in works]
         self.done += works
         return [Outcome((self.aim,)) for _ in works]

@@ -116,6 +116,17 @@ def test_a_delivery_that_fails_three_times_stays_and_the_next_call_goes_on_count
     run(tmp_path, test, act=FakeAct(failures=3))
 
 
+def test_a_delivery_that_is_refused_for_good_is_not_repeated(tmp_path: Path) -> None:
+    act = FakeAct(failures=9)
+    act.again = False
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == ["m1"]
+        assert setting.act.tried == 1
+
+    run(tmp_path, test, act=act)
+
+
 def test_one_letters_failure_is_no_others(tmp_path: Path) -> None:
     class Picky(FakeAct):
         async def __call__(self, works: Any) -> Any:

@@ -205,6 +205,12 @@ def test_a_delivery_that_fails_for_good_is_told_and_parked(machine: Machine) -> 
     assert machine.parked == [letter(1).body]
 
 
+def test_a_delivery_that_is_refused_for_good_is_not_repeated(machine: Machine) -> None:
+    machine.act.failures, machine.act.again = 99, False
+    assert machine.results(records(letter(1))) == ["parked"]
+    assert machine.functions.count("deliver") == 1
+
+
 def test_what_was_resolved_before_is_not_touched(machine: Machine) -> None:
     assert machine.results(records(letter(1))) == ["delivered"]
     assert machine.results(records(letter(1))) == ["nothing"]
