@@ -1,0 +1,59 @@
+"""docs/serverless.md speaks of handlers, settings, metrics and files that exist."""
+
+import importlib
+import json
+import re
+from pathlib import Path
+
+import msgspec
+
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.settings import variable as dlq_variable
+from turnout.genesys.config import GenesysConfig
+from turnout.genesys.config import variable as genesys_variable
+from turnout.genesys.writeback import RetryStatus
+from turnout.pipeline.books import Books
+from turnout.serverless.measuring import NAMESPACE, routed_metrics
+from turnout.serverless.recovering import Became
+from turnout.settings import Settings, variable
+
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs" / "serverless.md").read_text()
+
+
+def test_handlers_exist() -> None:
+    named = set(re.findall(r"`(turnout\.serverless\.\w+)\.(\w+)`", PAGE))
+    assert len(named) >= 4
+    for module, handler in named:
+        assert callable(getattr(importlib.import_module(module), handler)), f"{module}.{handler}"
+
+
+def test_settings_exist() -> None:
+    known = {variable(field) for field in Settings.model_fields}
+    known |= {dlq_variable(field.name) for field in msgspec.structs.fields(DlqSettings)}
+    known |= {genesys_variable(field.name) for field in msgspec.structs.fields(GenesysConfig)}
+    known.add("TURNOUT_PARKED_QUEUE_URL")
+    assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE)) <= known
+
+
+def test_metrics_and_their_values_exist() -> None:
+    known = {metric.name for metric in routed_metrics(Books())} | {"turnout.recovered", "turnout.conversations"}
+    named = {name for name in re.findall(r"`(turnout\.[a-z_.]+)`", PAGE) if not name.startswith("turnout.serverless")}
+    assert named <= known
+    assert f"namespace `{NAMESPACE}`" in PAGE
+    assert {str(each) for each in (*Became, *RetryStatus)} <= set(re.findall(r"`([a-z_]+)`", PAGE))
+
+
+def test_steps_are_those_of_the_state_machine() -> None:
+    text = (ROOT / "deploy" / "stepfunctions" / "recovery.asl.json").read_text()
+    json.loads(text)
+    pattern = r"\$\{(\w+)\}"
+    assert set(re.findall(pattern, PAGE)) == set(re.findall(pattern, text))
+
+
+def test_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE):
+        assert (ROOT / "docs" / target).exists(), target
+    headings = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
+    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= anchors
