@@ -22,7 +22,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
-from turnout.serverless.measuring import counted, print_metrics
+from turnout.serverless.measuring import counted_lines, print_lines
 from turnout.serverless.telling import Teller
 from turnout.telemetry.logs import configure_logging
 
@@ -106,7 +106,7 @@ def handler(event: Any, context: Context) -> Response:
 
     async def work(follower: Follower) -> Response:
         failed, kinds = await follower.follow(event, lambda: seconds_left(context) - 1.0)
-        print_metrics([counted("turnout.conversations", "Events by kind.", kinds, by="kind")])
+        print_lines(counted_lines("turnout.conversations", "kind", kinds))
         return partial_response(failed)
 
     return _container.run(work)

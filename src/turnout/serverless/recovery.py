@@ -10,7 +10,7 @@ from typing import Any
 
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
-from turnout.serverless.measuring import counted, print_metrics
+from turnout.serverless.measuring import counted_lines, print_lines
 from turnout.serverless.opening import Opened, open_recovery
 
 __all__ = ["handler"]
@@ -27,7 +27,7 @@ def handler(event: Any, context: Context) -> Response:
         messages = messages_of(event, queues)
         failed = await opened.recovery.recover(messages, seconds_left(context))
         counts = opened.recovery.take_counts()
-        print_metrics([counted("turnout.recovered", "Letters by what became of them.", counts, by="outcome")])
+        print_lines(counted_lines("turnout.recovered", "outcome", counts))
         return partial_response(failed)
 
     return _container.run(work)

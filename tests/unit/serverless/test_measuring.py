@@ -12,7 +12,7 @@ from tests.unit.serverless.test_routing import Function
 from tests.unit.telemetry.test_emf import read
 
 from turnout.pipeline.books import Books
-from turnout.serverless.measuring import batch_lines
+from turnout.serverless.measuring import batch_lines, counted_lines
 
 
 def counted(*bodies: str) -> list[dict[str, Any]]:
@@ -64,3 +64,11 @@ def test_rules_are_told_for_queries_and_are_no_dimension() -> None:
 
 def test_a_call_that_brought_nothing_says_nothing() -> None:
     assert list(batch_lines(Books())) == []
+
+
+def test_a_counter_of_its_own_is_told_apart_by_one_dimension() -> None:
+    (line,) = counted_lines("turnout.recovered", "outcome", {"delivered": 2, "parked": 0}, {})
+    document = read(line)
+    assert document["turnout.recovered"] == 2
+    assert document["outcome"] == "delivered"
+    assert list(counted_lines("turnout.recovered", "outcome", {})) == []
