@@ -45,6 +45,11 @@ DELETE = Operation("DeleteMessageBatch")
 CHANGE = Operation("ChangeMessageVisibilityBatch")
 ATTRIBUTES = Operation("GetQueueAttributes")
 
+_RECEIVED = msgspec.json.Decoder(ReceiveAnswer)
+_SENT = msgspec.json.Decoder(SendAnswer)
+_DONE = msgspec.json.Decoder(BatchAnswer)
+_ATTRIBUTES = msgspec.json.Decoder(AttributesAnswer)
+
 _KEPT_RECEIVES = 256
 
 
@@ -80,7 +85,7 @@ class WireSqs:
         body, digest = self._receives.get(key) or self._new_receive(key)
         route = self._by_queue.get(queue) or await self._open(queue)
         answer = await route.call(RECEIVE, queue, body, wait_seconds + self._answer_seconds, digest)
-        return received_messages(_read(ReceiveAnswer, answer, RECEIVE, queue), queue)
+        return received_messages(_read(_RECEIVED, answer, RECEIVE, queue), queue)
 
     async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """See `Sqs.send`."""
@@ -93,24 +98,24 @@ class WireSqs:
             if len(refused) == len(messages):
                 return sent_batch(messages, SendAnswer(), refused)
             body = codec.send_request(queue, messages, refused)
-        return sent_batch(messages, await self._call(SEND, queue, body, SendAnswer), refused)
+        return sent_batch(messages, await self._call(SEND, queue, body, _SENT), refused)
 
     async def delete(self, queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
         """See `Sqs.delete`."""
         check_batch(handles, DELETE.name, queue)
         body = codec.delete_request(queue, handles)
-        return batch_failures(len(handles), await self._call(DELETE, queue, body, BatchAnswer))
+        return batch_failures(len(handles), await self._call(DELETE, queue, body, _DONE))
 
     async def change_visibility(self, queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
         """See `Sqs.change_visibility`."""
         check_batch(handles, CHANGE.name, queue)
         body = codec.visibility_request(queue, handles, seconds)
-        return batch_failures(len(handles), await self._call(CHANGE, queue, body, BatchAnswer))
+        return batch_failures(len(handles), await self._call(CHANGE, queue, body, _DONE))
 
     async def queue_attributes(self, queue: str) -> Mapping[str, str]:
         """See `Sqs.queue_attributes`."""
         body = codec.attributes_request(queue)
-        return (await self._call(ATTRIBUTES, queue, body, AttributesAnswer)).attributes or {}
+        return (await self._call(ATTRIBUTES, queue, body, _ATTRIBUTES)).attributes or {}
 
     async def aclose(self) -> None:
         """See `Sqs.aclose`."""
@@ -120,7 +125,7 @@ class WireSqs:
         self._by_place.clear()
         self._by_queue.clear()
 
-    async def _call(self, operation: Operation, queue: str, body: bytes, answer: type[A]) -> A:
+    async def _call(self, operation: Operation, queue: str, body: bytes, answer: msgspec.json.Decoder[A]) -> A:
         route = self._by_queue.get(queue) or await self._open(queue)
         return _read(answer, await route.call(operation, queue, body, self._answer_seconds), operation, queue)
 
@@ -155,9 +160,9 @@ class WireSqs:
         return Route(endpoint, place.region or "", self._credentials, self._session.config)
 
 
-def _read(answer: type[A], body: bytes, operation: Operation, queue: str) -> A:
+def _read(answer: msgspec.json.Decoder[A], body: bytes, operation: Operation, queue: str) -> A:
     try:
-        return msgspec.json.decode(body, type=answer)
+        return answer.decode(body)
     except UNREADABLE as error:
         message = f"the answer is not SQS's: {error}"
         raise SqsUnavailable(message, code="BadAnswer", operation=operation.name, queue=queue_name(queue)) from error
