@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
-from tests.unit.pipeline.yard import SOURCE, Yard, event
+from tests.unit.pipeline.yard import SOURCE, Yard, event, ruleset
 
 from turnout.idempotency.api import Claim, IdempotencyStore, StoreUnavailable
 from turnout.idempotency.keys import event_key
@@ -109,3 +109,28 @@ def test_an_unreachable_store_loses_nothing_whether_the_worker_goes_on_or_waits(
         assert yard.worker.books.store_errors >= 1
 
     asyncio.run(main())
+
+
+def test_what_was_decided_goes_to_its_target_though_new_rules_without_it_came_while_the_store_was_asked() -> None:
+    class Reloading(MemoryStore):
+        async def claim(self, owners: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+            yard.worker.use(ruleset(WITHOUT_AUDIT))
+            return await super().claim(owners, lease_seconds)
+
+    yard = with_store(Reloading(100))
+
+    async def main() -> None:
+        await yard.route(event("three", 1))
+
+    asyncio.run(main())
+    assert [yard.bodies(name) for name in ("crm", "archive", "audit")] == [[event("three", 1)]] * 3
+    assert list(yard.worker.senders) == ["crm"]
+
+
+WITHOUT_AUDIT = """
+targets:
+  crm: {queue: crm}
+unmatched: drop
+rules:
+  - {id: one, when: detail.to == 'one', send: [crm]}
+"""

@@ -18,6 +18,7 @@ from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.errors import Fault, SqsDenied, SqsError, SqsQueueMissing, SqsRejected, SqsUnavailable
 from turnout.message import Attribute
+from turnout.sqs import codes
 from turnout.sqs.aio import AioSqs, open_aio_sqs
 from turnout.sqs.api import OutgoingMessage, Sqs
 from turnout.sqs.clients import open_sqs
@@ -546,5 +547,38 @@ def test_credentials_that_could_break_a_header_are_refused(monkeypatch: pytest.M
         async with talking_to(open_wire_sqs, lambda _: {}) as sqs:
             with pytest.raises(SqsDenied, match="InvalidCredentials"):
                 await sqs.receive(QUEUE, wait_seconds=0)
+
+    run(test())
+
+
+CODES = [code for codes in codes._CODES.values() for code in codes.split() if code != "Closed"]
+
+
+def test_both_clients_make_the_same_of_every_error_that_sqs_has() -> None:
+    """Each code that we know and some that we do not, in both protocols' spelling, under statuses that could come."""
+    cases = [
+        (spelling, status, header)
+        for code in [*CODES, "NeverHeardOf", "KmsNeverHeardOf"]
+        for spelling in (code, f"com.amazonaws.sqs#{code}")
+        for status, header in ((400, ""), (403, f"AWS.SimpleQueueService.{code};Sender"), (503, ""))
+    ]
+    case = cases[0]
+
+    def handle(_: Request) -> bytes:
+        spelling, status, header = case
+        more = {"x_amzn_query_error": header} if header else {}
+        return answer({"__type": spelling, "message": f"About {spelling}."}, status, retry_after="7", **more)
+
+    async def told(sqs: Sqs) -> tuple[object, ...]:
+        with pytest.raises(SqsError) as caught:
+            await sqs.send(QUEUE, [OutgoingMessage("x")])
+        error = caught.value
+        return type(error), error.code, error.retry_after, error.operation, error.queue, str(error)
+
+    async def test() -> None:
+        nonlocal case
+        async with talking_to(open_aio_sqs, handle) as aio, talking_to(open_wire_sqs, handle) as wire:
+            for case in cases:
+                assert await told(aio) == await told(wire), case
 
     run(test())

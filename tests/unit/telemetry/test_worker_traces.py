@@ -8,10 +8,11 @@ from collections.abc import Sequence
 from tests.unit.pipeline.yard import DEAD, Watch, Yard, event, ruleset
 from tests.unit.telemetry.stories import TRACE, TRACEPARENT, Sink, text
 
-from turnout.message import Account, Attribute, Delivery
+from turnout.message import Account, Attribute, Delivery, Outcome
 from turnout.pipeline.worker import Worker
 from turnout.telemetry.propagation import parse_traceparent
-from turnout.telemetry.records import Kind, Span
+from turnout.telemetry.records import Kind, Span, Trace
+from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.tracing import LateTracing
 
 SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
@@ -20,10 +21,10 @@ SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
 class Traced(Watch):
     """Real tracing that also tells when messages are settled."""
 
-    def __init__(self) -> None:
+    def __init__(self, sampler: Sampler | None = None) -> None:
         super().__init__()
         self.sink = Sink()
-        self.late = LateTracing(self.sink)
+        self.late = LateTracing(self.sink, sampler=sampler, slow_seconds=60.0 if sampler else 1.0)
 
     def received(self, accounts: Sequence[Account]) -> None:
         self.late.received(accounts)
@@ -147,3 +148,31 @@ def test_a_batch_of_the_worker_is_linked_both_ways() -> None:
     back = {(link.span_id, create.span_id) for create in creates.values() for link in create.links}
     assert there == back
     assert len(there) == 10
+
+
+def test_at_one_per_cent_the_worker_traces_every_failed_message_among_thousands() -> None:
+    watch = Traced(Sampler.ratio(0.01))
+    yard = Yard(max_in_flight=500, pollers=4)
+    yard.watch = watch
+    yard.worker = Worker(yard.config, ruleset(), yard.sqs, watch)
+    yard.sqs.fail_calls("archive", SEND, "AccessDenied")
+    bodies = [event("one", number) for number in range(3_000)]
+    bodies[::10] = [event("three", number) for number in range(0, 3_000, 10)]  # one of their targets fails for good
+    bodies[5::50] = [f"not JSON {number}" for number in range(5, 3_000, 50)]
+    sink = route(yard, watch, *bodies)
+
+    names: dict[str, list[str]] = {}
+    for span in sink.spans:
+        names.setdefault(span.trace, []).append(span.name)
+    failed = [account for account in watch.accounts if account.outcome is Outcome.DEAD_LETTERED]
+    assert len(failed) == 360
+    for account in failed:
+        assert isinstance(account.trace, Trace)
+        steps = ["process events", "evaluate rules", "create events-dead", "delete events"]
+        steps += [f"create {delivery.target}" for delivery in account.deliveries]
+        told = [name for name in names[account.trace.id] if not name.startswith("send ")]  # of calls alone in a batch
+        assert sorted(told) == sorted(steps)
+    by_chance = len(sink.named("process events")) - len(failed)
+    assert 5 <= by_chance <= 70  # 26 expected of 2,640
+    assert watch.late.counts.messages == len(sink.named("process events"))
+    assert watch.late.counts.spans_dropped == 0

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import random
+import socket
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
@@ -415,6 +417,22 @@ def test_a_refused_connection_is_unavailable() -> None:
             with pytest.raises(SqsUnavailable, match="ConnectionRefusedError") as caught:
                 await route.call(SEND, QUEUE, b"{}", 5)
             assert "127.0.0.1" in str(caught.value)
+
+    run(test())
+
+
+def test_a_connection_that_is_never_answered_is_given_up_in_time() -> None:
+    async def test() -> None:
+        with socket.create_server(("127.0.0.1", 0), backlog=0) as deaf, contextlib.ExitStack() as stack:
+            for _ in range(3):  # nobody accepts these, and then there is no room for another
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex(deaf.getsockname())
+            async with open_route(f"http://127.0.0.1:{deaf.getsockname()[1]}", connect_seconds=0.2) as route:
+                started = time.monotonic()
+                with pytest.raises(SqsUnavailable, match=r"ConnectTimeout.* within 0\.2 s"):
+                    await route.call(SEND, QUEUE, b"{}", 5)
+                assert time.monotonic() - started < 2
 
     run(test())
 
