@@ -1,7 +1,7 @@
 """One HTTP/1.1 connection: a request goes out, an answer comes back, within a deadline. No pooling, no SQS.
 
-The parser is httptools (llhttp), because it was measured (`tests.benchmarks.parsers`): it takes 2 us for an answer of ten
-messages where h11 takes 49 us, as much as everything else in a call together.
+The parser is httptools (llhttp), because it was measured (`tests.benchmarks.parsers`): it takes 2 us for an answer of
+ten messages where h11 takes 49 us, as much as everything else in a call together.
 """
 
 from __future__ import annotations
