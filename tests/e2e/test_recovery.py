@@ -1,0 +1,279 @@
+"""From a worker that cannot deliver to an empty dead-letter queue, by the command line alone."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from tests.e2e.turnout import TURNOUT, Queues, run_to_the_end, running, wait_until
+from tests.servers.genesys import CLIENT_ID, CLIENT_SECRET, Stub
+from tests.servers.genesys import running as running_genesys
+
+COUNT = 6
+
+
+def event(number: int, priority: str = "urgent") -> str:
+    return json.dumps(
+        {
+            "id": f"event-{number}",
+            "detail-type": "v2.users.{id}.activity",
+            "source": "aws.partner/genesys.com/x",
+            "time": "2026-01-05T10:00:00Z",
+            "detail": {"priority": priority, "interactionId": f"c-{number}", "ani": "tel:+14295550100"},
+        }
+    )
+
+
+class Desk:
+    """A shell at which an operator works: the environment, and what commands print."""
+
+    def __init__(self, queues: Queues, rules: Path, folder: Path) -> None:
+        self.queues = queues
+        self.environment = queues.environment() | {
+            "TURNOUT_RULES": str(rules),
+            "TURNOUT_WAIT_SECONDS": "1",
+            "TURNOUT_BACKOFF_BASE_SECONDS": "0.01",
+            "TURNOUT_DLQ_LEDGER": str(folder / "ledger.sqlite"),
+            "TURNOUT_DLQ_BACKOFF_BASE_SECONDS": "0.01",
+            "TURNOUT_DLQ_RATE": "500",
+        }
+
+    def dlq(self, *arguments: str, code: int = 0) -> str:
+        """What `turnout dlq` prints; its exit code must be this."""
+        answer = run_to_the_end(self.environment, "dlq", *arguments)
+        assert answer.returncode == code, (answer.stdout, answer.stderr)
+        return answer.stdout + answer.stderr
+
+    def letters(self, *arguments: str) -> list[dict[str, Any]]:
+        answer = run_to_the_end(self.environment, "dlq", "list", "--json", *arguments)
+        assert answer.returncode == 0, answer.stderr
+        return [json.loads(line) for line in answer.stdout.splitlines()]
+
+    def without(self, name: str) -> None:
+        """Take a target's queue away."""
+        self.queues.client.delete_queue(QueueUrl=self.queues.urls[name])
+
+    def again(self, name: str) -> None:
+        """The target's queue is there again, and empty."""
+        url = self.queues.urls[name]
+        self.queues.client.create_queue(QueueName=url.rpartition("/")[2])
+
+    def dead_letter(self, count: int = COUNT) -> None:
+        """Have a worker write letters: critical has the events, high is owed them."""
+        self.without("high")
+        with running(self.environment) as worker:
+            self.queues.publish([event(number) for number in range(count)])
+            wait_until(lambda: self.queues.count("events-dead") == count, "the letters")
+            self.queues.wait_until_empty()
+            worker.signal(signal.SIGTERM)
+            assert worker.wait() == 0
+        assert self.queues.event_ids("critical") == each_once(count)
+
+
+def each_once(count: int = COUNT) -> Counter[str]:
+    return Counter({f"event-{number}": 1 for number in range(count)})
+
+
+@pytest.fixture
+def desk(queues: Queues, rules: Path, tmp_path: Path) -> Desk:
+    return Desk(queues, rules, tmp_path)
+
+
+def test_letters_are_looked_at_without_being_consumed_and_retried_to_the_owed_target_alone(desk: Desk) -> None:
+    desk.dead_letter()
+    letters = desk.letters()
+    assert [letter["owed"] for letter in letters] == [["high"]] * COUNT
+    assert {letter["receive_count"] for letter in letters} == {1}
+    shown = desk.dlq("show", "event-3")
+    assert "TARGET_MISSING (needs-fix)" in shown
+    assert "+14295550100" not in shown
+    assert "+14295550100" in desk.dlq("show", "event-3", "--show-pii")
+    assert len(desk.letters("--where", "detail.interactionId == 'c-3' and contains(@owed, 'high')")) == 1
+
+    assert "Nothing to do" in desk.dlq("retry", "--yes"), "they are not transient"
+    desk.again("high")
+    plan = desk.dlq("retry", "--disposition", "needs-fix", "--dry-run")
+    assert "6 letters" in plan
+    assert "dry run" in plan
+    assert desk.queues.count("events-dead") == COUNT
+    assert "give --yes" in desk.dlq("retry", "--disposition", "needs-fix", code=2)
+
+    assert "6 done" in desk.dlq("retry", "--disposition", "needs-fix", "--yes")
+    assert desk.queues.event_ids("high") == each_once()
+    assert desk.queues.count("critical") == 0, "it had its copies already"
+    assert desk.queues.count("events-dead") == 0
+    assert desk.letters() == []
+
+
+def test_letters_are_archived_once_and_brought_back_as_they_were(desk: Desk, tmp_path: Path) -> None:
+    desk.dead_letter()
+    bucket = f"letters-{tmp_path.name.replace('_', '-')[-20:]}-{os.getpid()}".lower()
+    s3: Any = boto3.client(
+        "s3",
+        endpoint_url=desk.queues.server.url,
+        region_name="us-east-1",
+        aws_access_key_id="test",
+        aws_secret_access_key="test",
+    )
+    s3.create_bucket(Bucket=bucket)
+    before = {letter["event_id"]: letter for letter in desk.letters()}
+    assert "which bucket?" in desk.dlq("archive", "--yes", code=2)
+    desk.environment["TURNOUT_DLQ_ARCHIVE_BUCKET"] = bucket
+    assert "6 done" in desk.dlq("archive", "--yes")
+    assert desk.queues.count("events-dead") == 0
+    keys = [entry["Key"] for entry in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+    assert sorted(keys) == [
+        f"dlq/archives/v2.users.id.activity/QUEUE_MISSING/event-{n}-20260105T100000Z.json" for n in range(COUNT)
+    ]
+    head = s3.head_object(Bucket=bucket, Key=keys[0])
+    assert head["ServerSideEncryption"] == "AES256"
+    assert len(desk.letters("--archived", "dlq/archives/")) == COUNT
+
+    whole = tmp_path / "letters.jsonl"
+    assert "whole" in desk.dlq("export", "--archived", "dlq/", "--whole", str(whole))
+    assert len(desk.letters("--file", str(whole))) == COUNT
+
+    restored = desk.dlq("archive", "--restore", "dlq/archives/v2.users.id.activity/", "--yes")
+    assert "6 done" in restored
+    after = {letter["event_id"]: letter for letter in desk.letters()}
+    same = ("cause", "owed", "done", "attempts", "rules", "code")
+    assert {k: [v[name] for name in same] for k, v in after.items()} == {
+        k: [v[name] for name in same] for k, v in before.items()
+    }
+    assert "already done: 6" in desk.dlq("archive", "--restore", "dlq/archives/", "--yes")
+    assert desk.queues.count("events-dead") == COUNT, "nothing is brought back twice"
+
+
+def test_a_replay_to_the_source_passes_idempotency_once_and_reaches_the_owed_target_alone(desk: Desk) -> None:
+    desk.without("high")
+    desk.environment["TURNOUT_IDEMPOTENCY"] = "memory"
+    with running(desk.environment) as worker:
+        desk.queues.publish([event(number) for number in range(COUNT)])
+        wait_until(lambda: desk.queues.count("events-dead") == COUNT, "the letters")
+        assert desk.queues.event_ids("critical") == each_once()
+        desk.again("high")
+        said = desk.dlq("replay", "--to-source", "--yes")
+        assert "6 done" in said
+        desk.queues.wait_until_empty()
+        wait_until(lambda: desk.queues.count("high") == COUNT, "the replays")
+        (taken, *_) = copies = desk.queues.drain("high")
+        assert Counter(json.loads(message["Body"])["id"] for message in copies) == each_once()
+        assert "Turnout.Replay" not in taken.get("MessageAttributes", {}), "targets get the event as it was"
+        assert desk.queues.count("critical") == 0
+
+        plan = desk.dlq("show", "event-0", "--queue", desk.queues.urls["events-dead"], code=1)
+        assert "no letter" in plan
+        # The same replay once more, as a crash between sending and noting would send it: it passes once.
+        again = {"Turnout.Replay": {"DataType": "String", "StringValue": "r-1"}}
+        for _ in range(2):
+            desk.queues.client.send_message(
+                QueueUrl=desk.queues.urls["events"], MessageBody=event(99), MessageAttributes=again
+            )
+            desk.queues.wait_until_empty()
+        assert desk.queues.event_ids("high") == {"event-99": 1}
+        assert desk.queues.event_ids("critical") == {"event-99": 1}
+        worker.signal(signal.SIGTERM)
+        assert worker.wait() == 0
+
+
+def test_replays_go_to_a_queue_and_to_a_file(desk: Desk, tmp_path: Path) -> None:
+    desk.dead_letter(3)
+    out = tmp_path / "events.jsonl"
+    assert "1 done" in desk.dlq("replay", "--id", "event-1", "--to-file", str(out), "--yes")
+    assert json.loads(out.read_text())["body"] == event(1)
+    assert "2 done" in desk.dlq("replay", "--to-queue", desk.queues.urls["standard"], "--yes")
+    copies = desk.queues.drain("standard")
+    assert {message["Body"] for message in copies} == {event(0), event(2)}
+    assert all(message["MessageAttributes"]["Turnout.Replay"]["StringValue"] for message in copies)
+    assert desk.queues.count("events-dead") == 0
+
+
+def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
+    desk.dead_letter(20)
+    desk.again("high")
+    command = [TURNOUT, "dlq", "retry", "--disposition", "needs-fix", "--yes", "--rate", "5"]
+    process = subprocess.Popen(
+        command,
+        env=desk.environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        wait_until(lambda: desk.queues.count("high") >= 3, "the first letters")
+        process.send_signal(signal.SIGINT)
+        said, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 1, said
+    assert "Stopping when the letters under way are done" in said
+    done = desk.queues.count("high")
+    assert 3 <= done < 20
+    assert f"{20 - done} letters of this plan left. To go on: turnout dlq retry --resume retry-" in said
+    plan = said.rpartition("--resume ")[2].strip()
+    assert f"{20 - done} done" in desk.dlq("retry", "--resume", plan, "--yes")
+    assert desk.queues.event_ids("high") == each_once(20)
+    assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
+    assert "no plan" in desk.dlq("retry", "--resume", "retry-nonsense", "--yes", code=1)
+    assert "is no plan of turnout dlq replay" in desk.dlq("replay", "--resume", plan, "--yes", code=2)
+
+
+@pytest.fixture
+def genesys() -> Iterator[Stub]:
+    stub = Stub()
+    with running_genesys(stub):
+        yield stub
+
+
+def test_failed_events_of_an_api_are_listed_and_replayed_by_it_once(desk: Desk, genesys: Stub) -> None:
+    desk.environment |= {
+        "TURNOUT_GENESYS_PROFILE": "tutorial",
+        "TURNOUT_GENESYS_API_URL": genesys.url,
+        "TURNOUT_GENESYS_LOGIN_URL": genesys.url,
+        "TURNOUT_GENESYS_CLIENT_ID": CLIENT_ID,
+        "TURNOUT_GENESYS_CLIENT_SECRET": CLIENT_SECRET,
+        "TURNOUT_GENESYS_REPLAY_SPACING_SECONDS": "0.1",
+    }
+    genesys.failed_events["sub-1"] = [
+        {
+            "id": f"fe-{number}",
+            "eventType": "v2.x",
+            "failureCode": "503" if number % 2 else "SCHEMA_INVALID",
+            "failureReason": "Service Unavailable" if number % 2 else "field missing",
+            "payload": event(number),
+        }
+        for number in range(250)
+    ]
+    place = ("--failed-events", "sub-1")
+    assert len(desk.letters(*place, "--disposition", "transient")) == 125
+    assert "125 done" in desk.dlq("replay", *place, "--to-api", "sub-1", "--disposition", "transient", "--yes")
+    assert [len(batch) for batch in genesys.replayed] == [100, 25]
+    assert "already done: 125" in desk.dlq("replay", *place, "--to-api", "sub-1", "--disposition", "transient", "--yes")
+    assert len(genesys.replayed) == 2
+
+
+def test_wrong_usage_is_told_in_a_sentence(desk: Desk, tmp_path: Path) -> None:
+    redacted = tmp_path / "redacted.jsonl"
+    desk.dlq("export", str(redacted))
+    for arguments, says in (
+        (("retry", "--file", str(redacted), "--yes"), "export with --whole"),
+        (("retry", "--to-target", "a", "--to-url", "http://b"), "give one of the options --to-"),
+        (("list", "--queue", "x", "--file", "y"), "give one of --queue"),
+        (("retry", "--rate", "0", "--yes"), "--rate: must be"),
+        (("retry", "--where", "detail.x = 1"), "--where: character 10"),
+        (("archive", "--restore", "dlq/", "--file", "x"), "--restore reads the archive"),
+        (("retry", "--instead", "nonsense"), "an ARN, an equals sign and a URL"),
+        (("export", str(redacted)), "exists"),
+    ):
+        assert says in desk.dlq(*arguments, code=2), arguments
+    assert "Nothing to do" in desk.dlq("retry", "--yes")
