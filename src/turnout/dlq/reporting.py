@@ -18,7 +18,7 @@ from turnout.recovery.report.model import Interaction
 from turnout.recovery.report.steps import Command
 from turnout.recovery.selection import Selection
 
-__all__ = ["gathered", "known_of", "ledger_is_there"]
+__all__ = ["gathered", "known_of", "ledger_is_there", "records_of"]
 
 _MOST_RECORDS = 1_000
 """Records that are asked for at a time."""
@@ -53,7 +53,7 @@ async def gathered(
     known = None
     if ledger_is_there(services.settings):
         ledger = await services.ledger()
-        records = await _records(ledger, letters)
+        records = await records_of(ledger, letters)
         known = await known_of(ledger, letters, name)
     return Sources(
         letters=letters,
@@ -94,7 +94,8 @@ async def known_of(ledger: Ledger, letters: Sequence[Letter], source: str) -> li
     return [record for queue in sorted(queues) async for record in ledger.find(queue)]
 
 
-async def _records(ledger: Ledger, letters: Sequence[Letter]) -> dict[str, Record]:
+async def records_of(ledger: Ledger, letters: Sequence[Letter]) -> dict[str, Record]:
+    """What the ledger knows of these letters, by their id."""
     ids = [letter.id for letter in letters]
     records: dict[str, Record] = {}
     for first in range(0, len(ids), _MOST_RECORDS):

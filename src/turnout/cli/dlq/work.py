@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from turnout.cli.dlq.foreseeing import print_foreseen
 from turnout.cli.dlq.options import place_options, selection_options
 from turnout.cli.words import count
 from turnout.dlq.settings import load_dlq_settings
@@ -40,6 +41,7 @@ _WORK = {
 @click.command(short_help="Process letters continuously: deliver, archive, park.")
 @place_options
 @selection_options
+@click.option("--dry-run", is_flag=True, help="Show what the next round would do, and do nothing.")
 @click.option("--once", is_flag=True, help="End when nothing is left to do, and say what was done.")
 @click.option("--correlate", is_flag=True, help="Look conversations up first; archive letters whose own is not there.")
 @click.option("--bucket", metavar="NAME", help="S3 bucket of the archive.  [TURNOUT_DLQ_ARCHIVE_BUCKET]")
@@ -66,7 +68,13 @@ _WORK = {
 @click.option("--http-host", metavar="ADDRESS", help="Where it listens.  [TURNOUT_HTTP_HOST]  [default: 127.0.0.1]")
 @click.option("--log-format", metavar="FORMAT", help="auto, json or text.  [TURNOUT_LOG_FORMAT]")
 def work(
-    place: Place, selection: Selection, once: bool, correlate: bool, report_file: str | None, **given: Any
+    place: Place,
+    selection: Selection,
+    dry_run: bool,
+    once: bool,
+    correlate: bool,
+    report_file: str | None,
+    **given: Any,
 ) -> None:
     """Process letters: transient failures are delivered to what they are owed, with backoff; permanent ones are
     archived, where there is a bucket; what needs a repair or nobody understands is parked for people and stays where
@@ -82,6 +90,9 @@ def work(
         )
     settings = load_dlq_settings(given=_named(_RECOVERY, given))
     bounds = load_work_settings(given=_named(_WORK, given))
+    if dry_run:
+        print_foreseen(settings, place, selection)
+        return
     # After the settings: wrong ones should not wait for AWS's clients to be imported.
     from turnout.recovering import Job, process
 

@@ -10,7 +10,7 @@ import msgspec
 
 from turnout.recovery.causes import CauseTable, Disposition
 from turnout.recovery.ledger.records import Record, Status
-from turnout.recovery.letter import Letter
+from turnout.recovery.letter import Letter, Payload
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.report.diagnosis import diagnosis, failed_at
 from turnout.recovery.report.health import health
@@ -64,6 +64,7 @@ def build_report(
         total=len(letters),
         oldest=min(dated, default=None),
         newest=max(dated, default=None),
+        incomplete=sum(letter.payload is not Payload.WHOLE for letter in letters),
         conversations=len({letter.conversation_id for letter in letters} - {""}),
         groups=_groups(letters, redaction),
         causes=shares(counted(letter.cause for letter in letters)),

@@ -34,6 +34,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "redacted": report.redacted,
         "oldest": _time(report.oldest),
         "newest": _time(report.newest),
+        "incomplete": report.incomplete,
         "conversations": report.conversations,
         "groups": [
             {

@@ -13,6 +13,8 @@ __all__ = ["health"]
 
 _DELIVERED = frozenset({Status.RETRIED, Status.REPLAYED})
 _FAILED = frozenset({Status.FAILED_RETRY, Status.FAILED_REPLAY, Status.FAILED_ARCHIVE})
+_DONE = _DELIVERED | {Status.ARCHIVED}
+_PARKED = frozenset({Status.PARKED, Status.UNKNOWN_CATEGORY})
 
 
 def health(records: Iterable[Record]) -> Health:
@@ -20,15 +22,17 @@ def health(records: Iterable[Record]) -> Health:
     statuses: Counter[str] = Counter()
     categories: Counter[str] = Counter()
     event_types: Counter[str] = Counter()
-    first = last = unresolved = 0
+    first = last = unresolved = failed = 0
     for record in records:
         statuses[record.status] += 1
         categories[record.disposition or "unknown"] += 1
         event_types[record.event_type or "(none)"] += 1
-        unresolved += not record.resolved_ms
+        # One that died between the deletion and the line about it has seen to its letter all the same.
+        unresolved += not record.resolved_ms and record.status not in _DONE
+        failed += record.status in _FAILED or (record.attempts > 0 and record.status in _PARKED)
         first = min(first or record.first_seen_ms, record.first_seen_ms or first)
         last = max(last, record.changed_ms, record.last_seen_ms)
-    delivered, failed = (sum(statuses[status] for status in some) for some in (_DELIVERED, _FAILED))
+    delivered = sum(statuses[status] for status in _DELIVERED)
     archived = statuses[Status.ARCHIVED]
     tried = delivered + archived + failed
     return Health(

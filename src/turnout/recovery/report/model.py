@@ -89,10 +89,10 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     delivered: int
     """Retried or replayed with success."""
     failed: int
-    """Whose last retry, replay or archiving failed."""
+    """Whose last retry, replay or archiving failed, those that were then parked included."""
     archived: int
     open: int
-    """Not resolved."""
+    """Neither delivered nor archived nor resolved in another way."""
     success_rate: float | None
     """Of letters that something was tried with, the part with which it worked, 0 to 1. None when nothing was tried."""
     seconds: float | None
@@ -183,6 +183,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     total: int
     oldest: datetime | None
     newest: datetime | None
+    incomplete: int
+    """Letters that carry no event, or only a part of it: nothing can deliver them."""
     conversations: int
     """How many different ones."""
     groups: tuple[Group, ...]

@@ -123,8 +123,8 @@ def _step(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str
             "then archive the letter.",
             (
                 command("show", pile.first.id),
-                command("archive", "--dry-run", where="@payload != 'whole'"),
-                command("archive", where="@payload != 'whole'"),
+                command("archive", "--dry-run", where='@payload != "whole"'),
+                command("archive", where='@payload != "whole"'),
             ),
             pile.count,
             pile.disposition,

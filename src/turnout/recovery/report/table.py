@@ -34,7 +34,7 @@ def print_report(report: Report, console: Console) -> None:
         console.print(Text("\nWhat to do next", style="bold"))
     for number, step in enumerate(report.steps, 1):
         console.print(Text.assemble(f"{number}. ", (step.title, _STYLES[step.disposition])))
-        console.print(Padding(Text(step.advice, style="dim"), (0, 0, 0, 3)))
+        console.print(Padding(Text(step.advice, style="dim"), (0, 0, 0, 3), expand=False))
         for command in step.commands:
             console.print(Text(f"   $ {command}"), soft_wrap=True)
     if report.notes:
@@ -78,6 +78,8 @@ def _glance(report: Report) -> Text:
         if counts.get(name):
             text.append(", " if text else "")
             text.append(f"{counts[name]:,} {said}", style=_STYLES[name])
+    if report.incomplete:
+        text.append(f"; {words.letters(report.incomplete)} without the event")
     if report.oldest is not None:
         age = words.span((report.generated_at - report.oldest).total_seconds())
         text.append(f"; the oldest failed {age} ago", style="dim")

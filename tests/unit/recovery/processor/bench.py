@@ -193,6 +193,8 @@ class Bench:
 
 
 def on_bench(path: Path, story: Callable[[Bench], Any], *here: Letter) -> None:
+    path.mkdir(parents=True, exist_ok=True)
+
     async def main() -> None:
         async with open_sqlite_ledger(path / "ledger.sqlite") as ledger:
             await story(Bench(ledger, here))

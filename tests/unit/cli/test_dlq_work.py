@@ -1,0 +1,58 @@
+"""`turnout dlq work` from the command line, as far as no services are needed. What it does is tested end to end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.unit.recovery.processor.bench import needs_fix, permanent, transient, unknown
+from tests.unit.recovery.report.stories import NOW
+
+from turnout.cli.dlq import dlq
+from turnout.errors import SettingsError
+from turnout.recovery.sources.export import Redacted, export_line, header_line
+
+
+@pytest.fixture
+def exported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    for name in ("TURNOUT_DLQ_ARCHIVE_BUCKET", "TURNOUT_DLQ_LEDGER"):
+        monkeypatch.delenv(name, raising=False)
+    file = tmp_path / "dead.jsonl"
+    found = [transient(1), transient(2), permanent(3), needs_fix(4), unknown(5)]
+    file.write_text(
+        header_line("events-dead", NOW, len(found), Redacted.NOTHING) + "".join(export_line(one) for one in found)
+    )
+    return file
+
+
+def run(*arguments: str, **environ: str) -> Result:
+    return CliRunner().invoke(dlq, ["work", *arguments], env=environ)
+
+
+def test_a_dry_run_says_what_the_next_round_would_do_and_does_nothing(exported: Path) -> None:
+    result = run("--file", str(exported), "--dry-run")
+    assert result.exit_code == 0, result.output
+    lines = result.stdout.splitlines()
+    assert any("deliver to what it is owed" in line and "│       2 │" in line for line in lines)
+    assert any("there is no archive to put it into" in line for line in lines)
+    assert lines[-1] == "5 letters in events-dead. Nothing was changed: this was a dry run."
+    assert [path.name for path in exported.parent.iterdir()] == ["dead.jsonl"]
+
+
+def test_with_a_bucket_what_is_permanent_would_be_archived(exported: Path) -> None:
+    result = run("--file", str(exported), "--dry-run", "--bucket", "dead")
+    assert any("│ archive " in line for line in result.stdout.splitlines())
+
+
+def test_wrong_settings_are_told_before_anything_is_opened(exported: Path) -> None:
+    for arguments in (("--concurrency", "many"), ("--attempts", "0"), ("--http-host", "0.0.0.0", "--http-port", "1")):
+        result = run("--file", str(exported), "--dry-run", *arguments)
+        assert isinstance(result.exception, SettingsError)
+
+
+def test_archived_letters_are_not_processed(exported: Path) -> None:
+    result = run("--archived", "dlq/")
+    assert result.exit_code == 2
+    assert "turnout dlq archive --restore" in result.output
