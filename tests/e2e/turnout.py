@@ -28,7 +28,7 @@ class Queues:
     """A fresh set of queues on an emulator."""
 
     def __init__(self, server: Server, prefix: str) -> None:
-        self._prefix = prefix
+        self.prefix = prefix
         self.server = server
         self.client: Any = boto3.client(
             "sqs",

@@ -23,12 +23,12 @@ class Destination(Protocol):
 
     @property
     def name(self) -> str:
-        """For logs and spans: a queue's name, a URL without its query, an ARN's last part."""
+        """For logs, metrics and spans: a queue's name, a host, an ARN's last part."""
         ...
 
     @property
     def url(self) -> str:
-        """For spans: the queue's URL or the like; no secrets."""
+        """For spans: the queue's URL, an ARN, or `semconv.ENDPOINT` and the address of an HTTP endpoint; no secrets."""
         ...
 
     @property

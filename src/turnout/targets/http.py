@@ -21,6 +21,7 @@ import httpx
 
 from turnout.errors import Fault, TargetError
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch
+from turnout.telemetry import semconv
 
 __all__ = ["HttpDestination", "signature"]
 
@@ -59,8 +60,9 @@ class HttpDestination:
         self._secret = secret.encode()
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
         self._clock = clock
-        self.url = _without_secrets(url)
-        self.name = urlsplit(url).hostname or self.url
+        self._place = _without_secrets(url)
+        self.url = semconv.ENDPOINT + self._place
+        self.name = urlsplit(url).hostname or self._place
 
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """One POST; raises `TargetError`."""
@@ -122,12 +124,12 @@ class HttpDestination:
             code=code,
             fault=fault,
             retryable=retryable,
-            target=self.url,
+            target=self._place,
             retry_after=retry_after,
         )
 
 
 def _without_secrets(url: str) -> str:
-    """A URL without user, password, query and fragment: those are where people put keys."""
+    """Scheme, host and port. People put keys into every other part: for many a web hook the path is the secret."""
     parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path, "", ""))
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/..." if parts.path.strip("/") else "", "", ""))

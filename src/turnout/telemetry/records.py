@@ -113,14 +113,16 @@ class Span(msgspec.Struct):
 class CallTrace:
     """The context of one batch call's own span, and the links gathered for it until it is built."""
 
-    __slots__ = ("built", "contexts", "links", "parent", "seen", "span_id", "trace")
+    __slots__ = ("built", "contexts", "links", "message_id", "parent", "seen", "span_id", "trace")
 
     def __init__(self, trace: str, span_id: int, parent: int = 0) -> None:
         self.trace = trace
         self.span_id = span_id
         self.parent = parent
         self.links: list[Link] = []
-        """A send call's: to the `create` spans it carried."""
+        """A batch send's: to the `create` spans it carried."""
+        self.message_id = ""
+        """Of a send call of one message: the id that the message got."""
         self.contexts: list[tuple[Context, str]] = []
         """A receive call's: the creation contexts of the messages it brought, and the messages' ids."""
         self.seen = 0

@@ -18,6 +18,7 @@ SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 
 SYSTEM = "messaging.system"
 SYSTEM_SQS = "aws_sqs"
+SYSTEM_HTTP = "http"
 OPERATION_NAME = "messaging.operation.name"
 OPERATION_TYPE = "messaging.operation.type"
 DESTINATION = "messaging.destination.name"
@@ -52,6 +53,9 @@ RETRY = "retry"
 SEND = "send"
 SETTLE = "settle"
 
+ENDPOINT = "endpoint:"
+"""What the address of an HTTP endpoint begins with, where the URL of a queue could stand as well."""
+
 _LONGEST_TEXT = 256
 
 
@@ -63,22 +67,33 @@ def clean(text: str) -> str:
 
 @lru_cache(maxsize=1024)
 def queue_attributes(url: str) -> dict[str, str | int]:
-    """The attributes every span about this queue (or other AWS destination, by its ARN) carries.
+    """The attributes every span about this queue (or other destination, by its ARN or `ENDPOINT`) carries.
 
     The answer is shared: copy it, do not change it.
     """
+    if url.startswith(ENDPOINT):
+        return _endpoint_attributes(url.removeprefix(ENDPOINT))
     if url.startswith("arn:"):  # arn:partition:service:region:account:resource
         service, name = url.split(":")[2:3], re.split("[:/]", url)[-1]
         return {SYSTEM: f"aws_{service[0]}" if service else "aws", DESTINATION: clean(name)}
-    attributes: dict[str, str | int] = {SYSTEM: SYSTEM_SQS, DESTINATION: clean(queue_name(re.split("[?#]", url)[0]))}
+    server = _server(url)
+    attributes = {SYSTEM: SYSTEM_SQS, DESTINATION: clean(queue_name(re.split("[?#]", url)[0])), **server}
+    if server:
+        parts = urlsplit(url)
+        # Without user and password, should somebody have put them there.
+        attributes[QUEUE_URL] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+    return attributes
+
+
+def _endpoint_attributes(url: str) -> dict[str, str | int]:
+    server = _server(url)
+    return {SYSTEM: SYSTEM_HTTP, DESTINATION: clean(str(server.get(SERVER_ADDRESS, url))), **server}
+
+
+def _server(url: str) -> dict[str, str | int]:
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError:  # no such URL can be: the name must do
-        return attributes
-    if host:
-        attributes[SERVER_ADDRESS] = host
-        attributes[SERVER_PORT] = port or (80 if parts.scheme == "http" else 443)
-        # Without user and password, should somebody have put them there.
-        attributes[QUEUE_URL] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
-    return attributes
+        return {}
+    return {SERVER_ADDRESS: host, SERVER_PORT: port or (80 if parts.scheme == "http" else 443)} if host else {}

@@ -6,13 +6,14 @@ The tree (facts of the messaging conventions, and the choices they leave open):
     |                                    of a replay a root, with a link to that context
     |-- evaluate rules         INTERNAL
     |-- create {target queue}  PRODUCER  one per delivery and for the letter; *this* context travels with the message;
-    |                                    retries are its events; links to the `send` calls it took part in
+    |                                    retries are its events; links to the batches it was sent in
     `-- delete {queue}         CLIENT    the batch call, told once per message so that one trace tells the whole story
     receive {queue}            CLIENT    root, links to the creation contexts of the messages it brought
     send {target queue}        CLIENT    links to the `create` spans it carried; a call of one message is the child of
                                          its `create` span, a batch belongs to no message and is a root
 
-Both ends carry the link between `create` and `send`, because Jaeger shows a link only on the span that has it.
+Both ends carry the link between `create` and a batch's `send`, because Jaeger shows a link only on the span that has
+it. Parent and child are not linked besides: Jaeger would take the link for the relation and forget that it is a child.
 Nothing of a body and no contact data is ever put on a span.
 """
 
@@ -200,7 +201,11 @@ def _create(delivery: Delivery, trace: Trace, about: Mapping[str, Value], letter
         start_ns=delivery.queued_ns,
         end_ns=delivery.settled_ns or delivery.account.settled_ns or delivery.queued_ns,
         attributes=attributes,
-        links=[Link(call.span.trace, call.span.span_id) for call in calls if isinstance(call.span, CallTrace)],
+        links=[
+            Link(call.span.trace, call.span.span_id)
+            for call in calls
+            if isinstance(call.span, CallTrace) and not call.span.parent
+        ],
         events=[
             Event(
                 semconv.RETRY,
@@ -258,6 +263,8 @@ def build_call(call: Call, trace: CallTrace) -> Span:
         semconv.OPERATION_TYPE: call.operation,
         semconv.BATCH_COUNT: call.count,
     }
+    if trace.message_id:
+        attributes[semconv.MESSAGE_ID] = trace.message_id
     if call.error:
         attributes[semconv.ERROR_TYPE] = clean(call.error)
     return Span(

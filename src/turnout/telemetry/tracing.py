@@ -224,7 +224,10 @@ class LateTracing:
                 call.span = span
             if span.built:
                 continue
-            span.links.append(Link(trace.id, delivery.span_id, delivery.message_id))
+            if span.parent:  # a child says it by that
+                span.message_id = delivery.message_id if call is delivery.calls[-1] else ""
+            else:
+                span.links.append(Link(trace.id, delivery.span_id, delivery.message_id))
             span.seen += 1
             if span.seen >= call.count:
                 span.built = True

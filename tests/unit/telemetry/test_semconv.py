@@ -54,3 +54,13 @@ def test_another_aws_destination_is_told_by_its_arn(arn: str, system: str, name:
 def test_text_from_outside_is_cut_and_made_valid() -> None:
     assert clean("x" * 1_000) == "x" * 256
     assert clean("caf\u00e9 \ud800") == "caf\u00e9 ?"
+
+
+def test_an_http_endpoint_is_no_queue() -> None:
+    assert queue_attributes("endpoint:https://hooks.example:8443/...") == {
+        "messaging.system": "http",
+        "messaging.destination.name": "hooks.example",
+        "server.address": "hooks.example",
+        "server.port": 8443,
+    }
+    assert queue_attributes("endpoint:https://[")["messaging.destination.name"] == "https://["

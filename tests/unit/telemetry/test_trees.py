@@ -78,8 +78,8 @@ def test_delivered_to_one_target(see: See) -> None:
         CLIENT receive orders
         CONSUMER process orders -> receive orders
           INTERNAL evaluate rules
-          PRODUCER create a -> send a
-            CLIENT send a -> create a
+          PRODUCER create a
+            CLIENT send a
           CLIENT delete orders""")
 
 
@@ -141,8 +141,8 @@ def test_what_the_spans_of_a_delivered_message_say(see: See) -> None:
         "messaging.operation.name": "send",
         "messaging.operation.type": "send",
         "messaging.batch.message_count": 1,
+        "messaging.message.id": "sent-message-0-a",
     }
-    assert collector.one("send a").links[0].attributes == {"messaging.message.id": "sent-message-0-a"}
     assert collector.one("delete orders").attributes == QUEUE | {
         "messaging.operation.name": "delete",
         "messaging.operation.type": "settle",
@@ -183,10 +183,10 @@ def test_a_retried_delivery_tells_of_every_attempt(see: See) -> None:
         CLIENT receive orders
         CONSUMER process orders -> receive orders
           INTERNAL evaluate rules
-          PRODUCER create a -> send a -> send a -> send a
-            CLIENT send a! -> create a
-            CLIENT send a -> create a
-            CLIENT send a -> create a
+          PRODUCER create a
+            CLIENT send a!
+            CLIENT send a
+            CLIENT send a
           CLIENT delete orders""")
     create = collector.one("create a")
     assert [(event.name, event.attributes) for event in create.events] == [
@@ -214,12 +214,12 @@ def test_a_dead_lettered_message_names_the_reason_and_the_targets_owed(see: See)
         CLIENT receive orders
         CONSUMER process orders! -> receive orders
           INTERNAL evaluate rules
-          PRODUCER create a -> send a
-            CLIENT send a -> create a
-          PRODUCER create b! -> send b
-            CLIENT send b! -> create b
-          PRODUCER create orders-dlq -> send orders-dlq
-            CLIENT send orders-dlq -> create orders-dlq
+          PRODUCER create a
+            CLIENT send a
+          PRODUCER create b!
+            CLIENT send b!
+          PRODUCER create orders-dlq
+            CLIENT send orders-dlq
           CLIENT delete orders""")
     process, letter = collector.one("process orders"), collector.one("create orders-dlq")
     assert process.attributes["error.type"] == "ACCESS_DENIED"
@@ -264,8 +264,8 @@ def test_a_body_that_cannot_be_read_fails_the_evaluation(see: See) -> None:
         CLIENT receive orders
         CONSUMER process orders! -> receive orders
           INTERNAL evaluate rules!
-          PRODUCER create orders-dlq -> send orders-dlq
-            CLIENT send orders-dlq -> create orders-dlq
+          PRODUCER create orders-dlq
+            CLIENT send orders-dlq
           CLIENT delete orders""")
     assert collector.one("evaluate rules").attributes["error.type"] == "INVALID_JSON"
     assert collector.one("process orders").attributes["error.type"] == "INVALID_JSON"
@@ -291,8 +291,8 @@ def test_a_replay_has_a_trace_of_its_own_that_links_to_the_original(see: See) ->
         CLIENT receive orders
         CONSUMER process orders -> receive orders -> outside
           INTERNAL evaluate rules
-          PRODUCER create a -> send a
-            CLIENT send a -> create a
+          PRODUCER create a
+            CLIENT send a
           CLIENT delete orders""")
     process = collector.one("process orders")
     assert process.trace_id != TRACE
