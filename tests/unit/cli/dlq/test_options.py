@@ -1,0 +1,65 @@
+"""Options of `turnout dlq`: times, places, selections, and where to send to."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
+from turnout.cli.dlq.options import Moment, place_options, selection_options
+from turnout.recovery.causes import Cause, Disposition
+
+
+def given(*arguments: str) -> dict[str, Any]:
+    seen: dict[str, Any] = {}
+
+    @click.command()
+    @place_options
+    @selection_options
+    @to_options(replay=True)
+    @rules_options
+    @acting_options
+    def command(**options: Any) -> None:
+        seen.update(options)
+
+    result = CliRunner().invoke(command, arguments)
+    assert result.exit_code == 0, result.output
+    return seen
+
+
+@pytest.mark.parametrize(("text", "seconds"), [("90m", 5_400), ("6h", 21_600), ("2D", 172_800), ("30s", 30)])
+def test_so_long_ago_is_a_time(text: str, seconds: int) -> None:
+    found = Moment().convert(text, None, None)
+    assert abs((datetime.now(UTC) - found) - timedelta(seconds=seconds)) < timedelta(seconds=5)
+
+
+def test_iso_times_without_a_zone_are_in_utc() -> None:
+    assert Moment().convert("2026-01-05T10:00:00", None, None) == datetime(2026, 1, 5, 10, tzinfo=UTC)
+    assert Moment().convert("2026-01-05T10:00:00+02:00", None, None) == datetime(2026, 1, 5, 8, tzinfo=UTC)
+    for text in ("yesterday", "", "h", "1_0h", "99999999999d"):
+        with pytest.raises(click.BadParameter):
+            Moment().convert(text, None, None)
+
+
+def test_options_become_a_place_a_selection_and_settings() -> None:
+    seen = given(
+        *("--queue", "https://sqs/1/dead", "--cause", "unknown", "--cause", "TARGET_MISSING"),
+        *("--disposition", "Transient", "--id", "a", "--rate", "3", "--rules", "there", "--to-source"),
+        *("--instead", "arn:x=https://y/?a=b", "--source-queue", "https://sqs/1/events"),
+    )
+    assert seen["place"].queue == "https://sqs/1/dead"
+    assert seen["selection"].causes == {Cause.UNKNOWN, Cause.TARGET_MISSING}
+    assert seen["selection"].dispositions == {Disposition.TRANSIENT}
+    assert (seen["settings"].rate, seen["settings"].rules) == (3.0, "there")
+    assert seen["settings"].source_queue == "https://sqs/1/events"
+    assert seen["instead"] == {"arn:x": "https://y/?a=b"}
+    assert str(seen["to"]) == "their source queues"
+
+
+def test_without_options_letters_go_to_what_they_are_owed() -> None:
+    seen = given()
+    assert (seen["to"].kind, str(seen["selection"])) == ("owed", "all letters")

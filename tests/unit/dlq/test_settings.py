@@ -1,0 +1,50 @@
+"""Settings of recovery: from the environment, over which options go, each problem told in a sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from turnout.dlq.settings import load_dlq_settings, variable
+from turnout.errors import SettingsError
+
+
+def test_nothing_has_to_be_set() -> None:
+    settings = load_dlq_settings({})
+    assert (settings.queue, settings.rate, settings.max_failures) == (None, 20.0, 20.0)
+    assert settings.archive_key == "dlq/archives/{event_type}/{code}/{event_id}-{timestamp}.json"
+
+
+@pytest.mark.parametrize("name", ["TURNOUT_DEAD_LETTER_QUEUE_URL", "GENESYS_DLQ_URL"])
+def test_the_queue_is_the_workers_under_any_of_its_names(name: str) -> None:
+    assert load_dlq_settings({name: "https://sqs/1/dead"}).queue == "https://sqs/1/dead"
+
+
+def test_options_go_over_the_environment_and_empty_variables_count_as_unset() -> None:
+    environ = {"TURNOUT_DLQ_RATE": "5", "TURNOUT_DLQ_LEDGER": "", "TURNOUT_DLQ_ATTEMPTS": "2"}
+    settings = load_dlq_settings(environ, {"rate": "7.5", "ledger": None})
+    assert (settings.rate, settings.ledger, settings.attempts) == (7.5, "turnout-ledger.sqlite", 2)
+
+
+def test_every_problem_is_told_at_once_by_the_name_it_was_given_under() -> None:
+    environ = {
+        "GENESYS_DLQ_URL": "nonsense",
+        "TURNOUT_SQS_CLIENT": "magic",
+        "TURNOUT_DLQ_ATTEMPTS": "none",
+        "TURNOUT_DLQ_MAX_FAILURES": "101",
+    }
+    with pytest.raises(SettingsError) as caught:
+        load_dlq_settings(environ, {"rate": "0"})
+    names = [problem.split(":")[0] for problem in caught.value.problems]
+    assert names == [
+        "GENESYS_DLQ_URL",
+        "TURNOUT_SQS_CLIENT",
+        "--rate",
+        "TURNOUT_DLQ_MAX_FAILURES",
+        "TURNOUT_DLQ_ATTEMPTS",
+    ]
+    assert "such as https://sqs" in str(caught.value)
+
+
+def test_settings_of_recovery_have_a_prefix_of_their_own() -> None:
+    assert variable("archive_bucket") == "TURNOUT_DLQ_ARCHIVE_BUCKET"
+    assert variable("rules") == "TURNOUT_RULES"
