@@ -58,8 +58,9 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
         errors += reading.unresolved
     errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
     warnings = lint(reading)
-    FORMATS[form](Checked(str(path), (*errors, *warnings), notes, _summary(reading, errors, warnings)))
-    sys.exit(_ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0)
+    code = _ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0
+    FORMATS[form](Checked(str(path), (*errors, *warnings), notes, _summary(reading, errors, warnings), code == 0))
+    sys.exit(code)
 
 
 def _check_settings(only_rules: bool) -> tuple[list[str], list[str], Settings | None]:

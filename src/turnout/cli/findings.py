@@ -31,6 +31,8 @@ class Checked(msgspec.Struct, frozen=True):
     problems: Sequence[Problem]
     notes: Sequence[str]
     summary: Summary
+    passed: bool = True
+    """Whether the exit code will be 0: warnings may fail the check, too."""
 
 
 class _Found(msgspec.Struct, frozen=True):
@@ -70,6 +72,8 @@ def _summary(checked: Checked) -> str:
     warnings = f"; {count(summary.warnings, 'warning')}" if summary.warnings else ""
     if summary.errors:
         return f"{checked.path}: {count(summary.errors, 'problem')} ({counts} read){warnings}"
+    if not checked.passed:
+        return f"{checked.path}: {count(summary.warnings, 'warning')}, which --strict does not let pass ({counts} read)"
     return f"{checked.path}: ok, {counts}, fingerprint {summary.fingerprint}{warnings}"
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 
+from turnout.rules.contact import hide_contact_data
 from turnout.rules.files.load import read_rules
 from turnout.rules.garbage import without_collection
 from turnout.rules.problems import RuleFilesError
@@ -27,7 +28,9 @@ def load_ready_rules(
     Raises `RulesError` with all problems.
     """
     reading = read_rules(path, environ=environ, require=require)
-    problems = [*reading.problems, *reading.unresolved, *run_examples(reading.rules, reading.limits)]
+    # What is wrong will be logged.
+    failed = run_examples(reading.rules, reading.limits, redact=hide_contact_data)
+    problems = [*reading.problems, *reading.unresolved, *failed]
     if problems:
         raise RuleFilesError(problems)
     return reading.ruleset()

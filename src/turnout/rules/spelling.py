@@ -5,7 +5,9 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 
-__all__ = ["nearest"]
+__all__ = ["DID_YOU_MEAN", "nearest"]
+
+DID_YOU_MEAN = "did you mean"
 
 
 def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None = None) -> str:
@@ -15,4 +17,4 @@ def nearest(name: str, known: Iterable[str], aliases: Mapping[str, str] | None =
         by_lower = {candidate.lower(): candidate for candidate in known}
         close = difflib.get_close_matches(name.lower(), by_lower, n=1, cutoff=0.6)
         choice = by_lower[close[0]] if close else None
-    return f"; did you mean '{choice}'?" if choice is not None else ""
+    return f"; {DID_YOU_MEAN} '{choice}'?" if choice is not None else ""

@@ -48,6 +48,12 @@ def test_the_exit_code_tells_errors_from_warnings(
     assert run(tmp_path, text, *arguments, "--format", form).exit_code == code
 
 
+def test_the_last_line_says_when_warnings_fail_the_check(tmp_path: Path) -> None:
+    last = run(tmp_path, WARNED, "--strict").stdout.splitlines()[-1]
+    assert last.endswith(": 1 warning, which --strict does not let pass (1 rule, 2 targets, 2 examples read)")
+    assert ": ok, " in run(tmp_path, CLEAN, "--strict").stdout.splitlines()[-1]
+
+
 def test_warnings_are_printed_with_their_caret_and_counted(tmp_path: Path) -> None:
     output = run(tmp_path, WARNED).stdout
     assert f"{tmp_path}/rules.yaml:1:32: TR507 no rule sends to the target 'low', nor does unmatched\n" in output

@@ -7,6 +7,7 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
 from turnout.errors import RulesError
+from turnout.rules.reload import load_ready_rules
 from turnout.rules.trials.examples import run_examples
 
 
@@ -26,10 +27,29 @@ def test_failing_examples_are_reported_at_their_places_and_passing_ones_are_not(
 """,
     )
     problems = run_examples(load_rules(path).rules)
+    why = "@receive_count > 1 is false; no metadata was given"
     assert [str(problem) for problem in problems] == [
-        f"{path}:10:9: r: TR401 example 2 (first try) wants a match, but the condition is false for its event",
+        f"{path}:10:9: r: TR401 example 2 (first try) wants a match, but {why}",
         f"{path}:11:9: r: TR401 example 3 wants no match, but the condition is true for its event",
     ]
+
+
+CALLER = """rules:
+  - id: r
+    when: detail.ani == 'tel:+1'
+    send: [high]
+    examples: [{event: {detail: {ani: "tel:+2"}}, match: true}]
+"""
+
+
+def test_a_failing_example_says_what_was_found_but_no_contact_data_to_a_log(tmp_path: Path) -> None:
+    path = write(tmp_path, HEAD + CALLER)
+    (problem,) = run_examples(load_rules(path).rules)
+    assert problem.message == "example 1 wants a match, but detail.ani == 'tel:+1' is false; detail.ani = \"tel:+2\""
+    with pytest.raises(RulesError) as caught:
+        load_ready_rules(path)
+    assert "detail.ani == 'tel:+1' is false; detail.ani = ***" in str(caught.value)
+    assert "tel:+2" not in str(caught.value)
 
 
 FROM_FILE = """rules:

@@ -73,6 +73,24 @@ def test_a_value_that_is_wrong_is_nearer_than_one_that_is_missing(ruleset: Rules
     assert ids(explained(ruleset, {"w": "u"}, misses=1)) == ["pattern"]
 
 
+SLIPS = """rules:
+  - {id: far, when: detail.a == 1 or detail.b == 1, send: [high]}
+  - {id: misspelt, when: detail.tags.priority == 'high', send: [high]}
+  - {id: upper, when: detail.channel == 'voice', send: [high]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("detail", "nearest"),
+    [({"tags": {"Priority": "high"}, "a": 2}, "misspelt"), ({"channel": "VOICE", "a": 2}, "upper"), ({"a": 2}, "far")],
+)
+def test_of_equally_near_misses_one_by_a_slip_comes_first(tmp_path: Path, detail: object, nearest: str) -> None:
+    ruleset = load_rules(write(tmp_path, HEAD + SLIPS))
+    first = explained(ruleset, detail, misses=1).explained[0]
+    assert first.id == nearest
+    assert first.condition.slip is (nearest != "far")
+
+
 def test_a_match_in_shadow_mode_alone_is_no_match(tmp_path: Path) -> None:
     rules = "rules:\n  - {id: s, when: a == 1, send: [high], mode: shadow}\n  - {id: r, when: a == 2, send: [high]}\n"
     ruleset = load_rules(write(tmp_path, HEAD + rules))

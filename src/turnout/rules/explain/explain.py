@@ -36,6 +36,7 @@ from turnout.rules.condition.wording import Wording, is_term, looked_at, parts, 
 from turnout.rules.explain.locating import Located, locate, why_nothing
 from turnout.rules.explain.mismatch import why_not
 from turnout.rules.showing import kind_of, shown
+from turnout.rules.spelling import DID_YOU_MEAN
 
 __all__ = ["Finding", "Found", "Redact", "brief", "explain", "kinds_only"]
 
@@ -73,14 +74,21 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
     """Values, or elements, that were found beyond those shown."""
     note: str = ""
     """Why nothing was found, or why what was found does not fit."""
+    slip: bool = False
+    """Whether the note tells of a usual slip: another type, upper case, blanks, a misspelt name."""
     first_failure: bool = False
     """Whether this is the first thing to repair when the whole condition should be true."""
     parts: tuple[Finding, ...] = ()
 
     @property
-    def nearness(self) -> tuple[float, int]:
-        """How near the part is to being true: the share of its terms, then how many terms found a value at all."""
-        return (self.held / self.asked if self.asked else 0.0, self._with_values())
+    def nearness(self) -> tuple[float, bool, int]:
+        """How near the part is to being true: the share of its terms, then whether a slip keeps it from being true,
+        then how many terms found a value at all.
+        """
+        return (self.held / self.asked if self.asked else 0.0, self._has_slip(), self._with_values())
+
+    def _has_slip(self) -> bool:
+        return self.slip or any(part._has_slip() for part in self.parts)
 
     def _with_values(self) -> int:
         return bool(self.found) + sum(part._with_values() for part in self.parts)
@@ -204,24 +212,25 @@ class _Explainer:
         ]
         # Two nodes of one term may meet the same value: a pattern's array and the `exists` in it do.
         found = tuple(dict.fromkeys(self._found(*each) for each in met[:_MOST_VALUES]))
-        note = "" if verdict else self._note(condition, element, bool(found))
-        text = self._wording.text(condition, around)
-        return Finding(
-            "term", text, verdict, int(verdict), 1, found=found, more=max(0, len(met) - _MOST_VALUES), note=note
-        )
+        note, slip = ("", False) if verdict else self._note(condition, element, bool(found))
+        text, more = self._wording.text(condition, around), max(0, len(met) - _MOST_VALUES)
+        return Finding("term", text, verdict, int(verdict), 1, found=found, more=more, note=note, slip=slip)
 
-    def _note(self, condition: Condition, element: Located | None, any_found: bool) -> str:
+    def _note(self, condition: Condition, element: Located | None, any_found: bool) -> tuple[str, bool]:
+        """Why the term is false, and whether that is a slip."""
         if isinstance(condition, Constant):
-            return "it is never true"
+            return "it is never true", False
         for _, term in looked_at(condition):
             path = plain_path(term)
             if path.root is Root.METADATA and self._metadata.value is None:
-                return "no metadata was given"
+                return "no metadata was given", False
             if not self._locate(path, element):
-                return self._why_nothing(path, element)
+                nothing = self._why_nothing(path, element)
+                return nothing, DID_YOU_MEAN in nothing
         if not any_found:
-            return "the values found are of no kind that this looks at"
-        return why_not(condition, lambda term: self._values(term, element))
+            return "the values found are of no kind that this looks at", False
+        remark = why_not(condition, lambda term: self._values(term, element))
+        return remark, bool(remark)
 
     def _values(self, term: Term, element: Located | None) -> list[object]:
         return [value for place in self._locate(plain_path(term), element) for value in _applied(term, place.value)]

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from turnout.rules.condition.compile import compile_condition
 from turnout.rules.decode import decode
+from turnout.rules.explain.explain import Redact, brief, explain
 from turnout.rules.files.event_files import EventFileError, read_event_file
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import Example, Json, Rejection, Rule
@@ -34,17 +35,21 @@ class ReadExample(NamedTuple):
 
 
 def run_examples(
-    rules: Iterable[Rule], limits: Limits = DEFAULT_LIMITS, *, root: Path | None = None
+    rules: Iterable[Rule],
+    limits: Limits = DEFAULT_LIMITS,
+    *,
+    root: Path | None = None,
+    redact: Redact | None = None,
 ) -> tuple[Problem, ...]:
     """One problem per example that fails. Examples of disabled rules are run as well, so that they stay right.
 
     `root` is the directory of rules, below which the events of examples may be in files; without it, those examples
-    are left out.
+    are left out. `redact` is asked about every value that a problem would show.
     """
-    return tuple(problem for rule in rules if rule.examples for problem in _run(rule, limits, root))
+    return tuple(problem for rule in rules if rule.examples for problem in _run(rule, limits, root, redact))
 
 
-def _run(rule: Rule, limits: Limits, root: Path | None) -> Iterable[Problem]:
+def _run(rule: Rule, limits: Limits, root: Path | None, redact: Redact | None) -> Iterable[Problem]:
     holds = compile_condition(rule.condition, limits)
     for found in read_examples(rule, root, limits):
         if isinstance(found, Problem):
@@ -53,8 +58,10 @@ def _run(rule: Rule, limits: Limits, root: Path | None) -> Iterable[Problem]:
         example = found.example
         matched = holds(found.event, example.metadata, None)
         if matched is not example.match:
-            wanted, verdict = ("a match", "false") if example.match else ("no match", "true")
-            message = f"wants {wanted}, but the condition is {verdict} for its event"
+            message = "wants no match, but the condition is true for its event"
+            if example.match:
+                finding = explain(rule.condition, found.event, example.metadata, source=rule.source, redact=redact)
+                message = f"wants a match, but {brief(finding)}"
             yield found.problem(Code.EXAMPLE, message)
 
 

@@ -58,6 +58,7 @@ def test_json_holds_the_whole_explanation(tmp_path: Path) -> None:
         "asked": 1,
         "found": [{"at": "detail.ms", "kind": "text", "shown": '"x"'}],
         "note": "text, not a number",
+        "slip": True,
         "first_failure": True,
     }
 
