@@ -4,6 +4,7 @@ locals {
   # Letters and failures of consumers: these queues are empty when all is well.
   failure_queues = merge(
     { dead-letter = aws_sqs_queue.dead_letter.name, undelivered = aws_sqs_queue.undelivered.name },
+    { for queue in aws_sqs_queue.parked : "parked" => queue.name },
     { for name, queue in aws_sqs_queue.target_dead_letter : "${name}-dead-letter" => queue.name },
   )
 }
@@ -47,14 +48,15 @@ resource "aws_cloudwatch_metric_alarm" "target_age" {
 resource "aws_cloudwatch_metric_alarm" "dead_letters" {
   for_each = local.failure_queues
 
-  alarm_name          = "${var.name}-${each.key}-not-empty"
-  alarm_description   = "${each.value} is not empty: somebody has to look at what is in it, within 14 days."
-  namespace           = "AWS/SQS"
-  metric_name         = "ApproximateNumberOfMessagesVisible"
-  dimensions          = { QueueName = each.value }
-  statistic           = "Maximum"
-  period              = 60
-  evaluation_periods  = 1
+  alarm_name        = "${var.name}-${each.key}-not-empty"
+  alarm_description = "${each.value} is not empty: somebody has to look at what is in it, within 14 days."
+  namespace         = "AWS/SQS"
+  metric_name       = "ApproximateNumberOfMessagesVisible"
+  dimensions        = { QueueName = each.value }
+  statistic         = "Maximum"
+  period            = 60
+  # Recovery has an hour for what comes into its queues.
+  evaluation_periods  = var.recovery != null && contains(["dead-letter", "undelivered"], each.key) ? 60 : 1
   threshold           = var.alarms.dead_letters_tolerated
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

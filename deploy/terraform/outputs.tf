@@ -17,6 +17,7 @@ output "failure_queue_urls" {
   description = "Letters (dead-letter), what EventBridge could not deliver (undelivered), what consumers gave up."
   value = merge(
     { dead-letter = aws_sqs_queue.dead_letter.url, undelivered = aws_sqs_queue.undelivered.url },
+    { for queue in aws_sqs_queue.parked : "parked" => queue.url },
     { for name, queue in aws_sqs_queue.target_dead_letter : "${name}-dead-letter" => queue.url },
   )
 }

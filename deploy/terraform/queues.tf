@@ -20,10 +20,30 @@ resource "aws_sqs_queue" "dead_letter" {
   message_retention_seconds  = local.dead_letter_retention_seconds
   receive_wait_time_seconds  = 20
   kms_master_key_id          = local.key_arn
+  # What recovery has not managed in so many calls is for people.
+  redrive_policy = var.recovery == null ? null : jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.parked[0].arn
+    maxReceiveCount     = var.recovery.max_receive_count
+  })
 }
 
 resource "aws_sqs_queue" "undelivered" {
   name                       = "${var.name}-undelivered"
+  visibility_timeout_seconds = var.source_visibility_seconds
+  message_retention_seconds  = local.dead_letter_retention_seconds
+  receive_wait_time_seconds  = 20
+  kms_master_key_id          = local.key_arn
+  # What recovery has not managed in so many calls is for people.
+  redrive_policy = var.recovery == null ? null : jsonencode({
+    deadLetterTargetArn = aws_sqs_queue.parked[0].arn
+    maxReceiveCount     = var.recovery.max_receive_count
+  })
+}
+
+resource "aws_sqs_queue" "parked" {
+  count = var.recovery == null ? 0 : 1
+
+  name                       = "${var.name}-parked"
   visibility_timeout_seconds = var.source_visibility_seconds
   message_retention_seconds  = local.dead_letter_retention_seconds
   receive_wait_time_seconds  = 20
@@ -63,6 +83,16 @@ resource "aws_sqs_queue_redrive_allow_policy" "dead_letter" {
   redrive_allow_policy = jsonencode({
     redrivePermission = "byQueue"
     sourceQueueArns   = local.source_queue_arns
+  })
+}
+
+resource "aws_sqs_queue_redrive_allow_policy" "parked" {
+  count = var.recovery == null ? 0 : 1
+
+  queue_url = aws_sqs_queue.parked[0].url
+  redrive_allow_policy = jsonencode({
+    redrivePermission = "byQueue"
+    sourceQueueArns   = [aws_sqs_queue.dead_letter.arn, aws_sqs_queue.undelivered.arn]
   })
 }
 
@@ -144,6 +174,7 @@ locals {
     { for name, queue in aws_sqs_queue.source : "source-${name}" => queue },
     { for name, queue in aws_sqs_queue.target : "target-${name}" => queue },
     { for name, queue in aws_sqs_queue.target_dead_letter : "target-${name}-dead-letter" => queue },
+    { for queue in aws_sqs_queue.parked : "parked" => queue },
     { dead-letter = aws_sqs_queue.dead_letter, undelivered = aws_sqs_queue.undelivered },
   )
 }

@@ -9,6 +9,7 @@ resource "aws_iam_policy" "operator" {
 locals {
   failure_queue_arns = concat(
     [aws_sqs_queue.dead_letter.arn, aws_sqs_queue.undelivered.arn],
+    aws_sqs_queue.parked[*].arn,
     [for queue in aws_sqs_queue.target_dead_letter : queue.arn],
   )
   ledger_arns = [aws_dynamodb_table.ledger.arn, "${aws_dynamodb_table.ledger.arn}/index/shelves"]
@@ -32,17 +33,8 @@ data "aws_iam_policy_document" "operator" {
   dynamic "statement" {
     for_each = aws_s3_bucket.archive[*].arn
     content {
-      sid       = "ReadTheArchive"
-      actions   = ["s3:GetObject"]
-      resources = ["${statement.value}/*"]
-    }
-  }
-
-  dynamic "statement" {
-    for_each = aws_s3_bucket.archive[*].arn
-    content {
-      sid       = "ListAndExamineTheArchive"
-      actions   = ["s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration", "s3:ListBucket"]
+      sid       = "ExamineTheArchive"
+      actions   = ["s3:GetBucketPublicAccessBlock", "s3:GetEncryptionConfiguration"]
       resources = [statement.value]
     }
   }

@@ -19,8 +19,18 @@ data "aws_iam_policy_document" "recovering" {
     for_each = aws_s3_bucket.archive[*].arn
     content {
       sid       = "ArchiveLetters"
-      actions   = ["s3:PutObject"]
+      actions   = ["s3:GetObject", "s3:PutObject"]
       resources = ["${statement.value}/*"]
+    }
+  }
+
+  # Without it S3 would not say that a key is free, but that one may not know.
+  dynamic "statement" {
+    for_each = aws_s3_bucket.archive[*].arn
+    content {
+      sid       = "ListTheArchive"
+      actions   = ["s3:ListBucket"]
+      resources = [statement.value]
     }
   }
 

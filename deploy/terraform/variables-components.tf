@@ -129,6 +129,48 @@ variable "router" {
   }
 }
 
+variable "recovery" {
+  description = <<-EOT
+    Recovers letters by itself: `by` is "function" (one function on the dead-letter queues) or "state-machine" (Step
+    Functions, one function for each state). What neither can do waits in the queue `parked`, after `max_receive_count`
+    calls. `environment` are further TURNOUT_ and OTEL_ variables.
+  EOT
+  type = object({
+    by                  = optional(string, "function")
+    memory              = optional(number, 512)
+    timeout_seconds     = optional(number, 45)
+    batch_size          = optional(number, 10)
+    maximum_concurrency = optional(number, 2)
+    max_receive_count   = optional(number, 5)
+    environment         = optional(map(string), {})
+    log_days            = optional(number, 30)
+  })
+  default = null
+
+  validation {
+    condition     = var.recovery == null || try(contains(["function", "state-machine"], var.recovery.by), false)
+    error_message = "recovery.by is \"function\" or \"state-machine\"."
+  }
+  validation {
+    condition     = var.recovery == null || var.package != null
+    error_message = "Recovery needs a package."
+  }
+  validation {
+    condition     = var.recovery == null || try(var.source_visibility_seconds >= 6 * var.recovery.timeout_seconds, false)
+    error_message = "source_visibility_seconds must be at least six times recovery's timeout_seconds: the dead-letter queues have the same visibility."
+  }
+}
+
+variable "genesys_environment" {
+  description = <<-EOT
+    What recovery needs to ask Genesys Cloud: GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and
+    GENESYSCLOUD_OAUTHCLIENT_SECRET. Encrypted in the functions; it is in Terraform's state, so keep that private.
+  EOT
+  type        = map(string)
+  default     = {}
+  sensitive   = true
+}
+
 variable "scaling" {
   description = <<-EOT
     When tasks are added: more than `backlog_per_task` waiting events each, or an oldest event of `age_seconds`. One

@@ -55,9 +55,9 @@ variable "sources" {
   }
   validation {
     condition = alltrue([for name in keys(var.sources) :
-      can(regex("^[a-z0-9-]{1,24}$", name)) && !endswith(name, "dead-letter") && name != "undelivered"
+      can(regex("^[a-z0-9-]{1,24}$", name)) && !endswith(name, "dead-letter") && !contains(["parked", "undelivered"], name)
     ])
-    error_message = "Names of sources are up to 24 small letters, digits and hyphens, not dead-letter nor undelivered."
+    error_message = "Names of sources are up to 24 small letters, digits and hyphens, not dead-letter, parked, undelivered."
   }
   validation {
     condition     = alltrue([for source in values(var.sources) : source.pattern == null || can(jsondecode(source.pattern))])
@@ -113,9 +113,9 @@ variable "targets" {
 
   validation {
     condition = length(var.targets) >= 1 && alltrue([for name in keys(var.targets) :
-      can(regex("^[a-z][a-z0-9-]{0,31}$", name)) && !endswith(name, "dead-letter") && name != "undelivered"
+      can(regex("^[a-z][a-z0-9-]{0,31}$", name)) && !endswith(name, "dead-letter") && !contains(["parked", "undelivered"], name)
     ])
-    error_message = "There is at least one target; names are up to 32 small letters, digits, hyphens, not dead-letter."
+    error_message = "There is at least one target; names are up to 32 small letters, digits, hyphens, not dead-letter, parked, undelivered."
   }
   validation {
     condition     = alltrue([for target in values(var.targets) : target.retention_days >= 1 && target.retention_days < 14])

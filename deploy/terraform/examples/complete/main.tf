@@ -69,6 +69,11 @@ module "turnout" {
     }
   }
 
+  # Letters are recovered by themselves, conversations looked up in Genesys Cloud.
+  package             = { file = var.package }
+  recovery            = { by = "state-machine" }
+  genesys_environment = var.genesys_environment
+
   # The same worker in Kubernetes, while moving there: both may read the same queues.
   kubernetes = var.oidc_provider_arn == null ? null : { oidc_provider_arn = var.oidc_provider_arn }
 

@@ -45,3 +45,15 @@ variable "oidc_provider_arn" {
   type        = string
   default     = null
 }
+
+variable "package" {
+  description = "The zip that deploy/lambda/package.py makes."
+  type        = string
+}
+
+variable "genesys_environment" {
+  description = "GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET."
+  type        = map(string)
+  default     = {}
+  sensitive   = true
+}
