@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from tests.image.dockerfile import health_check, read_stages
+from tests.unit.deploy.terraform.calls import SOURCE
 from tests.unit.deploy.terraform.module import FOLDER, default, local, named, one, optional_defaults, resources, text
 
 from turnout.dlq.settings import DlqSettings
@@ -58,6 +59,8 @@ def test_the_task_has_memory_for_the_bodies_that_it_may_hold(memory: int) -> Non
 def test_every_variable_that_is_set_is_a_setting() -> None:
     known = {variable(field) for field in Settings.model_fields}
     known |= {dlq_variable(field) for field in DlqSettings.__struct_fields__}
+    functions = (SOURCE / "serverless").rglob("*.py")
+    known |= {name for path in functions for name in re.findall(r'"(TURNOUT_[A-Z_]+)"', path.read_text())}
     assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", text(FOLDER))) <= known
     required = {variable(name) for name, field in Settings.model_fields.items() if field.is_required()}
     assert required <= set(re.findall(r"\b(TURNOUT_[A-Z_]+) +=", text(FOLDER)))
@@ -100,8 +103,26 @@ def test_workers_are_added_by_backlog_for_each_task_and_by_age() -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_handlers_exist(name: str) -> None:
-    module, _, function = FUNCTIONS[name]["handler"].rpartition(".")
-    assert callable(getattr(importlib.import_module(module), function))
+    each = re.findall(r'"([a-z]+)"', re.findall(r"toset\((\[.*?\])\)", local("steps"))[0]) if name == "step" else [""]
+    for key in each:
+        module, _, function = FUNCTIONS[name]["handler"].replace("${each.key}", key).rpartition(".")
+        assert callable(getattr(importlib.import_module(module), function))
+
+
+def test_the_state_machine_finds_a_function_for_each_of_its_states() -> None:
+    definition = (FOLDER.parent / "stepfunctions" / "recovery.asl.json").read_text()
+    steps = re.findall(r'"([a-z]+)"', re.findall(r"toset\((\[.*?\])\)", local("steps"))[0])
+    assert steps == sorted(set(re.findall(r"\$\{(\w+)\}", definition)))
+    (machine,) = resources("aws_sfn_state_machine").values()
+    assert "/../stepfunctions/recovery.asl.json" in machine["definition"]
+    (waits,) = set(re.findall(r'"TimeoutSeconds": (\d+),\s+"Retry"', definition))
+    assert int(optional_defaults("recovery")["timeout_seconds"]) < int(waits)
+
+
+def test_letters_stay_invisible_for_six_times_the_time_of_recovery() -> None:
+    assert int(default("source_visibility_seconds")) >= 6 * int(optional_defaults("recovery")["timeout_seconds"])
+    conditions = [each["condition"] for each in named("variable")["recovery"]["validation"]]
+    assert any("var.source_visibility_seconds >= 6 * var.recovery.timeout_seconds" in each for each in conditions)
 
 
 @pytest.mark.parametrize("name", resources("aws_lambda_event_source_mapping"))
@@ -148,7 +169,7 @@ def test_an_alarm_is_raised_when_events_wait_and_none_is_finished() -> None:
 
 def test_every_queue_that_is_empty_when_all_is_well_is_watched() -> None:
     watched = str(local("failure_queues"))
-    for name in ("dead_letter", "undelivered", "target_dead_letter"):
+    for name in ("dead_letter", "undelivered", "parked", "target_dead_letter"):
         assert f"aws_sqs_queue.{name}" in watched
     assert ALARMS["dead_letters"]["for_each"] == "${local.failure_queues}"
 

@@ -133,3 +133,17 @@ def test_the_router_function_is_granted_what_it_calls_and_what_lambda_does_for_i
     assert sqs_actions("serverless.source") <= {"sqs:SendMessage", "sqs:GetQueueAttributes"}
     by_lambda = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
     assert granted("router") == (actions("serverless.router") - by_lambda) | LAMBDA_READS | LOG | KEY
+
+
+BY_LAMBDA = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
+
+
+def test_recovery_by_a_function_is_granted_what_it_calls_and_nothing_else() -> None:
+    assert granted("recovery") == (actions("serverless.recovery") - BY_LAMBDA) | LAMBDA_READS | LOG | KEY
+
+
+def test_recovery_by_a_state_machine_is_granted_what_it_calls_and_nothing_else() -> None:
+    calls = actions("serverless.steps") - BY_LAMBDA - {"sqs:GetQueueAttributes"}
+    assert granted("steps") == calls | LOG | KEY
+    assert granted("state_machine") == {"lambda:InvokeFunction"} | KEY
+    assert granted("pipe") == LAMBDA_READS | {"states:StartExecution"} | KEY

@@ -20,7 +20,7 @@ from tests.unit.deploy.terraform.module import (
 from turnout.recovery.ledger.dynamodb import INDEX
 
 QUEUES = resources("aws_sqs_queue")
-DEAD_LETTERS = [name for name in QUEUES if "dead_letter" in name or name == "undelivered"]
+DEAD_LETTERS = [name for name in QUEUES if "dead_letter" in name or name in ("parked", "undelivered")]
 DOCUMENTS = resources("aws_iam_policy_document", "data")
 TABLES = resources("aws_dynamodb_table")
 DAY = 86_400
@@ -56,9 +56,17 @@ def test_queues_before_them_give_up_into_a_dead_letter_queue_of_their_kind() -> 
         assert QUEUES[name]["name"].endswith('${each.value.fifo ? ".fifo" : ""}')
 
 
+def test_what_recovery_does_not_manage_ends_in_a_queue_for_people() -> None:
+    for name in ("dead_letter", "undelivered"):
+        redrive = QUEUES[name]["redrive_policy"]
+        assert "var.recovery == null ? null" in redrive
+        assert "deadLetterTargetArn = aws_sqs_queue.parked[0].arn" in redrive
+    assert "redrive_policy" not in QUEUES["parked"]
+
+
 def test_dead_letter_queues_take_from_their_own_queues_only() -> None:
     allowed = resources("aws_sqs_queue_redrive_allow_policy")
-    assert set(allowed) == {"dead_letter", "target_dead_letter"}
+    assert set(allowed) == {"dead_letter", "parked", "target_dead_letter"}
     for body in allowed.values():
         assert 'redrivePermission = "byQueue"' in body["redrive_allow_policy"]
 
@@ -189,6 +197,18 @@ def test_the_archive_is_encrypted_versioned_and_grows_old() -> None:
     rule = one(lifecycle, "rule")
     assert rule["status"] == "Enabled"
     assert rule.keys() >= {"transition", "expiration", "noncurrent_version_expiration"}
+
+
+def test_what_an_execution_remembers_of_a_letter_is_encrypted() -> None:
+    (machine,) = resources("aws_sfn_state_machine").values()
+    encryption = one(machine, "encryption_configuration")
+    assert (encryption["type"], encryption["kms_key_id"]) == ("CUSTOMER_MANAGED_KMS_KEY", "${local.key_arn}")
+
+
+def test_what_functions_know_is_encrypted_and_secrets_are_not_shown() -> None:
+    for function in resources("aws_lambda_function").values():
+        assert function["kms_key_arn"] == "${local.key_arn}"
+    assert named("variable")["genesys_environment"]["sensitive"] is True
 
 
 def test_logs_are_encrypted_and_expire() -> None:
