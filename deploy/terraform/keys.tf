@@ -38,10 +38,12 @@ data "aws_iam_policy_document" "key" {
       type        = "Service"
       identifiers = ["events.amazonaws.com"]
     }
+    # By account only: which rule may send to which queue is in the queues' policies. What the key refuses is lost, because
+    # the dead-letter queue has the same key.
     condition {
-      test     = "ArnEquals"
-      variable = "aws:SourceArn"
-      values   = [for rule in aws_cloudwatch_event_rule.source : rule.arn]
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
     }
   }
 

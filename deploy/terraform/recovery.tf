@@ -129,9 +129,10 @@ resource "aws_pipes_pipe" "recovery" {
   source      = each.value.arn
   target      = aws_sfn_state_machine.recovery[0].arn
 
+  # One letter for each execution: the input of one is 256 KiB at most, and a large letter must not keep others out.
   source_parameters {
     sqs_queue_parameters {
-      batch_size = var.recovery.batch_size
+      batch_size = 1
     }
   }
   # From here on the execution answers for the letters: what it cannot recover it parks.

@@ -132,8 +132,8 @@ variable "router" {
 variable "recovery" {
   description = <<-EOT
     Recovers letters by itself: `by` is "function" (one function on the dead-letter queues) or "state-machine" (Step
-    Functions, one function for each state). What neither can do waits in the queue `parked`, after `max_receive_count`
-    calls. `environment` are further TURNOUT_ and OTEL_ variables.
+    Functions, one function for each state; letters of up to 256 KiB). What neither can do waits in the queue `parked`,
+    after `max_receive_count` calls. `environment` are further TURNOUT_ and OTEL_ variables.
   EOT
   type = object({
     by                  = optional(string, "function")
@@ -163,8 +163,8 @@ variable "recovery" {
 
 variable "genesys_environment" {
   description = <<-EOT
-    What recovery needs to ask Genesys Cloud: GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and
-    GENESYSCLOUD_OAUTHCLIENT_SECRET. Encrypted in the functions; it is in Terraform's state, so keep that private.
+    What recovery needs to ask Genesys Cloud: TURNOUT_GENESYS_REGION, TURNOUT_GENESYS_CLIENT_ID and
+    TURNOUT_GENESYS_CLIENT_SECRET. Encrypted in the functions; it is in Terraform's state, so keep that private.
   EOT
   type        = map(string)
   default     = {}

@@ -52,7 +52,7 @@ variable "package" {
 }
 
 variable "genesys_environment" {
-  description = "GENESYSCLOUD_REGION, GENESYSCLOUD_OAUTHCLIENT_ID and GENESYSCLOUD_OAUTHCLIENT_SECRET."
+  description = "TURNOUT_GENESYS_REGION, TURNOUT_GENESYS_CLIENT_ID and TURNOUT_GENESYS_CLIENT_SECRET."
   type        = map(string)
   default     = {}
   sensitive   = true

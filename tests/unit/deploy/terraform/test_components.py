@@ -14,6 +14,8 @@ from tests.unit.deploy.terraform.module import FOLDER, default, local, named, on
 
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.settings import variable as dlq_variable
+from turnout.genesys.config import GenesysConfig
+from turnout.genesys.config import variable as genesys_variable
 from turnout.settings import Settings, variable
 
 WORKER = text(FOLDER)[text(FOLDER).index('resource "aws_ecs_task_definition"') :]
@@ -59,6 +61,7 @@ def test_the_task_has_memory_for_the_bodies_that_it_may_hold(memory: int) -> Non
 def test_every_variable_that_is_set_is_a_setting() -> None:
     known = {variable(field) for field in Settings.model_fields}
     known |= {dlq_variable(field) for field in DlqSettings.__struct_fields__}
+    known |= {genesys_variable(field) for field in GenesysConfig.__struct_fields__}
     functions = (SOURCE / "serverless").rglob("*.py")
     known |= {name for path in functions for name in re.findall(r'"(TURNOUT_[A-Z_]+)"', path.read_text())}
     assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", text(FOLDER))) <= known

@@ -105,14 +105,14 @@ def test_what_eventbridge_cannot_deliver_is_kept() -> None:
 # --------------------------------------------------------------------------------------------------------------- key
 
 
-def test_the_key_is_rotated_and_eventbridge_may_use_it_for_our_rules_only() -> None:
+def test_the_key_is_rotated_and_eventbridge_may_use_it_for_our_account_only() -> None:
     (key,) = resources("aws_kms_key").values()
     assert key["enable_key_rotation"] == "true" or key["enable_key_rotation"] is True
     by_sid = {each["sid"]: each for each in statements("key")}
     assert by_sid.keys() == {"AccountDecides", "EventBridgeSends", "LogGroups"}
     events = by_sid["EventBridgeSends"]
     assert events["actions"] == ["kms:Decrypt", "kms:GenerateDataKey"]
-    assert one(events, "condition")["variable"] == "aws:SourceArn"
+    assert one(events, "condition")["variable"] == "aws:SourceAccount"
     logs = one(by_sid["LogGroups"], "condition")
     assert logs["variable"] == "kms:EncryptionContext:aws:logs:arn"
     (groups,) = logs["values"]
