@@ -45,7 +45,7 @@ class To(msgspec.Struct, frozen=True):
 
     @property
     def text(self) -> str:
-        """As a plan remembers it: of an endpoint's URL without user and query, where keys are put."""
+        """As a plan remembers it: an endpoint's URL may hold keys, so that only its label is kept."""
         return f"{self.kind}:{Address(Kind.URL, self.value).label if self.kind == 'url' else self.value}"
 
     @classmethod

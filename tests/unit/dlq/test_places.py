@@ -40,8 +40,8 @@ def test_a_plan_remembers_where_letters_go(to: To) -> None:
 
 def test_a_plan_remembers_no_secret_of_an_endpoint() -> None:
     to = To("url", "https://user:geheim@crm.example/in?key=geheim")
-    assert To.of(to.text) == To("url", "https://crm.example/in")
-    assert "geheim" not in str(to)
+    assert To.of(to.text).value.startswith("https://crm.example/...")
+    assert "geheim" not in str(to) + to.text
 
 
 def opened(settings: DlqSettings, place: Place) -> str:
@@ -98,4 +98,4 @@ def test_an_arn_can_be_given_an_endpoint_instead(tmp_path: Path) -> None:
     for known in (arn, arn.rpartition("/")[0]):
         made = doors(tmp_path, {known: "https://crm.example/in"})(Address(Kind.ARN, arn))
         assert isinstance(made, HttpDestination)
-        assert made.url == "https://crm.example/in"
+        assert made.name == "crm.example"

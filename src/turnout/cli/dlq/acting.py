@@ -16,6 +16,7 @@ import msgspec
 from turnout.cli.dlq.asking import confirmed
 from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
 from turnout.cli.words import count
+from turnout.dlq.acts import To
 from turnout.dlq.services import Services, open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place, open_source
@@ -29,7 +30,7 @@ from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
 from turnout.service.signals import stop_on_signals
 
-__all__ = ["Job", "carry_out", "who"]
+__all__ = ["Job", "carry_out", "remembered", "who"]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +67,16 @@ def who() -> str:
 def carry_out(job: Job, settings: DlqSettings) -> int:
     """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left. Raises `TurnoutError`."""
     return asyncio.run(_carry_out(job, settings))
+
+
+def remembered(plan: Plan, given: To) -> To:
+    """Where the plan's letters go. Raises `click.UsageError` when that is an endpoint, which no plan keeps."""
+    if given.text == plan.options["to"]:
+        return given
+    to = To.of(plan.options["to"])
+    if to.kind == "url":
+        raise click.UsageError(f"{plan.id} sends to {to.value}, and keeps no more of it: give the same --to-url again")
+    return to
 
 
 async def _carry_out(job: Job, settings: DlqSettings) -> int:

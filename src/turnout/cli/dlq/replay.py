@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 import click
 
-from turnout.cli.dlq.acting import Job, carry_out
+from turnout.cli.dlq.acting import Job, carry_out, remembered
 from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
 from turnout.cli.dlq.options import limit_option, place_options, selection_options
 from turnout.dlq.acts import To, replaying
@@ -53,7 +53,7 @@ def replay(
         selects=selection,
         what=f"Replay to {to}, {selection}",
         make=lambda services, plan: replaying(
-            services, Place.of(plan.options["place"]), _to(plan.options, to), plan.id, instead
+            services, Place.of(plan.options["place"]), remembered(plan, to), plan.id, instead
         ),
         options={"to": to.text},
         limit=limit,
@@ -62,8 +62,3 @@ def replay(
         resume=resume,
     )
     sys.exit(carry_out(job, settings))
-
-
-def _to(options: Mapping[str, str], given: To) -> To:
-    """What the plan remembers; a URL that is given again may hold what the plan does not."""
-    return given if given.text == options["to"] else To.of(options["to"])

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import click
 import msgspec
 
-from turnout.cli.dlq.acting import Job, carry_out
+from turnout.cli.dlq.acting import Job, carry_out, remembered
 from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
 from turnout.cli.dlq.options import limit_option, place_options, selection_options
 from turnout.dlq.acts import To, delivering
@@ -54,7 +54,7 @@ def retry(
         selects=selection,
         what=f"Retry to {to}, {selection}",
         make=lambda services, plan: delivering(
-            services, Place.of(plan.options["place"]), _to(plan.options, to), instead=instead
+            services, Place.of(plan.options["place"]), remembered(plan, to), instead=instead
         ),
         options={"to": to.text},
         limit=limit,
@@ -63,8 +63,3 @@ def retry(
         resume=resume,
     )
     sys.exit(carry_out(job, settings))
-
-
-def _to(options: Mapping[str, str], given: To) -> To:
-    """What the plan remembers; a URL that is given again may hold what the plan does not."""
-    return given if given.text == options["to"] else To.of(options["to"])

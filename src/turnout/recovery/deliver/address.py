@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from enum import StrEnum
 from urllib.parse import urlsplit
 
@@ -42,11 +43,14 @@ class Address(msgspec.Struct, frozen=True):
 
     @property
     def label(self) -> str:
-        """How plans, ledgers and people call it: of a URL neither user nor query, where keys are put."""
+        """How plans, ledgers and people call it. Of an endpoint only the host is shown, as people put keys into every
+        other part; a digest of the whole tells it from others there.
+        """
         if self.kind is not Kind.URL:
             return self.value
         parts = urlsplit(self.value)
-        return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+        digest = hashlib.sha256(self.value.encode("utf-8", "replace")).hexdigest()[:8]
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}/...{digest}"
 
 
 def owed_addresses(work: Work) -> tuple[Address, ...]:
