@@ -112,7 +112,8 @@ class _Discarding:
         pass
 
 
-def _tracing(share: float | None) -> Tracing:
+def tracing_of(share: float | None) -> Tracing:
+    """Late tracing that samples this share and exports nothing; None is off."""
     if share is None:
         return NoTracing()
     sampler, _ = Sampler.from_environ(
@@ -125,7 +126,7 @@ async def _run(
     bodies: Sequence[str], ruleset: Ruleset, settings: Settings, share: float | None
 ) -> tuple[float, float, float]:
     sqs = NullSqs(bodies, yields=2)
-    worker = Worker(worker_config(settings), ruleset, sqs, _tracing(share))
+    worker = Worker(worker_config(settings), ruleset, sqs, tracing_of(share))
     stop = asyncio.Event()
     reference = json_loads_us()
     gc.collect()

@@ -19,7 +19,7 @@ from tests.benchmarks.stub.process import Stub
 
 from turnout.settings import Settings
 
-__all__ = ["DEAD_LETTERS", "SOURCE", "Subject", "running_subject"]
+__all__ = ["DEAD_LETTERS", "SOURCE", "Subject", "environment", "running_subject"]
 
 SOURCE, DEAD_LETTERS = "events", "events-dead"
 ROOT = Path(__file__).parents[2]
@@ -57,15 +57,15 @@ def running_subject(row: Row, stub: Stub, traces: str, extra: dict[str, str]) ->
             stub.queue(name)
         for name in QUEUES:
             stub.queue(name, sink=True)
-        environment = {**_environment(row, stub, traces), **extra}
+        variables = {**environment(row, stub, traces), **extra}
         if row.program == "turnout":
-            environment["TURNOUT_RULES"] = str(write_rules(Path(folder), row.rules))
+            variables["TURNOUT_RULES"] = str(write_rules(Path(folder), row.rules))
         log = Path(folder, "log")
         begun = time.monotonic()
         with log.open("wb") as output:
             processes = [
                 subprocess.Popen(
-                    _command(row), env=environment, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                    _command(row), env=variables, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
                 )
                 for _ in range(1 if "processes" in Settings.model_fields else row.processes)
             ]
@@ -100,11 +100,12 @@ def _command(row: Row) -> list[str]:
     return [*command, "tuned"] if row.program == "bare" else command
 
 
-def _environment(row: Row, stub: Stub, traces: str) -> dict[str, str]:
+def environment(row: Row, stub: Stub, traces: str) -> dict[str, str]:
+    """The environment that a row asks for: this one's, without what would get in the way. `traces` as above."""
     ours = ("TURNOUT_", "OTEL_", "AWS_", "GENESYS_")
     url = stub.tls_url if row.tls else stub.url
-    environment = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    environment |= {
+    variables = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    variables |= {
         "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY",
         "AWS_REGION": "us-east-1",
@@ -118,17 +119,17 @@ def _environment(row: Row, stub: Stub, traces: str) -> dict[str, str]:
         # However slow a busy machine makes it: what is measured here is head sampling.
         "TURNOUT_TRACE_SLOW_SECONDS": "60",
     }
-    environment |= {f"{name.upper()}_QUEUE_URL": f"{url}/000000000000/{name}" for name in QUEUES}
+    variables |= {f"{name.upper()}_QUEUE_URL": f"{url}/000000000000/{name}" for name in QUEUES}
     if "sqs_client" in Settings.model_fields:
-        environment["TURNOUT_SQS_CLIENT"] = row.client
+        variables["TURNOUT_SQS_CLIENT"] = row.client
     if "processes" in Settings.model_fields:
-        environment["TURNOUT_PROCESSES"] = str(row.processes)
+        variables["TURNOUT_PROCESSES"] = str(row.processes)
     if row.tracing is not None:
-        environment |= {
+        variables |= {
             "OTEL_EXPORTER_OTLP_ENDPOINT": traces,
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
             "OTEL_TRACES_SAMPLER": "parentbased_traceidratio",
             "OTEL_TRACES_SAMPLER_ARG": str(row.tracing),
             "OTEL_BSP_SCHEDULE_DELAY": "500",
         }
-    return environment
+    return variables

@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
-from tests.benchmarks import bench
+from tests.benchmarks import bench, parsers
 from tests.benchmarks.clocks import cpu_seconds, peak_mebibytes, process_tree
 from tests.benchmarks.comparisons.tutorial import RULES, evaluate
 from tests.benchmarks.events import SHAPES, events
@@ -120,3 +121,30 @@ def test_rows_are_selected_by_value_and_each_stands_once() -> None:
 def test_the_list_of_rows_can_be_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
     assert bench.main(["--list", "--program", "bare", "--targets", "3"]) == 0
     assert capsys.readouterr().out.count("Row(") == 1
+
+
+def test_the_steps_of_a_message_are_told_with_their_shares() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.steps", "--targets", "3", "--tracing", "1", "--events", "4000"]
+    told = subprocess.run(
+        command, cwd=Path(__file__).parents[2], capture_output=True, text=True, timeout=120, check=True
+    )
+    for step in ("decode the event and match the rules", "tracing and histograms", "HTTP: hash the body"):
+        assert step in told.stdout
+    shares = re.findall(r" (\d+\.\d)%", told.stdout)
+    assert sum(map(float, shares)) == pytest.approx(100, abs=1)
+
+
+def test_both_http_parsers_are_measured_on_an_answer_that_they_read_alike(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parsers, "ANSWERS", 20)
+    parsers.main()
+    ours, other = map(float, re.findall(r"([\d.]+) us an answer", capsys.readouterr().out))
+    assert 0 < ours < other
+
+
+def test_each_load_is_scaled_by_the_machine_as_it_was_just_before() -> None:
+    with running_stub() as stub, running_sink() as sink:
+        result = measure(Row(client="wire"), stub, sink, loads=2, seconds=0.05, extra={})
+    assert all(0.5 < load.json_loads_us < 500 for load in result.loads)
+    assert len({load.json_loads_us for load in result.loads}) == 2
