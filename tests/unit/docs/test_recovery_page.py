@@ -1,0 +1,71 @@
+"""docs/recovery.md speaks of commands, options, settings, words and fields that exist."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import msgspec
+
+from turnout.cli.dlq import dlq
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.settings import variable as dlq_variable
+from turnout.dlq.work_settings import WorkSettings, work_variable
+from turnout.genesys.config import GenesysConfig
+from turnout.genesys.config import variable as genesys_variable
+from turnout.recovery.archive.key import DEFAULT_TEMPLATE, FIELDS
+from turnout.recovery.causes import Disposition
+from turnout.recovery.processor.effects import Told
+
+PAGE = (Path(__file__).parents[3] / "docs" / "recovery.md").read_text()
+COMMAND = re.compile(r"^(?:\$ |    |   \$ )(turnout dlq .*)$", re.MULTILINE)
+
+
+def options(name: str) -> set[str]:
+    command = dlq.get_command(click.Context(dlq), name)
+    assert command is not None, f"there is no turnout dlq {name}"
+    return {option for parameter in command.params for option in parameter.opts}
+
+
+def test_every_command_has_the_options_that_are_shown() -> None:
+    shown = [shlex.split(line) for line in COMMAND.findall(PAGE)]
+    assert len(shown) >= 20
+    for words in shown:
+        known = options(words[2])
+        for word in words[3:]:
+            if word.startswith("--"):
+                assert word in known, f"{' '.join(words)}: {word}"
+
+
+def test_every_option_in_the_text_exists_somewhere() -> None:
+    known = set().union(*(options(name) for name in dlq.list_commands(click.Context(dlq))))
+    assert set(re.findall(r"`(--[a-z-]+)", PAGE)) <= known
+
+
+def test_settings_exist() -> None:
+    known = {dlq_variable(field.name) for field in msgspec.structs.fields(DlqSettings)}
+    known |= {work_variable(field.name) for field in msgspec.structs.fields(WorkSettings)}
+    known |= {genesys_variable(field.name) for field in msgspec.structs.fields(GenesysConfig)}
+    assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE)) <= known
+
+
+def test_every_disposition_and_every_status_that_is_told_is_explained() -> None:
+    for word in (*Disposition, *Told):
+        assert f"`{word.value}`" in PAGE
+
+
+def test_the_layout_of_the_archive_is_the_default() -> None:
+    assert f"`{DEFAULT_TEMPLATE}`" in PAGE
+    for field in FIELDS:
+        assert f"{{{field}}}" in PAGE
+
+
+def test_the_contents_lead_to_their_sections() -> None:
+    headings = {
+        re.sub(r"[^a-z0-9 -]", "", line.removeprefix("## ").lower()).replace(" ", "-")
+        for line in PAGE.splitlines()
+        if line.startswith("## ")
+    }
+    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) == headings
