@@ -262,6 +262,24 @@ def test_failed_events_of_an_api_are_listed_and_replayed_by_it_once(desk: Desk, 
     assert len(genesys.replayed) == 2
 
 
+def test_conversations_are_told_of_their_letters_when_the_settings_want_that(desk: Desk, genesys: Stub) -> None:
+    desk.dead_letter(2)
+    desk.again("high")
+    desk.environment |= {
+        "TURNOUT_GENESYS_PROFILE": "tutorial",
+        "TURNOUT_GENESYS_API_URL": genesys.url,
+        "TURNOUT_GENESYS_LOGIN_URL": genesys.url,
+        "TURNOUT_GENESYS_CLIENT_ID": CLIENT_ID,
+        "TURNOUT_GENESYS_CLIENT_SECRET": CLIENT_SECRET,
+        "TURNOUT_GENESYS_WRITE_BACK": "interaction",
+    }
+    genesys.interactions = {f"c-{number}": {"id": f"c-{number}"} for number in range(2)}
+    assert "2 done" in desk.dlq("retry", "--disposition", "needs-fix", "--yes")
+    told = [one.body["attributes"]["system"] for one in genesys.seen if one.method == "PATCH"]
+    assert Counter(each["retryStatus"] for each in told) == {"retrying": 2, "replay_successful": 2}
+    assert {each["retryAttempt"] for each in told} == {1}
+
+
 def test_wrong_usage_is_told_in_a_sentence(desk: Desk, tmp_path: Path) -> None:
     redacted = tmp_path / "redacted.jsonl"
     desk.dlq("export", str(redacted))

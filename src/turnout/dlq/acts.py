@@ -22,6 +22,8 @@ from turnout.recovery.deliver.sending import Patience
 
 __all__ = ["To", "archiving", "delivering", "key_template", "replaying", "restoring"]
 
+WRITE_BACK = "TURNOUT_GENESYS_WRITE_BACK"
+
 ToKind = Literal["owed", "source", "target", "queue", "url", "file", "api"]
 
 _ADDRESSES = {"target": Kind.TARGET, "queue": Kind.QUEUE, "url": Kind.URL}
@@ -111,6 +113,16 @@ async def restoring(services: Services, place: Place, queue: str = "") -> Act:
 
     destinations = await services.destinations(_beside(services, place))
     return Restoring(destinations.queue, queue=queue, patience=patience(services))
+
+
+async def telling(services: Services, act: Act) -> Act:
+    """The action, which also tells conversations what becomes of their letters, when the settings of Genesys say so."""
+    if services.environ.get(WRITE_BACK, "none") in ("", "none"):
+        return act
+    from turnout.dlq.conversations import GenesysConversations
+    from turnout.recovery.deliver.telling import Telling
+
+    return Telling(act, GenesysConversations(await services.genesys(), correlates=False))
 
 
 def patience(services: Services) -> Patience:

@@ -62,9 +62,21 @@ _PLACE = (
 )
 
 _SELECTION = (
-    click.option("--cause", "causes", multiple=True, type=_of(Cause), help="Only letters that failed for this cause."),
     click.option(
-        "--disposition", "dispositions", multiple=True, type=_of(Disposition), help="Only letters that this would help."
+        "--cause",
+        "causes",
+        multiple=True,
+        type=_of(Cause),
+        metavar="CAUSE",
+        help="Only letters that failed for this, such as TARGET_MISSING.",
+    ),
+    click.option(
+        "--disposition",
+        "dispositions",
+        multiple=True,
+        type=_of(Disposition),
+        metavar="WORD",
+        help="Only letters that are transient, needs-fix, permanent or unknown: what would help them.",
     ),
     click.option("--rule", "rules", multiple=True, metavar="ID", help="Only letters of this rule (id, ARN or name)."),
     click.option(

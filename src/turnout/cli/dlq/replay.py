@@ -10,10 +10,12 @@ import click
 from turnout.cli.dlq.acting import Job, carry_out, remembered
 from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
 from turnout.cli.dlq.options import limit_option, place_options, selection_options
-from turnout.dlq.acts import To, replaying
+from turnout.dlq.acts import To, replaying, telling
+from turnout.dlq.services import Services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
-from turnout.recovery.ledger.records import Action
+from turnout.recovery.deliver.api import Act
+from turnout.recovery.ledger.records import Action, Plan
 from turnout.recovery.selection import Selection
 
 __all__ = ["replay"]
@@ -45,6 +47,11 @@ def replay(
     """
     if to.kind == "api" and place.failed_events and place.failed_events != to.value:
         raise click.UsageError("--failed-events and --to-api name different subscriptions")
+
+    async def make(services: Services, plan: Plan) -> Act:
+        act = await replaying(services, Place.of(plan.options["place"]), remembered(plan, to), plan.id, instead)
+        return await telling(services, act)
+
     job = Job(
         command="replay",
         kind="replay",
@@ -52,9 +59,7 @@ def replay(
         place=place,
         selects=selection,
         what=f"Replay to {to}, {selection}",
-        make=lambda services, plan: replaying(
-            services, Place.of(plan.options["place"]), remembered(plan, to), plan.id, instead
-        ),
+        make=make,
         options={"to": to.text},
         limit=limit,
         dry_run=dry_run,

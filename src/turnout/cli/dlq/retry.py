@@ -11,11 +11,13 @@ import msgspec
 from turnout.cli.dlq.acting import Job, carry_out, remembered
 from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
 from turnout.cli.dlq.options import limit_option, place_options, selection_options
-from turnout.dlq.acts import To, delivering
+from turnout.dlq.acts import To, delivering, telling
+from turnout.dlq.services import Services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import Disposition
-from turnout.recovery.ledger.records import Action
+from turnout.recovery.deliver.api import Act
+from turnout.recovery.ledger.records import Action, Plan
 from turnout.recovery.selection import Selection
 
 __all__ = ["retry"]
@@ -46,6 +48,11 @@ def retry(
     """
     if not (selection.causes or selection.dispositions or selection.ids):
         selection = msgspec.structs.replace(selection, dispositions=frozenset({Disposition.TRANSIENT}))
+
+    async def make(services: Services, plan: Plan) -> Act:
+        act = await delivering(services, Place.of(plan.options["place"]), remembered(plan, to), instead=instead)
+        return await telling(services, act)
+
     job = Job(
         command="retry",
         kind="retry",
@@ -53,9 +60,7 @@ def retry(
         place=place,
         selects=selection,
         what=f"Retry to {to}, {selection}",
-        make=lambda services, plan: delivering(
-            services, Place.of(plan.options["place"]), remembered(plan, to), instead=instead
-        ),
+        make=make,
         options={"to": to.text},
         limit=limit,
         dry_run=dry_run,

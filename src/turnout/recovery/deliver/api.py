@@ -25,11 +25,13 @@ class Work(msgspec.Struct, frozen=True):
     letter: Letter
     reached: tuple[str, ...] = ()
     """Targets that earlier attempts of recovery have delivered it to: nothing is sent to them again."""
+    attempt: int = 1
+    """Of recovery, this one included."""
 
     @classmethod
     def of(cls, letter: Letter, record: Record | None = None) -> Work:
         """The work that is left of a letter, as far as the ledger knows."""
-        return cls(letter, record.reached if record is not None else ())
+        return cls(letter) if record is None else cls(letter, record.reached, record.attempts + 1)
 
 
 class Outcome(msgspec.Struct, frozen=True):

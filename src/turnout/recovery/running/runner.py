@@ -139,11 +139,10 @@ class Runner:
         works = [Work.of(letter, records[letter.id]) for letter in granted if not is_settled(records[letter.id])]
         if not works:
             return
-        attempts = {work.letter.id: records[work.letter.id].attempts + 1 for work in works}
-        await self._record([self._started(work, attempts[work.letter.id]) for work in works])
+        await self._record([self._started(work) for work in works])
         outcomes = await self._act(works)
         pairs = list(zip(works, outcomes, strict=True))
-        await self._record([self._ended(work, outcome, attempts[work.letter.id]) for work, outcome in pairs])
+        await self._record([self._ended(work, outcome) for work, outcome in pairs])
         failed = [(work, outcome) for work, outcome in pairs if not outcome.done]
         for _, outcome in failed:
             self.tally.failed += 1
@@ -172,19 +171,19 @@ class Runner:
         if entries:
             await self._ledger.record(entries)
 
-    def _started(self, work: Work, attempt: int) -> Entry:
-        return Entry(work.letter.id, self._act.action, Phase.STARTED, self._by, attempt, plan=self._plan)
+    def _started(self, work: Work) -> Entry:
+        return Entry(work.letter.id, self._act.action, Phase.STARTED, self._by, work.attempt, plan=self._plan)
 
     def _resolved(self, letter_id: str) -> Entry:
         return Entry(letter_id, Action.RESOLVE, Phase.DONE, self._by, plan=self._plan)
 
-    def _ended(self, work: Work, outcome: Outcome, attempt: int) -> Entry:
+    def _ended(self, work: Work, outcome: Outcome) -> Entry:
         return Entry(
             work.letter.id,
             self._act.action,
             Phase.DONE if outcome.done else Phase.FAILED,
             self._by,
-            attempt,
+            work.attempt,
             targets=outcome.reached,
             plan=self._plan,
             note=outcome.sentence,

@@ -1,0 +1,50 @@
+"""An action that tells conversations what becomes of letters about them: before it, and after it."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+
+from turnout.errors import CallError
+from turnout.recovery.deliver.api import Act, Outcome, Work
+from turnout.recovery.processor.effects import Conversations, Told
+
+__all__ = ["Telling"]
+
+log = logging.getLogger(__name__)
+
+
+class Telling:
+    """Implements `turnout.recovery.deliver.api.Act` around another one. That something cannot be told stops nothing."""
+
+    def __init__(self, act: Act, conversations: Conversations) -> None:
+        self._act = act
+        self._conversations = conversations
+        self.action = act.action
+        self.batch = act.batch
+
+    @property
+    def ordered(self) -> bool:
+        """See `Act.ordered`."""
+        return self._act.ordered
+
+    def aims(self, work: Work) -> tuple[str, ...]:
+        """See `Act.aims`."""
+        return self._act.aims(work)
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        """See `Act.__call__`."""
+        for work in works:
+            await self._tell(work, Told.RETRYING)
+        outcomes = await self._act(works)
+        for work, outcome in zip(works, outcomes, strict=True):
+            await self._tell(work, Told.REPLAY_SUCCESSFUL if outcome.done else Told.REPLAY_FAILED)
+        return outcomes
+
+    async def _tell(self, work: Work, told: Told) -> None:
+        if not work.letter.conversation_id:
+            return
+        try:
+            await self._conversations.tell(work.letter, told, work.attempt)
+        except CallError as error:
+            log.warning("a conversation was not told of its letter (%s): %s", told.value, error)
