@@ -14,8 +14,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Any
 
 import aioboto3
+import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from turnout.idempotency.api import Claim, StoreUnavailable
 from turnout.sqs.place import configured_region
@@ -25,6 +27,9 @@ __all__ = ["DynamoStore", "open_dynamo_store"]
 _CLAIM = "SET #o = :owner, lease_until = :until, expires = :expires"
 _FREE = "attribute_not_exists(#o) OR #o = :owner OR lease_until < :now"
 _NAMES = {"#o": "owner"}
+
+# What botocore's parsers and the reading of items say when something else than DynamoDB answers.
+_BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
 
 @contextlib.asynccontextmanager
@@ -170,5 +175,7 @@ def _foreign_errors() -> Any:
     except ClientError as error:
         code = error.response.get("Error", {}).get("Code", "Unknown")
         raise StoreUnavailable(f"the idempotency table cannot be used: {code}: {error}") from error
-    except (BotoCoreError, OSError, TimeoutError) as error:
+    except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise StoreUnavailable(f"the idempotency table cannot be reached: {error}") from error
+    except _BAD_ANSWER as error:
+        raise StoreUnavailable(f"the idempotency table's answer is not DynamoDB's: {error}") from error

@@ -16,7 +16,7 @@ from operator import attrgetter
 
 import msgspec
 
-from turnout.errors import CallError, Fault, SqsRejected
+from turnout.errors import CallError, Fault, TargetError
 from turnout.message import Call, Delivery, Failure, Reason, Retry, State
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import TargetBooks
@@ -168,11 +168,12 @@ class Sender:
         retry_after = 0.0
         try:
             sent = await self.destination.send([parcel.message for parcel in parcels])
-        except CallError as error:
+        except Exception as foreign:  # noqa: BLE001 - see _understood
+            error = self._understood(foreign)
             call.error = error.code
             call.end_ns = time.time_ns()
             self._books.calls.add(call)
-            if isinstance(error, SqsRejected) and len(parcels) > 1:
+            if error.fault is Fault.DATA and not error.retryable and len(parcels) > 1:
                 # One entry spoils the request, and SQS does not say which: each goes alone.
                 return [again for parcel in parcels for again in await self._flush([parcel])]
             retry_after = error.retry_after or 0.0
@@ -201,6 +202,18 @@ class Sender:
             if (delay := self._retry(parcel.delivery, failure, retry_after)) is not None:
                 again.append((parcel, delay))
         return again
+
+    def _understood(self, error: Exception) -> CallError:
+        """A bug in one destination is that target's failure: it must not end the worker and with it all the others."""
+        if isinstance(error, CallError):
+            return error
+        log.error(
+            "sending to %s failed in an unforeseen way, please report this", self.name, exc_info=error,
+            extra={"target": self.name},
+        )  # fmt: skip
+        name = type(error).__name__
+        text = f"sending failed in an unforeseen way: {name}"
+        return TargetError(text, code=name, fault=Fault.SYSTEM, retryable=True, target=self.destination.name)
 
     def _call_succeeded(self) -> None:
         if self.breaker.succeeded():

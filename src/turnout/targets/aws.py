@@ -13,59 +13,28 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import aioboto3
+import aiohttp
+import msgspec
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from turnout.errors import Fault, TargetError
-from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
-from turnout.sqs.codes import classify
+from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.place import configured_region
+from turnout.targets.answers import entry_failure, published, put
 
 __all__ = ["AwsClients", "BusDestination", "FunctionDestination", "StateMachineDestination", "TopicDestination"]
 
-# Codes of these services that the common list does not know, and who has to act.
-_CONFIG = frozenset(
-    (
-        "AuthorizationError",
-        "InvalidAccountIdException",
-        "InvalidArn",
-        "KMSAccessDenied",
-        "KMSDisabled",
-        "KMSInvalidState",
-        "KMSNotFound",
-        "KMSOptInRequired",
-        "NotAuthorizedForDetailTypeException",
-        "NotAuthorizedForSourceException",
-        "NotFound",
-        "NotFoundException",
-        "ResourceNotFoundException",
-        "StateMachineDeleting",
-        "StateMachineDoesNotExist",
-        "StateMachineTypeNotSupported",
-    )
-)
-_TRY_AGAIN = frozenset(
-    {
-        "ConcurrentAccess",
-        "EC2ThrottledException",
-        "ENILimitReachedException",
-        "ExecutionLimitExceeded",
-        "InternalException",
-        "KMSThrottling",
-        "ResourceNotReadyException",
-        "ServiceException",
-    }
-)
-_DATA = frozenset(
-    {
-        "InvalidArgument",
-        "InvalidExecutionInput",
-        "InvalidName",
-        "InvalidRequestContentException",
-        "MalformedDetail",
-        "RedactionFailure",
-        "RequestTooLargeException",
-    }
+# What the parsers of botocore and ours say of an answer that is not the service's.
+_BAD_ANSWER = (
+    ResponseParserError,
+    msgspec.ValidationError,
+    UnicodeDecodeError,
+    AttributeError,
+    KeyError,
+    TypeError,
+    RecursionError,
 )
 
 
@@ -119,12 +88,17 @@ class _AwsDestination:
         except ClientError as error:
             details = error.response.get("Error", {})
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            failure = _failure(0, details.get("Code", "Unknown"), details.get("Message", ""), status)
+            failure = entry_failure(0, details.get("Code", "Unknown"), details.get("Message", ""), status)
             raise self._error(failure.message, failure.code, failure.fault, failure.retryable) from error
-        except (BotoCoreError, OSError, TimeoutError) as error:
+        except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
             config = type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError")
             fault = Fault.CONFIG if config else Fault.SYSTEM
-            raise self._error(str(error), type(error).__name__, fault, not config) from error
+            raise self._error(str(error) or "no answer", type(error).__name__, fault, not config) from error
+        except _BAD_ANSWER as error:
+            raise self._bad_answer(str(error)) from error
+
+    def _bad_answer(self, why: str) -> TargetError:
+        return self._error(f"the answer is not the service's: {why}", "BadAnswer", Fault.SYSTEM, True)
 
     def _error(self, text: str, code: str, fault: Fault, retryable: bool) -> TargetError:
         return TargetError(text, code=code, fault=fault, retryable=retryable, target=self.name)
@@ -150,15 +124,9 @@ class TopicDestination(_AwsDestination):
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """See `Destination.send`."""
         entries = [self._entry(index, message) for index, message in enumerate(messages)]
-        answer = await self._call("publish_batch", TopicArn=self._address, PublishBatchRequestEntries=entries)
-        ids: list[str | None] = [None] * len(messages)
-        for entry in answer.get("Successful", ()):
-            ids[int(entry["Id"])] = entry.get("MessageId")
-        failures = tuple(
-            _failure(int(entry["Id"]), entry["Code"], entry.get("Message", ""), sender_fault=entry.get("SenderFault"))
-            for entry in answer.get("Failed", ())
-        )
-        return SentBatch(tuple(ids), failures)
+        with self._foreign_errors():
+            answer = await self._call("publish_batch", TopicArn=self._address, PublishBatchRequestEntries=entries)
+            return published(len(messages), answer)
 
     def _entry(self, index: int, message: OutgoingMessage) -> dict[str, object]:
         entry: dict[str, object] = {"Id": str(index), "Message": message.body}
@@ -202,14 +170,8 @@ class BusDestination(_AwsDestination):
             | ({"TraceHeader": message.trace_header} if message.trace_header else {})
             for message in messages
         ]
-        answer = await self._call("put_events", Entries=entries)
-        ids: list[str | None] = []
-        failures: list[EntryFailure] = []
-        for index, entry in enumerate(answer.get("Entries", ())):
-            ids.append(entry.get("EventId"))
-            if entry.get("ErrorCode"):
-                failures.append(_failure(index, entry["ErrorCode"], entry.get("ErrorMessage", "")))
-        return SentBatch(tuple(ids), tuple(failures))
+        with self._foreign_errors():
+            return put(len(messages), await self._call("put_events", Entries=entries))
 
 
 class StateMachineDestination(_AwsDestination):
@@ -236,7 +198,10 @@ class StateMachineDestination(_AwsDestination):
             if error.code == "ExecutionAlreadyExists":
                 return SentBatch((None,))
             raise
-        return SentBatch((answer.get("executionArn"),))
+        execution = answer.get("executionArn")
+        if not isinstance(execution, str):
+            raise self._bad_answer("it names no execution")
+        return SentBatch((execution,))
 
 
 class FunctionDestination(_AwsDestination):
@@ -259,16 +224,7 @@ class FunctionDestination(_AwsDestination):
         (message,) = messages
         payload = message.body.encode("utf-8", "replace")
         answer = await self._call("invoke", FunctionName=self._address, InvocationType="Event", Payload=payload)
-        metadata = answer.get("ResponseMetadata", {})
-        return SentBatch((metadata.get("RequestId"),))
-
-
-def _failure(index: int, code: str, message: str, status: int = 0, *, sender_fault: bool | None = None) -> EntryFailure:
-    if code in _CONFIG:
-        return EntryFailure(index, code, message, Fault.CONFIG, False)
-    if code in _TRY_AGAIN:
-        return EntryFailure(index, code, message, Fault.SYSTEM, True)
-    if code in _DATA:
-        return EntryFailure(index, code, message, Fault.DATA, False)
-    verdict = classify(code, status=status, sender_fault=sender_fault)
-    return EntryFailure(index, verdict.code, message, verdict.fault, verdict.retryable)
+        # What accepts an asynchronous invocation is this status and nothing else (API reference, Invoke).
+        if answer.get("StatusCode") != 202:
+            raise self._bad_answer(f"status {answer.get('StatusCode')} does not accept an event")
+        return SentBatch((answer.get("ResponseMetadata", {}).get("RequestId"),))

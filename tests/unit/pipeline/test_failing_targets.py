@@ -1,14 +1,18 @@
 """A target that fails: left alone, held for, overflowed, given up. The others go on."""
 
 import asyncio
+from collections.abc import Sequence
 
 from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
+from turnout.errors import Fault, TargetError
 from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.pipeline.worker import Worker
+from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.targets.destinations import open_destinations
+from turnout.targets.queue import QueueDestination
 
 SEND = "SendMessageBatch"
 
@@ -132,5 +136,60 @@ def test_what_is_too_large_for_one_queue_is_owed_to_that_one_and_nothing_else_su
         assert len(yard.bodies("archive-small")) == 2
         assert len(yard.bodies("crm")) == len(yard.bodies("audit")) == 3
         assert yard.bodies("events-dead") == [large]
+
+    asyncio.run(main())
+
+
+class Choosy:
+    """A destination that refuses a whole batch for one of its messages, as SNS and EventBridge may."""
+
+    max_entries = 10
+    max_message_bytes = max_batch_bytes = 262_144
+    ordered = False
+    url = "arn:aws:sns:us-east-1:123456789012:choosy"
+    name = "choosy"
+
+    def __init__(self, raised: Exception) -> None:
+        self.raised = raised
+        self.took: list[str] = []
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        if any("bad" in message.body for message in messages):
+            raise self.raised
+        self.took += [message.body for message in messages]
+        return SentBatch((None,) * len(messages))
+
+
+def choosy_yard(choosy: Choosy) -> Yard:
+    """A yard whose `crm` is that destination."""
+    yard = Yard()
+    yard.worker = Worker(
+        yard.config, yard.worker.ruleset, yard.sqs, yard.watch, None,
+        lambda target: choosy if target.name == "crm" else QueueDestination(yard.sqs, target.address),
+    )  # fmt: skip
+    return yard
+
+
+def test_one_message_for_which_a_service_refuses_the_batch_does_not_take_its_neighbours_along() -> None:
+    async def main() -> None:
+        choosy = Choosy(TargetError("no", code="InvalidParameter", fault=Fault.DATA, retryable=False))
+        yard = choosy_yard(choosy)
+        await yard.route(*(event("one", number) for number in range(9)), event("one", 9, text="bad"))
+        assert sorted(choosy.took) == [event("one", number) for number in range(9)]
+        assert [(letter.reason, letter.event_id) for letter in yard.letters()] == [("MESSAGE_REJECTED", "event-9")]
+
+    asyncio.run(main())
+
+
+def test_a_bug_in_a_destination_costs_a_letter_and_neither_the_worker_nor_the_other_targets() -> None:
+    async def main() -> None:
+        choosy = Choosy(ZeroDivisionError("division by zero"))
+        yard = choosy_yard(choosy)
+        await yard.route(event("three", 1, text="bad"), event("three", 2))
+        assert choosy.took == [event("three", 2)]
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.owed, letter.event_id) == ("RETRIES_EXHAUSTED", ("crm",), "event-1")
+        assert "unforeseen way: ZeroDivisionError" in letter.message
+        assert len(yard.bodies("archive")) == len(yard.bodies("audit")) == 2
 
     asyncio.run(main())

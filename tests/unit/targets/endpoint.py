@@ -16,12 +16,14 @@ class Got(NamedTuple):
 
 
 class Endpoint:
-    """`status` and `headers` are what it answers next."""
+    """`status`, `headers` and `body` are what it answers next; `cut` closes the connection before the last byte."""
 
     def __init__(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}/hook?key=hunter2"
         self.status = 204
         self.headers: dict[str, str] = {}
+        self.body = b""
+        self.cut = False
         self.got: list[Got] = []
         self.answering = threading.Event()
         self.answering.set()
@@ -39,8 +41,10 @@ def endpoint() -> Iterator[Endpoint]:
             self.send_response(known.status)
             for name, value in known.headers.items():
                 self.send_header(name, value)
-            self.send_header("content-length", "0")
+            self.send_header("content-length", str(len(known.body) + known.cut))
             self.end_headers()
+            self.wfile.write(known.body)
+            self.close_connection = self.close_connection or known.cut
 
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the base class says so
             """Nothing: the tests look at `got`."""

@@ -1,0 +1,229 @@
+"""SNS, EventBridge, Step Functions and Lambda as targets: what counts as taken, and whose fault a refusal is.
+
+Against an endpoint that answers what it is told. What the services do when all is well is in the contract tests.
+"""
+
+import asyncio
+import contextlib
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
+
+import pytest
+from tests.unit.targets.endpoint import Endpoint, endpoint
+
+from turnout.errors import Fault, TargetError
+from turnout.idempotency.api import StoreUnavailable
+from turnout.idempotency.dynamodb import open_dynamo_store
+from turnout.sqs.api import OutgoingMessage, SentBatch
+from turnout.sqs.codes import short_code
+from turnout.targets.api import Destination
+from turnout.targets.aws import (
+    AwsClients,
+    BusDestination,
+    FunctionDestination,
+    StateMachineDestination,
+    TopicDestination,
+)
+
+TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
+MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:machine"
+FUNCTION = "arn:aws:lambda:us-east-1:123456789012:function:function"
+ONE_OF_EACH = [
+    (TopicDestination, TOPIC),
+    (BusDestination, "bus"),
+    (StateMachineDestination, MACHINE),
+    (FunctionDestination, FUNCTION),
+]
+NONSENSE = [b"<html>a proxy's page</html>", b"[1, 2]", b'{"Entries": 7, "Attributes": 7}', b"{", b"", b"\xff\xfe"]
+SYSTEM = (Fault.SYSTEM, True)
+CONFIG = (Fault.CONFIG, False)
+DATA = (Fault.DATA, False)
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Iterator[Endpoint]:
+    with endpoint() as running:
+        running.status = 200
+        monkeypatch.setenv("AWS_ENDPOINT_URL", running.url.partition("/hook")[0])
+        monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+        monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+        monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+        yield running
+
+
+class Answer(NamedTuple):
+    body: bytes
+    status: int = 200
+    cut: bool = False
+
+
+def send_each(
+    service: Endpoint, kind: type[Any], address: str, *answers: Answer, count: int = 1
+) -> list[SentBatch | TargetError]:
+    """What comes of `count` messages for each of the answers, in order."""
+
+    async def main() -> list[SentBatch | TargetError]:
+        clients = AwsClients(timeout_seconds=2.0)
+        results: list[SentBatch | TargetError] = []
+        try:
+            destination: Destination = kind(clients, address)
+            for answer in answers:
+                service.body, service.status, service.cut = answer
+                try:
+                    results.append(await destination.send([OutgoingMessage("{}")] * count))
+                except TargetError as error:
+                    results.append(error)
+        finally:
+            await clients.aclose()
+        return results
+
+    return asyncio.run(main())
+
+
+def publish_result(successful: str, failed: str) -> bytes:
+    return (
+        '<PublishBatchResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/"><PublishBatchResult>'
+        f"<Failed>{failed}</Failed><Successful>{successful}</Successful></PublishBatchResult></PublishBatchResponse>"
+    ).encode()
+
+
+def taken(index: int) -> str:
+    return f"<member><Id>{index}</Id><MessageId>m{index}</MessageId></member>"
+
+
+def refused(index: int, code: str, sender_fault: str) -> str:
+    return f"<member><Id>{index}</Id><Code>{code}</Code><SenderFault>{sender_fault}</SenderFault></member>"
+
+
+def test_each_entry_of_a_topics_batch_has_a_fate_of_its_own_and_silence_is_not_consent(service: Endpoint) -> None:
+    failed = refused(1, "InternalError", "false") + refused(2, "InvalidParameter", "true")
+    (sent,) = send_each(service, TopicDestination, TOPIC, Answer(publish_result(taken(0) + taken(7), failed)), count=4)
+    assert isinstance(sent, SentBatch)
+    assert sent.message_ids == ("m0", None, None, None)
+    assert [(failure.index, failure.code, (failure.fault, failure.retryable)) for failure in sent.failures] == [
+        (1, "InternalError", SYSTEM),
+        (2, "InvalidParameter", DATA),
+        (3, "BadAnswer", SYSTEM),
+    ]
+
+
+def test_each_entry_put_on_a_bus_has_a_fate_of_its_own_and_silence_is_not_consent(service: Endpoint) -> None:
+    entries: list[dict[str, str]] = [
+        {"EventId": "e0"},
+        {"ErrorCode": "ThrottlingException", "ErrorMessage": "slow down"},
+        {"ErrorCode": "MalformedDetail", "ErrorMessage": "Detail is malformed."},
+        {"ErrorCode": "NotAuthorizedForSourceException", "ErrorMessage": "Not authorized for the source."},
+        {},
+    ]
+    body = json.dumps({"FailedEntryCount": 3, "Entries": entries}).encode()
+    (sent,) = send_each(service, BusDestination, "bus", Answer(body), count=6)
+    assert isinstance(sent, SentBatch)
+    assert sent.message_ids == ("e0", None, None, None, None, None)
+    assert [(failure.index, failure.code, (failure.fault, failure.retryable)) for failure in sent.failures] == [
+        (1, "ThrottlingException", SYSTEM),
+        (2, "MalformedDetail", DATA),
+        (3, "NotAuthorizedForSourceException", CONFIG),
+        (4, "BadAnswer", SYSTEM),
+        (5, "BadAnswer", SYSTEM),
+    ]
+
+
+@pytest.mark.parametrize(("kind", "address"), ONE_OF_EACH)
+def test_an_answer_that_is_not_the_services_or_cut_off_is_a_failure_to_repeat_and_never_a_success(
+    service: Endpoint, kind: type[Any], address: str
+) -> None:
+    answers = [Answer(body, cut=cut) for body in NONSENSE for cut in (False, True)]
+    for answer, result in zip(answers, send_each(service, kind, address, *answers), strict=True):
+        failures = [result] if isinstance(result, TargetError) else result.failures
+        assert [(failure.fault, failure.retryable) for failure in failures] == [SYSTEM], answer
+
+
+@pytest.mark.parametrize(
+    ("kind", "address", "expected"),
+    [
+        (
+            TopicDestination,
+            TOPIC,
+            {
+                (429, "Throttled"): SYSTEM,
+                (400, "KMSThrottling"): SYSTEM,
+                (500, "InternalError"): SYSTEM,
+                (404, "NotFound"): CONFIG,
+                (403, "AuthorizationError"): CONFIG,
+                (400, "KMSDisabled"): CONFIG,
+                (400, "InvalidParameter"): DATA,
+            },
+        ),
+        (
+            BusDestination,
+            "bus",
+            {
+                (500, "InternalException"): SYSTEM,
+                (403, "ThrottlingException"): SYSTEM,
+                (400, "ResourceNotFoundException"): CONFIG,
+                (403, "AccessDeniedException"): CONFIG,
+            },
+        ),
+        (
+            StateMachineDestination,
+            MACHINE,
+            {
+                (400, "ExecutionLimitExceeded"): SYSTEM,
+                (400, "ThrottlingException"): SYSTEM,
+                (400, "StateMachineDoesNotExist"): CONFIG,
+                (400, "InvalidExecutionInput"): DATA,
+            },
+        ),
+        (
+            FunctionDestination,
+            FUNCTION,
+            {
+                (429, "TooManyRequestsException"): SYSTEM,
+                (502, "EC2ThrottledException"): SYSTEM,
+                (404, "ResourceNotFoundException"): CONFIG,
+                (413, "RequestTooLargeException"): DATA,
+            },
+        ),
+    ],
+)
+def test_each_code_says_who_has_to_act(
+    service: Endpoint, kind: type[Any], address: str, expected: Mapping[tuple[int, str], tuple[Fault, bool]]
+) -> None:
+    write = xml_error if kind is TopicDestination else json_error
+    results = send_each(service, kind, address, *(Answer(write(code), status) for status, code in expected))
+    told = [(result.code, (result.fault, result.retryable)) for result in results if isinstance(result, TargetError)]
+    assert told == [(short_code(code), verdict) for (_, code), verdict in expected.items()]
+
+
+def xml_error(code: str) -> bytes:
+    error = f"<Error><Type>Sender</Type><Code>{code}</Code><Message>no</Message></Error>"
+    return f'<ErrorResponse xmlns="http://sns.amazonaws.com/doc/2010-03-31/">{error}</ErrorResponse>'.encode()
+
+
+def json_error(code: str) -> bytes:
+    return json.dumps({"__type": code, "message": "no"}).encode()
+
+
+def test_an_event_whose_execution_was_started_before_is_taken(service: Endpoint) -> None:
+    (sent,) = send_each(service, StateMachineDestination, MACHINE, Answer(json_error("ExecutionAlreadyExists"), 400))
+    assert sent == SentBatch((None,))
+
+
+def test_a_function_that_accepts_an_event_says_so_by_its_status(service: Endpoint) -> None:
+    accepted, odd = send_each(service, FunctionDestination, FUNCTION, Answer(b"", 202), Answer(b"", 200))
+    assert isinstance(accepted, SentBatch)
+    assert accepted.failures == ()
+    assert isinstance(odd, TargetError)
+
+
+def test_a_table_behind_something_that_is_not_dynamodb_is_unavailable_or_knows_nothing(service: Endpoint) -> None:
+    async def main() -> None:
+        async with open_dynamo_store("table", ttl_days=14, region="us-east-1", timeout_seconds=1.0) as store:
+            for body in NONSENSE:
+                service.body = body
+                with contextlib.suppress(StoreUnavailable):
+                    claims = await store.claim({"key": "owner"}, 30.0)
+                    assert claims["key"].done == frozenset()
+
+    asyncio.run(main())
