@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -20,6 +21,11 @@ from tests.servers.processes import Server, free_port
 
 TURNOUT = str(Path(sys.executable).parent / "turnout")
 NAMES = ("events", "events-dead", "critical", "high", "standard")
+
+_CLOSED_BOOKS = re.compile(
+    r"stopped: (\d+) received = (\d+) delivered \+ (\d+) dead lettered \+ (\d+) dropped"
+    r" \+ (\d+) handed back \+ (\d+) in flight"
+)
 
 AWS = {"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_REGION": "us-east-1"}
 
@@ -135,7 +141,15 @@ class Process:
         self._process.send_signal(number)
 
     def wait(self, seconds: float = 40) -> int:
-        return self._process.wait(seconds)
+        """The exit code. Who ends cleanly has closed the books: every message that came in has a fate."""
+        code = self._process.wait(seconds)
+        if code == 0:
+            closed = [[int(count) for count in found] for found in _CLOSED_BOOKS.findall(self.log)]
+            assert closed, self.log
+            for received, *fates, in_flight in closed:
+                assert received == sum(fates)
+                assert in_flight == 0, self.log
+        return code
 
     def wait_for_log(self, text: str, seconds: float = 30) -> None:
         wait_until(lambda: text in self.log or self._process.poll() is not None, f"the log to say {text!r}", seconds)

@@ -136,3 +136,9 @@ class Books:
     def in_flight(self) -> int:
         """Messages received and not yet settled, by the books alone."""
         return self.received - self.settled
+
+    def balance(self, held: int) -> str:
+        """The equation of the books as people read it. `held` is what the register of held messages has, not the rest
+        by these books, so that a message of which nobody knows would show."""
+        ended = " + ".join(f"{self.outcomes[outcome]} {outcome.replace('_', ' ')}" for outcome in Outcome)
+        return f"{self.received} received = {ended} + {held} in flight"

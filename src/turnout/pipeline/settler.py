@@ -101,8 +101,11 @@ class Settler:
         account.outcome = Outcome.HANDED_BACK
         self._postponed[account.message.queue].put(_Postponement(account, math.ceil(seconds)))
 
-    async def hand_back(self, accounts: Iterable[Account]) -> None:
-        """Make messages visible to other workers at once (visibility 0); should that fail, they return later."""
+    async def hand_back(self, accounts: Iterable[Account], *, record_seconds: float | None = None) -> None:
+        """Make messages visible to other workers at once (visibility 0); should that fail, they return later.
+
+        The idempotency store is told before, for at most `record_seconds`.
+        """
         queues: dict[str, list[Account]] = {}
         for account in accounts:
             account.outcome = Outcome.HANDED_BACK
@@ -111,7 +114,7 @@ class Settler:
             for queue, held in queues.items():
                 for start in range(0, len(held), MAX_BATCH_ENTRIES):
                     batch = held[start : start + MAX_BATCH_ENTRIES]
-                    tasks.create_task(self._hand_back(queue, batch, 0), name="hand-back")
+                    tasks.create_task(self._hand_back(queue, batch, 0, record_seconds), name="hand-back")
 
     async def _postpone(self, postponements: list[_Postponement]) -> list[tuple[_Postponement, float]]:
         queue = postponements[0].account.message.queue
@@ -132,8 +135,14 @@ class Settler:
         await self.hand_back(again)
         return []
 
-    async def _hand_back(self, queue: str, accounts: list[Account], seconds: int) -> None:
-        await self._record(accounts)
+    async def _hand_back(
+        self, queue: str, accounts: list[Account], seconds: int, record_seconds: float | None = None
+    ) -> None:
+        try:
+            async with asyncio.timeout(record_seconds):
+                await self._record(accounts)
+        except TimeoutError:
+            log.warning("the idempotency store did not answer in time: what is handed back may be delivered twice")
         try:
             failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], seconds)
         except SqsError as error:

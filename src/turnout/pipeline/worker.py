@@ -242,9 +242,14 @@ class Worker:
         for task in polling:
             task.cancel()
         held = [account for account in self.in_flight if account.outcome is None]
-        await self._settler.hand_back(held)
-        await self.in_flight.wait_until(0, reserve)
-        log.info("stopped: %d messages handed back, %d deletes unconfirmed", len(held), len(self.in_flight))
+        end = loop.time() + reserve
+        try:
+            async with asyncio.timeout(reserve):
+                await self._settler.hand_back(held, record_seconds=reserve / 2)
+        except TimeoutError:
+            log.warning("no time left to hand messages back: they return when their visibility ends")
+        await self.in_flight.wait_until(0, end - loop.time())
+        log.info("stopped: %s", self.books.balance(len(self.in_flight)))
 
     def _withdraw(self, deadline: float) -> list[Account]:
         """The messages of which nothing is left to do before the deadline."""

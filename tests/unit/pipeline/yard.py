@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+import time
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -72,8 +73,10 @@ class Watch(NoTracing):
 class Yard:
     """Queues, a worker that is not running yet, and short ways to look at both."""
 
-    def __init__(self, rules: str = RULES, *, fifo: Iterable[str] = (), **config: object) -> None:
-        self.sqs = MemorySqs()
+    def __init__(
+        self, rules: str = RULES, *, fifo: Iterable[str] = (), clock: Callable[[], float] = time.time, **config: object
+    ) -> None:
+        self.sqs = MemorySqs(clock)
         for name in ("events", "events-dead", "crm", "archive", "audit", *fifo):
             self.sqs.create_queue(name)
         self.watch = Watch()

@@ -1,0 +1,130 @@
+"""A stop while everything goes wrong at once: it ends in time, loses nothing, and says what it left. In virtual time."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+
+from tests.unit.pipeline.virtual_time import run
+from tests.unit.pipeline.yard import DEAD, SOURCE, Yard, event
+
+from turnout.idempotency.api import Claim
+from turnout.idempotency.memory import MemoryStore
+from turnout.message import Outcome
+from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.worker import Worker
+from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.sqs.memory_queue import MessageState
+
+SEND = "SendMessageBatch"
+DRAIN = 25.0
+
+
+def now() -> float:
+    return asyncio.get_running_loop().time()
+
+
+class Late(Yard):
+    """A yard in virtual time, of which some calls take long. `seconds` is how long, by queue or operation."""
+
+    def __init__(self, seconds: Mapping[str, float], **config: object) -> None:
+        super().__init__(clock=now, **{"drain_seconds": DRAIN, **config})  # type: ignore[arg-type]
+        self._seconds = seconds
+        self._send, self._change = self.sqs.send, self.sqs.change_visibility
+        self.sqs.send = self._late_send  # type: ignore[method-assign]
+        self.sqs.change_visibility = self._late_change  # type: ignore[method-assign]
+
+    async def _late_send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        await asyncio.sleep(self._seconds.get(queue.rpartition("/")[2], 0.0))
+        return await self._send(queue, messages)
+
+    async def _late_change(self, queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+        await asyncio.sleep(self._seconds.get("change", 0.0))
+        return await self._change(queue, handles, seconds)
+
+    async def stopped_after(self, ready: Callable[[], bool]) -> float:
+        """Work until `ready`, then stop; how many seconds that took."""
+        stop = asyncio.Event()
+        working = asyncio.create_task(self.worker.run(stop))
+        while not ready():
+            await asyncio.sleep(0.01)
+        asked = now()
+        stop.set()
+        await working
+        return now() - asked
+
+    def in_source(self) -> dict[str, bool]:
+        """What is in the source queue, and whether it can be received now."""
+        return {stored.message.body: stored.state is MessageState.READY for stored in self.stored(SOURCE)}
+
+
+def test_a_message_whose_heartbeat_falls_due_during_the_drain_is_kept_and_finished() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 20.0}, visibility_seconds=6)
+        await yard.publish(event("one"))
+        took = await yard.stopped_after(lambda: len(yard.worker.in_flight) == 1)
+        assert 19 < took < DRAIN
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+        assert yard.worker.books.extensions >= 5
+        assert yard.worker.books.redelivered == yard.worker.books.expired == 0
+        assert yard.bodies(SOURCE) == []
+        assert yard.bodies("crm") == [event("one")]
+
+    run(main())
+
+
+def test_long_polls_backoffs_heartbeats_and_slow_deliveries_at_once_end_before_the_deadline_and_balance() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 10.0}, visibility_seconds=6, backoff=Backoff(900.0, 900.0, 50))
+        yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
+        yard.sqs.fail_calls(DEAD, SEND, "ServiceUnavailable")
+        await yard.publish(event("one", 1), event("three", 2), "poison")
+        # By then all other pollers wait for messages, and two senders for their next attempt.
+        took = await yard.stopped_after(lambda: now() > 3)
+        assert took < DRAIN
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1, Outcome.HANDED_BACK: 2}
+        assert yard.in_source() == {event("three", 2): True, "poison": True}
+        assert yard.worker.books.balance(len(yard.worker.in_flight)) == (
+            "3 received = 1 delivered + 0 dead lettered + 0 dropped + 2 handed back + 0 in flight"
+        )
+
+    run(main())
+
+
+def test_a_source_queue_that_does_not_answer_cannot_hold_up_the_stop() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 600.0, "change": 600.0})
+        await yard.publish(event("one", 1), event("one", 2))
+        took = await yard.stopped_after(lambda: len(yard.worker.in_flight) == 2)
+        assert took <= DRAIN + 0.1
+        assert yard.in_source() == {event("one", 1): False, event("one", 2): False}, "they return by themselves"
+        assert yard.worker.books.balance(len(yard.worker.in_flight)).endswith("+ 2 in flight")
+
+    run(main())
+
+
+class Hung(MemoryStore):
+    """A store that takes minutes to be told anything."""
+
+    async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
+        await asyncio.sleep(600)
+
+
+class Stuck(MemoryStore):
+    """A store that takes minutes to answer."""
+
+    async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+        await asyncio.sleep(600)
+        return await super().claim(keys, lease_seconds)
+
+
+def test_an_idempotency_store_that_does_not_answer_cannot_keep_messages_from_being_handed_back() -> None:
+    async def with_store(store: MemoryStore) -> None:
+        yard = Late({"crm": 600.0})
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        await yard.publish(event("one"))
+        took = await yard.stopped_after(lambda: len(yard.worker.in_flight) == 1)
+        assert took <= DRAIN + 0.1
+        assert yard.in_source() == {event("one"): True}
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 1}
+
+    for store in (Hung(10), Stuck(10)):
+        run(with_store(store))
