@@ -1,4 +1,4 @@
-"""A stop while everything goes wrong at once: it ends in time, loses nothing, and says what it left. In virtual time."""
+"""A stop while everything goes wrong: it ends in time, loses nothing, and says what it left. In virtual time."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
