@@ -173,8 +173,8 @@ class Sender:
             call.error = error.code
             call.end_ns = time.time_ns()
             self._books.calls.add(call)
-            if error.fault is Fault.DATA and not error.retryable and len(parcels) > 1:
-                # One entry spoils the request, and SQS does not say which: each goes alone.
+            if len(parcels) > 1 and (error is not foreign or (error.fault is Fault.DATA and not error.retryable)):
+                # One entry spoils the request, and nobody says which: each goes alone.
                 return [again for parcel in parcels for again in await self._flush([parcel])]
             retry_after = error.retry_after or 0.0
             text, code = str(error), error.code
