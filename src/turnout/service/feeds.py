@@ -53,9 +53,9 @@ class Feeds(Pages):
         if watched.bodies and not self._tap.bodies_allowed:
             text = "bodies are not shown here; whoever runs the worker may allow it with TURNOUT_HTTP_BODIES=true\n"
             return web.Response(status=403, text=text)
+        answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         try:
             with self._tap.watching(watched) as records:
-                answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
                 await answer.prepare(request)
                 while True:
                     try:
@@ -64,6 +64,8 @@ class Feeds(Pages):
                     except TimeoutError:
                         line = b""
                     await answer.write(line + b"\n")
+        except ConnectionError:  # the reader went away, which is how this ends
+            return answer
         except TooManyWatchers:
             return web.Response(status=503, text="as many are watching as may; try again later\n")
 

@@ -172,6 +172,20 @@ def test_messages_are_tailed_over_http_line_by_line() -> None:
     assert seen.event_id == "event-2"
 
 
+def test_a_reader_that_goes_away_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        async with served() as (yard, client):
+            async with client.stream("GET", "/tail?per_second=1000") as answer:
+                await yard.publish(event("one"))
+                await anext(answer.aiter_lines())
+            for count in range(2, 40):  # somewhere among these the server notices
+                await yard.publish(event("one", count))
+                await yard.watch.wait(count)
+
+    asyncio.run(main())
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
 @pytest.mark.parametrize(
     ("query", "status", "text"),
     [
