@@ -24,7 +24,7 @@ help:
 demo: $(VENV)/.demo
 	$(BIN)/turnout demo $(DEMO)
 
-test: $(VENV)/.test $(VENV)/.chromium
+test: $(VENV)/.test $(VENV)/.chromium $(BIN)/promtool
 	$(BIN)/python -m pytest $(TESTS)
 
 lint: $(VENV)/.lint
@@ -64,6 +64,15 @@ $(VENV)/.chromium: | $(BIN)/python
 	  DEBIAN_FRONTEND=noninteractive $(APT) install -y --no-install-recommends chromium fonts-dejavu-core > /dev/null; \
 	then touch $@; \
 	else echo "no Chromium here: tests/e2e/test_page.py will be skipped"; fi
+
+# The alerts are checked by Prometheus's own promtool: that on PATH, or the one out of Debian's package, which is not installed.
+$(BIN)/promtool: | $(BIN)/python
+	@if command -v promtool > /dev/null; then ln -sf "$$(command -v promtool)" $@; \
+	elif command -v apt-get > /dev/null && { [ "$$(id -u)" != 0 ] || $(APT) update; } && \
+	  mkdir -p build/promtool && cd build/promtool && $(APT) download prometheus > /dev/null 2>&1 && \
+	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xf - ./usr/bin/promtool && mv usr/bin/promtool ../../$@; \
+	then rm -rf ../promtool; \
+	else echo "no promtool here: its checks in tests/unit/deploy/test_monitoring.py will be skipped"; fi
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'
