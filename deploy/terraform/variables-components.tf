@@ -92,7 +92,7 @@ variable "package" {
     bucket       = optional(string)
     key          = optional(string)
     version      = optional(string)
-    architecture = optional(string, "x86_64")
+    architecture = optional(string, "arm64")
     runtime      = optional(string, "python3.13")
   })
   default = null

@@ -16,7 +16,11 @@ from tests.image.building import Image, build, impossible
 from tests.image.dockerfile import ROOT, health_check
 from tests.servers.processes import free_port
 
-pytestmark = pytest.mark.skipif(bool(impossible()), reason=impossible() or "it can be built")
+pytestmark = [
+    pytest.mark.skipif(bool(impossible()), reason=impossible() or "it can be built"),
+    # Building takes half a minute of CPU time, which on a busy machine is more than two.
+    pytest.mark.timeout(300),
+]
 
 USER = 10001
 

@@ -92,6 +92,13 @@ def test_terraform_shown_names_variables_of_the_module(block: object) -> None:
         assert given <= named("variable").keys()
 
 
+def test_the_values_shown_are_those_that_the_complete_example_asks_for() -> None:
+    (shown,) = [each.text for each in PAGE.blocks if each.language == "hcl" and each.text.startswith("region")]
+    variables = named("variable", FOLDER / "examples" / "complete")
+    given = set(re.findall(r"^(\w+) +=", shown, re.MULTILINE))
+    assert {name for name, body in variables.items() if "default" not in body} <= given <= variables.keys()
+
+
 def test_files_named_in_commands_exist() -> None:
     for path in re.findall(r"(?<![\w./])((?:deploy|tests|rules)/[\w./-]+)", PAGE.text):
         if path not in ("rules/", "deploy/"):

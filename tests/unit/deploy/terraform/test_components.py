@@ -189,3 +189,10 @@ def test_the_dashboard_shows_what_the_alarms_watch() -> None:
     panels = text(FOLDER)[text(FOLDER).index("panels = concat") :]
     for metric in ("ApproximateAgeOfOldestMessage", "NumberOfMessagesDeleted", "FailedInvocations", "RunningTaskCount"):
         assert metric in panels
+
+
+def test_functions_run_on_what_their_package_is_made_for() -> None:
+    script = (FOLDER.parent / "lambda" / "package.py").read_text()
+    given = optional_defaults("package")
+    assert given["runtime"].strip('"') == "python" + re.findall(r'"--python".*default="([\d.]+)"', script)[0]
+    assert given["architecture"].strip('"') == re.findall(r'"--architecture".*default="(\w+)"', script)[0]
