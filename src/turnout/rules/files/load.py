@@ -1,4 +1,4 @@
-"""Rule files in, a `Ruleset` out, or every problem at once. The only module of the package that reads files."""
+"""Rule files in, a `Ruleset` out, or every problem at once."""
 
 from __future__ import annotations
 
@@ -15,9 +15,12 @@ from turnout.rules.expression.parser import parse_path
 from turnout.rules.expression.paths import PathReader
 from turnout.rules.files import schema
 from turnout.rules.files.document import MapNode, Node, ScalarNode, YamlError, read_document
+from turnout.rules.files.fields import Fields
+from turnout.rules.files.finding import read_text, rule_files
 from turnout.rules.files.places import Source
-from turnout.rules.files.reading import DraftRule, DraftTarget, FileReader
 from turnout.rules.files.reporting import Reporter
+from turnout.rules.files.rules import DraftRule, RuleReader
+from turnout.rules.files.targets import DraftTarget, TargetReader
 from turnout.rules.garbage import without_collection
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import Rule, Target, Unmatched
@@ -27,8 +30,6 @@ from turnout.rules.ruleset import Ruleset
 from turnout.rules.spelling import nearest
 
 __all__ = ["Reading", "WrittenRule", "WrittenTarget", "load_rules", "read_rules"]
-
-_SUFFIXES = (".yaml", ".yml")
 
 
 @without_collection()
@@ -115,8 +116,8 @@ def read_rules(
     reading = Reading(limits=limits)
     drafts = _Drafts(keep_patterns)
     digest = hashlib.sha256()
-    for file in _files(Path(path), reading.problems):
-        text = _text(file, limits, reading.problems)
+    for file in rule_files(Path(path), reading.problems):
+        text = read_text(file, limits, reading.problems)
         if text is None:
             drafts.partial = True
         else:
@@ -128,57 +129,6 @@ def read_rules(
         digest.update(f"{part}\0".encode(errors="surrogateescape"))
     reading.fingerprint = digest.hexdigest()[:16]
     return reading
-
-
-# ------------------------------------------------------------------------------------------------------------- files
-
-
-@dataclass(frozen=True)
-class _File:
-    """`shown` is the name that operators know, `real` where the text is read from."""
-
-    shown: Path
-    real: Path
-
-
-def _files(path: Path, problems: list[Problem]) -> Iterable[_File]:
-    """The rule files at a path, in file-name order; hidden ones do not count."""
-    try:
-        if not path.is_dir():
-            return [_File(path, path)]
-        names = sorted(entry.name for entry in path.iterdir() if entry.suffix in _SUFFIXES and entry.name[0] != ".")
-        # Kubernetes mounts a ConfigMap as links through `..data`, which it swaps: follow that link once, so that all
-        # files are of one version.
-        version = path / "..data"
-        data = version.resolve() if version.is_dir() else path
-    except OSError as error:
-        problems.append(_file_problem(path, Code.UNREADABLE, f"cannot be read: {error.strerror or error}"))
-        return []
-    if not names:
-        problems.append(_file_problem(path, Code.NO_RULES, "no rule files here; they end in .yaml or .yml"))
-    return [_File(path / name, data / name if (data / name).exists() else path / name) for name in names]
-
-
-def _text(file: _File, limits: Limits, problems: list[Problem]) -> str | None:
-    try:
-        with file.real.open("rb") as stream:
-            raw = stream.read(limits.file_bytes + 1)
-    except OSError as error:
-        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"cannot be read: {error.strerror or error}"))
-        return None
-    if len(raw) > limits.file_bytes:
-        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"larger than {limits.file_bytes} bytes"))
-        return None
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"not UTF-8 in line {line}"))
-        return None
-
-
-def _file_problem(path: Path, code: Code, message: str) -> Problem:
-    return Problem(str(path), 0, 0, "", code, message)
 
 
 # ---------------------------------------------------------------------------------------------------------- assembly
@@ -288,12 +238,13 @@ def _read_file(
     for key, (node, _) in root.items.items():
         if key not in schema.FILE:
             reporter.node(Code.UNKNOWN_FIELD, f"a rule file has no field '{key}'{nearest(key, schema.FILE)}", node)
-    reader = FileReader(reporter, paths, environment, limits, keep_patterns=drafts.keep_patterns)
-    drafts.targets.extend(reader.targets(root.get("targets")))
-    unmatched = reader.unmatched(root.get("unmatched"))
+    fields = Fields(reporter, paths, environment)
+    targets = TargetReader(fields)
+    drafts.targets.extend(targets.targets(root.get("targets")))
+    unmatched = targets.unmatched(root.get("unmatched"))
     if unmatched is not None:
         drafts.unmatched.append((unmatched, reporter))
-    drafts.rules.extend(reader.rules(root.get("rules")))
+    drafts.rules.extend(RuleReader(fields, limits, keep_patterns=drafts.keep_patterns).rules(root.get("rules")))
 
 
 def _require(require: Sequence[str], paths: PathReader, problems: list[Problem]) -> Iterable[ValuePath]:

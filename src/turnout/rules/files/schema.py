@@ -1,6 +1,6 @@
 """The fields of rule files and of the tables of tests beside them: what the readers check against, and editors know.
 
-What the values mean beyond their type is in reading.py and in cases.py.
+What the values mean beyond their type is in targets.py, rules.py and trials/cases.py.
 """
 
 from __future__ import annotations

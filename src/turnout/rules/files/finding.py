@@ -1,0 +1,63 @@
+"""Finds the rule files of a directory and reads their text. It may be a ConfigMap as Kubernetes mounts it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from turnout.rules.limits import Limits
+from turnout.rules.problems import Code, Problem
+
+__all__ = ["RuleFile", "read_text", "rule_files"]
+
+_SUFFIXES = (".yaml", ".yml")
+
+
+@dataclass(frozen=True)
+class RuleFile:
+    """`shown` is the name that operators know, `real` where the text is read from."""
+
+    shown: Path
+    real: Path
+
+
+def rule_files(path: Path, problems: list[Problem]) -> Iterable[RuleFile]:
+    """The rule files at a path, in file-name order; hidden ones do not count."""
+    try:
+        if not path.is_dir():
+            return [RuleFile(path, path)]
+        names = sorted(entry.name for entry in path.iterdir() if entry.suffix in _SUFFIXES and entry.name[0] != ".")
+        # Kubernetes mounts a ConfigMap as links through `..data`, which it swaps: follow that link once, so that all
+        # files are of one version.
+        version = path / "..data"
+        data = version.resolve() if version.is_dir() else path
+    except OSError as error:
+        problems.append(_file_problem(path, Code.UNREADABLE, f"cannot be read: {error.strerror or error}"))
+        return []
+    if not names:
+        problems.append(_file_problem(path, Code.NO_RULES, "no rule files here; they end in .yaml or .yml"))
+    return [RuleFile(path / name, data / name if (data / name).exists() else path / name) for name in names]
+
+
+def read_text(file: RuleFile, limits: Limits, problems: list[Problem]) -> str | None:
+    """The text of a file; None, and a problem, when it cannot be read."""
+    try:
+        with file.real.open("rb") as stream:
+            raw = stream.read(limits.file_bytes + 1)
+    except OSError as error:
+        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"cannot be read: {error.strerror or error}"))
+        return None
+    if len(raw) > limits.file_bytes:
+        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"larger than {limits.file_bytes} bytes"))
+        return None
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"not UTF-8 in line {line}"))
+        return None
+
+
+def _file_problem(path: Path, code: Code, message: str) -> Problem:
+    return Problem(str(path), 0, 0, "", code, message)

@@ -1,0 +1,115 @@
+"""From the nodes of a rule file to its targets, and to what becomes of events that no rule matches."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from turnout.rules.files import schema
+from turnout.rules.files.document import MapNode, Node, ScalarNode
+from turnout.rules.files.fields import Fields
+from turnout.rules.files.reporting import Reporter
+from turnout.rules.model import Kind, Target
+from turnout.rules.problems import Code
+
+__all__ = ["DraftTarget", "TargetReader"]
+
+_OTHER_KINDS = ", ".join(kind for kind in Kind if kind is not Kind.QUEUE)
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
+
+
+class DraftTarget(NamedTuple):
+    """A target as one file describes it."""
+
+    target: Target
+    name: ScalarNode
+    address: ScalarNode | None
+    reporter: Reporter
+
+
+class TargetReader:
+    """Reads the targets of one file."""
+
+    def __init__(self, fields: Fields) -> None:
+        self._fields = fields
+        self._problem = fields.problem
+
+    def targets(self, node: Node | None) -> Iterator[DraftTarget]:
+        """The targets of the file."""
+        if node is None or not self._fields.is_mapping(node, "targets"):
+            return
+        assert isinstance(node, MapNode)  # noqa: S101  # just checked
+        for name, (key, value) in node.items.items():
+            if not schema.NAME.fullmatch(name) or name in ("drop", "dead-letter"):
+                self._problem(Code.WRONG_VALUE, f"'{name}' cannot be a target's name", key)
+                continue
+            if isinstance(value, MapNode):
+                yield self._target(name, key, value)
+            else:
+                self._problem(Code.WRONG_TYPE, f"target '{name}' must be a mapping, such as {{queue: ...}}", value)
+
+    def unmatched(self, node: Node | None) -> ScalarNode | None:
+        """The `unmatched` of the file."""
+        if node is None:
+            return None
+        if isinstance(node, ScalarNode) and node.text:
+            return node
+        self._problem(Code.WRONG_TYPE, "unmatched must be drop, dead-letter or the name of a target", node)
+        return None
+
+    def _target(self, name: str, key: ScalarNode, node: MapNode) -> DraftTarget:
+        self._fields.check_fields(node, schema.TARGET, f"target '{name}'", key)
+        kind, address = self._address(name, key, node)
+        text, missing = "", tuple[str, ...]()
+        written = self._fields.text(address, kind) if address is not None else None
+        if address is not None and written is not None:
+            text, missing = self._fields.environment.resolve(written)
+            if not missing and (problem := _address_problem(kind, text)):
+                self._problem(Code.WRONG_VALUE, f"this is not a {kind.replace('_', ' ')}: {problem}", address)
+        target = Target(
+            name=name,
+            address=text,
+            priority=self._fields.integer(node, "priority", schema.TARGET, default=5),
+            kind=kind,
+            per_second=self._fields.integer(node, "per_second", schema.TARGET, default=0),
+            secret_from=self._secret_from(kind, node),
+            description=self._fields.optional_text(node, "description"),
+            unresolved=missing,
+            place=self._fields.reporter.place(key),
+        )
+        return DraftTarget(target, key, address if isinstance(address, ScalarNode) else None, self._fields.reporter)
+
+    def _address(self, name: str, key: ScalarNode, node: MapNode) -> tuple[Kind, Node | None]:
+        given = [(kind, value) for kind in Kind if (value := node.get(kind)) is not None]
+        if not given:
+            what = schema.TARGET["queue"].description
+            self._problem(Code.MISSING_FIELD, f"target '{name}' needs 'queue' (or {_OTHER_KINDS}): {what}", key)
+            return Kind.QUEUE, None
+        for kind, value in given[1:]:
+            self._problem(Code.WRONG_VALUE, f"target '{name}' has both '{given[0][0]}' and '{kind}'; it is one", value)
+        return given[0]
+
+    def _secret_from(self, kind: Kind, node: MapNode) -> str:
+        value = node.get("secret_from")
+        text = self._fields.optional_text(node, "secret_from")
+        if value is not None and kind is not Kind.URL:
+            self._problem(Code.WRONG_VALUE, "secret_from goes with a url only", value)
+        elif value is not None and text and not _VARIABLE.fullmatch(text):
+            self._problem(Code.WRONG_VALUE, "secret_from is the name of a variable, not a secret or a reference", value)
+            return ""
+        return text
+
+
+def _address_problem(kind: Kind, text: str) -> str:
+    """Why a text cannot be the address of such a target; empty when it can."""
+    if not text.strip():
+        return "it is empty"
+    if "${" in text:
+        return "an environment reference is written ${NAME} or ${NAME:-default}"
+    if kind is Kind.URL and not text.startswith(("https://", "http://")):
+        return "it begins with https:// or http://"
+    if kind in (Kind.TOPIC, Kind.STATE_MACHINE) and not _ARN.fullmatch(text):
+        return "it is an ARN, such as arn:aws:sns:eu-west-1:123456789012:alerts"
+    return ""
