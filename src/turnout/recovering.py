@@ -45,7 +45,7 @@ from turnout.service.processor import ProcessorProbes
 from turnout.service.signals import stop_on_signals
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.logs import configure_logging
-from turnout.telemetry.setup import MetricSettings, start_export
+from turnout.telemetry.setup import MetricSettings, TraceSettings, start_export, start_spans
 
 __all__ = ["Job", "process", "worker_name"]
 
@@ -145,7 +145,9 @@ async def _processor(
             rate=settings.rate,
             drain_seconds=work.drain_seconds,
         )
-        yield Processor(opened, tools, policy, config, selection=job.selection), name
+        spans = start_spans(TraceSettings.from_environ(services.environ))
+        stack.push_async_callback(spans.aclose, work.telemetry_seconds)
+        yield Processor(opened, tools, policy, config, selection=job.selection, spans=spans), name
 
 
 class _Undeliverable(TurnoutError):

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from random import getrandbits
 from typing import Protocol
 
 from turnout.message import REPLAY, Account, Attribute, Call, Delivery
 from turnout.telemetry import spans
+from turnout.telemetry.aside import aside
 from turnout.telemetry.propagation import (
     BAGGAGE,
     TRACE_HEADER,
@@ -279,7 +279,7 @@ class LateTracing:
             self._timer.cancel()
         self._build_calls([*self._ripe, *self._gathering])
         self._closed = True
-        if not await self._aside(self._sink.shutdown, "shutdown", timeout_seconds):
+        if not await aside(self._sink.shutdown, "shutdown", timeout_seconds, self._defect):
             self._sink.abandon()
             _log.warning(
                 "The trace collector did not take the last spans within %.1f s; they are lost. "
@@ -295,30 +295,8 @@ class LateTracing:
         calls = [*self._ripe, *self._gathering]
         self._ripe, self._gathering = [], []
         self._build_calls(calls)
-        if not await self._aside(self._sink.flush, "flush", timeout_seconds):
+        if not await aside(self._sink.flush, "flush", timeout_seconds, self._defect):
             _log.warning("The trace collector did not take the spans within %.1f s; they may be late.", timeout_seconds)
-
-    async def _aside(self, blocking: Callable[[], None], name: str, timeout_seconds: float) -> bool:
-        """Whether a call that may block ended in time. It runs in a daemon thread, which holds nothing up."""
-        loop = asyncio.get_running_loop()
-        done = asyncio.Event()
-
-        def call() -> None:
-            try:
-                blocking()
-            except Exception:  # noqa: BLE001 - nor the end of the process
-                self._defect(name)
-            finally:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(done.set)
-
-        threading.Thread(target=call, name=f"turnout-tracing-{name}", daemon=True).start()
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await done.wait()
-        except TimeoutError:
-            return False
-        return True
 
     def _defect(self, where: str) -> None:
         self.counts.errors += 1

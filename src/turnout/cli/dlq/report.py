@@ -69,6 +69,7 @@ def report(
                 redaction=redaction,
                 redacted=not show_pii,
                 now=datetime.now(UTC),
+                one_by_one=format_ == "json",
             )
 
     finished = asyncio.run(made())

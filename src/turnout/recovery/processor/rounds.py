@@ -24,8 +24,10 @@ from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.handling import Handler, Tools
 from turnout.recovery.processor.policy import Policy
 from turnout.recovery.processor.resting import Resting
+from turnout.recovery.processor.spans import trace_turn
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.api import Source
+from turnout.telemetry.finished import FinishedSpans
 
 __all__ = ["Processor", "RoundsConfig"]
 
@@ -83,12 +85,14 @@ class Processor:
         config: RoundsConfig,
         *,
         selection: Selection | None = None,
+        spans: FinishedSpans | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._open_source = open_source
         self._tools = tools
         self._config = config
         self._selection = selection or Selection()
+        self._spans = spans or FinishedSpans()
         self._clock = clock
         self._stop = asyncio.Event()
         self._next_turn = 0.0
@@ -223,7 +227,7 @@ class Processor:
 
     async def _turn_of(self, letter: Letter, record: Record, source: Source, turns: _Turns) -> None:
         self.counts.held += 1
-        result = Result.FAILED
+        result, began_ns = Result.FAILED, time.time_ns()
         try:
             result = Result.PUT_OFF if self._stop.is_set() else await self._handler.handle(letter, record, source)
         except TurnoutError as error:
@@ -232,6 +236,7 @@ class Processor:
             log.exception("a letter could not be handled, please report this", extra=about_letter(letter))
         finally:
             self._count(result, turns)
+            trace_turn(self._spans, letter, result, began_ns, time.time_ns())
             self.counts.held -= 1
             self._beat()
             turns.room.release()

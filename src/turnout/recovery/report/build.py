@@ -46,9 +46,18 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def build_report(
-    sources: Sources, *, causes: CauseTable, redaction: Redaction, redacted: bool, now: datetime
+    sources: Sources,
+    *,
+    causes: CauseTable,
+    redaction: Redaction,
+    redacted: bool,
+    now: datetime,
+    one_by_one: bool = True,
 ) -> Report:
-    """The report on these letters. `redacted` says what `redaction` does; `now` is in UTC."""
+    """The report on these letters. `redacted` says what `redaction` does; `now` is in UTC.
+
+    Without `one_by_one` there are no `records`, which take most of the time of a large report.
+    """
     letters = sources.letters
     moments = [(letter.cause.value, failed_at(letter)) for letter in letters]
     dated = [moment for _, moment in moments if moment is not None]
@@ -87,7 +96,7 @@ def build_report(
                 record=sources.records.get(letter.id),
                 interaction=sources.interactions.get(letter.conversation_id),
             )
-            for letter in letters
+            for letter in (letters if one_by_one else ())
         ),
         correlations=shares(Counter(one.presence for one in sources.interactions.values())),
         notes=sources.notes,

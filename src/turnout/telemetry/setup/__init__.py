@@ -5,6 +5,14 @@ reads the variables, `traces` and `metrics` hold the exporters of the two signal
 """
 
 from turnout.telemetry.setup.metrics import MetricExport, MetricSettings, start_export, start_metrics
-from turnout.telemetry.setup.traces import TraceSettings, start_tracing
+from turnout.telemetry.setup.traces import TraceSettings, start_spans, start_tracing
 
-__all__ = ["MetricExport", "MetricSettings", "TraceSettings", "start_export", "start_metrics", "start_tracing"]
+__all__ = [
+    "MetricExport",
+    "MetricSettings",
+    "TraceSettings",
+    "start_export",
+    "start_metrics",
+    "start_spans",
+    "start_tracing",
+]

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from turnout.telemetry.finished import FinishedSpans
 from turnout.telemetry.records import Kind, Span, TracingCounts
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.semconv import SCHEMA_URL
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace import ReadableSpan
     from opentelemetry.sdk.trace.export import SpanExporter
 
-__all__ = ["TraceSettings", "start_tracing"]
+__all__ = ["TraceSettings", "start_spans", "start_tracing"]
 
 _log = logging.getLogger(__name__)
 
@@ -69,17 +70,29 @@ def start_tracing(
 
     Should the exporter not start (a certificate that cannot be read, say), that is logged and tracing is off.
     """
+    counts = counts or TracingCounts()
+    sink = _sink(settings, counts)
+    if sink is None:
+        return NoTracing()
+    return LateTracing(sink, sampler=settings.sampler, slow_seconds=slow_seconds, counts=counts)
+
+
+def start_spans(settings: TraceSettings) -> FinishedSpans:
+    """A way out for spans that somebody else builds, as these settings want it; see `start_tracing`."""
+    counts = TracingCounts()
+    return FinishedSpans(_sink(settings, counts), sampler=settings.sampler, counts=counts)
+
+
+def _sink(settings: TraceSettings, counts: TracingCounts) -> _OtlpSink | None:
     for problem in settings.problems:
         _log.warning("%s", problem)
     if not settings.protocol:
-        return NoTracing()
-    counts = counts or TracingCounts()
+        return None
     try:
-        sink = _OtlpSink(_exporter(settings), resource(), settings, counts)
-    except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the worker runs without
+        return _OtlpSink(_exporter(settings), resource(), settings, counts)
+    except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the process runs without
         _log.exception("Tracing is off: the exporter could not be started. Check the OTEL_EXPORTER_OTLP_* variables.")
-        return NoTracing()
-    return LateTracing(sink, sampler=settings.sampler, slow_seconds=slow_seconds, counts=counts)
+        return None
 
 
 def _exporter(settings: TraceSettings) -> SpanExporter:
