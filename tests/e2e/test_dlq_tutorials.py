@@ -21,6 +21,7 @@ import pytest
 from tests.e2e.turnout import Queues, run_to_the_end, running_command, wait_until
 from tests.servers.emulators import ministack
 from tests.servers.genesys import CLIENT_ID, CLIENT_SECRET, Stub, answering, dropping, refusing, running
+from tests.servers.otlp import Collector
 from tests.servers.processes import Server
 
 pytestmark = pytest.mark.timeout(240)
@@ -323,11 +324,21 @@ def test_diagnostics_have_every_letter_whatever_becomes_of_its_correlation(syste
 # ------------------------------------------------------------------------------------------------- probes and metrics
 
 
-def test_the_processor_answers_probes_and_tells_its_metrics(system: System) -> None:
+def test_the_processor_answers_probes_and_tells_its_metrics_and_spans(system: System) -> None:
     rule_letter(system, 1, target=arn(system, "high"))
     rule_letter(system, 2, target=arn(system, "high"), error="NO_PERMISSIONS")
     command = ("dlq", "work", "--http-port", "0", "--log-format", "text")
-    with running_command(system.environment, *command) as process:
+    with (
+        Collector().running() as collector,
+        running_command(
+            system.environment
+            | {
+                "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint,
+                "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+            },
+            *command,
+        ) as process,
+    ):
         process.wait_for_log("metrics at http://")
         url = process.log.split("metrics at ")[1].split()[0]
         wait_until(lambda: system.queues.count("high") == 1, "the delivery")
@@ -346,3 +357,7 @@ def test_the_processor_answers_probes_and_tells_its_metrics(system: System) -> N
         process.signal(signal.SIGTERM)
         assert process.wait() == 0
         assert "health report" in process.log
+        spans = collector.named(f"process {ready['source']}")
+        assert sorted(str(span.attributes["turnout.outcome"]) for span in spans) == ["delivered", "parked"]
+        last = collector.wait_for_metrics(1)
+        assert last["turnout.recovery.attempts"].sum.data_points[0].as_int == 1
