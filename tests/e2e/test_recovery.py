@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pty
+import select
 import signal
 import subprocess
+import time
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -226,6 +229,59 @@ def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
     assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
     assert "no plan" in desk.dlq("retry", "--resume", "retry-nonsense", "--yes", code=1)
     assert "is no plan of turnout dlq replay" in desk.dlq("replay", "--resume", plan, "--yes", code=2)
+
+
+def at_a_terminal(environment: dict[str, str], answer: str, *arguments: str) -> tuple[int, str]:
+    """The exit code of `turnout dlq`, and what it shows to an operator who gives this answer to its question."""
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(TURNOUT, [TURNOUT, "dlq", *arguments], environment)
+    shown, answered = "", False
+    try:
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if not select.select([terminal], [], [], 1)[0]:
+                continue
+            try:
+                shown += os.read(terminal, 4096).decode(errors="replace")
+            except OSError:  # the other end is closed
+                break
+            if "[y/N]" in shown and not answered:
+                answered = True
+                os.write(terminal, answer.encode())
+        else:
+            os.kill(child, signal.SIGKILL)
+    finally:
+        os.close(terminal)
+        _, status = os.waitpid(child, 0)
+    return os.waitstatus_to_exitcode(status), shown
+
+
+@pytest.mark.parametrize("answer", ["n\n", "\n", "\x03"], ids=["no", "enter", "ctrl-c"])
+def test_without_a_yes_nothing_is_changed(desk: Desk, answer: str) -> None:
+    desk.queues.publish([event(1)])
+    command = ("replay", "--queue", desk.queues.urls["events"], "--to-queue", desk.queues.urls["high"])
+    code, shown = at_a_terminal(desk.environment, answer, *command)
+    assert code == 1, shown
+    assert "Nothing was changed." in shown
+    assert (desk.queues.count("events"), desk.queues.count("high")) == (1, 0)
+
+
+def test_a_yes_is_enough_and_the_work_is_seen_to_grow(desk: Desk) -> None:
+    desk.queues.publish([event(1)])
+    command = ("replay", "--queue", desk.queues.urls["events"], "--to-queue", desk.queues.urls["high"])
+    code, shown = at_a_terminal(desk.environment, "y\n", *command)
+    assert code == 0, shown
+    assert "1/1" in shown
+    assert "1 done." in shown
+    assert (desk.queues.count("events"), desk.queues.count("high")) == (0, 1)
+
+
+def test_a_dry_run_leaves_no_trace(desk: Desk) -> None:
+    desk.queues.publish([event(1)])
+    said = desk.dlq("replay", "--queue", desk.queues.urls["events"], "--to-file", "/nowhere", "--dry-run")
+    assert "dry run" in said
+    assert not Path(desk.environment["TURNOUT_DLQ_LEDGER"]).exists()
 
 
 @pytest.fixture

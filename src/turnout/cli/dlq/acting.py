@@ -7,8 +7,10 @@ import getpass
 import os
 import secrets
 import socket
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 
 import click
 import msgspec
@@ -66,6 +68,10 @@ def who() -> str:
 
 def carry_out(job: Job, settings: DlqSettings) -> int:
     """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left. Raises `TurnoutError`."""
+    if job.dry_run and not settings.ledger.startswith("dynamodb:") and not Path(settings.ledger).exists():
+        # To show a plan leaves no trace, not even an empty ledger.
+        with tempfile.TemporaryDirectory() as folder:
+            return asyncio.run(_carry_out(job, msgspec.structs.replace(settings, ledger=str(Path(folder, "ledger")))))
     return asyncio.run(_carry_out(job, settings))
 
 

@@ -144,6 +144,13 @@ def test_a_letter_that_was_never_routed_is_owed_to_nobody_and_goes_back_to_its_s
     assert Rerouting(Places().queue, replay="r").aims(Work(letter)) == (EVENTS,)
 
 
+def test_what_a_consumer_gave_up_goes_back_to_its_queue() -> None:
+    arn = "arn:aws:sqs:eu-west-1:111122223333:events"
+    letter = read_letter(shapes.message(shapes.BODY, DeadLetterQueueSourceArn=arn), queue=DEAD)
+    with pytest.raises(Unfit, match="--to-source"):
+        Delivering(Places()).aims(Work(letter))
+
+
 def test_a_letter_without_room_for_its_targets_is_not_sent_to_those_that_may_have_it() -> None:
     cut = shapes.message(shapes.BODY, shapes.strings(ERROR_CODE="RETRIES_EXHAUSTED"))
     letter = read_letter(cut, queue=DEAD)
