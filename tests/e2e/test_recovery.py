@@ -341,6 +341,7 @@ def test_wrong_usage_is_told_in_a_sentence(desk: Desk, tmp_path: Path) -> None:
     desk.dlq("export", str(redacted))
     for arguments, says in (
         (("retry", "--file", str(redacted), "--yes"), "export with --whole"),
+        (("archive", "--file", str(redacted), "--bucket", "any", "--yes"), "export with --whole"),
         (("retry", "--to-target", "a", "--to-url", "http://b"), "give one of the options --to-"),
         (("list", "--queue", "x", "--file", "y"), "give one of --queue"),
         (("retry", "--rate", "0", "--yes"), "--rate: must be"),

@@ -93,7 +93,7 @@ async def _carry_out(job: Job, settings: DlqSettings) -> int:
             plan = await _old_plan(ledger, job) if job.resume else _new_plan(job, settings)
             act = await job.make(services, plan)
             async with open_source(services, Place.of(plan.options["place"])) as source:
-                if source.undeliverable and job.action is not Action.ARCHIVE:
+                if source.undeliverable:
                     raise click.UsageError(source.undeliverable)
                 return await _Course(job, settings, ledger, plan, act, source, stop).run()
 

@@ -63,7 +63,7 @@ def print_letters(letters: tuple[Letter, ...], redaction: Redaction) -> None:
     table.columns[-1].justify = "right"
     for letter in letters:
         table.add_row(
-            printable(letter.id),
+            Text(printable(letter.id)),
             stamp(letter.last_failure or letter.sent or letter.event_time),
             str(letter.cause),
             Text(str(letter.disposition), DISPOSITION_STYLES[letter.disposition]),

@@ -113,12 +113,17 @@ async def draft_again(
 
 async def _sort(made: Draft, letters: list[Letter], source: Source, ledger: Ledger, act: Act) -> None:
     unfit = []
-    letters.sort(key=lambda letter: letter.message.sent_ms)
+    letters.sort(key=_age)
     for first in range(0, len(letters), _PAGE):
         page = letters[first : first + _PAGE]
         records = await ledger.records([letter.id for letter in page])
         unfit += [letter for letter in page if not _fits(made, letter, records, act)]
     await source.give_back(unfit)
+
+
+def _age(letter: Letter) -> tuple[int, str]:
+    """Sorts the oldest first; of a FIFO queue exactly, as its sequence numbers all have 20 digits."""
+    return letter.message.sent_ms, letter.message.system.get("SequenceNumber", "")
 
 
 def _fits(made: Draft, letter: Letter, records: Mapping[str, Record], act: Act) -> bool:

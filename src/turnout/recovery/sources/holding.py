@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 from turnout.errors import SqsError
 from turnout.message import queue_name
@@ -20,7 +20,7 @@ __all__ = ["Holding"]
 log = logging.getLogger(__name__)
 
 _CALLS = 4
-"""Extensions under way at a time."""
+"""Changes of visibility under way at a time."""
 
 
 class Holding:
@@ -48,9 +48,12 @@ class Holding:
     async def give_back(self, message_ids: Iterable[str]) -> None:
         """Make messages visible at once. One that cannot be becomes so by itself."""
         handles = [handle for each in message_ids if (handle := self._handles.pop(each, None)) is not None]
-        for batch in _batches(handles):
+
+        async def give_back(batch: Sequence[str]) -> None:
             with contextlib.suppress(SqsError):
                 await self._sqs.change_visibility(self._queue, batch, 0)
+
+        await _several_at_a_time(give_back, handles)
 
     async def delete(self, message_ids: Collection[str]) -> Mapping[str, str]:
         """Delete messages. Returns, by id, why those that could not be deleted stay; they are still held."""
@@ -78,15 +81,7 @@ class Holding:
     async def _extend(self) -> None:
         while True:
             await asyncio.sleep(self.visibility_seconds / 3)
-            calls = asyncio.Semaphore(_CALLS)
-
-            async def extend(batch: Sequence[str], calls: asyncio.Semaphore = calls) -> None:
-                async with calls:
-                    await self._extend_batch(batch)
-
-            async with asyncio.TaskGroup() as tasks:
-                for batch in _batches(list(self._handles)):
-                    tasks.create_task(extend(batch), name="extend-letters-batch")
+            await _several_at_a_time(self._extend_batch, list(self._handles))
 
     async def _extend_batch(self, batch: Sequence[str]) -> None:
         handles = [self._handles[each] for each in batch if each in self._handles]
@@ -103,6 +98,19 @@ class Holding:
             log.warning(
                 "%d letters of %s are no longer held: %s", len(failures), queue_name(self._queue), first.message
             )
+
+
+async def _several_at_a_time(call: Callable[[Sequence[str]], Awaitable[None]], entries: Sequence[str]) -> None:
+    """One call for each ten entries, a few of them at a time."""
+    calls = asyncio.Semaphore(_CALLS)
+
+    async def bounded(batch: Sequence[str]) -> None:
+        async with calls:
+            await call(batch)
+
+    async with asyncio.TaskGroup() as tasks:
+        for batch in _batches(entries):
+            tasks.create_task(bounded(batch), name="visibility-of-letters")
 
 
 def _batches(entries: Sequence[str]) -> Iterable[Sequence[str]]:
