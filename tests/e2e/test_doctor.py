@@ -98,6 +98,33 @@ def test_a_table_that_is_missing_is_found(server: Server) -> None:
     assert "does not exist" in found["error", "nowhere"]["message"]
 
 
+def test_what_recovery_stands_on_is_looked_at(server: Server) -> None:
+    import boto3
+
+    environment = made(server, "dlq") | {
+        "TURNOUT_DLQ_LEDGER": "dynamodb:ledger-x",
+        "TURNOUT_DLQ_ARCHIVE_BUCKET": "archive-x",
+    }
+    found = findings(turnout("doctor", "--json", **environment))
+    assert "does not exist" in found["error", "ledger-x"]["message"]
+    assert "does not exist" in found["error", "archive-x"]["message"]
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=server.url, **keys)
+    dynamodb.create_table(
+        TableName="ledger-x",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": "pk", "AttributeType": "S"},
+            {"AttributeName": "sk", "AttributeType": "S"},
+        ],
+    )
+    boto3.client("s3", endpoint_url=server.url, **keys).create_bucket(Bucket="archive-x")
+    done = turnout("doctor", "--json", **environment)
+    errors = [one for one in json.loads(done.stdout)["findings"] if one["severity"] == "error"]
+    assert [(one["subject"], "no index shelves" in one["message"]) for one in errors] == [("ledger-x", True)]
+
+
 def test_warnings_fail_a_strict_examination_only(server: Server) -> None:
     environment = made(server, "strict")
     assert turnout("doctor", **environment).returncode == 0

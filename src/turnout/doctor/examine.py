@@ -9,21 +9,23 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from turnout.dlq.settings import load_dlq_settings
 from turnout.doctor.account import judge_caller, judge_clock
 from turnout.doctor.asking.genesys import ask_genesys
 from turnout.doctor.asking.queues import QueueAsker
-from turnout.doctor.asking.stores import ask_table
+from turnout.doctor.asking.stores import ask_bucket, ask_table
 from turnout.doctor.asking.targets import ask_target, connect
 from turnout.doctor.facts import Caller, Role
 from turnout.doctor.findings import Finding, Severity, error, fine
 from turnout.doctor.permissions import judge_permissions
 from turnout.doctor.queues import judge_queue
 from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
-from turnout.doctor.stores import IDEMPOTENCY, judge_table
+from turnout.doctor.stores import IDEMPOTENCY, LEDGER, judge_bucket, judge_table
 from turnout.doctor.together import judge_together
 from turnout.errors import SettingsError
 from turnout.genesys.config import load_genesys_config
 from turnout.message import queue_url
+from turnout.recovery.ledger.opening import DYNAMODB
 from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
@@ -71,9 +73,7 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
             findings += judge_together(facts, reading.rules)
             for target, answer in zip(others, answers, strict=True):
                 findings += judge_target(target, answer, environ)
-            if settings.idempotency == "dynamodb":
-                name = settings.idempotency_table
-                findings += judge_table(name, await ask_table(clients, caller.region, name), IDEMPOTENCY, caller)
+            findings += await _stores(settings, environ, clients, caller)
         findings += await _telemetry(environ)
         findings += await _genesys(environ)
     worst_first = list(Severity)
@@ -100,6 +100,25 @@ def _queues(settings: Settings, targets: Sequence[Target]) -> list[_Queue]:
             url = queue_url(target.address, beside=settings.source_queue_url[0])
             names.setdefault(url, []).append(target.name)
     return found + [_Queue(url, Role.TARGET, tuple(targets)) for url, targets in names.items()]
+
+
+async def _stores(settings: Settings, environ: Mapping[str, str], clients: AwsClients, caller: Caller) -> list[Finding]:
+    """The idempotency table, and what recovery remembers and archives in, as far as these are in AWS."""
+    findings: list[Finding] = []
+    if settings.idempotency == "dynamodb":
+        name = settings.idempotency_table
+        findings += judge_table(name, await ask_table(clients, caller.region, name), IDEMPOTENCY, caller)
+    try:
+        recovery = load_dlq_settings(environ)
+    except SettingsError as problem:
+        return [*findings, error("settings", "recovery", problem.problems[0], "correct it; turnout dlq needs it")]
+    if recovery.ledger.startswith(DYNAMODB):
+        name = recovery.ledger.removeprefix(DYNAMODB)
+        findings += judge_table(name, await ask_table(clients, caller.region, name), LEDGER, caller)
+    if recovery.archive_bucket:
+        name = recovery.archive_bucket
+        findings += judge_bucket(name, await ask_bucket(clients, caller.region, name), caller)
+    return findings
 
 
 async def _telemetry(environ: Mapping[str, str]) -> list[Finding]:

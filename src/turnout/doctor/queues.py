@@ -185,7 +185,7 @@ def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
             "letters",
             queue.name,
             f"{waiting:,} letters wait here",
-            "see what they are: turnout dlq --help",
+            "see what they are: turnout dlq list; why, and what to do: turnout dlq report",
         )
     if attributes.get("RedrivePolicy"):
         yield warning(

@@ -27,7 +27,7 @@ class TablePlan(msgspec.Struct, frozen=True):
 IDEMPOTENCY = TablePlan("idempotency table", "TURNOUT_IDEMPOTENCY_TABLE", {"HASH": "key:S"})
 LEDGER = TablePlan(
     "ledger",
-    "TURNOUT_LEDGER",
+    "TURNOUT_DLQ_LEDGER",
     {"HASH": "pk:S", "RANGE": "sk:S"},
     {"shelves": "HASH=shelf:S RANGE=changed:N"},
     keeps_history=True,
@@ -88,10 +88,13 @@ def _recovery(name: str, table: TableFacts, plan: TablePlan) -> Iterator[Finding
         )
 
 
-def judge_bucket(name: str, bucket: BucketFacts | Silence) -> Iterator[Finding]:
+def judge_bucket(name: str, bucket: BucketFacts | Silence, caller: Caller) -> Iterator[Finding]:
     """Whether the archive exists, is encrypted and is closed to the public."""
     if isinstance(bucket, Silence):
-        yield _silent("bucket", name, "archive", "TURNOUT_ARCHIVE", bucket)
+        yield _silent("bucket", name, "archive", "TURNOUT_DLQ_ARCHIVE_BUCKET", bucket)
+        return
+    yield fine("bucket", name, "the archive is there")
+    if caller.emulator:
         return
     if isinstance(bucket.encryption, Silence):
         advice = "allow s3:GetEncryptionConfiguration"

@@ -13,6 +13,7 @@ from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings, load_dlq_settings, variable
 from turnout.dlq.sources import Place
 from turnout.errors import SettingsError
+from turnout.recovery.ledger.opening import DYNAMODB
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
 from turnout.sqs.api import Sqs
@@ -37,7 +38,7 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
     """
     environ = os.environ if environ is None else environ
     settings = load_dlq_settings(environ)
-    if not settings.ledger.startswith("dynamodb:"):
+    if not settings.ledger.startswith(DYNAMODB):
         raise SettingsError(
             [f"{variable('ledger')}: must be dynamodb:TABLE here; a file is gone with the function's environment"]
         )

@@ -12,6 +12,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
+import msgspec
+
 from turnout.app import load_ruleset, open_store, worker_config
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
@@ -33,8 +35,16 @@ log = logging.getLogger(__name__)
 _ANSWER_SECONDS = 0.3
 
 
+class Opened(msgspec.Struct, frozen=True):
+    """What is open."""
+
+    router: BatchRouter
+    flush_seconds: float
+    """For how long a call may wait for its traces to leave."""
+
+
 @asynccontextmanager
-async def open_router() -> AsyncIterator[BatchRouter]:
+async def open_router() -> AsyncIterator[Opened]:
     """A router as the environment says; its connections are closed on leaving.
 
     Raises `SettingsError` and `RulesError` with every problem at once.
@@ -52,7 +62,8 @@ async def open_router() -> AsyncIterator[BatchRouter]:
         open_store(settings) as store,
         open_destinations(sqs, beside=settings.source_queue_url[0]) as destinations,
     ):
-        yield BatchRouter(worker_config(settings), ruleset, sqs, tracing, store, destinations)
+        router = BatchRouter(worker_config(settings), ruleset, sqs, tracing, store, destinations)
+        yield Opened(router, settings.telemetry_seconds)
         await tracing.aclose(settings.telemetry_seconds)
 
 
@@ -62,12 +73,13 @@ def handler(event: Any, context: Context) -> Response:
     Raises `InvalidEvent`, and whatever keeps the router from opening: then Lambda keeps the whole batch.
     """
 
-    async def work(router: BatchRouter) -> Response:
+    async def work(opened: Opened) -> Response:
+        router = opened.router
         messages = messages_of(event, router.config.sources)
         routed = await router.route(messages, seconds_left(context))
         print_lines(batch_lines(routed.books))
         if isinstance(router.tracing, LateTracing):
-            await router.tracing.flush(max(0.0, seconds_left(context) - _ANSWER_SECONDS))
+            await router.tracing.flush(max(0.0, min(opened.flush_seconds, seconds_left(context) - _ANSWER_SECONDS)))
         return partial_response(routed.failed)
 
     return _container.run(work)

@@ -137,7 +137,12 @@ def test_a_ledger_without_index_or_recovery_is_found() -> None:
     ],
 )
 def test_the_archive_is_encrypted_and_closed(bucket: BucketFacts | Silence, check: str, severity: Severity) -> None:
-    assert worst(judge_bucket("a", bucket), check) is severity
+    assert worst(judge_bucket("a", bucket, CALLER), check) is severity
+
+
+def test_an_emulators_bucket_needs_only_to_be_there() -> None:
+    assert bad(judge_bucket("a", BucketFacts("a", "", False), EMULATOR)) == []
+    assert worst(judge_bucket("a", MISSING, EMULATOR), "bucket") is Severity.ERROR
 
 
 MACHINE = Target("follow-up", "arn:aws:states:eu-west-1:1:stateMachine:x", kind=Kind.STATE_MACHINE)
