@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import zipfile
 from collections.abc import Iterator
 from importlib.metadata import PathDistribution, distribution
@@ -23,19 +24,21 @@ import boto3
 import pytest
 from packaging.requirements import Requirement
 from tests.servers.emulators import ministack
+from tests.servers.otlp import Collector, silent_endpoint
 
 ROOT = Path(__file__).parents[3]
 SCRIPT = ROOT / "deploy" / "lambda" / "package.py"
 
 DRIVER = """
-import json, sys
+import json, os, sys
 sys.path.insert(0, sys.argv[1])
 class Context:
     def get_remaining_time_in_millis(self):
         return 20_000
 module, _, name = sys.argv[2].rpartition(".")
 handler = getattr(__import__(module, fromlist=[name]), name)
-print(json.dumps([handler(event, Context()) for event in json.load(sys.stdin)]))
+print(json.dumps([handler(event, Context()) for event in json.load(sys.stdin)]), flush=True)
+os._exit(0)  # as Lambda ends a process: nothing is tidied up
 """
 
 
@@ -171,6 +174,46 @@ def test_the_router_works_from_the_zip_file_alone(unpacked: Path, queues: tuple[
     assert answers == [{"batchItemFailures": []}] * 2
     assert bodies(client, environment["CRITICAL_QUEUE_URL"]) == [critical]
     assert bodies(client, environment["TURNOUT_DEAD_LETTER_QUEUE_URL"]) == ["not json"]
+
+
+def test_the_traces_of_a_call_have_left_when_it_answers(unpacked: Path, queues: tuple[Any, dict[str, str]]) -> None:
+    _, environment = queues
+    with Collector().running() as collector:
+        nobody = json.dumps({"id": "7", "detail": {"tags": {"priority": "none"}}})
+        call(
+            unpacked,
+            "turnout.serverless.router.handler",
+            {"Records": [record(31, nobody)]},
+            {"Records": [record(32, nobody)]},
+            **environment,
+            OTEL_EXPORTER_OTLP_ENDPOINT=collector.endpoint("http/protobuf"),
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_TRACES_SAMPLER="always_on",
+            OTEL_BSP_SCHEDULE_DELAY="600000",
+        )
+        assert len(collector.named("process events")) == 2
+
+
+def test_a_collector_that_never_answers_holds_a_call_for_a_bounded_time(
+    unpacked: Path, queues: tuple[Any, dict[str, str]]
+) -> None:
+    _, environment = queues
+    nobody = {"Records": [record(41, json.dumps({"id": "8", "detail": {"tags": {"priority": "none"}}}))]}
+    started = time.monotonic()
+    with silent_endpoint() as endpoint:
+        answers = call(
+            unpacked,
+            "turnout.serverless.router.handler",
+            nobody,
+            **environment,
+            OTEL_EXPORTER_OTLP_ENDPOINT=endpoint,
+            OTEL_EXPORTER_OTLP_PROTOCOL="http/protobuf",
+            OTEL_TRACES_SAMPLER="always_on",
+            OTEL_EXPORTER_OTLP_TIMEOUT="60",
+            TURNOUT_TELEMETRY_SECONDS="0.5",
+        )
+    assert answers == [{"batchItemFailures": []}]
+    assert time.monotonic() - started < 18, "the function's own time is 20 s, of which telemetry may have half of one"
 
 
 def dead_letter(number: int, code: str, target: str) -> dict[str, Any]:
