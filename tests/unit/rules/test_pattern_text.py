@@ -96,7 +96,7 @@ def test_text_that_is_not_json_is_refused_where_it_stops_being_json(
     text: str, place: tuple[int, int], words: str
 ) -> None:
     (found,) = problems(text)
-    assert (found.code, tuple(found.mark[:2])) == (Code.PATTERN_JSON, place)
+    assert (found.code, (found.mark.line, found.mark.column)) == (Code.PATTERN_JSON, place)
     assert words in found.message
 
 

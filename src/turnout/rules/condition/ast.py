@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -83,7 +83,7 @@ __all__ = [
 Scalar: TypeAlias = str | int | float | bool | None
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True, gc=False):
     """A stretch of the source text: offsets in characters, `end` exclusive."""
 
     start: int

@@ -12,7 +12,9 @@ from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from enum import Enum
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
+
+import msgspec
 
 from turnout.rules.condition import ast, wildcards
 from turnout.rules.condition.ast import Range
@@ -45,7 +47,7 @@ class Method(Enum):
 _Place: TypeAlias = tuple[Reading, Method]
 
 
-class Key(NamedTuple):
+class Key(msgspec.Struct, frozen=True, gc=False):
     """What a rule can be filed under. Unless it is `exact`, the predicate has to be verified all the same."""
 
     reading: Reading
@@ -54,7 +56,7 @@ class Key(NamedTuple):
     exact: bool = True
 
 
-class Choice(NamedTuple):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """The keys to file a rule under, each with what remains to be verified, and how likely an event hits one."""
 
     likelihood: float
@@ -118,7 +120,7 @@ class Filing:
         if length == len(text):
             return key
         at_end = key.method in (Method.SUFFIX, Method.SUFFIX_FOLD)
-        return key._replace(value=text[-length:] if at_end else text[:length], exact=False)
+        return Key(key.reading, key.method, text[-length:] if at_end else text[:length], exact=False)
 
 
 def bounds(ranges: Iterable[KeyValue]) -> list[str | int | float]:

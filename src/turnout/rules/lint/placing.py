@@ -44,8 +44,8 @@ class Findings:
             whole = Span(0, len(node.text.rstrip()))
             reporter.within(code, message, node, span or whole, severity=_WARNING)
         elif node is not None:
-            line, column, width = _mark(node, span)
-            reporter.at(code, message, line - 1, column - 1, width, severity=_WARNING)
+            mark = _mark(node, span)
+            reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width, severity=_WARNING)
         else:
             reporter.node(code, message, written.name, severity=_WARNING)
         self.warnings += reporter.warnings

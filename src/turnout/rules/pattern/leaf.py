@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple, TypeAlias
+from typing import TypeAlias
 
 import msgspec
 
@@ -23,7 +23,7 @@ _TANGLED = 10
 """Where a warning begins: of the patterns that EventBridge calls too complex, the simplest known one counts 11."""
 
 
-class Choice(NamedTuple):
+class Choice(msgspec.Struct, frozen=True, gc=False):
     """One way for a value to fit: it fits all of these predicates. `node` is what says so in the pattern."""
 
     predicates: tuple[Predicate, ...]

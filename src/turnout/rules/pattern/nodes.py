@@ -37,7 +37,7 @@ _LONGEST_SHOWN = 60
 _JSON_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
 
 
-class Mark(NamedTuple):
+class Mark(msgspec.Struct, frozen=True, gc=False):
     """A place in the source: line and column count from 1, `width` characters are underlined."""
 
     line: int

@@ -55,7 +55,7 @@ def compile_pattern(
     """
     fields = read_fields(node, limits)
     if fields.problems:
-        raise PatternError(sorted(fields.problems, key=lambda problem: problem.mark[:2]))
+        raise PatternError(sorted(fields.problems, key=lambda problem: (problem.mark.line, problem.mark.column)))
     source, spans = to_json(node)
     emitter = Emitter(spans, places or Places(), limits)
     try:
