@@ -161,6 +161,35 @@ variable "recovery" {
   }
 }
 
+variable "conversations" {
+  description = <<-EOT
+    A function that reads the target of that name, and looks the conversations up that start and change. Needs
+    genesys_environment. `maximum_concurrency` keeps it below what Genesys Cloud allows a client.
+  EOT
+  type = object({
+    target              = string
+    memory              = optional(number, 512)
+    timeout_seconds     = optional(number, 10)
+    maximum_concurrency = optional(number, 2)
+    environment         = optional(map(string), {})
+    log_days            = optional(number, 30)
+  })
+  default = null
+
+  validation {
+    condition     = var.conversations == null || try(contains(keys(var.targets), var.conversations.target), false)
+    error_message = "conversations.target is the name of one of the targets."
+  }
+  validation {
+    condition     = var.conversations == null || var.package != null
+    error_message = "The function needs a package."
+  }
+  validation {
+    condition     = var.conversations == null || try(var.targets[var.conversations.target].visibility_seconds >= 6 * var.conversations.timeout_seconds, false)
+    error_message = "visibility_seconds of that target must be at least six times timeout_seconds of conversations."
+  }
+}
+
 variable "genesys_environment" {
   description = <<-EOT
     What recovery needs to ask Genesys Cloud: TURNOUT_GENESYS_REGION, TURNOUT_GENESYS_CLIENT_ID and

@@ -144,6 +144,14 @@ def test_a_received_event_stays_invisible_for_six_times_the_routers_time() -> No
     assert any(asked in condition for condition in conditions)
 
 
+def test_events_of_a_target_stay_invisible_for_six_times_the_time_of_who_follows_conversations() -> None:
+    assert int(optional_defaults("targets")["visibility_seconds"]) >= 6 * int(
+        optional_defaults("conversations")["timeout_seconds"]
+    )
+    conditions = [each["condition"] for each in named("variable")["conversations"]["validation"]]
+    assert any("visibility_seconds >= 6 * var.conversations.timeout_seconds" in each for each in conditions)
+
+
 # ------------------------------------------------------------------------------------------------------------ alarms
 
 

@@ -147,3 +147,9 @@ def test_recovery_by_a_state_machine_is_granted_what_it_calls_and_nothing_else()
     assert granted("steps") == calls | LOG | KEY
     assert granted("state_machine") == {"lambda:InvokeFunction"} | KEY
     assert granted("pipe") == LAMBDA_READS | {"states:StartExecution"} | KEY
+
+
+def test_who_follows_conversations_is_granted_what_lambda_does_for_it_because_it_calls_genesys_alone() -> None:
+    text = module_path("serverless.conversations").read_text() + module_path("serverless.telling").read_text()
+    assert not re.search(r"\b(open_sqs|open_services|open_destinations|open_store|open_ledger|aioboto3)\b", text)
+    assert granted("conversations") == LAMBDA_READS | LOG | {"kms:Decrypt"}
