@@ -18,7 +18,8 @@ from uuid import uuid4
 
 import boto3
 import pytest
-from tests.e2e.turnout import Queues, run_to_the_end, running_command, wait_until
+from tests.contract.test_ledger import create_table
+from tests.e2e.turnout import AWS, Queues, run_to_the_end, running_command, wait_until
 from tests.servers.emulators import ministack
 from tests.servers.genesys import CLIENT_ID, CLIENT_SECRET, Stub, answering, dropping, refusing, running
 from tests.servers.otlp import Collector
@@ -251,14 +252,20 @@ def test_dead_letters_are_delivered_to_where_they_failed_and_their_interactions_
     assert system.queues.visible("events-dead") == 2
 
 
-def test_several_processors_share_a_queue_and_deliver_each_letter_once(system: System) -> None:
+@pytest.mark.parametrize("store", ["sqlite", "dynamodb"])
+def test_several_processors_share_a_queue_and_deliver_each_letter_once(
+    system: System, monkeypatch: pytest.MonkeyPatch, store: str
+) -> None:
+    environment = dict(system.environment)
+    if store == "dynamodb":
+        for name, value in (AWS | {"AWS_ENDPOINT_URL": system.queues.server.url}).items():
+            monkeypatch.setenv(name, value)
+        create_table(table := f"ledger-{uuid4().hex[:8]}")
+        environment["TURNOUT_DLQ_LEDGER"] = f"dynamodb:{table}"
     for number in range(120):
         rule_letter(system, number, target=arn(system, "high"))
-    command = ("dlq", "work", "--http-port", "0", "--log-format", "text")
-    with (
-        running_command(system.environment, *command) as first,
-        running_command(system.environment, *command) as second,
-    ):
+    command = ("dlq", "work", "--log-format", "text")
+    with running_command(environment, *command) as first, running_command(environment, *command) as second:
         system.queues.wait_until_empty("events-dead", 90)
         for process in (first, second):
             process.signal(signal.SIGTERM)

@@ -52,7 +52,7 @@ def worker(image: Image, environment: dict[str, str], tmp_path: Path) -> Iterato
     with log.open("wb") as output:
         process = subprocess.Popen(arguments, env=variables, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
     try:
-        yield Process(process, log)
+        yield Process(process, log, books=True)
     finally:
         if process.poll() is None:
             process.kill()

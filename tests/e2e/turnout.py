@@ -127,11 +127,12 @@ def wait_until(condition: Any, what: str, seconds: float = 30) -> None:
 
 
 class Process:
-    """A running `turnout run` whose log can be read while it goes on."""
+    """A running command whose log can be read while it goes on. `books`: it is a worker, which keeps books."""
 
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+    def __init__(self, process: subprocess.Popen[bytes], log: Path, *, books: bool) -> None:
         self._process = process
         self._log = log
+        self._books = books
 
     @property
     def log(self) -> str:
@@ -141,9 +142,9 @@ class Process:
         self._process.send_signal(number)
 
     def wait(self, seconds: float = 40) -> int:
-        """The exit code. Who ends cleanly has closed the books: every message that came in has a fate."""
+        """The exit code. A worker that ends cleanly has closed the books: every message that came in has a fate."""
         code = self._process.wait(seconds)
-        if code == 0:
+        if code == 0 and self._books:
             closed = [[int(count) for count in found] for found in _CLOSED_BOOKS.findall(self.log)]
             assert closed, self.log
             for received, *fates, in_flight in closed:
@@ -179,7 +180,7 @@ def running_command(environment: Mapping[str, str], *arguments: str) -> Iterator
                 stderr=subprocess.STDOUT,
             )
         try:
-            yield Process(process, log)
+            yield Process(process, log, books=arguments[0] == "run")
         finally:
             if process.poll() is None:
                 process.kill()

@@ -62,13 +62,27 @@ class RoundsConfig(msgspec.Struct, frozen=True, kw_only=True):
     drain_seconds: float = 25.0
 
 
+class _Group:
+    """Letters of one group of a FIFO queue: one after the other, and none past one that has to wait."""
+
+    def __init__(self) -> None:
+        self.lock = asyncio.Lock()  # fair: in the order in which turns were begun
+        self.waits = False
+
+
 class _Turns(msgspec.Struct):
     """The turns of one round's letters."""
 
     room: asyncio.Semaphore
     results: list[Result] = []
+    groups: dict[str, _Group] = {}
     problem: TurnoutError | None = None
     """What keeps the round from going on."""
+
+    def group(self, letter: Letter) -> _Group:
+        """The group of a letter; one of its own where there is no order to keep."""
+        name = letter.message.system.get("MessageGroupId", "") if letter.queue.endswith(".fifo") else ""
+        return self.groups.setdefault(name, _Group()) if name else _Group()
 
 
 class Processor:
@@ -220,6 +234,7 @@ class Processor:
         for letter in letters:
             record = granted.get(letter.id) or known[letter.id]
             if letter.id not in granted and not record.resolved_ms:
+                turns.group(letter).waits = True
                 self._count(Result.ELSEWHERE, turns)
                 continue
             await turns.room.acquire()
@@ -228,8 +243,14 @@ class Processor:
     async def _turn_of(self, letter: Letter, record: Record, source: Source, turns: _Turns) -> None:
         self.counts.held += 1
         result, began_ns = Result.FAILED, time.time_ns()
+        group = turns.group(letter)
         try:
-            result = Result.PUT_OFF if self._stop.is_set() else await self._handler.handle(letter, record, source)
+            async with group.lock:
+                if group.waits or self._stop.is_set():
+                    result = Result.PUT_OFF
+                else:
+                    result = await self._handler.handle(letter, record, source)
+                group.waits |= result in _UNFINISHED
         except TurnoutError as error:
             turns.problem = error
         except Exception:  # a defect of ours costs this letter its turn, and nobody else's

@@ -8,6 +8,7 @@ from tests.unit.recovery import letters
 from tests.unit.recovery.processor.bench import (
     FAILED,
     HOPELESS,
+    QUEUE,
     Bench,
     Talk,
     needs_fix,
@@ -18,7 +19,7 @@ from tests.unit.recovery.processor.bench import (
 )
 
 from turnout.errors import ArchiveError, GenesysUnavailable, SqsUnavailable
-from turnout.recovery import read_letter
+from turnout.recovery import Letter, read_letter
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.processor.effects import Attempt
@@ -263,6 +264,53 @@ def test_a_letter_that_others_fail_for_does_not_keep_other_targets_waiting(tmp_p
         assert {f"m-{n}" for n in range(20, 40)} <= set(bench.delivery.delivered)
 
     on_bench(tmp_path, story, *(transient(n) for n in range(20)), *(transient(n, other) for n in range(20, 40)))
+
+
+def in_group(number: int, group: str) -> Letter:
+    message = letters.rule("THROTTLING")
+    message["Attributes"]["MessageGroupId"] = group
+    return read_letter({**message, "MessageId": f"m-{number}"}, queue=f"{QUEUE}.fifo")
+
+
+def test_letters_of_one_group_go_one_after_the_other_and_none_past_one_that_waits(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        under_way: list[str] = []
+
+        def begun(letter: Letter) -> None:
+            under_way.append(letter.id)
+
+        bench.delivery.before = begun
+        bench.delivery.gate = asyncio.Event()
+        processor = bench.make(concurrency=20)
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop, once=True))
+        while processor.counts.held < 9 or len(under_way) < 3:
+            await asyncio.sleep(0.001)
+        assert sorted(under_way) == ["m-0", "m-1", "m-2"], "one of each group"
+        bench.delivery.gate.set()
+        await running
+        for group in range(3):
+            order = [int(one[2:]) for one in bench.delivery.delivered if int(one[2:]) % 3 == group]
+            assert order == sorted(order)
+        assert len(bench.delivery.delivered) == 9
+
+    on_bench(tmp_path, story, *(in_group(number, f"g-{number % 3}") for number in range(9)))
+
+
+def test_in_a_group_nothing_passes_a_letter_whose_target_asks_for_time(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=60.0)]
+        processor = bench.make(interval_seconds=3_600)
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        while not processor.counts.rounds:
+            await asyncio.sleep(0.01)
+        stop.set()
+        await running
+        assert processor.counts.results == {"put_off": 3}
+        assert bench.diary == ["failed m-0"]
+
+    on_bench(tmp_path, story, *(in_group(number, "g") for number in range(3)))
 
 
 def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(tmp_path: Path) -> None:
