@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import sys
 from datetime import datetime
 
@@ -50,8 +51,13 @@ def tail(
         "per_second": per_second,
         "bodies": "true" if bodies else "",
     }
+    with contextlib.suppress(KeyboardInterrupt):  # Ctrl-C is how it ends
+        _follow(console, worker_url(address), wanted, count, as_json)
+
+
+def _follow(console: Console, url: str, wanted: dict[str, str | float], count: int | None, as_json: bool) -> None:
     seen = 0
-    with asking(worker_url(address)) as client:
+    with asking(url) as client:
         timeout = httpx.Timeout(5.0, read=_SILENT_SECONDS)
         with client.stream("GET", "/tail", params=wanted, timeout=timeout) as answer:
             if answer.is_error:

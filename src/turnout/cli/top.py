@@ -131,7 +131,7 @@ def _targets(snapshot: Snapshot, history: History) -> Table:
         row = target_row(target, window)
         table.add_row(
             Text(target.name, "dim" if target.is_dead_letter_queue else ""),
-            Text(row.state, _TONES[row.tone]),
+            Text(row.state.partition(",")[0], _TONES[row.tone]),  # when it is tried again is in the headline
             number(target.backlog),
             row.rate,
             number(target.sent),
@@ -167,10 +167,21 @@ def _letters(snapshot: Snapshot) -> Table:
     return table
 
 
+_SENTENCES = ("why", "errors", "state", "pollers")
+_LEAST = {"state": len("repaired"), "errors": 12}
+"""Columns of the longest word that must not be broken."""
+
+
 def _table(*columns: str) -> Table:
-    """A plain table; columns whose name ends in ` >` are set right."""
+    """A plain table; columns whose name ends in ` >` are set right. Where it is narrow, figures stay whole."""
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         name, right, _ = column.partition(" >")
-        table.add_column(name, justify="right" if right else "left", no_wrap=name not in ("why", "errors"))
+        table.add_column(
+            name,
+            justify="right" if right else "left",
+            no_wrap=name not in _SENTENCES,
+            overflow="fold" if name in _SENTENCES else "ellipsis",
+            min_width=len(name) if right else _LEAST.get(name, 0),
+        )
     return table

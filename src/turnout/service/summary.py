@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
@@ -30,6 +31,8 @@ _MOST_LETTERS = 20
 _MOST_IDS = 2
 _NOTHING = "\u2013"
 """Where there is no figure yet."""
+_ATTEMPTS = re.compile(r" \(after \d+ attempts\)\Z")
+"""What a letter's sentence may end with; how often it was tried makes no difference to why."""
 
 Redact = Callable[[str], str]
 
@@ -169,6 +172,8 @@ def _breaker(target: TargetSnapshot) -> str:
     if target.breaker == "probing":
         return "being tried again"
     act = "to be repaired by you" if target.fault == "config" else "left alone"
+    if target.probe_seconds <= 0:
+        return f"{act}, tried again with its next message"
     return f"{act}, next try in {span(target.probe_seconds)}"
 
 
@@ -176,7 +181,8 @@ def letter_rows(letters: Sequence[LetterSnapshot], now: float, redact: Redact) -
     """Recent letters, newest first, those that say the same together."""
     alike: dict[tuple[str, str, tuple[str, ...]], list[LetterSnapshot]] = {}
     for letter in letters:
-        alike.setdefault((letter.reason, redact(letter.message), letter.owed), []).append(letter)
+        said = _ATTEMPTS.sub("", letter.message)
+        alike.setdefault((letter.reason, redact(said), letter.owed), []).append(letter)
     return tuple(
         LetterRow(
             reason,

@@ -115,8 +115,8 @@ def test_what_is_no_address_is_refused_and_not_repeated(address: str) -> None:
     assert "secret" not in result.output
 
 
-def picture(history: History, silent: str = "") -> str:
-    console = Console(file=StringIO(), width=160)
+def picture(history: History, silent: str = "", *, width: int = 160) -> str:
+    console = Console(file=StringIO(), width=width)
     console.print(frame(history, silent))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
@@ -130,6 +130,17 @@ def test_a_picture_tells_trouble_first() -> None:
     assert "target archive fails: left alone, next try in 7.5 s" in shown
     assert "ThrottlingException \u00d7 3" in shown
     assert "Not answering" in picture(history, "no answer: refused")
+
+
+def test_on_a_narrow_terminal_sentences_give_way_to_figures() -> None:
+    shown = snapshot()
+    archive = msgspec.structs.replace(shown.targets[1], sent=12_345, failed=130, errors={"QueueDoesNotExist": 17})
+    history = History()
+    history.add(msgspec.structs.replace(shown, targets=(archive,)))
+    text = picture(history, width=80)
+    assert "\u2026" not in text, "something was cut"
+    (row,) = [line for line in text.splitlines() if line.startswith("archive ")]
+    assert {"99", "12,345", "130"} <= set(row.split())
 
 
 def test_hostile_text_in_a_picture_is_no_markup_and_no_escape() -> None:

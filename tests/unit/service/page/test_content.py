@@ -72,6 +72,20 @@ def test_a_fault_of_configuration_asks_for_a_repair() -> None:
     assert row.tone == "bad"
 
 
+def test_a_target_that_waits_for_a_message_to_be_tried_with_says_so() -> None:
+    target = msgspec.structs.replace(snapshot().targets[1], fault="config", probe_seconds=0.0)
+    assert page(snapshot(targets=(target,))).targets[0].state == (
+        "to be repaired by you, tried again with its next message"
+    )
+
+
+def test_letters_that_differ_in_the_number_of_attempts_alone_are_one_row() -> None:
+    said = ("it is gone", "it is gone (after 2 attempts)", "it is gone (after 12 attempts)")
+    letters = tuple(LetterSnapshot(NOW, "QUEUE_MISSING", text, "m", "e", ("crm",)) for text in said)
+    (row,) = page(snapshot(recent_letters=letters)).letters
+    assert (row.count, row.message) == (3, "it is gone")
+
+
 def test_letters_that_say_the_same_are_one_row_and_contact_data_is_masked() -> None:
     refused = [
         LetterSnapshot(NOW - n, "MESSAGE_REJECTED", "call +4930123456 refused", f"m-{n}", f"e-{n}", ("crm",))
