@@ -6,7 +6,7 @@ resource "aws_dynamodb_table" "idempotency" {
   name                        = "${var.name}-idempotency"
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "key"
-  deletion_protection_enabled = true
+  deletion_protection_enabled = var.deletion_protection
 
   attribute {
     name = "key"
@@ -30,7 +30,7 @@ resource "aws_dynamodb_table" "ledger" {
   billing_mode                = "PAY_PER_REQUEST"
   hash_key                    = "pk"
   range_key                   = "sk"
-  deletion_protection_enabled = true
+  deletion_protection_enabled = var.deletion_protection
 
   attribute {
     name = "pk"

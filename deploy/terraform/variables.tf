@@ -141,3 +141,9 @@ variable "kms_key_arn" {
   type        = string
   default     = null
 }
+
+variable "deletion_protection" {
+  description = "Whether the tables refuse to be deleted. Turn it off, and apply, before destroying a test installation."
+  type        = bool
+  default     = true
+}

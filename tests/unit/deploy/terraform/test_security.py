@@ -154,7 +154,8 @@ def test_tables_expire_can_be_restored_and_are_encrypted_and_not_deleted_by_mist
     assert one(table, "ttl") == {"attribute_name": "expires", "enabled": True}
     assert one(table, "point_in_time_recovery") == {"enabled": True}
     assert one(table, "server_side_encryption") == {"enabled": True, "kms_key_arn": "${local.key_arn}"}
-    assert table["deletion_protection_enabled"] is True
+    assert table["deletion_protection_enabled"] == "${var.deletion_protection}"
+    assert named("variable")["deletion_protection"]["default"] is True
     assert table["billing_mode"] == "PAY_PER_REQUEST"
 
 
