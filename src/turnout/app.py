@@ -110,7 +110,8 @@ def serve(settings: Settings) -> int:
 
     Raises `RulesError` when it cannot start.
     """
-    configure_logging(settings.log_level, settings.log_format)
+    process = os.getpid() if PULSE_FD in os.environ else None  # one of several under a supervisor
+    configure_logging(settings.log_level, settings.log_format, process=process)
     for sentence in misspelt_settings():
         log.warning("%s", sentence)
     ruleset = load_ruleset(settings)

@@ -19,7 +19,7 @@ def event(number: int) -> str:
 
 def pids(turnout: Process) -> list[int]:
     """Every worker that was started, in order."""
-    return [int(pid) for pid in re.findall(r'"pid":(\d+)', turnout.log)]
+    return [int(pid) for pid in re.findall(r'worker \d+ started","pid":(\d+)', turnout.log)]
 
 
 def metric(turnout: Process, name: str) -> float:
@@ -69,6 +69,17 @@ def test_a_reload_reaches_every_process(queues: Queues, rules: Path) -> None:
         assert turnout.wait() == 0, turnout.log
         assert len(pids(turnout)) == 2, "nobody had to be restarted"
     assert queues.count("critical") == 40
+
+
+def test_ctrl_c_in_a_terminal_is_one_signal_to_every_worker_and_all_finish(queues: Queues, rules: Path) -> None:
+    with running(queues.environment(), "--rules", str(rules), "--processes", "2") as turnout:
+        wait_until(lambda: turnout.log.count("routing from") == 2, "both workers")
+        queues.publish([event(number) for number in range(40)])
+        queues.wait_until_empty()
+        turnout.ctrl_c()
+        assert turnout.wait() == 0, turnout.log
+        assert "exiting at once" not in turnout.log
+        assert turnout.log.count(" received = ") == 2, "each worker closed its books"
 
 
 def test_workers_stop_when_their_supervisor_is_killed(queues: Queues, rules: Path) -> None:

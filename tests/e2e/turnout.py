@@ -141,6 +141,10 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def ctrl_c(self) -> None:
+        """What a terminal does: SIGINT to every process of the foreground group."""
+        os.killpg(self._process.pid, signal.SIGINT)
+
     def wait(self, seconds: float = 40) -> int:
         """The exit code. A worker that ends cleanly has closed the books: every message that came in has a fate."""
         code = self._process.wait(seconds)
@@ -178,6 +182,7 @@ def running_command(environment: Mapping[str, str], *arguments: str) -> Iterator
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
         try:
             yield Process(process, log, books=arguments[0] == "run")

@@ -61,6 +61,8 @@ class DeadLetters:
             config=msgspec.structs.replace(config, hold_seconds=min(config.hold_seconds, _HOLD_SECONDS)),
             slots=None,
             books=books.target(name),
+            kind="dead-letter queue",
+            unrepaired="what belongs there stays in its source queue and comes again",
         )
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:

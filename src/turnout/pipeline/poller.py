@@ -10,7 +10,7 @@ import logging
 import time
 from enum import StrEnum
 
-from turnout.errors import SqsError
+from turnout.errors import Fault, SqsError
 from turnout.message import Account, Call, queue_name
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
@@ -134,7 +134,10 @@ class Poller:
         self._books.poll_errors += 1
         delay = self._backoff.delay(self.errors)
         name = queue_name(self.queue)
-        log.error("cannot receive from %s, next try in %.1f s: %s", name, delay, error, extra={"code": error.code})
+        advice = " (turnout doctor says how to repair this)" if error.fault is Fault.CONFIG else ""
+        log.error(
+            "cannot receive from %s%s, next try in %.1f s: %s", name, advice, delay, error, extra={"code": error.code}
+        )
         await asyncio.sleep(delay)
 
     async def _receive(self) -> list[Account]:

@@ -70,7 +70,8 @@ class Sender:
     """The way to one target. `settled` is called exactly once per delivery, when it is done or has failed for good.
 
     `overflow` is given the deliveries that wait here and are too many, when the target stops working; it answers with
-    `refuse`, or takes the whole message away.
+    `refuse`, or takes the whole message away. `kind` and `unrepaired` are words for the log: what this is the way to,
+    and what happens until an operator has repaired it.
     """
 
     def __init__(
@@ -85,8 +86,12 @@ class Sender:
         config: SenderConfig,
         slots: Slots | None,
         books: TargetBooks,
+        kind: str = "target",
+        unrepaired: str = "everything for it is dead-lettered",
     ) -> None:
         self.name = name
+        self._kind = kind
+        self._unrepaired = unrepaired
         self.destination = destination
         self.breaker = Breaker(config.breaker)
         self._compose = compose
@@ -217,7 +222,7 @@ class Sender:
 
     def _call_succeeded(self) -> None:
         if self.breaker.succeeded():
-            log.warning("target %s works again", self.name, extra={"target": self.name})
+            log.warning("%s %s works again", self._kind, self.name, extra={"target": self.name})
             self._outbox.hold(0.0)
 
     def _call_failed(self, failure: EntryFailure, count: int) -> None:
@@ -232,9 +237,11 @@ class Sender:
         self._outbox.hold(self.breaker.probe_at)
         config = self.breaker.fault is Fault.CONFIG
         if opened:
-            what = "everything for it is dead-lettered until that is repaired" if config else "it is left alone"
+            what = "it is left alone, tried from time to time, and its deliveries wait"
+            if config:
+                what = f"{self._unrepaired} until that is repaired (turnout doctor says how)"
             log.error(
-                "target %s fails, %s: %s", self.name, what, failure.message,
+                "%s %s fails, %s: %s", self._kind, self.name, what, failure.message,
                 extra={"target": self.name, "code": failure.code},
             )  # fmt: skip
         too_old = time.time_ns() - int(self._config.hold_seconds * 1e9)

@@ -133,10 +133,11 @@ class Supervisor:
     async def _replace(self, worker: WorkerProcess) -> None:
         await self._end(worker)
         successor = self.workers.get(worker.number)
-        while successor is None or successor is worker:
+        while (successor is None or successor is worker) and not self._stopping.is_set():
             await asyncio.sleep(0.1)
             successor = self.workers.get(worker.number)
-        await self._heard(successor, lambda _: True)
+        if successor is not None:
+            await self._heard(successor, lambda _: True)
 
     async def _keep(self, number: int) -> None:
         loop = asyncio.get_running_loop()
@@ -145,7 +146,8 @@ class Supervisor:
             started = loop.time()
             code = await self._live(number)
             if self._stopping.is_set():
-                if code != 0:
+                # Who dies of the signal itself had not begun yet, and held nothing.
+                if code not in (0, -signal.SIGTERM):
                     self.failed += 1
                     log.error("worker %d ended with %s", number, _told(code))
                 return
@@ -166,6 +168,8 @@ class Supervisor:
                 env={**self._environ, PULSE_FD: str(writing)},
                 pass_fds=[writing],
                 stdin=asyncio.subprocess.DEVNULL,
+                # Ctrl-C in a terminal reaches us alone: what we pass on would be a second signal.
+                start_new_session=True,
             )
         except BaseException:
             os.close(reading)
@@ -202,13 +206,16 @@ class Supervisor:
             while True:
                 async with asyncio.timeout(patience):
                     line = await reader.readline()
-                if not line:
+                if not line.endswith(b"\n"):  # it has ended, perhaps in the middle of a line
                     return
                 worker.pulse = msgspec.json.decode(line, type=Pulse)
                 worker.beaten.set()
                 patience = self._config.silence_seconds
         except TimeoutError:
             log.error("worker %d (pid %d) has been silent for %.0f s, killing it", worker.number, worker.pid, patience)
+            worker.signal(signal.SIGKILL)
+        except (msgspec.DecodeError, ValueError) as error:
+            log.error("worker %d (pid %d) has no readable pulse, killing it: %s", worker.number, worker.pid, error)
             worker.signal(signal.SIGKILL)
         finally:
             transport.close()

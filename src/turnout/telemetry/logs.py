@@ -48,10 +48,12 @@ def configure_logging(
     *,
     stream: TextIO | None = None,
     environ: Mapping[str, str] | None = None,
+    process: int | None = None,
 ) -> None:
     """Send all log records of the process to `stream` (standard error), replacing what was configured before.
 
     `auto` means text when the stream is a terminal, and JSON otherwise. Libraries are heard from `warning` on.
+    `process` stands on every line as `pid`: several processes may share a stream.
     """
     stream = stream or sys.stderr
     redact = redactor(os.environ if environ is None else environ)
@@ -59,6 +61,8 @@ def configure_logging(
     as_text = form == "text" or (form == "auto" and stream.isatty())
     handler.setFormatter(TextLines(redact) if as_text else JsonLines(redact))
     handler.addFilter(Repeats())
+    if process is not None:
+        handler.addFilter(_Process(process))
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -91,6 +95,18 @@ class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
         if not isinstance(sys.exc_info()[1], OSError):  # a closed pipe: nobody reads what we would say about it
             sys.stderr.write(f"a log record of {record.name} (line {record.lineno}) could not be formatted\n")
+
+
+class _Process(logging.Filter):
+    """Writes the process id on every record."""
+
+    def __init__(self, process: int) -> None:
+        super().__init__()
+        self._process = process
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        record.pid = self._process
+        return True
 
 
 class Repeats(logging.Filter):

@@ -29,6 +29,12 @@ code = 3 if how == "unclean" else 0
 signal.signal(signal.SIGTERM, signal.SIG_IGN if how == "stubborn" else lambda *_: sys.exit(code))
 if how == "crash":
     sys.exit(9)
+if how == "unready":
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    time.sleep(60)
+if how == "garbled":
+    os.write(fd, b"no pulse at all\\n")
+    time.sleep(60)
 for n in range(10**9):
     if how == "silent" and n > 2:
         time.sleep(60)
@@ -130,6 +136,21 @@ def test_a_worker_that_falls_silent_is_killed_and_replaced(tmp_path: Path) -> No
         await supervised.starts(3)
 
     supervise("silent", tmp_path, scenario)
+
+
+def test_a_worker_whose_pulse_cannot_be_read_is_killed_and_replaced(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.starts(2)
+
+    supervise("garbled", tmp_path, scenario, processes=1)
+
+
+def test_a_worker_that_is_stopped_before_it_began_ended_cleanly(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        """Stop at once."""
+
+    clean, _ = supervise("unready", tmp_path, scenario)
+    assert clean
 
 
 def test_a_worker_that_does_not_stop_is_killed_and_that_is_not_clean(tmp_path: Path) -> None:

@@ -341,3 +341,10 @@ def test_the_memory_of_repeats_is_bounded() -> None:
         assert repeats.filter(record(f"message {number}"))
     assert len(repeats._kinds) == 1_000
     assert sys.getsizeof(repeats._kinds) < 100_000
+
+
+def test_several_processes_that_share_a_stream_are_told_apart() -> None:
+    stream = io.StringIO()
+    configure_logging("info", "json", stream=stream, environ={}, process=4711)
+    logging.getLogger("turnout.test").info("stopped")
+    assert json.loads(stream.getvalue())["pid"] == 4711
