@@ -227,6 +227,7 @@ class Account:
         "failure",
         "fingerprint",
         "handle",
+        "handle_ns",
         "key",
         "letter",
         "match",
@@ -250,6 +251,8 @@ class Account:
         self.body_bytes = len(message.body) if message.body.isascii() else len(message.body.encode("utf-8", "replace"))
         self.visible_at = 0.0
         """Event-loop time at which the message becomes visible to other consumers again, unless extended."""
+        self.handle_ns = received_ns
+        """When SQS gave that handle out: its 12 hours count from there."""
         self.receive = receive
         self.received_ns = received_ns
         self.routed_ns = 0

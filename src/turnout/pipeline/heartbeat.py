@@ -50,8 +50,8 @@ class Heartbeat:
         for account in self._in_flight:
             if account.visible_at - now > self._visibility / 2:
                 continue
-            # SQS counts 12 hours from the receive, whatever the extensions.
-            left = MAX_VISIBILITY_SECONDS - (wall - account.received_ns) // 1_000_000_000 - 1
+            # SQS counts 12 hours from the (newest) receive, whatever the extensions.
+            left = MAX_VISIBILITY_SECONDS - (wall - account.handle_ns) // 1_000_000_000 - 1
             if left > 0:
                 due[account.message.queue, min(self._visibility, int(left))].append(account)
         async with asyncio.TaskGroup() as tasks:

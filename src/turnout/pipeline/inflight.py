@@ -70,6 +70,7 @@ class InFlight:
         held = self._held.get(key)
         if held is not None:
             held.handle = message.handle
+            held.handle_ns = account.handle_ns
             held.visible_at = account.visible_at
             return False
         self._held[key] = account

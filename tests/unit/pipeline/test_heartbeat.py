@@ -40,7 +40,7 @@ class Holding(Yard):
                 await asyncio.sleep(0)
             accounts = list(self.worker.in_flight)
             for account in accounts:
-                account.received_ns = time.time_ns() - int(for_seconds * SECOND)
+                account.handle_ns = time.time_ns() - int(for_seconds * SECOND)
                 account.visible_at -= 40  # of the 60 seconds of the last extension
             yield accounts
 
@@ -76,6 +76,21 @@ def test_what_was_held_for_12_hours_is_not_asked_for_any_more() -> None:
         async with yard.held(1, for_seconds=TWELVE_HOURS):
             await yard.worker.heartbeat.beat()
             assert yard.asked == []
+
+    asyncio.run(main())
+
+
+def test_a_newer_handle_starts_the_12_hours_anew() -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(1, for_seconds=TWELVE_HOURS) as (account,):
+            yard.sqs.advance(61)
+            while not yard.worker.books.redelivered:
+                await asyncio.sleep(0.001)
+            account.visible_at -= 40
+            await yard.worker.heartbeat.beat()
+            assert yard.asked == [(1, 60)]
+            assert list(yard.worker.in_flight) == [account], "still one message, not two"
 
     asyncio.run(main())
 
