@@ -33,6 +33,7 @@ HEADINGS = (
     ("p99 ms", 7, ">"),
     ("MiB", 5, ">"),
     ("start s", 7, ">"),
+    ("CPU s", 5, ">"),
     ("per call r/s/d", 14, ">"),
     ("spans/msg", 9, ">"),
     ("stub us/msg", 11, ">"),
@@ -45,7 +46,7 @@ at ref.         CPU us/msg where json.loads of one event takes {reference} us, b
 msg/s           messages per second, from the first receive to the last delete; the stub shares the machine
 p50, p99        from being handed out by the queue to being deleted, with a queue that is never empty
 MiB             most memory resident, all processes
-start s         from starting the process to its first ReceiveMessage
+start s, CPU s  from starting the process to its first long poll, by the clock and in CPU time
 per call r/s/d  messages per ReceiveMessage, SendMessageBatch, DeleteMessageBatch
 stub us/msg     CPU time of the SQS stub: where it is more than the program's, the stub limits msg/s"""
 
@@ -76,6 +77,7 @@ def _cells(measured: Measurement) -> list[str]:
         f"{measured.median(lambda load: load.p99_seconds) * 1000:.1f}",
         f"{measured.peak_mebibytes:.0f}",
         f"{measured.start_seconds:.2f}",
+        f"{measured.start_cpu_seconds:.2f}",
         "/".join(f"{entries:.1f}" for entries in per_call),
         "-" if row.tracing is None else f"{measured.median(lambda load: load.spans):.2f}",
         f"{measured.median(lambda load: load.stub_cpu_us):.1f}",

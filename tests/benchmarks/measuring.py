@@ -50,11 +50,12 @@ class Load(msgspec.Struct, frozen=True):
 
 
 class Measurement(msgspec.Struct, frozen=True):
-    """A row, its loads, and what was measured once: seconds from start to first receive, peak memory in MiB."""
+    """A row, its loads, and what was measured once: from start to first long poll, and peak memory in MiB."""
 
     row: Row
     loads: tuple[Load, ...]
     start_seconds: float
+    start_cpu_seconds: float
     peak_mebibytes: float
 
     def median(self, of: Callable[[Load], float]) -> float:
@@ -72,7 +73,9 @@ def measure(row: Row, stub: Stub, sink: Sink, *, loads: int, seconds: float, ext
         warm_up = _load(row, stub, sink, subject, count, seed=0)
         count = max(count, min(MOST_EVENTS, int(warm_up.per_second * seconds)))
         measured = tuple(_load(row, stub, sink, subject, count, seed=seed) for seed in range(1, loads + 1))
-        return Measurement(row, measured, subject.start_seconds, peak_mebibytes(subject.pids))
+        return Measurement(
+            row, measured, subject.start_seconds, subject.start_cpu_seconds, peak_mebibytes(subject.pids)
+        )
 
 
 def _load(row: Row, stub: Stub, sink: Sink, subject: Subject, count: int, seed: int) -> Load:

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.benchmarks.clocks import process_tree
+from tests.benchmarks.clocks import cpu_seconds, process_tree
 from tests.benchmarks.rows import Row
 from tests.benchmarks.rulesets import QUEUES, write_rules
 from tests.benchmarks.stub.process import Stub
@@ -28,12 +28,12 @@ STOP_SECONDS = 30.0
 
 
 class Subject:
-    """A running program. `start_seconds` passed before its first ReceiveMessage."""
+    """A running program. It took `start_seconds`, and `start_cpu_seconds` of CPU time, to its first long poll."""
 
-    def __init__(self, processes: list[subprocess.Popen[bytes]], log: Path, start_seconds: float) -> None:
+    def __init__(self, processes: list[subprocess.Popen[bytes]], log: Path) -> None:
         self._processes = processes
         self._log = log
-        self.start_seconds = start_seconds
+        self.start_seconds = self.start_cpu_seconds = 0.0
 
     @property
     def pids(self) -> list[int]:
@@ -69,13 +69,14 @@ def running_subject(row: Row, stub: Stub, traces: str, extra: dict[str, str]) ->
                 )
                 for _ in range(1 if "processes" in Settings.model_fields else row.processes)
             ]
-        subject = Subject(processes, log, 0.0)
+        subject = Subject(processes, log)
         try:
             while not stub.wait(SOURCE, parked=row.processes, seconds=0.5):
                 subject.check()
                 if time.monotonic() - begun > START_SECONDS:
                     raise RuntimeError(f"the program does not poll; it said:\n{log.read_text()[-4000:]}")
             subject.start_seconds = time.monotonic() - begun
+            subject.start_cpu_seconds = cpu_seconds(subject.pids)
             yield subject
         finally:
             _stop(processes, kill=row.program != "turnout")
