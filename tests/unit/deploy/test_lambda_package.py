@@ -145,6 +145,34 @@ def queues() -> Iterator[tuple[Any, dict[str, str]]]:
         )
 
 
+@pytest.fixture(scope="module")
+def ledger(queues: tuple[Any, dict[str, str]]) -> str:
+    """The address of a ledger on the same emulator."""
+    _, environment = queues
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=environment["AWS_ENDPOINT_URL"], **keys)
+    dynamodb.create_table(
+        TableName="ledger",
+        BillingMode="PAY_PER_REQUEST",
+        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        AttributeDefinitions=[
+            {"AttributeName": name, "AttributeType": kind}
+            for name, kind in (("pk", "S"), ("sk", "S"), ("shelf", "S"), ("changed", "N"))
+        ],
+        GlobalSecondaryIndexes=[
+            {
+                "IndexName": "shelves",
+                "KeySchema": [
+                    {"AttributeName": "shelf", "KeyType": "HASH"},
+                    {"AttributeName": "changed", "KeyType": "RANGE"},
+                ],
+                "Projection": {"ProjectionType": "ALL"},
+            }
+        ],
+    )
+    return "dynamodb:ledger"
+
+
 def bodies(client: Any, url: str) -> list[str]:
     answer = client.receive_message(QueueUrl=url, MaxNumberOfMessages=10)
     return sorted(message["Body"] for message in answer.get("Messages", ()))
@@ -231,29 +259,11 @@ def dead_letter(number: int, code: str, target: str) -> dict[str, Any]:
     }
 
 
-def test_recovery_works_from_the_zip_file_alone(unpacked: Path, queues: tuple[Any, dict[str, str]]) -> None:
+def test_recovery_works_from_the_zip_file_alone(
+    unpacked: Path, queues: tuple[Any, dict[str, str]], ledger: str
+) -> None:
     client, environment = queues
     keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
-    dynamodb: Any = boto3.client("dynamodb", endpoint_url=environment["AWS_ENDPOINT_URL"], **keys)
-    dynamodb.create_table(
-        TableName="ledger",
-        BillingMode="PAY_PER_REQUEST",
-        KeySchema=[{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
-        AttributeDefinitions=[
-            {"AttributeName": name, "AttributeType": kind}
-            for name, kind in (("pk", "S"), ("sk", "S"), ("shelf", "S"), ("changed", "N"))
-        ],
-        GlobalSecondaryIndexes=[
-            {
-                "IndexName": "shelves",
-                "KeySchema": [
-                    {"AttributeName": "shelf", "KeyType": "HASH"},
-                    {"AttributeName": "changed", "KeyType": "RANGE"},
-                ],
-                "Projection": {"ProjectionType": "ALL"},
-            }
-        ],
-    )
     s3: Any = boto3.client("s3", endpoint_url=environment["AWS_ENDPOINT_URL"], **keys)
     s3.create_bucket(Bucket="archive")
     crm = client.create_queue(QueueName="crm")["QueueUrl"]
@@ -263,7 +273,7 @@ def test_recovery_works_from_the_zip_file_alone(unpacked: Path, queues: tuple[An
         dead_letter(13, "NO_PERMISSIONS", "crm"),
         dead_letter(14, "THROTTLING", "not-there"),
     ]
-    environment = environment | {"TURNOUT_DLQ_LEDGER": "dynamodb:ledger", "TURNOUT_DLQ_ARCHIVE_BUCKET": "archive"}
+    environment = environment | {"TURNOUT_DLQ_LEDGER": ledger, "TURNOUT_DLQ_ARCHIVE_BUCKET": "archive"}
     handler = "turnout.serverless.recovery.handler"
     first, again = call(unpacked, handler, {"Records": letters}, {"Records": letters[:2]}, **environment)
     assert first == {"batchItemFailures": [{"itemIdentifier": "m13"}, {"itemIdentifier": "m14"}]}
@@ -274,12 +284,23 @@ def test_recovery_works_from_the_zip_file_alone(unpacked: Path, queues: tuple[An
     ]
 
 
-def test_the_steps_work_from_the_zip_file_alone(unpacked: Path, queues: tuple[Any, dict[str, str]]) -> None:
-    _, environment = queues
-    environment = environment | {"TURNOUT_DLQ_LEDGER": "dynamodb:ledger"}
-    step = {"record": dead_letter(21, "THROTTLING", "crm")}
+def test_the_steps_work_from_the_zip_file_alone(
+    unpacked: Path, queues: tuple[Any, dict[str, str]], ledger: str
+) -> None:
+    client, environment = queues
+    environment = environment | {"TURNOUT_DLQ_LEDGER": ledger}
+    step: dict[str, Any] = {"record": dead_letter(21, "THROTTLING", "crm")}
     (answer,) = call(unpacked, "turnout.serverless.steps.classify", step, **environment)
     assert (answer["course"], answer["aims"]) == ("deliver", ["arn:aws:sqs:us-east-1:000000000000:crm"])
+    delivered, again = call(unpacked, "turnout.serverless.steps.deliver", step, step, **environment)
+    assert delivered["reached"] == again["reached"] == answer["aims"]
+    parked = client.create_queue(QueueName="parked")["QueueUrl"]
+    broken = dead_letter(22, "NO_PERMISSIONS", "crm")
+    step = {"record": broken, "why": "a role is missing"}
+    call(unpacked, "turnout.serverless.steps.park", step, **environment, TURNOUT_PARKED_QUEUE_URL=parked)
+    (found,) = client.receive_message(QueueUrl=parked, MessageAttributeNames=["All"])["Messages"]
+    assert found["Body"] == broken["body"]
+    assert found["MessageAttributes"]["ERROR_CODE"]["StringValue"] == "NO_PERMISSIONS"
 
 
 def test_following_conversations_works_from_the_zip_file_alone(unpacked: Path) -> None:

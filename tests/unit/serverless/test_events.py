@@ -3,6 +3,8 @@
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tests.unit.recovery import samples
 from tests.unit.serverless.mapping import sqs_event
 
@@ -73,3 +75,24 @@ def test_a_recorded_record_is_read_with_its_attributes() -> None:
     assert message.queue == "https://sqs.us-east-1.amazonaws.com/123456789012/genesys-dlq"
     assert message.attributes["ERROR_CODE"].text == "THROTTLING"
     assert message.receive_count == 1
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3),
+    max_leaves=8,
+)
+FIELDS = ("messageId", "body", "receiptHandle", "attributes", "messageAttributes", "eventSourceARN", "md5OfBody")
+RECORD = st.fixed_dictionaries({"eventSource": st.just("aws:sqs")}, optional=dict.fromkeys(FIELDS, JSON))
+
+
+@given(st.lists(RECORD | JSON, max_size=4))
+@settings(max_examples=200, deadline=None)
+def test_whatever_the_records_hold_they_are_messages_or_refused(records: list[Any]) -> None:
+    try:
+        messages = messages_of({"Records": records}, [URL])
+    except InvalidEvent:
+        return
+    # What is answered must be ids of the event, or Lambda takes the whole answer for a failure.
+    assert [message.id for message in messages] == list(dict.fromkeys(record["messageId"] for record in records))
+    assert all(message.body == record["body"] for message, record in zip(messages[:1], records, strict=False))

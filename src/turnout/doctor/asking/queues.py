@@ -22,7 +22,7 @@ from turnout.sqs.place import Place, find_place
 from turnout.sqs.session import AwsConfig, AwsSession
 from turnout.targets.aws import AwsClients
 
-__all__ = ["QueueAsker"]
+__all__ = ["QueueAsker", "principal_of", "read_decisions", "read_mapping"]
 
 _PROBES = {
     "sqs:SendMessage": "send_message_batch",
@@ -127,7 +127,7 @@ class QueueAsker:
         return KeyFacts(str(about.get("KeyState", "")), str(about.get("KeyManager", "")))
 
     async def _decisions(self, arn: str, role: Role, caller: Caller) -> Mapping[str, str] | Silence | None:
-        principal = _principal(caller.arn)
+        principal = principal_of(caller.arn)
         if caller.emulator or not principal or not arn:
             return None
         iam = await self._clients.get("iam", caller.region)
@@ -183,7 +183,7 @@ def read_mapping(mapping: Answer, about: Answer | Silence) -> MappingFacts:
     )
 
 
-def _principal(arn: str) -> str:
+def principal_of(arn: str) -> str:
     """The ARN that IAM simulates for: a user's own, or the role's behind `assumed-role/ROLE/SESSION`."""
     head, _, tail = arn.partition(":assumed-role/")
     if tail:

@@ -1,0 +1,77 @@
+"""How AWS's answers become facts. What is asked is tried on emulators, in tests/e2e/test_doctor.py."""
+
+import asyncio
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError, NoCredentialsError
+
+from turnout.doctor.asking.answers import ask
+from turnout.doctor.asking.queues import principal_of, read_decisions, read_mapping
+from turnout.doctor.facts import MappingFacts, Silence, Why
+
+
+@pytest.mark.parametrize(
+    ("arn", "principal"),
+    [
+        ("arn:aws:sts::1:assumed-role/turnout-worker/task-7", "arn:aws:iam::1:role/turnout-worker"),
+        ("arn:aws-cn:sts::1:assumed-role/w/i-0", "arn:aws-cn:iam::1:role/w"),
+        ("arn:aws:iam::1:user/path/somebody", "arn:aws:iam::1:user/path/somebody"),
+        ("arn:aws:iam::1:root", ""),
+        ("arn:aws:sts::1:federated-user/x", ""),
+        ("", ""),
+    ],
+)
+def test_iam_simulates_for_users_and_for_the_role_behind_a_session(arn: str, principal: str) -> None:
+    assert principal_of(arn) == principal
+
+
+def test_decisions_are_read_by_action() -> None:
+    answer = {
+        "EvaluationResults": [
+            {"EvalActionName": "sqs:SendMessage", "EvalDecision": "allowed"},
+            {"EvalActionName": "sqs:ReceiveMessage", "EvalDecision": "implicitDeny"},
+        ]
+    }
+    assert read_decisions(answer) == {"sqs:SendMessage": "allowed", "sqs:ReceiveMessage": "implicitDeny"}
+    assert read_decisions({}) == {}
+
+
+def test_a_mapping_is_read_with_its_functions_timeout() -> None:
+    mapping = {
+        "FunctionArn": "arn:aws:lambda:eu-west-1:1:function:router:live",
+        "State": "Enabled",
+        "BatchSize": 100,
+        "MaximumBatchingWindowInSeconds": 1,
+        "FunctionResponseTypes": ["ReportBatchItemFailures"],
+    }
+    assert read_mapping(mapping, {"Timeout": 45}) == MappingFacts("router:live", True, 100, 1, True, 45)
+    bare = read_mapping({"FunctionArn": "x", "State": "Disabled"}, Silence(Why.DENIED, "AccessDenied", ""))
+    assert bare == MappingFacts("x", False, 10, 0, False, None)
+
+
+def answered(code: str) -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "so it said"}}, "GetQueueAttributes")
+
+
+@pytest.mark.parametrize(
+    ("error", "why"),
+    [
+        (answered("AccessDenied"), Why.DENIED),
+        (answered("AWS.SimpleQueueService.NonExistentQueue"), Why.MISSING),
+        (answered("ResourceNotFoundException"), Why.MISSING),
+        (answered("InternalError"), Why.FAILED),
+        (NoCredentialsError(), Why.DENIED),
+        (ConnectionRefusedError("no"), Why.FAILED),
+        (KeyError("an answer that is not AWS's"), Why.FAILED),
+        (TimeoutError(), Why.FAILED),
+    ],
+)
+def test_a_question_without_an_answer_says_why_and_raises_nothing(error: Exception, why: Why) -> None:
+    async def question() -> Any:
+        raise error
+
+    silence = asyncio.run(ask(question(), "sqs:GetQueueAttributes"))
+    assert isinstance(silence, Silence)
+    assert silence.why is why
+    assert silence.action == "sqs:GetQueueAttributes"
