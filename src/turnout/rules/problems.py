@@ -83,6 +83,7 @@ class Code(StrEnum):
     UNUSED_TARGET = "TR507"
     FEW_EXAMPLES = "TR508"
     SCAN = "TR509"
+    MISSPELT = "TR510"
 
 
 class ExpressionError(ValueError):

@@ -65,6 +65,12 @@ _HINTS = {
     "-": "there is no arithmetic",
     ".": "a path begins with a name, with $ or with @",
     "{": "a reference to the environment is ${NAME}",
+    # What word processors and chats make of what was typed.
+    **dict.fromkeys(
+        "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u00b4`", "a string stands in straight quotes: 'text'"
+    ),
+    **dict.fromkeys("\u2013\u2014\u2212", "a negative number begins with -"),
+    **{"\u2260": "write !=", "\u2264": "write <=", "\u2265": "write >="},
 }
 
 

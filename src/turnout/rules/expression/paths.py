@@ -165,10 +165,9 @@ class PathReader:
             first = path.segments[0] if path.segments else None
             if not isinstance(first, Key) or first.name not in self._metadata:
                 name = first.name if isinstance(first, Key) else path.text[1:]
+                known = f"; there are {', '.join('@' + field for field in self._metadata)}"
                 raise PathError(
-                    Code.METADATA,
-                    f"a message has no metadata '{name}'{nearest(name, self._metadata)}; "
-                    f"there are {', '.join('@' + field for field in self._metadata)}",
+                    Code.METADATA, f"a message has no metadata '{name}'{nearest(name, self._metadata) or known}"
                 )
 
 

@@ -8,7 +8,7 @@ from turnout.rules.lint.missing import warn_of_missing
 from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.scanning import warn_of_scans
-from turnout.rules.lint.usage import warn_of_few_examples, warn_of_unused_targets
+from turnout.rules.lint.usage import warn_of_few_examples, warn_of_misspelt_members, warn_of_unused_targets
 from turnout.rules.problems import Problem
 
 __all__ = ["lint"]
@@ -28,6 +28,7 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
             matching.append(rule)
         warn_of_missing(rule, findings)
         warn_of_few_examples(rule, findings)
+        warn_of_misspelt_members(rule, findings)
     warn_of_scans(reading.rules, findings)
     if not reading.problems:
         warn_of_overlaps(matching, findings)

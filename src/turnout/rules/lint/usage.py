@@ -1,14 +1,19 @@
-"""Finds what nothing uses and nothing shows: targets that no rule sends to, rules without examples of both kinds."""
+"""Finds what nothing uses and nothing shows: targets without rules, rules without examples, members no event has."""
 
 from __future__ import annotations
 
-from turnout.rules.condition.ast import Constant
+from turnout.rules.condition.ast import Constant, Key, Root, plain_path, terms, walk
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
+from turnout.rules.spelling import nearest
 
-__all__ = ["warn_of_few_examples", "warn_of_unused_targets"]
+__all__ = ["warn_of_few_examples", "warn_of_misspelt_members", "warn_of_unused_targets"]
+
+_ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
+"""The members of every event of EventBridge."""
+_CLOSE = 0.8
 
 
 def warn_of_unused_targets(reading: Reading, findings: Findings) -> None:
@@ -31,3 +36,22 @@ def warn_of_few_examples(rule: Rule, findings: Findings) -> None:
     ]
     if wanted:
         findings.rule(Code.FEW_EXAMPLES, f"there is no example that {' and none that '.join(wanted)}", rule)
+
+
+def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
+    """A warning per member of the event that is called nearly like one of EventBridge's, and that no example shows.
+
+    Events need not come from EventBridge: an example that matches and has the member settles it.
+    """
+    matching = [example for example in rule.examples if example.match]
+    if any(example.event is None for example in matching):
+        return  # its event is in a file
+    known = {*_ENVELOPE, *(name for example in matching for name in example.event or ())}
+    for condition in walk(rule.condition):
+        for path in map(plain_path, terms(condition)):
+            first = path.segments[0] if path.root is Root.EVENT and path.segments else None
+            if isinstance(first, Key) and first.name not in known:
+                known.add(first.name)
+                if hint := nearest(first.name, _ENVELOPE, cutoff=_CLOSE):
+                    message = f"an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
+                    findings.condition(Code.MISSPELT, message, rule, condition)

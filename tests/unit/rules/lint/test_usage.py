@@ -1,4 +1,4 @@
-"""TR507 and TR508: targets that nothing uses, rules without examples of both kinds."""
+"""TR507, TR508 and TR510: targets that nothing uses, rules without examples of both kinds, misspelt members."""
 
 from __future__ import annotations
 
@@ -56,3 +56,34 @@ def test_targets_are_left_alone_while_rules_cannot_be_read(tmp_path: Path) -> No
 def test_the_shipped_rules_are_clean() -> None:
     reading = read_rules(Path(__file__).parents[4] / "rules", environ={})
     assert lint(reading) == ()
+
+
+@pytest.mark.parametrize(
+    ("expression", "name", "meant"),
+    [
+        ("detial.x == 1", "detial", "detail"),
+        ("x == 1 or any(details.list, @.y == 1)", "details", "detail"),
+        ("detailType == 'a'", "detailType", "detail-type"),
+        ("exists(sources)", "sources", "source"),
+    ],
+)
+def test_a_member_nearly_called_like_one_of_eventbridge_is_pointed_out_once(
+    expression: str, name: str, meant: str
+) -> None:
+    (found,) = warned(f"{expression} or {expression}", Code.MISSPELT)
+    assert f"'{name}'" in found.message
+    assert f"did you mean '{meant}'?" in found.message
+    assert name in marked(found)
+
+
+@pytest.mark.parametrize(
+    "expression", ["detail.detial == 1", "order.id == 1", "timestamp > 1", "@attributes.detial == 1"]
+)
+def test_other_members_are_left_alone(expression: str) -> None:
+    assert warned(expression, Code.MISSPELT) == []
+
+
+def test_an_example_that_matches_settles_what_the_member_is_called() -> None:
+    example = {"event": {"details": {"x": 1}}, "match": True}
+    assert warned("details.x == 1", Code.MISSPELT, examples=[example]) == []
+    assert warned("details.x == 1", Code.MISSPELT, examples=[{**example, "match": False}]) != []
