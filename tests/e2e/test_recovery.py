@@ -316,6 +316,9 @@ def test_failed_events_of_an_api_are_listed_and_replayed_by_it_once(desk: Desk, 
     assert [len(batch) for batch in genesys.replayed] == [100, 25]
     assert "already done: 125" in desk.dlq("replay", *place, "--to-api", "sub-1", "--disposition", "transient", "--yes")
     assert len(genesys.replayed) == 2
+    # The API lists an event that failed once more after its replay.
+    assert "1 done" in desk.dlq("replay", *place, "--to-api", "sub-1", "--id", "fe-3", "--again", "--yes")
+    assert genesys.replayed[2:] == [["fe-3"]]
 
 
 def test_conversations_are_told_of_their_letters_when_the_settings_want_that(desk: Desk, genesys: Stub) -> None:

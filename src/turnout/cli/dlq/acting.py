@@ -55,6 +55,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
     yes: bool
     resume: str | None
+    again: bool
 
 
 def who() -> str:
@@ -106,6 +107,8 @@ def _new_plan(job: Job, settings: DlqSettings) -> Plan:
         "place": (job.place if job.place.text else Place(settings.queue or "")).text,
         "what": job.what,
     }
+    if job.again:
+        options["again"] = "true"
     return Plan(name, job.action, "", who(), int(now * 1000), options)
 
 
@@ -139,6 +142,7 @@ class _Course:
         self._act = act
         self._source = source
         self._stop = stop
+        self._again = self._plan.options.get("again") == "true"
 
     async def run(self) -> int:
         made = await self._draft()
@@ -178,8 +182,18 @@ class _Course:
     async def _draft(self) -> Draft:
         if self._job.resume:
             items = await self._ledger.items(self._plan.id)
-            return await draft_again(self._source, self._ledger, items, self._act, self._job.limit, self._stop)
-        return await draft(self._source, self._ledger, self._job.selects, self._act, self._job.limit, self._stop)
+            return await draft_again(
+                self._source, self._ledger, items, self._act, self._job.limit, self._stop, again=self._again
+            )
+        return await draft(
+            self._source,
+            self._ledger,
+            self._job.selects,
+            self._act,
+            self._job.limit,
+            self._stop,
+            again=self._again,
+        )
 
     async def _act_on(self, made: Draft) -> int:
         settings = self._settings
@@ -190,7 +204,7 @@ class _Course:
                 act=self._act,
                 plan=self._plan.id,
                 by=who(),
-                config=RunConfig(settings.rate, settings.max_failures),
+                config=RunConfig(settings.rate, settings.max_failures, again=self._again),
                 told=told,
             )
             saying = asyncio.create_task(self._say_stopping(runner.tally), name="say-stopping")

@@ -19,6 +19,11 @@ _CARE = (
     click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing."),
     click.option("--yes", is_flag=True, help="Do not ask."),
     click.option("--resume", metavar="PLAN", help="Go on with a plan that was stopped; it knows its own letters."),
+    click.option(
+        "--again",
+        is_flag=True,
+        help="Act also on letters that were dealt with before: events that an API lists anew, archives restored twice.",
+    ),
     click.option("--rate", metavar="NUMBER", help="Letters a second, at most.  [TURNOUT_DLQ_RATE]  [default: 20]"),
     click.option(
         "--max-failures",
@@ -78,7 +83,7 @@ _SETTINGS = {
 
 
 def acting_options(command: Command) -> Command:
-    """`--dry-run`, `--yes`, `--resume`; and everything that is a setting becomes `settings`. Apply it last (on top)."""
+    """`--dry-run`, `--yes`, `--resume`, `--again`; and settings become `settings`. Apply it last (on top)."""
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:

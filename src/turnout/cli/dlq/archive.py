@@ -40,6 +40,7 @@ def archive(
     dry_run: bool,
     yes: bool,
     resume: str | None,
+    again: bool,
 ) -> None:
     """Write letters into an S3 bucket, encrypted, one JSON object each, then take them out.
 
@@ -68,6 +69,7 @@ def archive(
             dry_run=dry_run,
             yes=yes,
             resume=resume,
+            again=again,
         )
     else:
         job = Job(
@@ -82,5 +84,6 @@ def archive(
             dry_run=dry_run,
             yes=yes,
             resume=resume,
+            again=again,
         )
     sys.exit(carry_out(job, settings))

@@ -38,6 +38,7 @@ def replay(
     dry_run: bool,
     yes: bool,
     resume: str | None,
+    again: bool,
 ) -> None:
     """Send letters again, once something was repaired; what is confirmed is taken out.
 
@@ -65,5 +66,6 @@ def replay(
         dry_run=dry_run,
         yes=yes,
         resume=resume,
+        again=again,
     )
     sys.exit(carry_out(job, settings))

@@ -40,6 +40,7 @@ def retry(
     dry_run: bool,
     yes: bool,
     resume: str | None,
+    again: bool,
 ) -> None:
     """Deliver letters to the targets they are still owed, and to no others; what is confirmed is taken out.
 
@@ -66,5 +67,6 @@ def retry(
         dry_run=dry_run,
         yes=yes,
         resume=resume,
+        again=again,
     )
     sys.exit(carry_out(job, settings))

@@ -17,7 +17,7 @@ from turnout.recovery.ledger.records import Item, ItemState, Record, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.sources.api import Source
 
-__all__ = ["Draft", "draft", "draft_again", "is_settled"]
+__all__ = ["Draft", "anew", "draft", "draft_again", "is_settled"]
 
 _SETTLED = frozenset({Status.RETRIED, Status.ARCHIVED, Status.REPLAYED})
 _PAGE = 200
@@ -55,6 +55,11 @@ def is_settled(record: Record | None) -> bool:
     return record is not None and (bool(record.resolved_ms) or record.status in _SETTLED)
 
 
+def anew(letter: Letter, record: Record | None) -> Work:
+    """The work of a letter that was dealt with, and is to be dealt with once more: it counts as reaching nothing."""
+    return Work(letter, attempt=record.attempts + 1 if record is not None else 1)
+
+
 async def draft(
     source: Source,
     ledger: Ledger,
@@ -62,10 +67,12 @@ async def draft(
     act: Act,
     limit: int,
     stop: asyncio.Event | None = None,
+    *,
+    again: bool = False,
 ) -> Draft:
     """A draft of acting on what is selected, among at most `limit` letters. `stop` ends the reading early.
 
-    Raises `TurnoutError`.
+    `again` also acts on letters that were dealt with before, as if they had reached nothing. Raises `TurnoutError`.
     """
     made = Draft()
     selected: list[Letter] = []
@@ -78,7 +85,7 @@ async def draft(
     made.unselected, made.limited = len(others), made.read >= limit
     # Not before all are read: they would come round again.
     await source.give_back(others)
-    await _sort(made, selected, source, ledger, act)
+    await _sort(made, selected, source, ledger, act, again)
     return made
 
 
@@ -89,6 +96,8 @@ async def draft_again(
     act: Act,
     limit: int,
     stop: asyncio.Event | None = None,
+    *,
+    again: bool = False,
 ) -> Draft:
     """A draft of what is left of a plan: its items that have neither failed nor been resolved."""
     left = {item.letter: item for item in items if item.state not in (ItemState.FAILED, ItemState.RESOLVED)}
@@ -107,17 +116,22 @@ async def draft_again(
     missing = [item for each, item in left.items() if each not in found]
     made.absent = tuple(item.letter for item in missing if item.state is not ItemState.DONE)
     made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE)
-    await _sort(made, selected, source, ledger, act)
+    done = {item.letter for item in left.values() if item.state is ItemState.DONE}
+    finishing = [letter for letter in selected if letter.id in done]
+    await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, again)
+    made.finishing += finishing
     return made
 
 
-async def _sort(made: Draft, letters: list[Letter], source: Source, ledger: Ledger, act: Act) -> None:
+async def _sort(
+    made: Draft, letters: list[Letter], source: Source, ledger: Ledger, act: Act, again: bool = False
+) -> None:
     unfit = []
     letters.sort(key=_age)
     for first in range(0, len(letters), _PAGE):
         page = letters[first : first + _PAGE]
         records = await ledger.records([letter.id for letter in page])
-        unfit += [letter for letter in page if not _fits(made, letter, records, act)]
+        unfit += [letter for letter in page if not _fits(made, letter, records, act, again)]
     await source.give_back(unfit)
 
 
@@ -126,12 +140,13 @@ def _age(letter: Letter) -> tuple[int, str]:
     return letter.message.sent_ms, letter.message.system.get("SequenceNumber", "")
 
 
-def _fits(made: Draft, letter: Letter, records: Mapping[str, Record], act: Act) -> bool:
+def _fits(made: Draft, letter: Letter, records: Mapping[str, Record], act: Act, again: bool) -> bool:
     record = records.get(letter.id)
-    if is_settled(record):
+    settled = is_settled(record)
+    if settled and not again:
         made.finishing.append(letter)
         return True
-    work = Work.of(letter, record)
+    work = anew(letter, record) if settled else Work.of(letter, record)
     try:
         made.aims[letter.id] = act.aims(work)
     except Unfit as reason:

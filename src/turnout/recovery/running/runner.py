@@ -18,7 +18,7 @@ from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.letter import Letter
-from turnout.recovery.running.planning import Draft, is_settled
+from turnout.recovery.running.planning import Draft, anew, is_settled
 from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
 
@@ -40,6 +40,8 @@ class RunConfig(msgspec.Struct, frozen=True):
     """Percent."""
     calls: int = 8
     """Letters (or batches, where the action takes batches) that are acted on at a time."""
+    again: bool = False
+    """Whether letters are acted on that were dealt with before. Nobody else is kept from those."""
 
 
 class Pace:
@@ -131,12 +133,22 @@ class Runner:
         records = await self._ledger.claim(
             [work.letter.id for work in works], by=self._holder, lease_seconds=LEASE_SECONDS
         )
+        if self._config.again:
+            # A letter that is resolved cannot be claimed.
+            known = await self._ledger.records([work.letter.id for work in works if work.letter.id not in records])
+            resolved = {each: record for each, record in known.items() if record.resolved_ms}
+            await self._act_on([anew(w.letter, resolved[w.letter.id]) for w in works if w.letter.id in resolved])
+            works = [work for work in works if work.letter.id not in resolved]
         # Another process may have been faster since the plan was made, and may have got further.
         self.tally.skipped += len(works) - len(records)
         granted = [work.letter for work in works if work.letter.id in records]
         if settled := [letter for letter in granted if is_settled(records[letter.id])]:
             await self._finish(settled)
-        works = [Work.of(letter, records[letter.id]) for letter in granted if not is_settled(records[letter.id])]
+        await self._act_on(
+            [Work.of(letter, records[letter.id]) for letter in granted if not is_settled(records[letter.id])]
+        )
+
+    async def _act_on(self, works: Sequence[Work]) -> None:
         if not works:
             return
         await self._record([self._started(work) for work in works])

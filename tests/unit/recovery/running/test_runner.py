@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.unit.recovery import letters as shapes
 from tests.unit.recovery.running.bench import Bench, Refusing
 
+from turnout.recovery import read_letter
 from turnout.recovery.deliver.address import Address
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.deliver.delivering import Delivering
@@ -16,6 +19,7 @@ from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, ItemState, Plan, Sighting, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.recovery.letter import Letter
 from turnout.recovery.running.planning import draft
 from turnout.recovery.running.runner import LEASE_SECONDS, Pace, RunConfig, Runner
 from turnout.recovery.running.tally import Tally
@@ -254,3 +258,52 @@ def test_fifo_targets_are_sent_to_in_order(tmp_path: Path) -> None:
 
 def test_a_run_config_has_the_bounds_that_are_documented() -> None:
     assert (RunConfig().rate, RunConfig().max_failures) == (20.0, 20.0)
+
+
+def test_what_was_dealt_with_is_acted_on_again_only_when_that_is_asked_for(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",), ("crm",)])
+        assert (await bench.process(plan="first")).done == 2
+        # The same letters, as a source of which nothing can be taken out would list them.
+        async with open_sqlite_ledger(bench.path) as ledger:
+            ids = [record.letter async for record in ledger.find("dead")]
+            letters = [read_letter(shapes.own(owed=("crm",)) | {"MessageId": each}) for each in ids]
+            for again, expected in ((False, 2), (True, 4)):
+                source = Listed(letters)
+                act = bench.act(bench.sqs)
+                made = await draft(source, ledger, lambda _: True, act, 10, again=again)
+                assert (len(made.works), len(made.finishing)) == ((2, 0) if again else (0, 2))
+                plan = Plan(f"again-{again}", Action.RETRY, "dead", "jo", 1)
+                await ledger.save_plan(plan, made.items)
+                config = RunConfig(1_000, again=again)
+                runner = Runner(source=source, ledger=ledger, act=act, plan=plan.id, by="jo", config=config)
+                assert (await runner.run(made, asyncio.Event())).done == 2
+                assert bench.got("crm").total() == expected
+                assert {item.state for item in await ledger.items(plan.id)} == {ItemState.RESOLVED}
+            records = await ledger.records(ids)
+            assert {record.attempts for record in records.values()} == {2}
+
+    asyncio.run(story())
+
+
+class Listed:
+    """A source of which nothing can be taken out."""
+
+    name = url = "listed"
+    undeliverable = ""
+    notes = ()
+
+    def __init__(self, letters: list[Letter]) -> None:
+        self._letters = letters
+
+    async def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:
+        for letter in self._letters:
+            yield letter
+
+    async def give_back(self, letters: Collection[Letter]) -> None: ...
+
+    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
+        return {}
+
+    async def aclose(self) -> None: ...
