@@ -25,6 +25,7 @@ from turnout.recovery.processor.handling import Handler, Tools
 from turnout.recovery.processor.policy import Policy
 from turnout.recovery.processor.resting import Resting
 from turnout.recovery.processor.spans import trace_turn
+from turnout.recovery.processor.turns import Turns
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.api import Source
 from turnout.telemetry.finished import FinishedSpans
@@ -60,29 +61,6 @@ class RoundsConfig(msgspec.Struct, frozen=True, kw_only=True):
     rate: float = 20.0
     """Actions begun per second, at most."""
     drain_seconds: float = 25.0
-
-
-class _Group:
-    """Letters of one group of a FIFO queue: one after the other, and none past one that has to wait."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()  # fair: in the order in which turns were begun
-        self.waits = False
-
-
-class _Turns(msgspec.Struct):
-    """The turns of one round's letters."""
-
-    room: asyncio.Semaphore
-    results: list[Result] = []
-    groups: dict[str, _Group] = {}
-    problem: TurnoutError | None = None
-    """What keeps the round from going on."""
-
-    def group(self, letter: Letter) -> _Group:
-        """The group of a letter; one of its own where there is no order to keep."""
-        name = letter.message.system.get("MessageGroupId", "") if letter.queue.endswith(".fifo") else ""
-        return self.groups.setdefault(name, _Group()) if name else _Group()
 
 
 class Processor:
@@ -183,7 +161,7 @@ class Processor:
 
     async def _round(self) -> list[Result]:
         """One round; how the turns of its letters ended. Raises `TurnoutError` when not all of it could be done."""
-        turns = _Turns(asyncio.Semaphore(self._config.concurrency))
+        turns = Turns(asyncio.Semaphore(self._config.concurrency))
         problems: list[TurnoutError] = []
         async with contextlib.AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._open_source())
@@ -221,7 +199,7 @@ class Processor:
         letters: Sequence[Letter],
         source: Source,
         tasks: asyncio.TaskGroup,
-        turns: _Turns,
+        turns: Turns,
     ) -> None:
         """Note, claim and begin with these letters; waits for room for each."""
         by = self._tools.by
@@ -240,7 +218,7 @@ class Processor:
             await turns.room.acquire()
             tasks.create_task(self._turn_of(letter, record, source, turns), name=f"letter-{letter.id}")
 
-    async def _turn_of(self, letter: Letter, record: Record, source: Source, turns: _Turns) -> None:
+    async def _turn_of(self, letter: Letter, record: Record, source: Source, turns: Turns) -> None:
         self.counts.held += 1
         result, began_ns = Result.FAILED, time.time_ns()
         group = turns.group(letter)
@@ -262,7 +240,7 @@ class Processor:
             self._beat()
             turns.room.release()
 
-    def _count(self, result: Result, turns: _Turns) -> None:
+    def _count(self, result: Result, turns: Turns) -> None:
         self.counts.results[result.value] += 1
         turns.results.append(result)
 
