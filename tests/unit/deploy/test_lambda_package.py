@@ -289,6 +289,7 @@ def test_the_steps_work_from_the_zip_file_alone(
 ) -> None:
     client, environment = queues
     environment = environment | {"TURNOUT_DLQ_LEDGER": ledger}
+    client.create_queue(QueueName="crm")
     step: dict[str, Any] = {"record": dead_letter(21, "THROTTLING", "crm")}
     (answer,) = call(unpacked, "turnout.serverless.steps.classify", step, **environment)
     assert (answer["course"], answer["aims"]) == ("deliver", ["arn:aws:sqs:us-east-1:000000000000:crm"])
