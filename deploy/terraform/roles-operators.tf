@@ -45,6 +45,19 @@ data "aws_iam_policy_document" "operator" {
     resources = concat([aws_dynamodb_table.ledger.arn], aws_dynamodb_table.idempotency[*].arn)
   }
 
+  # Lambda knows no resource for the first of these.
+  statement {
+    sid       = "FindMappings"
+    actions   = ["lambda:ListEventSourceMappings"]
+    resources = ["*"]
+  }
+
+  statement {
+    sid       = "ExamineFunctions"
+    actions   = ["lambda:GetFunctionConfiguration"]
+    resources = ["arn:${local.partition}:lambda:${local.region}:${local.account}:function:${var.name}-*"]
+  }
+
   statement {
     sid       = "ExamineTheKey"
     actions   = ["kms:DescribeKey"]

@@ -35,6 +35,15 @@ data "aws_iam_policy_document" "recovering" {
   }
 
   dynamic "statement" {
+    for_each = length(var.other_targets.functions) > 0 ? [var.other_targets.functions] : []
+    content {
+      sid       = "InvokeFunctions"
+      actions   = ["lambda:InvokeFunction"]
+      resources = statement.value
+    }
+  }
+
+  dynamic "statement" {
     for_each = length(var.other_targets.topics) > 0 ? [var.other_targets.topics] : []
     content {
       sid       = "PublishToTopics"

@@ -213,8 +213,12 @@ variable "scaling" {
 }
 
 variable "other_targets" {
-  description = "ARNs of targets that are no queues of this module: topics, event buses, state machines, queues."
+  description = <<-EOT
+    ARNs of targets that are no queues of this module: topics, event buses, state machines, queues. `functions` are those
+    to which recovery may deliver again what failed on its way to them.
+  EOT
   type = object({
+    functions      = optional(list(string), [])
     topics         = optional(list(string), [])
     buses          = optional(list(string), [])
     state_machines = optional(list(string), [])

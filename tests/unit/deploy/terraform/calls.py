@@ -22,7 +22,7 @@ SPEAKERS: dict[str, tuple[str, ...]] = {
     "idempotency.dynamodb": ("dynamodb",),
     "recovery.archive.s3": ("s3",),
     "recovery.ledger.dynamodb": ("dynamodb",),
-    "targets.aws": ("sns", "events", "stepfunctions"),
+    "targets.aws": ("sns", "events", "stepfunctions", "lambda"),
     "sqs": (),
 }
 """The modules (by prefix) that speak to AWS, and to which services. `sqs` is the interface's own implementation."""
@@ -38,6 +38,7 @@ _SQS = {
 # Where the action is not simply service:Operation.
 _PREFIXES = {"stepfunctions": "states"}
 _ACTIONS = {
+    "lambda:Invoke": {"lambda:InvokeFunction"},
     "sns:PublishBatch": {"sns:Publish"},
     "s3:HeadBucket": {"s3:ListBucket"},
     "s3:HeadObject": {"s3:GetObject"},

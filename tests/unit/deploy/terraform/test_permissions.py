@@ -22,6 +22,8 @@ KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
 """SQS and DynamoDB use the key in the name of whoever calls them."""
 LAMBDA_READS = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage"}
 """What an event source mapping does with the function's role (Lambda's developer guide)."""
+BY_RECOVERY = {"lambda:InvokeFunction"}
+"""No rule names a function as its target."""
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 ECS_STARTS = LOG | {
     "ecr:BatchCheckLayerAvailability",
@@ -48,7 +50,10 @@ def test_calls_are_found_in_every_one_of_them(name: str) -> None:
 
 def test_what_is_called_is_what_a_reader_of_the_code_finds() -> None:
     assert own_actions("idempotency.dynamodb") == {"dynamodb:GetItem", "dynamodb:UpdateItem"}
-    assert own_actions("targets.aws") == {"sns:Publish", "events:PutEvents", "states:StartExecution"}
+    of_targets = {"sns:Publish", "events:PutEvents", "states:StartExecution", "lambda:InvokeFunction"}
+    assert own_actions("targets.aws") == of_targets
+    spoken_to = set(re.findall(r'^    service = "(\w+)"$', module_path("targets.aws").read_text(), re.MULTILINE))
+    assert spoken_to == set(SPEAKERS["targets.aws"])
     assert own_actions("recovery.ledger.dynamodb.table") == {
         "dynamodb:BatchWriteItem",
         "dynamodb:GetItem",
@@ -61,13 +66,20 @@ def test_what_is_called_is_what_a_reader_of_the_code_finds() -> None:
     assert sqs_actions("pipeline.poller") == {"sqs:ReceiveMessage"}
 
 
+def test_functions_are_invoked_by_recovery_alone() -> None:
+    made = [name for name, path in MODULES.items() if "FunctionDestination(" in path.read_text()]
+    assert made == ["targets.aws", "targets.destinations"]
+    reached = {name.partition(".")[0] for name, path in MODULES.items() if ".at_arn(" in path.read_text()}
+    assert reached <= {"recovery", "dlq"}
+
+
 def test_the_worker_is_granted_what_it_calls_and_nothing_else() -> None:
-    assert granted("worker") == actions("app") | KEY
+    assert granted("worker") == (actions("app") - BY_RECOVERY) | KEY
 
 
 def test_operators_are_granted_what_recovery_calls_and_the_doctor_asks_and_nothing_else() -> None:
     doctor = "\n".join(path.read_text() for path in (SOURCE / "doctor" / "asking").rglob("*.py"))
-    asked = set(re.findall(r'"((?:sqs|sns|events|states|dynamodb|s3|kms):[A-Z]\w+)"', doctor))
+    asked = set(re.findall(r'"((?:sqs|sns|events|states|dynamodb|s3|kms|lambda):[A-Z]\w+)"', doctor))
     assert len(asked) > 10
     recovering = actions("dlq", "recovery", "cli.dlq", "targets")
     assert granted("operator") == recovering | asked | KEY
@@ -113,7 +125,8 @@ def test_no_role_may_do_everything_or_touch_everything() -> None:
             assert statement.get("effect", "Allow") == "Allow"
             assert not any("*" in action for action in statement["actions"]), name
             if statement["resources"] == ["*"]:
-                assert statement["actions"] == ["ecr:GetAuthorizationToken"], name
+                assert statement["actions"][0] in ("ecr:GetAuthorizationToken", "lambda:ListEventSourceMappings"), name
+                assert len(statement["actions"]) == 1
 
 
 def test_the_key_may_be_used_through_the_services_that_hold_events_alone() -> None:
@@ -132,7 +145,7 @@ def test_the_router_function_is_granted_what_it_calls_and_what_lambda_does_for_i
     # A batch stands in for the source queue, so of SQS the pipeline reaches no more than sending.
     assert sqs_actions("serverless.source") <= {"sqs:SendMessage", "sqs:GetQueueAttributes"}
     by_lambda = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}
-    assert granted("router") == (actions("serverless.router") - by_lambda) | LAMBDA_READS | LOG | KEY
+    assert granted("router") == (actions("serverless.router") - by_lambda - BY_RECOVERY) | LAMBDA_READS | LOG | KEY
 
 
 BY_LAMBDA = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"}

@@ -128,7 +128,8 @@ def test_whole_services_and_everything_are_named_in_few_places_only() -> None:
                 continue
             stars = [action for action in each["actions"] if action.endswith(":*")]
             assert not stars, f"{name}: {stars}"
-            if name not in ("key", "worker_start"):
+            # Two actions know no resource: ecr:GetAuthorizationToken and lambda:ListEventSourceMappings.
+            if name not in ("key", "worker_start") and each.get("sid") != "FindMappings":
                 given = each.get("resources", [])
                 assert '"*"' not in given if isinstance(given, str) else "*" not in given, name
 
