@@ -65,6 +65,10 @@ class Handler:
         self._turn = turn
         self._pause = pause
 
+    def waits(self, letter: Letter, record: Record | None) -> bool:
+        """Whether a letter waits for somebody already, so that it needs no turn."""
+        return record is not None and decide(letter, record, self._policy).next is Next.LEAVE
+
     async def handle(self, letter: Letter, record: Record, source: Source) -> Result:
         """One letter's turn. Raises `LedgerError`: then nothing is known to have been written, nothing was deleted."""
         decision = decide(letter, record, self._policy)

@@ -203,6 +203,14 @@ class Processor:
     ) -> None:
         """Note, claim and begin with these letters; waits for room for each."""
         by = self._tools.by
+        # Of letters that wait nothing is written: thousands may wait for days, and a write costs money.
+        before = await self._tools.ledger.records([letter.id for letter in letters])
+        waiting = {letter.id for letter in letters if self._handler.waits(letter, before.get(letter.id))}
+        for _ in waiting:
+            self._count(Result.WAITING, turns)
+        letters = [letter for letter in letters if letter.id not in waiting]
+        if not letters:
+            return
         known = await self._tools.ledger.see([Sighting.of(letter) for letter in letters], by=by)
         open_ = [letter.id for letter in letters if not known[letter.id].resolved_ms]
         granted: Mapping[str, Record] = {}

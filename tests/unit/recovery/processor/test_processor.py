@@ -58,9 +58,9 @@ def test_a_letter_is_deleted_after_its_outcome_is_in_the_ledger_and_never_before
 def test_what_is_parked_is_left_alone_in_the_rounds_that_follow(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.once()
-        written = await bench.ledger.history("m-3")
+        written = await bench.ledger.history("m-3"), await bench.ledger.records(["m-3", "m-4"])
         assert await bench.once() == {"waiting": 2}
-        assert await bench.ledger.history("m-3") == written
+        assert (await bench.ledger.history("m-3"), await bench.ledger.records(["m-3", "m-4"])) == written
         assert bench.place.held == set()
 
     on_bench(tmp_path, story, needs_fix(3), unknown(4))
