@@ -37,12 +37,16 @@ class _Event(msgspec.Struct):
 
 _decoder = msgspec.json.Decoder(_Event)
 
-# Topics of which several different events can share all of the key's fields: the body tells them apart.
+# The topics of which two events that share all of the key's fields are one event published twice, but for some kinds.
+# Of these, and of all other topics (metrics, utterances of a transcript), several can be of one moment: the body tells
+# them apart. To take two events for one would lose the second.
+_ONE_AT_A_TIME = "v2.detail.events.conversation."
 _SEVERAL_AT_A_TIME = (".attributes", ".flow.outcome")
 
 
 def genesys_key(event_id: str | None, body: str) -> str:
-    """Topic, time, conversation, participant and session of a Genesys detail event; otherwise as `event_key`."""
+    """Topic, time, conversation, participant and session of a Genesys event, with its `eventBody` where these do not
+    identify it; as `event_key` for an event without time or conversation."""
     try:
         detail = _decoder.decode(body).detail
     except (msgspec.DecodeError, RecursionError, UnicodeEncodeError):
@@ -52,7 +56,9 @@ def genesys_key(event_id: str | None, body: str) -> str:
     if when is None or event.conversation_id is None:
         return event_key(event_id, body)
     parts = [detail.topic_name, str(when), event.conversation_id, event.participant_id or "", event.session_id or ""]
-    if detail.topic_name.endswith(_SEVERAL_AT_A_TIME):
+    identified = event.participant_id is not None and event.session_id is not None
+    one = detail.topic_name.startswith(_ONE_AT_A_TIME) and not detail.topic_name.endswith(_SEVERAL_AT_A_TIME)
+    if not identified or not one:
         parts.append(_event_body(body))
     return f"genesys:{_hash(chr(0).join(parts))}"
 

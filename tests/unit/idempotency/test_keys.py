@@ -63,6 +63,25 @@ def test_attribute_events_of_one_moment_differ_by_their_content() -> None:
     assert key(attributes("a", "e-1")) == key(attributes("a", "e-2")) != key(attributes("b", "e-1"))
 
 
+def test_metrics_and_utterances_of_one_moment_are_several_events_and_each_is_known_again() -> None:
+    def of_topic(topic: str, envelope: str, **event_body: object) -> dict[str, Any]:
+        event = changed(**event_body)
+        event["id"] = envelope
+        event["detail"]["topicName"] = topic
+        return event
+
+    for topic, name in [
+        ("v2.analytics.conversation.c-1.metrics", "recordId"),
+        ("v2.conversations.c-1.transcription", "utteranceId"),
+    ]:
+        first, second = of_topic(topic, "e-1", **{name: "1"}), of_topic(topic, "e-2", **{name: "2"})
+        assert key(first) == key(of_topic(topic, "e-3", **{name: "1"})) != key(second)
+
+
+def test_events_without_participant_or_session_differ_by_their_content() -> None:
+    assert key(changed(sessionId=None, outboundContactId="a")) != key(changed(sessionId=None, outboundContactId="b"))
+
+
 def test_an_event_that_is_not_genesyss_falls_back_to_its_id() -> None:
     assert genesys_key("e-1", '{"id": "e-1", "detail": {}}') == event_key("e-1", "")
     assert genesys_key("e-1", '{"detail": {"topicName": 7}}') == event_key("e-1", "")
