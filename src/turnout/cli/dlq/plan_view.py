@@ -31,7 +31,7 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
     click.echo(f"{what}: {count(len(made.works), 'letter')} of {made.read:,} read in {source.name}.")
     if made.works:
         rows = Counter(
-            (", ".join(made.aims.get(work.letter.id, ())) or "nothing more", str(work.letter.cause))
+            (", ".join(map(_place, made.aims.get(work.letter.id, ()))) or "nothing more", str(work.letter.cause))
             for work in made.works
         )
         table = Table("to", "cause", "letters", header_style="bold")
@@ -58,6 +58,11 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
         seconds = len(made.works) / rate
         took = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
         click.echo(f"At {rate:g} letters a second: {took} or more. Stops when more than {max_failures:g} % fail.")
+
+
+def _place(aim: str) -> str:
+    """What a row is about: of archived letters, each of which has a key of its own, what the keys begin with."""
+    return f"{aim.rpartition('/')[0]}/" if aim.startswith("s3://") else aim
 
 
 @contextlib.contextmanager
