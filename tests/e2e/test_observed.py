@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 from prometheus_client.parser import text_string_to_metric_families
 from tests.e2e.turnout import Process, Queues, run_to_the_end, running, wait_until
-from tests.servers.otlp import Collector
+from tests.servers.otlp import Collector, silent_endpoint
 
 Series = dict[tuple[str, frozenset[tuple[str, str]]], float]
 
@@ -89,6 +89,23 @@ def test_while_it_drains_it_is_not_ready_but_alive(queues: Queues, rules: Path) 
         assert answer.status_code == 503
         assert answer.json()["reasons"] == ["draining: it was told to stop, 1 messages are still in flight"]
         assert httpx.get(url + "/livez").status_code == 200
+
+
+def test_a_collector_that_never_answers_costs_no_message_and_no_more_than_its_time_at_the_end(
+    queues: Queues, rules: Path
+) -> None:
+    wanted = [json.dumps({"id": f"event-{n}", "detail": {"priority": "urgent"}}) for n in range(300)]
+    with silent_endpoint() as endpoint:
+        environment = queues.environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "TURNOUT_TELEMETRY_SECONDS": "1"}
+        with running(environment, "--rules", str(rules)) as turnout:
+            queues.publish(wanted)
+            queues.wait_until_empty()
+            assert queues.count("critical") == queues.count("high") == 300
+            turnout.signal(signal.SIGTERM)
+            turnout.wait_for_log("stopped: ")
+            # What is left is the second for the last spans, another for the last metrics, and the end of the process.
+            assert turnout.wait(10) == 0
+            assert "did not take the last spans within 1.0 s" in turnout.log
 
 
 def test_a_port_for_other_machines_needs_a_token_and_never_shows_it(queues: Queues, rules: Path) -> None:
