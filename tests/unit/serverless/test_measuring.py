@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Callable, Coroutine
 from typing import Any
 
+import pytest
 from tests.unit.pipeline.yard import SOURCE, Yard, event
-from tests.unit.serverless.mapping import poll
+from tests.unit.serverless.mapping import poll, sqs_event
 from tests.unit.serverless.test_routing import Function
 from tests.unit.telemetry.test_emf import read
 
+from turnout.message import Message
 from turnout.pipeline.books import Books
+from turnout.serverless import router
 from turnout.serverless.measuring import batch_lines, counted_lines
 
 
@@ -72,3 +76,28 @@ def test_a_counter_of_its_own_is_told_apart_by_one_dimension() -> None:
     assert document["turnout.recovered"] == 2
     assert document["outcome"] == "delivered"
     assert list(counted_lines("turnout.recovered", "outcome", {})) == []
+
+
+def test_the_handler_prints_every_line_by_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async def call(work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+        yard = Yard()
+        await yard.publish(event("one"))
+        return await work(router.Opened(Function(yard).router, 1.0))
+
+    class Opened:
+        """Stands for the container, open on queues in memory."""
+
+        def run(self, work: Callable[[Any], Coroutine[Any, Any, Any]]) -> Any:
+            return asyncio.run(call(work))
+
+    class Plenty:
+        def get_remaining_time_in_millis(self) -> int:
+            return 10_000
+
+    message = Message("m-1", "h-1", event("one"), SOURCE)
+    monkeypatch.setattr(router, "_container", Opened())
+    router.handler(sqs_event(message), Plenty())
+    printed = capsys.readouterr().out.splitlines()
+    assert {name for line in printed for name in read(line)} >= {"turnout.messages.received", "turnout.target.sent"}
