@@ -250,6 +250,9 @@ def test_a_resolved_letter_cannot_be_claimed_and_is_known_when_it_turns_up_again
     run(scenario)
 
 
+# Not on moto: a transaction that fails there puts the whole table back to what it was when it began, and so undoes
+# what others have written in the meantime.
+@pytest.mark.parametrize("opened", ["sqlite", "ministack"], indirect=True)
 def test_many_who_write_about_one_letter_at_once_lose_nothing(opened: Open) -> None:
     async def main() -> None:
         async with asyncio.timeout(60), opened() as one, opened() as other:
