@@ -193,3 +193,16 @@ def test_a_bug_in_a_destination_costs_a_letter_and_neither_the_worker_nor_the_ot
         assert len(yard.bodies("archive")) == len(yard.bodies("audit")) == 2
 
     asyncio.run(main())
+
+
+def test_an_attribute_that_sqs_takes_from_nobody_costs_its_own_delivery_only() -> None:
+    async def main() -> None:
+        rules = RULES.replace("send: [crm]}", "send: [crm], attributes: {note: {path: detail.note}}}")
+        yard = Yard(rules)
+        await yard.route(event("one", 1, note="fine"), event("one", 2, note="\u0001"), event("one", 3, note="well"))
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.fault, letter.owed) == ("MESSAGE_REJECTED", "data", ("crm",))
+        assert "Invalid characters found in the message attribute 'note'" in letter.message
+        assert sorted(yard.bodies("crm")) == [event("one", 1, note="fine"), event("one", 3, note="well")]
+
+    asyncio.run(main())
