@@ -6,13 +6,13 @@ Each setting is read from `TURNOUT_DLQ_` and its name in capitals, apart from th
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from turnout.dlq.environment import read_settings
 from turnout.errors import SettingsError
 
 __all__ = ["DlqSettings", "load_dlq_settings", "variable"]
@@ -25,6 +25,11 @@ _WORKERS = {
     "source_queue": ("TURNOUT_SOURCE_QUEUE_URL", "GENESYS_SOURCE_QUEUE_URL"),
     "rules": ("TURNOUT_RULES",),
     "sqs_client": ("TURNOUT_SQS_CLIENT",),
+}
+
+_EXPECTED = {
+    "queue": "must be a queue URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead",
+    "sqs_client": "must be wire or aioboto3",
 }
 
 _URL = r"\Ahttps?://[^\s@]+\Z"
@@ -73,37 +78,13 @@ def load_dlq_settings(
 
     Raises `SettingsError` with every problem at once.
     """
-    environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for field in msgspec.structs.fields(DlqSettings):
-        value = (given or {}).get(field.name)
-        name = "--" + field.name.replace("_", "-")
-        if value is None:
-            name, value = _from_environment(environ, field.name)
-        if value is None:
-            continue
-        try:
-            values[field.name] = msgspec.convert(value, field.type, strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(f"{name}: {_in_plain_words(field.name, str(error))}")
+    values, problems = read_settings(
+        DlqSettings, _variables, os.environ if environ is None else environ, given, _EXPECTED
+    )
     if problems:
         raise SettingsError(problems)
     return DlqSettings(**values)
 
 
-def _from_environment(environ: Mapping[str, str], field: str) -> tuple[str, str | None]:
-    """The variable that holds a setting, and its text; an empty one counts as unset."""
-    for name in (variable(field), *_WORKERS.get(field, ())):
-        if text := environ.get(name, "").strip():
-            return name, text
-    return variable(field), None
-
-
-def _in_plain_words(field: str, problem: str) -> str:
-    if field == "queue":
-        return "must be a queue URL, such as https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead"
-    if field == "sqs_client":
-        return "must be wire or aioboto3"
-    plain = problem.replace("Expected ", "must be ").replace("`int`", "a whole number").replace("`float`", "a number")
-    return re.sub(r", got `\w+`", "", plain)
+def _variables(field: str) -> tuple[str, ...]:
+    return _WORKERS.get(field) or (variable(field),)

@@ -6,13 +6,13 @@ Each setting is read from `TURNOUT_DLQ_` and its name in capitals; the HTTP port
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
+from turnout.dlq.environment import read_settings
 from turnout.errors import SettingsError
 from turnout.settings import is_loopback
 
@@ -20,7 +20,7 @@ __all__ = ["WorkSettings", "load_work_settings", "work_variable"]
 
 _PREFIX = "TURNOUT_DLQ_"
 _WORKERS = frozenset({"http_port", "http_host", "http_token", "log_level", "log_format", "telemetry_seconds"})
-_CHOICES = {"log_level": "debug, info, warning or error", "log_format": "auto, json or text"}
+_EXPECTED = {"log_level": "must be debug, info, warning or error", "log_format": "must be auto, json or text"}
 
 
 class WorkSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,31 +60,16 @@ def load_work_settings(
 
     Raises `SettingsError` with every problem at once.
     """
-    environ = os.environ if environ is None else environ
-    values: dict[str, Any] = {}
-    problems: list[str] = []
-    for field in msgspec.structs.fields(WorkSettings):
-        value = (given or {}).get(field.name)
-        name = "--" + field.name.replace("_", "-")
-        if value is None:
-            name, value = work_variable(field.name), environ.get(work_variable(field.name), "").strip() or None
-        if value is None:
-            continue
-        try:
-            values[field.name] = msgspec.convert(value, field.type, strict=False)
-        except msgspec.ValidationError as error:
-            problems.append(f"{name}: {_in_plain_words(field.name, str(error))}")
+    values, problems = read_settings(
+        WorkSettings,
+        lambda field: (work_variable(field),),
+        os.environ if environ is None else environ,
+        given,
+        _EXPECTED,
+    )
     host, token = values.get("http_host", "127.0.0.1"), values.get("http_token")
     if values.get("http_port") is not None and not token and not is_loopback(host):
         problems.append(f"{work_variable('http_token')}: is not set; {host} lets other machines in")
     if problems:
         raise SettingsError(problems)
     return WorkSettings(**values)
-
-
-def _in_plain_words(field: str, problem: str) -> str:
-    if field in _CHOICES:
-        return f"must be {_CHOICES[field]}"
-    plain = problem.replace("Expected ", "must be ").replace("`int | null`", "a whole number")
-    plain = plain.replace("`int`", "a whole number").replace("`float`", "a number")
-    return re.sub(r", got `\w+`", "", plain)
