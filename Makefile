@@ -25,7 +25,7 @@ demo: $(VENV)/.demo
 	$(BIN)/turnout demo $(DEMO)
 
 test: $(VENV)/.test $(VENV)/.chromium $(BIN)/promtool
-	$(BIN)/python -m pytest $(TESTS)
+	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(TESTS)
 
 lint: $(VENV)/.lint
 	$(BIN)/ruff check .
