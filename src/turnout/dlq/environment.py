@@ -8,7 +8,12 @@ from typing import Any
 
 import msgspec
 
+from turnout.settings import SECRETS
+
 __all__ = ["read_settings"]
+
+_BOUNDS = {">=": "{} or more", ">": "more than {}", "<=": "{} or less", "<": "less than {}"}
+_KINDS = {"int": "a whole number", "float": "a number"}
 
 
 def read_settings(
@@ -22,6 +27,7 @@ def read_settings(
 
     `names` are a field's environment variables, the first one that is not empty counts; `given` (field to text or
     value; None: not given) overrides them. `expected` says what a field must be, where its type does not say it well.
+    A sentence shows the value that was given, unless it is a secret.
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
@@ -36,11 +42,21 @@ def read_settings(
         try:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
-            problems.append(f"{name}: {expected.get(field.name) or _in_plain_words(str(error))}")
+            shown = "***" if field.name in SECRETS else _without_password(str(value))
+            wanted = expected.get(field.name)
+            problems.append(f"{name}: " + (f"{wanted}, but is {shown!r}" if wanted else _sentence(str(error), shown)))
     return values, problems
 
 
-def _in_plain_words(problem: str) -> str:
-    plain = problem.replace("Expected ", "must be ")
-    plain = re.sub(r"`int( \| null)?`", "a whole number", plain).replace("`float`", "a number")
-    return re.sub(r", got `\w+`", "", plain)
+def _without_password(url: str) -> str:
+    return re.sub("//[^/@]*@", "//***@", url)
+
+
+def _sentence(problem: str, given: str) -> str:
+    bounds = re.fullmatch(r"Expected `[a-z |]+` ([<>]=?) ([0-9.]+?)(?:\.0)?", problem)
+    if bounds:
+        return f"must be {_BOUNDS[bounds[1]].format(bounds[2])}, but is {given}"
+    if problem == "Expected `str` of length >= 1":
+        return "must not be empty"
+    wanted = re.sub(r"Expected `([a-z]+).*", lambda found: _KINDS.get(found[1], found[0]), problem)
+    return f"must be {wanted}, but is {given!r}"

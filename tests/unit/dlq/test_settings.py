@@ -45,6 +45,34 @@ def test_every_problem_is_told_at_once_by_the_name_it_was_given_under() -> None:
     assert "such as https://sqs" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("TURNOUT_DLQ_RATE", "fast", "must be a number, but is 'fast'"),
+        ("TURNOUT_DLQ_RATE", "0", "must be more than 0, but is 0"),
+        ("TURNOUT_DLQ_LEDGER_DAYS", "inf", "must be 3650 or less, but is inf"),
+        ("TURNOUT_DLQ_ATTEMPTS", "2.5", "must be a whole number, but is '2.5'"),
+        ("TURNOUT_DLQ_ATTEMPTS", "0", "must be 1 or more, but is 0"),
+        ("TURNOUT_SQS_CLIENT", "magic", "must be wire or aioboto3, but is 'magic'"),
+    ],
+)
+def test_a_problem_shows_the_value_that_was_given(name: str, value: str, sentence: str) -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_dlq_settings({name: value})
+    assert caught.value.problems == (f"{name}: {sentence}",)
+
+
+def test_a_password_in_a_url_is_not_shown() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_dlq_settings({"GENESYS_DLQ_URL": "https://joe:hunter22@sqs/1/dead"})
+    assert "but is 'https://***@sqs/1/dead'" in str(caught.value)
+
+
+def test_a_ledger_without_a_name_is_refused() -> None:
+    with pytest.raises(SettingsError, match=r"^--ledger: must not be empty$"):
+        load_dlq_settings({}, {"ledger": ""})
+
+
 def test_settings_of_recovery_have_a_prefix_of_their_own() -> None:
     assert variable("archive_bucket") == "TURNOUT_DLQ_ARCHIVE_BUCKET"
     assert variable("rules") == "TURNOUT_RULES"

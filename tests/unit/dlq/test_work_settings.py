@@ -18,10 +18,10 @@ def test_all_problems_are_told_at_once_under_the_name_that_was_given() -> None:
     with pytest.raises(SettingsError) as caught:
         load_work_settings(environ, {"concurrency": "many"})
     text = str(caught.value)
-    assert "TURNOUT_DLQ_LEASE_SECONDS: must be" in text
-    assert "TURNOUT_HTTP_PORT: must be a whole number" in text
-    assert "TURNOUT_LOG_FORMAT: must be auto, json or text" in text
-    assert "--concurrency: must be a whole number" in text
+    assert "TURNOUT_DLQ_LEASE_SECONDS: must be 15 or more, but is 1" in text
+    assert "TURNOUT_HTTP_PORT: must be a whole number, but is 'http'" in text
+    assert "TURNOUT_LOG_FORMAT: must be auto, json or text, but is 'xml'" in text
+    assert "--concurrency: must be a whole number, but is 'many'" in text
 
 
 def test_a_port_that_other_machines_reach_needs_a_token_which_is_never_shown() -> None:
