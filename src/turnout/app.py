@@ -28,7 +28,7 @@ from turnout.service.reloader import Reloader
 from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.service.tap import Tap
 from turnout.service.watchdog import Watchdog
-from turnout.settings import Settings, misspelt_settings
+from turnout.settings import Settings
 from turnout.sqs.clients import open_sqs
 from turnout.sqs.session import AwsConfig
 from turnout.targets.destinations import open_destinations
@@ -38,6 +38,7 @@ from turnout.telemetry.redaction import redactor
 from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_tracing
 from turnout.telemetry.snapshot import Snapshot
 from turnout.telemetry.tracing import Tracing
+from turnout.variables import misspelt_settings
 
 __all__ = ["event_loop_factory", "load_ruleset", "open_store", "open_worker", "serve", "worker_config"]
 

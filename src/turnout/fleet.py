@@ -22,10 +22,11 @@ from turnout.service.reloader import Reloader
 from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.service.supervisor import Supervisor, SupervisorConfig, WorkerProcess
 from turnout.service.view import NotAnswering
-from turnout.settings import Settings, misspelt_settings, variable
+from turnout.settings import Settings, variable
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.redaction import redactor
 from turnout.telemetry.snapshot import Snapshot
+from turnout.variables import misspelt_settings
 
 __all__ = ["serve_fleet"]
 

@@ -46,6 +46,7 @@ from turnout.service.signals import stop_on_signals
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.setup import MetricSettings, TraceSettings, start_export, start_spans
+from turnout.variables import misspelt_settings
 
 __all__ = ["Job", "process", "worker_name"]
 
@@ -76,6 +77,8 @@ class Finished(msgspec.Struct, frozen=True):
 def process(settings: DlqSettings, work: WorkSettings, job: Job) -> Finished:
     """Process until SIGTERM or SIGINT, or with `once` until nothing is left to do. Raises `TurnoutError`."""
     configure_logging(work.log_level, work.log_format)
+    for sentence in misspelt_settings():
+        log.warning("%s", sentence)
     return asyncio.run(_process(settings, work, job))
 
 

@@ -11,7 +11,6 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -20,7 +19,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
 
-__all__ = ["SECRETS", "Settings", "is_loopback", "load_settings", "misspelt_settings", "required_paths", "variable"]
+__all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "variable"]
 
 PREFIX = "TURNOUT_"
 
@@ -263,21 +262,6 @@ def required_paths(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
 
 def _paths(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
-
-
-def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
-    """One sentence for each `TURNOUT_` variable that is no setting but nearly is.
-
-    Not an error: Kubernetes itself sets such variables for a Service of that name (`TURNOUT_SERVICE_HOST`).
-    """
-    known = [variable(field) for field in Settings.model_fields]
-    found = []
-    for name in sorted(environ if environ is not None else os.environ):
-        if name.startswith(PREFIX) and name not in known:
-            close = get_close_matches(name, known, n=1, cutoff=0.8)
-            if close:
-                found.append(f"{name} is not a setting and has no effect; did you mean {close[0]}?")
-    return tuple(found)
 
 
 def _in_plain_words(problem: dict[str, Any]) -> str:

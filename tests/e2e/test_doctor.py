@@ -62,6 +62,13 @@ def test_queues_are_made_once_and_the_doctor_finds_them_well(server: Server) -> 
     assert [(one["severity"], one["subject"]) for one in redrive] == [("ok", "well-events")]
 
 
+def test_a_misspelt_setting_of_recovery_is_a_warning(server: Server) -> None:
+    done = turnout("doctor", "--json", **made(server, "spelt"), TURNOUT_DLQ_LEGDER="dynamodb:turnout-ledger")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = findings(done)["warning", "environment"]
+    assert found["message"].endswith("did you mean TURNOUT_DLQ_LEDGER?")
+
+
 def test_looking_changes_nothing(server: Server) -> None:
     import boto3
 

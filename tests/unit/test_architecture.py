@@ -15,6 +15,7 @@ LAYERS = (
     ("letter", "targets", "idempotency"),
     ("pipeline", "recovery", "genesys"),
     ("dlq",),
+    ("variables",),
     ("service", "doctor", "provision"),
     ("app", "recovering"),
     ("fleet", "serverless"),

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from turnout.errors import SettingsError
-from turnout.settings import Settings, load_settings, misspelt_settings, variable
+from turnout.settings import Settings, load_settings, variable
 
 SOURCE = "https://sqs.eu-west-1.amazonaws.com/123456789012/events"
 DEAD = "https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead"
@@ -106,13 +106,6 @@ def test_letters_may_not_be_routed_again_for_ever() -> None:
 def test_a_password_in_a_queue_url_is_refused_and_not_repeated() -> None:
     (problem,) = problems(source_queue_url="https://user:hunter2@sqs.test/1/q", dead_letter_queue_url=DEAD)
     assert "hunter2" not in problem
-
-
-def test_a_misspelt_setting_is_pointed_out_and_foreign_variables_are_not() -> None:
-    environ = {"TURNOUT_POLERS": "1", "TURNOUT_SERVICE_HOST": "10.0.0.1", "TURNOUT_POLLERS": "2"}
-    assert misspelt_settings(environ) == (
-        "TURNOUT_POLERS is not a setting and has no effect; did you mean TURNOUT_POLLERS?",
-    )
 
 
 def test_every_setting_is_described_and_those_with_a_unit_name_it() -> None:

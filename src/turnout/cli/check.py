@@ -16,7 +16,8 @@ from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.lint import lint
 from turnout.rules.problems import Code, Problem
 from turnout.rules.trials.examples import run_examples
-from turnout.settings import Settings, load_settings, misspelt_settings, required_paths, variable
+from turnout.settings import Settings, load_settings, required_paths, variable
+from turnout.variables import misspelt_settings
 
 __all__ = ["check"]
 

@@ -16,7 +16,7 @@ from turnout.doctor.asking.queues import QueueAsker
 from turnout.doctor.asking.stores import ask_bucket, ask_table
 from turnout.doctor.asking.targets import ask_target, connect
 from turnout.doctor.facts import Caller, Role
-from turnout.doctor.findings import Finding, Severity, error, fine
+from turnout.doctor.findings import Finding, Severity, error, fine, warning
 from turnout.doctor.permissions import judge_permissions
 from turnout.doctor.queues import judge_queue
 from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
@@ -31,6 +31,7 @@ from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
 from turnout.targets.aws import AwsClients
 from turnout.telemetry.setup.environment import read_endpoint
+from turnout.variables import misspelt_settings
 
 __all__ = ["Examination", "examine"]
 
@@ -58,7 +59,7 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
     reading = read_rules(settings.rules, environ=environ, require=settings.require)
     usable = [target for target in reading.targets.values() if not target.unresolved]
     others = [target for target in usable if target.kind is not Kind.QUEUE]
-    findings: list[Finding] = list(_rules(reading))
+    findings: list[Finding] = [*_misspelt(environ), *_rules(reading)]
     slots = asyncio.Semaphore(_AT_ONCE)
     async with _asking() as (clients, queues):
         caller = await queues.caller(settings.source_queue_url[0])
@@ -78,6 +79,11 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
         findings += await _genesys(environ)
     worst_first = list(Severity)
     return Examination(caller, tuple(sorted(findings, key=lambda each: worst_first.index(each.severity))))
+
+
+def _misspelt(environ: Mapping[str, str]) -> Iterable[Finding]:
+    for sentence in misspelt_settings(environ):
+        yield warning("settings", "environment", sentence, "correct the name, or remove it")
 
 
 def _rules(reading: Reading) -> Iterable[Finding]:

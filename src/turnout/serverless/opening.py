@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -18,8 +19,11 @@ from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
 from turnout.sqs.api import Sqs
 from turnout.telemetry.logs import configure_logging
+from turnout.variables import misspelt_settings
 
 __all__ = ["Opened", "open_recovery"]
+
+log = logging.getLogger(__name__)
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -45,6 +49,8 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
     # Attempts are counted by the ledger, and repeated by whoever called: within an act there is one.
     settings = msgspec.structs.replace(settings, attempts=1)
     configure_logging("info", "json")
+    for sentence in misspelt_settings(environ):
+        log.warning("%s", sentence)
     by = f"lambda:{environ.get('AWS_LAMBDA_FUNCTION_NAME', 'recovery')}:{os.urandom(4).hex()}"
     async with open_services(settings, environ) as services:
         place = Place(queue=settings.queue or "")

@@ -19,13 +19,14 @@ from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
 from turnout.serverless.measuring import batch_lines, print_lines
 from turnout.serverless.routing import BatchRouter
-from turnout.settings import load_settings, misspelt_settings
+from turnout.settings import load_settings
 from turnout.sqs.clients import open_sqs
 from turnout.sqs.session import AwsConfig
 from turnout.targets.destinations import open_destinations
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import LateTracing
+from turnout.variables import misspelt_settings
 
 __all__ = ["handler", "open_router"]
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import click
 
+from turnout.cli.dlq.environment import settings_of_command
 from turnout.dlq.acts import To
-from turnout.dlq.settings import load_dlq_settings
 
 __all__ = ["acting_options", "archive_options", "rules_options", "to_options"]
 
@@ -88,7 +88,7 @@ def acting_options(command: Command) -> Command:
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
         settings = {setting: given.pop(option) for option, setting in _SETTINGS.items() if option in given}
-        command(settings=load_dlq_settings(given=settings), **given)
+        command(settings=settings_of_command(settings), **given)
 
     return _with(_CARE, wrapped)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import click
 
+from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.writing import write_whole
 from turnout.cli.words import count
-from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
@@ -40,7 +40,7 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
     """
     if output != "-" and Path(output).exists():
         raise click.UsageError(f"{output} exists; name another file, or remove it")
-    seen = look(load_dlq_settings(), place, selection, limit)
+    seen = look(settings_of_command(), place, selection, limit)
     redacted = Redacted.NOTHING if whole else Redacted.SECRETS if show_pii else Redacted.PERSONAL_DATA
     redaction = None if whole else Redaction(os.environ, show_pii=show_pii)
     lines = _lines(seen, redacted, redaction)

@@ -10,11 +10,11 @@ import click
 from rich.table import Table
 from rich.text import Text
 
+from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.screen import wide_console
 from turnout.cli.words import count
-from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import Disposition
 from turnout.recovery.letter import Letter
@@ -41,7 +41,7 @@ DISPOSITION_STYLES = {
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def list_letters(place: Place, selection: Selection, limit: int, show_pii: bool, as_json: bool) -> None:
     """List the letters, without consuming them."""
-    seen = look(load_dlq_settings(), place, selection, limit)
+    seen = look(settings_of_command(), place, selection, limit)
     redaction = Redaction(os.environ, show_pii=show_pii)
     if as_json:
         for letter in seen.letters:

@@ -10,12 +10,12 @@ from pathlib import Path
 import click
 from rich.console import Console
 
+from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.writing import write_whole
 from turnout.cli.words import count
 from turnout.dlq.reporting import gathered
 from turnout.dlq.services import open_services
-from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.report.build import build_report
@@ -57,7 +57,7 @@ def report(
     Personal data is hidden unless --show-pii is given. In json, replayPayload is the original event; with personal data
     hidden it is for reading only, and replayPayloadRedacted says so.
     """
-    settings = load_dlq_settings()
+    settings = settings_of_command()
     redaction = Redaction(os.environ, show_pii=show_pii)
 
     async def made() -> Report:

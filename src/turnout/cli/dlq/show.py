@@ -10,10 +10,11 @@ from pathlib import Path
 
 import click
 
+from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options
 from turnout.dlq.services import open_services
-from turnout.dlq.settings import DlqSettings, load_dlq_settings
+from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import default_causes
 from turnout.recovery.ledger.records import Entry
@@ -34,7 +35,7 @@ __all__ = ["show"]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool) -> None:
     """Show one letter. ID is that of the letter, of its event or of its conversation."""
-    settings = load_dlq_settings()
+    settings = settings_of_command()
     seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)
     if not seen.letters:
         raise click.ClickException(f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read")

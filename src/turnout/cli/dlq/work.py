@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from turnout.cli.dlq.environment import note_misspelt
 from turnout.cli.dlq.foreseeing import print_foreseen
 from turnout.cli.dlq.options import place_options, selection_options
 from turnout.cli.words import count
@@ -91,6 +92,7 @@ def work(
     settings = load_dlq_settings(given=_named(_RECOVERY, given))
     bounds = load_work_settings(given=_named(_WORK, given))
     if dry_run:
+        note_misspelt()
         print_foreseen(settings, place, selection)
         return
     # After the settings: wrong ones should not wait for AWS's clients to be imported.

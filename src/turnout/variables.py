@@ -1,0 +1,58 @@
+"""Every environment variable of Turnout, whichever of its programs reads it, and which of them a misspelt one means.
+
+Worker, recovery and functions are often given one environment: what another program reads is no mistake.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from difflib import get_close_matches
+
+from msgspec.structs import fields
+
+from turnout.dlq.settings import DlqSettings
+from turnout.dlq.settings import variable as dlq_variable
+from turnout.dlq.work_settings import WorkSettings, work_variable
+from turnout.genesys.config import GenesysConfig
+from turnout.genesys.config import variable as genesys_variable
+from turnout.settings import PREFIX, Settings, variable
+
+__all__ = ["known_variables", "misspelt_settings"]
+
+# Read where no settings are: by the function that parks letters, and by a worker of its supervisor.
+_OTHERS = ("TURNOUT_PARKED_QUEUE_URL", "TURNOUT_PULSE_FD")
+
+# What Kubernetes sets for a Service called turnout: TURNOUT_PORT=tcp://10.0.0.1:8080.
+_OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://")
+
+
+def known_variables() -> frozenset[str]:
+    """All that begin with `TURNOUT_` and are read."""
+    return frozenset(
+        (
+            *map(variable, Settings.model_fields),
+            *(dlq_variable(field.name) for field in fields(DlqSettings)),
+            *(work_variable(field.name) for field in fields(WorkSettings)),
+            *(genesys_variable(field.name) for field in fields(GenesysConfig)),
+            *_OTHERS,
+        )
+    )
+
+
+def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """One sentence for each `TURNOUT_` variable that is no setting but nearly is. Values are not in it.
+
+    Not an error: Kubernetes itself sets such variables for a Service of that name (`TURNOUT_SERVICE_HOST`).
+    """
+    given = os.environ if environ is None else environ
+    known = known_variables()
+    found = []
+    for name in sorted(given):
+        if name.startswith(PREFIX) and name not in known and not _OF_A_SERVICE.match(given[name]):
+            # Sorted, so that of two that are equally close it is always the same.
+            close = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            if close:
+                found.append(f"{name} is not a setting and has no effect; did you mean {close[0]}?")
+    return tuple(found)
