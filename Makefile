@@ -82,7 +82,8 @@ constraints:
 	rm -rf build/constraints
 	$(PYTHON) -m venv build/constraints
 	build/constraints/bin/python -m pip install --quiet --editable '.[test,lint]'
-	build/constraints/bin/python -m pip freeze --exclude-editable > constraints.txt
+	build/constraints/bin/python -m pip freeze --exclude-editable > build/constraints/frozen.txt
+	build/constraints/bin/python deploy/constraints.py constraints.txt < build/constraints/frozen.txt
 	rm -rf build/constraints
 
 clean:
