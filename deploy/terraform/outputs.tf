@@ -43,10 +43,11 @@ output "operator_policy_arn" {
 }
 
 output "kubernetes" {
-  description = "The role for the service account, and the policy for KEDA's role; or null."
+  description = "The roles for the service accounts, and the policy for KEDA's role; or null."
   value = var.kubernetes == null ? null : {
-    role_arn        = aws_iam_role.kubernetes[0].arn
-    keda_policy_arn = aws_iam_policy.keda[0].arn
+    role_arn          = aws_iam_role.kubernetes[0].arn
+    recovery_role_arn = one(aws_iam_role.kubernetes_recovery[*].arn)
+    keda_policy_arn   = aws_iam_policy.keda[0].arn
   }
 }
 

@@ -1,4 +1,9 @@
-# The worker's role for Kubernetes, through the service account of deploy/kubernetes (IRSA), and a policy for KEDA.
+# The roles for Kubernetes, through the service accounts of deploy/kubernetes (IRSA): the worker's, and that of recovery
+# (`turnout dlq work`). And a policy for KEDA.
+
+locals {
+  kubernetes_recovery = try(var.kubernetes.recovery, false)
+}
 
 resource "aws_iam_role" "kubernetes" {
   count = var.kubernetes == null ? 0 : 1
@@ -37,6 +42,57 @@ resource "aws_iam_role_policy" "kubernetes" {
   name   = "worker"
   role   = aws_iam_role.kubernetes[0].name
   policy = data.aws_iam_policy_document.worker.json
+}
+
+resource "aws_iam_role" "kubernetes_recovery" {
+  count = local.kubernetes_recovery ? 1 : 0
+
+  name               = "${var.name}-kubernetes-recovery"
+  description        = "Recovery in Kubernetes: reads letters, delivers them again, archives them"
+  assume_role_policy = data.aws_iam_policy_document.kubernetes_recovery_assumes[0].json
+}
+
+data "aws_iam_policy_document" "kubernetes_recovery_assumes" {
+  count = local.kubernetes_recovery ? 1 : 0
+
+  statement {
+    actions = ["sts:AssumeRoleWithWebIdentity"]
+
+    principals {
+      type        = "Federated"
+      identifiers = [var.kubernetes.oidc_provider_arn]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "${split(":oidc-provider/", var.kubernetes.oidc_provider_arn)[1]}:sub"
+      values   = ["system:serviceaccount:${var.kubernetes.namespace}:${var.kubernetes.service_account}-recovery"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "${split(":oidc-provider/", var.kubernetes.oidc_provider_arn)[1]}:aud"
+      values   = ["sts.amazonaws.com"]
+    }
+  }
+}
+
+resource "aws_iam_role_policy" "kubernetes_recovery" {
+  count = local.kubernetes_recovery ? 1 : 0
+
+  name   = "recovery"
+  role   = aws_iam_role.kubernetes_recovery[0].name
+  policy = data.aws_iam_policy_document.kubernetes_recovery.json
+}
+
+data "aws_iam_policy_document" "kubernetes_recovery" {
+  source_policy_documents = [data.aws_iam_policy_document.recovering.json]
+
+  statement {
+    sid = "HoldAndFinishLetters"
+    actions = [
+      "sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage",
+    ]
+    resources = [aws_sqs_queue.dead_letter.arn, aws_sqs_queue.undelivered.arn]
+  }
 }
 
 # For the role of KEDA's operator, which asks for the length of the queues.

@@ -1,4 +1,4 @@
-# What recovery needs, whoever does it: operators with `turnout dlq`, or the functions.
+# What recovery needs, whoever does it: operators with `turnout dlq`, a processor, or the functions.
 
 data "aws_iam_policy_document" "recovering" {
   statement {

@@ -67,18 +67,23 @@ variable "worker" {
 variable "kubernetes" {
   description = <<-EOT
     Makes a role for the worker in Kubernetes. `oidc_provider_arn` is the cluster's identity provider in IAM; the service
-    account is that of deploy/kubernetes.
+    account is that of deploy/kubernetes. With `recovery` there is a second role, for the component of that name.
   EOT
   type = object({
     oidc_provider_arn = string
     namespace         = optional(string, "turnout")
     service_account   = optional(string, "turnout")
+    recovery          = optional(bool, false)
   })
   default = null
 
   validation {
     condition     = var.kubernetes == null || can(regex(":oidc-provider/", try(var.kubernetes.oidc_provider_arn, "")))
     error_message = "oidc_provider_arn looks like arn:aws:iam::123456789012:oidc-provider/oidc.eks.<Region>.amazonaws.com/id/<id>."
+  }
+  validation {
+    condition     = !try(var.kubernetes.recovery, false) || var.recovery == null
+    error_message = "Letters are recovered either in Kubernetes (kubernetes.recovery) or by functions (recovery): both read the same queues."
   }
 }
 

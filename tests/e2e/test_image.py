@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
@@ -104,6 +105,32 @@ def test_the_worker_routes_is_found_healthy_and_stops_cleanly(image: Image, queu
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0, worker.log
     assert run(image, health_check(), port).returncode != 0
+
+
+def test_recovery_remembers_in_a_volume_what_it_has_parked(
+    image: Image, environment: dict[str, str], queues: Queues, tmp_path: Path
+) -> None:
+    # A new volume takes over the owner of the image's directory.
+    owner = (image.root / "var/lib/turnout").stat()
+    volume = tmp_path / "volume"
+    volume.mkdir()
+    os.chown(volume, owner.st_uid, owner.st_gid)
+    queues.client.send_message(QueueUrl=queues.urls["events-dead"], MessageBody='{"id": "1"}')
+    given = environment | {"TURNOUT_DLQ_LEDGER": "/var/lib/turnout/ledger.sqlite", "TURNOUT_HTTP_PORT": "0"}
+
+    def recover() -> str:
+        command = [*image.stage.one("ENTRYPOINT").words(), "dlq", "work", "--once"]
+        arguments, variables = image.command(command, given, volumes={str(volume): "/var/lib/turnout"})
+        done = subprocess.run(arguments, env=variables, capture_output=True, text=True, timeout=60, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    assert "events-dead: 1 parked" in recover()
+    assert (volume / "ledger.sqlite").stat().st_uid == USER
+    again = recover()
+    assert "events-dead: 1 waiting" in again, "it is left alone"
+    assert "The ledger knows 1 letter" in again
+    assert queues.count("events-dead") == 1, "what is parked stays for people"
 
 
 def read_port(worker: Process) -> str:

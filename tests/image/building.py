@@ -50,16 +50,23 @@ class Image(NamedTuple):
         return _environment(self.stage)
 
     def command(
-        self, command: Sequence[str], environment: Mapping[str, str], *, read_only: bool = True
+        self,
+        command: Sequence[str],
+        environment: Mapping[str, str],
+        *,
+        read_only: bool = True,
+        volumes: Mapping[str, str] | None = None,
     ) -> tuple[list[str], dict[str, str]]:
         """Arguments and environment for `subprocess`, so that `command` runs in the image, as its user.
+
+        `volumes` are directories of this machine and where they are mounted.
 
         Signals to that process reach the command itself. It has no capability and cannot get any.
         """
         user, _, group = self.stage.one("USER").rest.partition(":")
         dropped = ["--clear-groups", "--no-new-privs", "--bounding-set=-all", "--inh-caps=-all"]
         as_user = ["setpriv", f"--reuid={user}", f"--regid={group}", *dropped, "--", *command]
-        return _inside(self.root, as_user, read_only=read_only), {**self.environment(), **environment}
+        return _inside(self.root, as_user, read_only=read_only, binds=volumes), {**self.environment(), **environment}
 
 
 def build(scratch: Path) -> Image:
@@ -149,7 +156,7 @@ def _run(each: Instruction, root: Path, directory: str, environment: dict[str, s
 def _copy(each: Instruction, root: Path, directory: str, built: Mapping[str, Path]) -> None:
     *sources, target = each.words()
     there = _host(root, target if target.startswith("/") else f"{directory}/{target}")
-    from_stage = next((flag.removeprefix("--from=") for flag in each.flags), None)
+    from_stage = next((flag.removeprefix("--from=") for flag in each.flags if flag.startswith("--from=")), None)
     for source in sources:
         origin = _host(built[from_stage], source) if from_stage else ROOT / source
         if origin.is_dir():
@@ -158,6 +165,11 @@ def _copy(each: Instruction, root: Path, directory: str, built: Mapping[str, Pat
             assert from_stage or sent(source), f"{source} is not sent to the builder"
             there.mkdir(parents=True, exist_ok=True)
             shutil.copy2(origin, there)
+    owner = next((flag.removeprefix("--chown=") for flag in each.flags if flag.startswith("--chown=")), "")
+    if owner:
+        uid, _, gid = owner.partition(":")
+        for path in (there, *there.rglob("*")):
+            os.chown(path, int(uid), int(gid), follow_symlinks=False)
 
 
 def _unsent(folder: str, names: list[str]) -> set[str]:

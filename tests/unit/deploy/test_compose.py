@@ -8,11 +8,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 import yaml
 from opentelemetry.sdk import environment_variables
 from tests.image.dockerfile import health_check, read_stages
 
+from turnout.dlq.settings import DlqSettings, load_dlq_settings
+from turnout.dlq.settings import variable as dlq_variable
+from turnout.dlq.work_settings import WorkSettings, load_work_settings, work_variable
 from turnout.message import queue_name
 from turnout.settings import Settings, variable
 
@@ -21,6 +25,8 @@ FILE = ROOT / "docker-compose.yml"
 COMPOSE: dict[str, Any] = yaml.safe_load(FILE.read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
 WORKER = SERVICES["worker"]
+RECOVERY = SERVICES["recovery"]
+OURS = ("worker", "recovery")
 ENVIRONMENT: dict[str, str] = WORKER["environment"]
 
 
@@ -30,7 +36,7 @@ def seconds(duration: str) -> float:
 
 def test_compose_accepts_the_file() -> None:
     compose = Path(sys.executable).with_name("docker-compose")
-    command = [str(compose), "-f", str(FILE), "--profile", "metrics", "config", "-q"]
+    command = [str(compose), "-f", str(FILE), "--profile", "metrics", "--profile", "recovery", "config", "-q"]
     checked = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert checked.returncode == 0, checked.stderr
 
@@ -40,8 +46,19 @@ def test_every_turnout_variable_is_a_setting() -> None:
     assert {name for name in ENVIRONMENT if name.startswith("TURNOUT_")} <= known
 
 
-def test_every_variable_of_opentelemetry_is_one_that_it_knows() -> None:
-    given = {name for name in ENVIRONMENT if name.startswith("OTEL_")}
+def test_every_turnout_variable_of_recovery_is_a_setting() -> None:
+    fields = msgspec.structs.fields
+    known = {dlq_variable(field.name) for field in fields(DlqSettings)}
+    known |= {work_variable(field.name) for field in fields(WorkSettings)}
+    given = {name: value for name, value in RECOVERY["environment"].items() if name.startswith("TURNOUT_")}
+    assert given.keys() <= known
+    load_dlq_settings(given)
+    load_work_settings(given)
+
+
+@pytest.mark.parametrize("name", OURS)
+def test_every_variable_of_opentelemetry_is_one_that_it_knows(name: str) -> None:
+    given = {name for name in SERVICES[name]["environment"] if name.startswith("OTEL_")}
     assert given
     # The SDK leaves OTEL_METRICS_EXPORTER to whoever sets it up; here that is turnout.telemetry.setup.
     assert given <= {*vars(environment_variables), "OTEL_METRICS_EXPORTER"}
@@ -73,19 +90,23 @@ def test_rules_are_mounted_read_only_where_the_worker_looks_for_them() -> None:
 @pytest.mark.parametrize("name", SERVICES)
 def test_everything_mounted_from_here_exists(name: str) -> None:
     for volume in SERVICES[name].get("volumes", []):
-        source, _, mode = volume.split(":")
+        source, *_, mode = volume.split(":")
+        if not source.startswith("."):
+            assert source in COMPOSE["volumes"], source
+            continue
         assert (ROOT / source).exists(), source
         assert mode == "ro"
     for each in SERVICES[name].get("configs", []):
         assert each["source"] in COMPOSE["configs"]
 
 
-def test_the_image_is_built_from_the_dockerfile_in_deploy() -> None:
-    build = WORKER["build"]
+@pytest.mark.parametrize("name", OURS)
+def test_the_image_is_built_from_the_dockerfile_in_deploy(name: str) -> None:
+    build = SERVICES[name]["build"]
     assert (ROOT / build["context"] / build["dockerfile"]).is_file()
 
 
-@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {"worker"}))
+@pytest.mark.parametrize("name", sorted(SERVICES.keys() - {*OURS}))
 def test_images_of_others_are_pinned_and_checked_for_health(name: str) -> None:
     _, _, tag = SERVICES[name]["image"].rpartition(":")
     assert re.fullmatch(r"v?\d+\.\d+\.\d+", tag)
@@ -122,7 +143,7 @@ def test_others_are_asked_for_their_health_where_they_listen() -> None:
     ports = {
         name: SERVICES[name]["healthcheck"]["test"][-1].split(":")[2].split("/")[0]
         for name in SERVICES
-        if name != "worker"
+        if name not in OURS
     }
     assert ports == {"sqs": "9324", "jaeger": "13133", "prometheus": "9090", "grafana": "3000"}
     for name, port in ports.items():
@@ -144,6 +165,36 @@ def test_jaeger_is_told_where_to_listen_and_how_much_to_keep() -> None:
     limit = int(SERVICES["jaeger"]["mem_limit"].removesuffix("m"))
     soft = int(SERVICES["jaeger"]["environment"]["GOMEMLIMIT"].removesuffix("MiB"))
     assert config["processors"]["memory_limiter"]["limit_mib"] < soft < limit
+
+
+def test_recovery_comes_with_a_profile_and_reads_the_letters_of_the_worker() -> None:
+    assert RECOVERY["profiles"] == ["recovery"]
+    image = read_stages()[-1]
+    assert image.one("ENTRYPOINT").words() + RECOVERY["command"] == ["turnout", "dlq", "work"]
+    environment = RECOVERY["environment"]
+    for name in ("TURNOUT_DEAD_LETTER_QUEUE_URL", "TURNOUT_SOURCE_QUEUE_URL", "TURNOUT_RULES"):
+        assert environment[name] == ENVIRONMENT[name]
+    assert (
+        set(re.findall(r"\$\{(\w+_QUEUE_URL)\}", (ROOT / "rules" / "00-targets.yaml").read_text()))
+        <= environment.keys()
+    )
+    port = image.one("ENV").pairs()["TURNOUT_HTTP_PORT"]
+    assert RECOVERY["ports"] == [f"127.0.0.1:8081:{port}"]
+    assert RECOVERY["mem_limit"] == "256m"
+
+
+def test_the_ledger_outlives_the_container_in_a_directory_that_the_image_has_for_its_user() -> None:
+    directory = str(Path(RECOVERY["environment"]["TURNOUT_DLQ_LEDGER"]).parent)
+    assert f"ledger:{directory}" in RECOVERY["volumes"]
+    image = read_stages()[-1]
+    (copy,) = [each for each in image.all("COPY") if each.words()[-1] == directory]
+    assert f"--chown={image.one('USER').rest}" in copy.flags
+
+
+def test_recovery_has_longer_to_stop_than_it_takes_to_drain_and_flush() -> None:
+    work = load_work_settings({name: str(value) for name, value in RECOVERY["environment"].items()})
+    assert seconds(RECOVERY["stop_grace_period"]) > work.drain_seconds + work.telemetry_seconds
+    assert RECOVERY["init"] is True
 
 
 def test_metrics_come_with_a_profile_and_show_the_dashboard_and_the_alerts() -> None:

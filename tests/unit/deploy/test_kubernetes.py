@@ -18,7 +18,11 @@ import yaml
 from opentelemetry.sdk import environment_variables
 from tests.image.dockerfile import read_stages
 
-from turnout.settings import Settings, load_settings, variable
+from turnout.dlq.settings import load_dlq_settings
+from turnout.dlq.work_settings import load_work_settings
+from turnout.recovery.ledger.opening import DYNAMODB
+from turnout.settings import Settings, load_settings
+from turnout.variables import known_variables
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy" / "kubernetes"
@@ -40,6 +44,9 @@ def load(path: str) -> Manifest:
 DEPLOYMENT = load("base/deployment.yaml")
 POD: dict[str, Any] = DEPLOYMENT["spec"]["template"]["spec"]
 WORKER: dict[str, Any] = POD["containers"][0]
+RECOVERY = load("components/recovery/deployment.yaml")
+RECOVERY_POD: dict[str, Any] = RECOVERY["spec"]["template"]["spec"]
+RECOVERER: dict[str, Any] = RECOVERY_POD["containers"][0]
 MANIFESTS = sorted(
     path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml") if path.name != "kustomization.yaml"
 )
@@ -69,6 +76,36 @@ def validate(version: str, *files: Path) -> None:
 @pytest.mark.parametrize("version", VERSIONS)
 def test_every_manifest_is_valid_to_the_letter(version: str) -> None:
     validate(version, *(FOLDER / path for path in MANIFESTS if load(path)["kind"] not in OWN_KINDS))
+
+
+@needs_kubectl
+def test_the_example_is_built_with_recovery_once_its_line_is_no_comment(tmp_path: Path) -> None:
+    shutil.copytree(FOLDER, tmp_path / "deploy" / "kubernetes")
+    shutil.copytree(ROOT / "rules", tmp_path / "rules")
+    example = tmp_path / EXAMPLE.relative_to(ROOT)
+    file = example / "kustomization.yaml"
+    line = "- ../../components/recovery"
+    assert f"  # {line}\n" in file.read_text(), "it is off by default"
+    file.write_text(file.read_text().replace(f"# {line}", line))
+    done = subprocess.run(
+        ["kubectl", "kustomize", str(example)], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    built = {(each["kind"], each["metadata"]["name"]): each for each in yaml.safe_load_all(done.stdout)}
+    assert all(each["metadata"]["namespace"] == "turnout" for each in built.values())
+    worker, recovery = built["Deployment", "turnout"], built["Deployment", "turnout-recovery"]
+    assert recovery["spec"]["replicas"] == 1
+    (container,) = recovery["spec"]["template"]["spec"]["containers"]
+    (beside,) = worker["spec"]["template"]["spec"]["containers"]
+    assert (container["image"], container["envFrom"]) == (beside["image"], beside["envFrom"])
+    roles = [built["ServiceAccount", name]["metadata"]["annotations"] for name in ("turnout", "turnout-recovery")]
+    assert [each["eks.amazonaws.com/role-arn"].rpartition("/")[2] for each in roles] == [
+        "turnout-kubernetes",
+        "turnout-kubernetes-recovery",
+    ]
+    built_file = tmp_path / "built.yaml"
+    built_file.write_text(yaml.safe_dump_all(each for each in built.values() if each["kind"] not in OWN_KINDS))
+    validate(VERSIONS[-1], built_file)
 
 
 @needs_kubectl
@@ -162,8 +199,7 @@ def test_probes_reach_the_port_and_ask_for_what_needs_no_token() -> None:
 
 def test_the_settings_are_settings_and_start_a_worker(monkeypatch: pytest.MonkeyPatch) -> None:
     given = settings()
-    known = {variable(field) for field in Settings.model_fields}
-    assert {name for name in given if name.startswith("TURNOUT_")} <= known
+    assert {name for name in given if name.startswith("TURNOUT_")} <= known_variables()
     otel = {name for name in given if name.startswith("OTEL_")}
     assert otel <= {*vars(environment_variables), "OTEL_METRICS_EXPORTER"}
     for name, value in given.items():
@@ -171,6 +207,30 @@ def test_the_settings_are_settings_and_start_a_worker(monkeypatch: pytest.Monkey
     assert load_settings().idempotency_table == given["TURNOUT_IDEMPOTENCY_TABLE"]
     asked = set(re.findall(r"\$\{(\w+_QUEUE_URL)\}", (ROOT / "rules" / "00-targets.yaml").read_text()))
     assert asked <= given.keys()
+
+
+def test_recovery_is_a_processor_by_the_workers_settings_with_a_ledger_that_outlives_it() -> None:
+    image = read_stages()[-1]
+    assert image.one("ENTRYPOINT").words() + RECOVERER["args"] == ["turnout", "dlq", "work"]
+    assert RECOVERER["envFrom"] == WORKER["envFrom"]
+    assert RECOVERER["env"] == WORKER["env"]
+    assert RECOVERER["volumeMounts"] == WORKER["volumeMounts"], "the rules say what targets are"
+    assert RECOVERY_POD["volumes"] == POD["volumes"]
+    given = settings()
+    found = load_dlq_settings(given)
+    assert found.ledger.startswith(DYNAMODB), "a file would go with the pod"
+    assert found.archive_bucket
+    assert found.queue == given["TURNOUT_DEAD_LETTER_QUEUE_URL"]
+
+
+def test_recovery_runs_confined_is_probed_and_stops_as_the_worker() -> None:
+    alike = ("securityContext", "automountServiceAccountToken", "enableServiceLinks")
+    assert {name: RECOVERY_POD[name] for name in alike} == {name: POD[name] for name in alike}
+    probes = ("startupProbe", "livenessProbe", "readinessProbe")
+    same = ("image", "ports", "securityContext", *probes)
+    assert {name: RECOVERER[name] for name in same} == {name: WORKER[name] for name in same}
+    work = load_work_settings({**settings(), "TURNOUT_HTTP_TOKEN": "token"})
+    assert RECOVERY_POD["terminationGracePeriodSeconds"] > work.drain_seconds + work.telemetry_seconds
 
 
 def test_memory_is_enough_for_the_bodies_that_may_be_held() -> None:
@@ -199,13 +259,23 @@ def test_everything_selects_the_same_pods() -> None:
     assert DEPLOYMENT["spec"]["template"]["metadata"]["labels"] == label
     assert load("base/network-policy.yaml")["spec"]["podSelector"]["matchLabels"] == label
     assert load("base/pod-disruption-budget.yaml")["spec"]["selector"]["matchLabels"] == label
-    assert load("components/pod-monitor/pod-monitor.yaml")["spec"]["selector"]["matchLabels"] == label
     for each in POD["topologySpreadConstraints"]:
         assert each["labelSelector"]["matchLabels"] == label
 
 
+def test_recovery_has_a_name_of_its_own_that_nothing_of_the_workers_selects() -> None:
+    label = {"app.kubernetes.io/name": "turnout-recovery"}
+    assert RECOVERY["spec"]["selector"]["matchLabels"] == label
+    assert RECOVERY["spec"]["template"]["metadata"]["labels"] == label
+    assert load("components/recovery/network-policy.yaml")["spec"]["podSelector"]["matchLabels"] == label
+    account = load("components/recovery/service-account.yaml")["metadata"]["name"]
+    assert RECOVERY_POD["serviceAccountName"] == account != POD["serviceAccountName"]
+
+
 def test_only_prometheus_comes_in_and_only_aws_names_and_traces_go_out() -> None:
     policy = load("base/network-policy.yaml")["spec"]
+    for_recovery = load("components/recovery/network-policy.yaml")["spec"]
+    assert {**for_recovery, "podSelector": policy["podSelector"]} == policy
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     (way_in,) = policy["ingress"]
     assert way_in["ports"] == [{"port": "http"}]
@@ -249,4 +319,9 @@ def test_keda_looks_at_the_queue_that_the_workers_read() -> None:
 def test_prometheus_scrapes_every_worker_as_the_dashboard_expects() -> None:
     spec = load("components/pod-monitor/pod-monitor.yaml")["spec"]
     assert spec.keys() == {"selector", "jobLabel", "podMetricsEndpoints"}
+    names = [
+        each["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for each in (DEPLOYMENT, RECOVERY)
+    ]
+    (expression,) = spec["selector"]["matchExpressions"]
+    assert expression == {"key": "app.kubernetes.io/name", "operator": "In", "values": names}
     assert spec["podMetricsEndpoints"] == [{"port": "http", "path": "/metrics", "interval": "15s"}]

@@ -111,7 +111,7 @@ def test_each_role_has_one_policy_and_may_be_assumed_by_one_service() -> None:
         (statement,) = statements(re.split(r"[.\[}]", role["assume_role_policy"])[2])
         (principal,) = statement["principals"]
         assert len(principal["identifiers"]) == 1
-        if name == "kubernetes":
+        if name.startswith("kubernetes"):
             assert statement["actions"] == ["sts:AssumeRoleWithWebIdentity"]
             assert [each["variable"].rpartition(":")[2] for each in statement["condition"]] == ["sub", "aud"]
         else:
@@ -160,6 +160,22 @@ def test_recovery_by_a_state_machine_is_granted_what_it_calls_and_nothing_else()
     assert granted("steps") == calls | LOG | KEY
     assert granted("state_machine") == {"lambda:InvokeFunction"} | KEY
     assert granted("pipe") == LAMBDA_READS | {"states:StartExecution"} | KEY
+
+
+def test_recovery_in_kubernetes_is_granted_what_the_processor_calls_and_nothing_else() -> None:
+    assert granted("kubernetes_recovery") == actions("recovering") | KEY
+
+
+def test_each_service_account_of_kubernetes_has_its_own_role() -> None:
+    accounts = {}
+    for name in ("kubernetes", "kubernetes_recovery"):
+        (statement,) = statements(f"{name}_assumes")
+        (subject,) = [each["values"] for each in statement["condition"] if each["variable"].endswith(":sub")]
+        accounts[name] = subject[0].rpartition(":")[2]
+    assert accounts == {
+        "kubernetes": "${var.kubernetes.service_account}",
+        "kubernetes_recovery": "${var.kubernetes.service_account}-recovery",
+    }
 
 
 def test_who_follows_conversations_is_granted_what_lambda_does_for_it_because_it_calls_genesys_alone() -> None:
