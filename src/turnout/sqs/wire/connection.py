@@ -65,9 +65,8 @@ class Connection(asyncio.Protocol):
         self._timer_at = 0.0
         self._deadline = 0.0
         self._headers: list[tuple[bytes, bytes]] = []
-        self._header_bytes = 0
         self._body: list[bytes] = []
-        self._body_bytes = 0
+        self._bytes = 0
         self._headers_complete = False
         self._heard = False
 
@@ -123,11 +122,17 @@ class Connection(asyncio.Protocol):
             self.abort()  # nothing was asked: whatever comes after this could not be trusted
             return
         self._heard = True
+        self._bytes += len(data)
         try:
             self._parser.feed_data(data)
         except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             reason = error.__context__ if isinstance(error.__context__, Broken) else None
             self.abort(reason or Broken("BadAnswer", f"the answer is not HTTP: {error}"))
+            return
+        if self._bytes > MAX_ANSWER_BYTES:
+            self.abort(Broken("BadAnswer", "the answer is too large"))
+        elif self._bytes > MAX_HEADER_BYTES and not self._headers_complete:
+            self.abort(_headers_too_large())
 
     def eof_received(self) -> bool:
         """The other side sends no more: False closes our side as well."""
@@ -149,20 +154,19 @@ class Connection(asyncio.Protocol):
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser has a header."""
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > MAX_HEADER_BYTES:
-            raise Broken("BadAnswer", "the answer's headers are too large")
         self._headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The parser has all headers."""
         self._headers_complete = True
+        if (
+            self._bytes > MAX_HEADER_BYTES  # or there is no need to count
+            and sum(len(name) + len(value) for name, value in self._headers) > MAX_HEADER_BYTES
+        ):
+            raise _headers_too_large()
 
     def on_body(self, part: bytes) -> None:
         """The parser has a part of the body."""
-        self._body_bytes += len(part)
-        if self._body_bytes > MAX_ANSWER_BYTES:
-            raise Broken("BadAnswer", "the answer is too large")
         self._body.append(part)
 
     def on_message_complete(self) -> None:
@@ -185,8 +189,9 @@ class Connection(asyncio.Protocol):
         self._reset()
 
     def _reset(self) -> None:
-        self._headers, self._header_bytes = [], 0
-        self._body, self._body_bytes = [], 0
+        self._headers = []
+        self._body = []
+        self._bytes = 0
         self._headers_complete = False
 
     def _fail(self, broken: Broken) -> None:
@@ -210,3 +215,7 @@ class Connection(asyncio.Protocol):
             self._set_timer(self._deadline)
         else:
             self.abort(Broken("TimeoutError", "no complete answer came in time"))
+
+
+def _headers_too_large() -> Broken:
+    return Broken("BadAnswer", "the answer's headers are too large")

