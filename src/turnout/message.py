@@ -46,15 +46,15 @@ def queue_url(name_or_url: str, *, beside: str) -> str:
     return f"{beside.rstrip('/').rpartition('/')[0]}/{name_or_url}"
 
 
-class Attribute(msgspec.Struct, frozen=True):
+class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     """A message attribute as SQS carries it: `data_type` is `String`, `Number` or `Binary`, maybe with `.label`.
 
-    Exactly one of `text` and `data` is set; `data` goes with `Binary`.
+    Exactly one of `text` and `data` is set; `data` goes with `Binary`. In JSON it is SQS's `MessageAttributeValue`.
     """
 
-    data_type: str
-    text: str | None = None
-    data: bytes | None = None
+    data_type: str = msgspec.field(name="DataType")
+    text: str | None = msgspec.field(name="StringValue", default=None)
+    data: bytes | None = msgspec.field(name="BinaryValue", default=None)
 
     def size(self, name: str) -> int:
         """Bytes that count towards the size limit: name, type and value."""
@@ -221,7 +221,9 @@ class Account:
 
     __slots__ = (
         "body_bytes",
+        "body_json",
         "delete",
+        "deletes",
         "deliveries",
         "evaluated_ns",
         "failure",
@@ -249,6 +251,8 @@ class Account:
         self.handle = message.handle
         """The newest receipt handle known for this message."""
         self.body_bytes = len(message.body) if message.body.isascii() else len(message.body.encode("utf-8", "replace"))
+        self.body_json: msgspec.Raw | None = None
+        """The body as a JSON string, once it was written for the first of several targets."""
         self.visible_at = 0.0
         """Event-loop time at which the message becomes visible to other consumers again, unless extended."""
         self.handle_ns = received_ns
@@ -274,6 +278,8 @@ class Account:
         """Why the message as a whole must become a letter, when that is known before or without any delivery."""
         self.letter: Delivery | None = None
         self.delete: Call | None = None
+        self.deletes = 0
+        """Attempts to delete the message."""
         self.outcome: Outcome | None = None
         self.settled_ns = 0
         self.trace: object = None

@@ -30,14 +30,6 @@ __all__ = [
 _log = logging.getLogger("turnout.sqs")
 
 
-class AttributeValue(msgspec.Struct, frozen=True):
-    """MessageAttributeValue."""
-
-    data_type: str = msgspec.field(name="DataType")
-    text: str | None = msgspec.field(name="StringValue", default=None)
-    data: bytes | None = msgspec.field(name="BinaryValue", default=None)
-
-
 class ReceivedMessage(msgspec.Struct, frozen=True):
     """Message."""
 
@@ -46,7 +38,7 @@ class ReceivedMessage(msgspec.Struct, frozen=True):
     body: str = msgspec.field(name="Body")
     body_md5: str | None = msgspec.field(name="MD5OfBody", default=None)
     system: dict[str, str] | None = msgspec.field(name="Attributes", default=None)
-    attributes: dict[str, AttributeValue] | None = msgspec.field(name="MessageAttributes", default=None)
+    attributes: dict[str, Attribute] | None = msgspec.field(name="MessageAttributes", default=None)
     attributes_md5: str | None = msgspec.field(name="MD5OfMessageAttributes", default=None)
 
 
@@ -114,9 +106,7 @@ def received_messages(answer: ReceiveAnswer, queue: str) -> list[Message]:
     """
     messages: list[Message] = []
     for received in answer.messages or ():
-        attributes = _NO_ATTRIBUTES
-        if received.attributes:
-            attributes = {n: Attribute(v.data_type, v.text, v.data) for n, v in received.attributes.items()}
+        attributes = received.attributes or _NO_ATTRIBUTES
         intact = received.body_md5 is None or received.body_md5 == body_md5(received.body)
         if intact and received.attributes_md5 is not None and attributes:
             intact = received.attributes_md5 == attributes_md5(attributes)

@@ -43,7 +43,8 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     `group_id` and `deduplication_id` go with FIFO queues (a group alone also with standard queues: fair queues);
     `delay_seconds` (1 to 900; 0 leaves the queue's own delay in force) with standard queues only; `trace_header` is
     the `AWSTraceHeader` system attribute, which counts neither towards the ten attributes nor towards the size.
-    `body_md5` is the body's MD5 where it is known already, from `Message.body_md5`, and saves computing it again.
+    `body_md5` is the body's MD5 where it is known already, from `Message.body_md5`, and saves computing it again;
+    `body_json` is the body as a JSON string where it is written already, and saves writing it again.
     """
 
     body: str
@@ -53,6 +54,7 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
     deduplication_id: str | None = None
     trace_header: str | None = None
     body_md5: str | None = None
+    body_json: msgspec.Raw | None = None
     event_type: str | None = None
     """The event's `detail-type`, for destinations that want one; SQS does not carry it."""
 

@@ -32,20 +32,14 @@ class _Receive(msgspec.Struct, rename="pascal", omit_defaults=True):
     visibility_timeout: int | None = None
 
 
-class _Value(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
-    data_type: str
-    string_value: str | None = None
-    binary_value: bytes | None = None
-
-
 class _Outgoing(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
     id: str
-    message_body: str
-    message_attributes: dict[str, _Value] | None = None
+    message_body: str | msgspec.Raw
+    message_attributes: Mapping[str, Attribute] | None = None
     delay_seconds: int = 0
     message_group_id: str | None = None
     message_deduplication_id: str | None = None
-    message_system_attributes: dict[str, _Value] | None = None
+    message_system_attributes: Mapping[str, Attribute] | None = None
 
 
 class _Handle(msgspec.Struct, rename="pascal", omit_defaults=True, gc=False):
@@ -120,17 +114,13 @@ def error_code(body: bytes, query_error: str) -> tuple[str, str] | None:
 
 
 def _outgoing(entry_id: str, message: OutgoingMessage) -> _Outgoing:
-    attributes, header = message.attributes, message.trace_header
+    header = message.trace_header
     return _Outgoing(
         entry_id,
-        message.body,
-        {name: _value(attribute) for name, attribute in attributes.items()} if attributes else None,
+        message.body_json or message.body,
+        message.attributes or None,
         message.delay_seconds,
         message.group_id,
         message.deduplication_id,
-        None if header is None else {"AWSTraceHeader": _Value("String", header)},
+        None if header is None else {"AWSTraceHeader": Attribute("String", header)},
     )
-
-
-def _value(attribute: Attribute) -> _Value:
-    return _Value(attribute.data_type, attribute.text, attribute.data)
