@@ -26,6 +26,7 @@ class InFlight:
         self._reserved = 0
         self._waiting: deque[tuple[int, asyncio.Future[None]]] = deque()
         self._shrunk = asyncio.Event()
+        self._watchers = 0
 
     def __len__(self) -> int:
         """Messages held now."""
@@ -82,12 +83,14 @@ class InFlight:
         message = account.message
         del self._held[message.queue, message.id]
         self._bytes -= account.body_bytes
-        self._shrunk.set()
+        if self._watchers:
+            self._shrunk.set()
         if self._waiting:
             self._wake()
 
     async def wait_until(self, count: int, timeout_seconds: float) -> bool:
         """Wait until at most `count` messages are held; False when that did not happen in time."""
+        self._watchers += 1
         try:
             async with asyncio.timeout(max(0.0, timeout_seconds)):
                 while len(self._held) > count:
@@ -95,6 +98,8 @@ class InFlight:
                     await self._shrunk.wait()
         except TimeoutError:
             return False
+        finally:
+            self._watchers -= 1
         return True
 
     def _has_room(self, count: int) -> bool:

@@ -90,7 +90,7 @@ class Outbox(Generic[T]):
         self._buffer.append(item)
         if self._size is not None:
             self._bytes += self._size(item)
-        if self._idle:
+        if self._idle and (not self._active or len(self._buffer) >= self._max_items or self._bytes >= self._max_bytes):
             self._wake()
 
     def __len__(self) -> int:

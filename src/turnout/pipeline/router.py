@@ -117,10 +117,10 @@ class Router:
 
     def _open(self, account: Account, deliveries: list[Delivery], senders: Mapping[str, Sender]) -> None:
         """Hand deliveries to their senders."""
+        full = 0
         for delivery in deliveries:
-            if not senders[delivery.target].full:
-                break
-        else:
+            full += senders[delivery.target].full
+        if full == len(deliveries):
             self._settler.postpone(account, POSTPONE_SECONDS)
             return
         account.deliveries = deliveries
@@ -128,7 +128,7 @@ class Router:
         for delivery in deliveries:
             try:
                 sender = senders[delivery.target]
-                if sender.full:
+                if full and sender.full:
                     self.overflowed(sender, delivery)
                 else:
                     sender.put(delivery)

@@ -133,14 +133,14 @@ class Sender:
         if self.breaker.state is BreakerState.OPEN and self._hopeless():
             self._give_up(delivery, _final(self._refusal, 0))
             return
-        delivery.queue = self.destination.url
+        destination = self.destination
+        delivery.queue = destination.url
         message = self._compose(delivery)
         size = delivery.account.body_bytes
         for name, value in message.attributes.items():
             size += value.size(name)
-        most = self.destination.max_message_bytes
-        if size > most:
-            text = f"{size} bytes with its attributes; {self.destination.name} takes {most}"
+        if size > destination.max_message_bytes:
+            text = f"{size} bytes with its attributes; {destination.name} takes {destination.max_message_bytes}"
             self._give_up(delivery, Failure(Reason.MESSAGE_TOO_LARGE, Fault.DATA, text))
             return
         self._outbox.put(_Parcel(delivery, message, size))
@@ -196,15 +196,15 @@ class Sender:
         self._books.sent += len(parcels) - len(failed)
         again: list[tuple[_Parcel, float]] = []
         for index, parcel in enumerate(parcels):
+            delivery = parcel.delivery
             failure = failed.get(index) if failed else None
             if failure is None:
-                delivery = parcel.delivery
                 delivery.state = State.DONE
                 delivery.settled_ns = call.end_ns
                 self._settled(delivery)
                 continue
             self._books.errors[failure.code] += 1
-            if (delay := self._retry(parcel.delivery, failure, retry_after)) is not None:
+            if (delay := self._retry(delivery, failure, retry_after)) is not None:
                 again.append((parcel, delay))
         return again
 

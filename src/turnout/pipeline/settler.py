@@ -33,11 +33,6 @@ log = logging.getLogger(__name__)
 _OLDEST_NS = 14 * 86_400 * 1_000_000_000
 
 
-class _Deletion(msgspec.Struct, eq=False):
-    account: Account
-    attempts: int = 0
-
-
 class _Leaving(msgspec.Struct, eq=False):
     account: Account
     handle: str
@@ -69,7 +64,7 @@ class Settler:
         self._claims = claims
         self._books = books
         self._backoff = backoff
-        self._outboxes: dict[str, Outbox[_Deletion]] = {
+        self._outboxes: dict[str, Outbox[Account]] = {
             queue: Outbox("delete", self._flush, calls=calls) for queue in sources
         }
         self._postponed: dict[str, Outbox[_Postponement]] = {
@@ -86,7 +81,7 @@ class Settler:
     def delete(self, account: Account, outcome: Outcome) -> None:
         """Delete a message that is accounted for."""
         account.outcome = outcome
-        self._outboxes[account.message.queue].put(_Deletion(account))
+        self._outboxes[account.message.queue].put(account)
 
     def leave(self, account: Account) -> None:
         """Stop holding a message without deleting it: it comes back when its visibility timeout runs out."""
@@ -160,51 +155,51 @@ class Settler:
         if self._claims is not None:
             await self._claims.record(accounts)
 
-    async def _flush(self, deletions: list[_Deletion]) -> list[tuple[_Deletion, float]]:
-        queue = deletions[0].account.message.queue
+    async def _flush(self, accounts: list[Account]) -> list[tuple[Account, float]]:
+        queue = accounts[0].message.queue
         call = Call("delete", queue, time.time_ns())
-        call.count = len(deletions)
+        call.count = len(accounts)
         failures: Sequence[EntryFailure]
         # First what was done, then the delete: a crash in between costs a redelivery that is recognised.
-        await self._record([deletion.account for deletion in deletions])
-        handles = [deletion.account.handle for deletion in deletions]
+        await self._record(accounts)
+        handles = [account.handle for account in accounts]
         try:
             failures = await self._sqs.delete(queue, handles)
         except SqsError as error:
             call.error = error.code
-            if isinstance(error, SqsRejected) and len(deletions) > 1:
+            if isinstance(error, SqsRejected) and len(accounts) > 1:
                 # One handle spoils the call, and SQS does not say which: each goes alone.
-                return [again for deletion in deletions for again in await self._flush([deletion])]
+                return [again for account in accounts for again in await self._flush([account])]
             failures = [
                 EntryFailure(index, error.code, str(error), error.fault, error.retryable)
-                for index in range(len(deletions))
+                for index in range(len(accounts))
             ]
         call.end_ns = time.time_ns()
         self._books.source(queue).deletes.add(call)
         failed = {failure.index: failure for failure in failures}
-        again: list[tuple[_Deletion, float]] = []
+        again: list[tuple[Account, float]] = []
         deleted: list[Account] = []
-        for index, deletion in enumerate(deletions):
-            deletion.attempts += 1
-            deletion.account.delete = call
-            failure = failed.get(index)
-            repeat = deletion.attempts < self._backoff.attempts
-            if repeat and deletion.account.handle != handles[index]:
+        for index, account in enumerate(accounts):
+            account.deletes += 1
+            account.delete = call
+            failure = failed.get(index) if failed else None
+            repeat = account.deletes < self._backoff.attempts
+            if repeat and account.handle != handles[index]:
                 # SQS handed the message out again meanwhile: whatever it says, only the newest handle deletes.
-                again.append((deletion, 0.0))
+                again.append((account, 0.0))
             elif failure is None:
-                deleted.append(deletion.account)
+                deleted.append(account)
             elif repeat and failure.fault is not Fault.DATA:
-                again.append((deletion, self._backoff.delay(deletion.attempts)))
+                again.append((account, self._backoff.delay(account.deletes)))
             else:
                 log.error(
                     "message is done but could not be deleted, it may be delivered again: %s",
                     failure.message,
-                    extra=about(deletion.account, code=failure.code),
+                    extra=about(account, code=failure.code),
                 )
-                self.leave(deletion.account)
+                self.leave(account)
         self._close(deleted)
-        self._measure(deletions[0].account)
+        self._measure(accounts[0])
         return again
 
     def _measure(self, account: Account) -> None:
@@ -217,11 +212,12 @@ class Settler:
 
     def _close(self, accounts: Sequence[Account]) -> None:
         now = time.time_ns()
+        processing, outcomes = self._books.processing, self._books.outcomes
         for account in accounts:
             account.settled_ns = now
-            self._books.processing.add(now - account.received_ns)
+            processing.add(now - account.received_ns)
             if account.outcome is not None:
-                self._books.outcomes[account.outcome] += 1
+                outcomes[account.outcome] += 1
             self._in_flight.remove(account)
             self._tracing.settled(account)
             if account.outcome is not Outcome.HANDED_BACK:  # a sender may still be at work on what is handed back

@@ -176,7 +176,7 @@ class SpanSink(Protocol):
 
 def new_trace() -> str:
     """A random trace id, 32 hex digits, never all zeros. The generator is seeded anew in a forked child."""
-    return "%032x" % (getrandbits(128) or 1)  # half the price of an f-string
+    return (getrandbits(128) or 1).to_bytes(16, "big").hex()  # half the price of formatting
 
 
 def new_span_id() -> int:
