@@ -12,6 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Literal, TextIO, cast
 
 import msgspec
@@ -25,6 +26,9 @@ __all__ = ["JsonLines", "Repeats", "TextLines", "about", "configure_logging"]
 Redact = Callable[[str], str]
 
 _LONGEST_TEXT = 8_192
+_MOST_ITEMS = 100
+_DEPTH = 4
+"""Of lists and mappings in fields; what is deeper is told as text."""
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Attributes that every log record has; what else there is came by `extra`."""
 _TALKATIVE = (
@@ -174,12 +178,19 @@ class JsonLines(logging.Formatter):
             line["exception"] = self._safe(exception)
         return self._encoder.encode(line).decode()
 
-    def _value(self, value: object) -> object:
+    def _value(self, value: object, depth: int = 0) -> object:
         if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**53):
             return value
-        if isinstance(value, list | tuple | set | frozenset):
-            return [self._value(item) for item in list(value)[:100]]
+        if depth < _DEPTH and isinstance(value, list | tuple | set | frozenset):
+            return [self._value(item, depth + 1) for item in islice(value, _MOST_ITEMS)]
+        if depth < _DEPTH and isinstance(value, Mapping):
+            items = [(str(name), item) for name, item in islice(value.items(), _MOST_ITEMS)]
+            return {self._safe(n): MASK if self._hides(n) else self._value(item, depth + 1) for n, item in items}
         return self._safe(str(value))
+
+    def _hides(self, name: str) -> bool:
+        """Whether what has this name in a mapping is a secret, as it would be if it stood beside it in text."""
+        return MASK in self._redact(f'"{name}": "x"')
 
     def _safe(self, text: str) -> str:
         return _valid(self._redact(_short(text)))

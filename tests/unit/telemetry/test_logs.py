@@ -80,6 +80,28 @@ def test_a_json_line_has_time_level_logger_message_and_fields() -> None:
     }
 
 
+def test_lists_and_mappings_in_a_field_stay_what_they_are() -> None:
+    stream = configured()
+    log.info("round over", extra={"results": {"parked": 92, "archived": 3, 7: ["a", None]}, "deep": [[[[["x"]]]]]})
+    (line,) = lines(stream)
+    assert line["results"] == {"parked": 92, "archived": 3, "7": ["a", None]}
+    assert line["deep"] == [[[["['x']"]]]]
+
+
+def test_secrets_and_contact_data_in_a_mapping_are_masked_by_name_and_by_look() -> None:
+    stream = configured()
+    headers = {
+        "Authorization": "Bearer abcdef123456",
+        "Cookie": "session=1",
+        "Date": "today",
+        "from": "tel:+4930123456",
+    }
+    log.info("refused", extra={"headers": headers, "nested": {"more": [{"client_secret": 7}]}})
+    (line,) = lines(stream)
+    assert line["headers"] == {"Authorization": MASK, "Cookie": MASK, "Date": "today", "from": MASK}
+    assert line["nested"] == {"more": [{"client_secret": MASK}]}
+
+
 def test_a_traceback_stays_on_its_json_line() -> None:
     stream = configured()
     try:
