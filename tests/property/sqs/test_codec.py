@@ -60,6 +60,15 @@ def test_send_requests_say_what_botocores_say(messages: list[OutgoingMessage]) -
     assert json.loads(codec.send_request(QUEUE, messages)) == theirs
 
 
+@given(st.lists(MESSAGES, min_size=1, max_size=10))
+def test_a_body_that_is_written_already_makes_the_same_request(messages: list[OutgoingMessage]) -> None:
+    written = [
+        msgspec.structs.replace(message, body_json=msgspec.Raw(msgspec.json.encode(message.body)))
+        for message in messages
+    ]
+    assert codec.send_request(QUEUE, written) == codec.send_request(QUEUE, messages)
+
+
 @settings(deadline=None)
 @given(st.integers(1, 10), st.integers(0, 20), st.none() | st.integers(0, 43_200))
 def test_receive_requests_say_what_botocores_say(count: int, wait: int, visibility: int | None) -> None:
