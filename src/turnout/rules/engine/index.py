@@ -15,7 +15,7 @@ from turnout.rules.condition.ast import Bound, Literal, Range
 from turnout.rules.condition.folding import fold
 from turnout.rules.engine.checks import Remainder, Step
 from turnout.rules.engine.filing import KeyValue, bounds
-from turnout.rules.engine.packing import packed
+from turnout.rules.engine.packing import near, packed
 from turnout.rules.engine.source import Function
 
 __all__ = ["Affixes", "Bucket", "Equals", "Item", "Make", "Ranges", "Table"]
@@ -128,7 +128,7 @@ class Ranges:
     """
 
     def __init__(self, items: Mapping[KeyValue, Sequence[Item]], make: Make) -> None:
-        self._bounds = bounds(items)
+        self._bounds = near(bounds(items))
         # What is compared with where bisection ends, which may be one further than the last bound.
         self._ends = [*self._bounds, None]
         stretches = {key: self._stretch(key) for key in items if isinstance(key, Range)}
