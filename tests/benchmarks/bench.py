@@ -42,7 +42,7 @@ HEADINGS = (
 LEGEND = """\
 CPU us/msg      user and system CPU time of the program's processes per message received, median of the loads
 lowest-highest  of the loads
-at ref.         CPU us/msg where json.loads of one event takes {reference} us, by what it took just before each load
+at ref.         CPU us/msg where json.loads of one event takes {reference} us, by what it took around each load
 msg/s           messages per second, from the first receive to the last delete; the stub shares the machine
 p50, p99        from being handed out by the queue to being deleted, with a queue that is never empty
 MiB             most memory resident, all processes
