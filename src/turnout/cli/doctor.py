@@ -9,7 +9,7 @@ import sys
 import click
 
 from turnout.cli.diagnosis import print_json, print_text
-from turnout.settings import load_settings
+from turnout.cli.environment import worker_settings
 
 __all__ = ["doctor"]
 
@@ -28,7 +28,7 @@ def doctor(as_json: bool, verbose: bool, strict: bool) -> None:
     IAM's simulation is asked where that is allowed. Exit codes: 0 no errors, 1 errors, 2 wrong settings, 3 only
     warnings with --strict.
     """
-    settings = load_settings()
+    settings = worker_settings()
     # After the settings: the AWS client takes a moment to import.
     from turnout.doctor.examine import examine
     from turnout.doctor.findings import Severity

@@ -4,21 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import click
-
+from turnout.cli.environment import note_misspelt
 from turnout.dlq.settings import DlqSettings, load_dlq_settings
-from turnout.variables import misspelt_settings
 
-__all__ = ["note_misspelt", "settings_of_command"]
+__all__ = ["settings_of_command"]
 
 
 def settings_of_command(given: Mapping[str, object] | None = None) -> DlqSettings:
     """As `load_dlq_settings`, which raises `SettingsError`; the notes come first, since they may say why it does."""
     note_misspelt()
     return load_dlq_settings(given=given)
-
-
-def note_misspelt() -> None:
-    """Name misspelt settings on standard error."""
-    for sentence in misspelt_settings():
-        click.echo(f"note: {sentence}", err=True)

@@ -8,9 +8,9 @@ from typing import Any
 
 import click
 
-from turnout.cli.dlq.environment import note_misspelt
 from turnout.cli.dlq.foreseeing import print_foreseen
 from turnout.cli.dlq.options import place_options, selection_options
+from turnout.cli.environment import note_misspelt
 from turnout.cli.words import count
 from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
