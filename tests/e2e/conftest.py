@@ -1,5 +1,6 @@
 """Fixtures of the end-to-end tests: one emulator for the session, fresh queues and rules for each test."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -19,6 +20,16 @@ rules:
   - {id: urgent, when: detail.priority == 'urgent', send: [critical, high]}
   - {id: rest, when: detail.priority == 'rest', send: [standard]}
 """
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_as_in_a_terminal() -> Iterator[None]:
+    """Tests that run in the background inherit that SIGINT is ignored, and so would the commands that they start."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
