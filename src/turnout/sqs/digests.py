@@ -5,11 +5,9 @@ Source: Amazon SQS developer guide, "Calculating the MD5 message digest for mess
 
 from __future__ import annotations
 
-import functools
 import hashlib
-import importlib.util
 from collections.abc import Mapping
-from typing import Any
+from functools import lru_cache
 
 from turnout.message import Attribute
 
@@ -20,14 +18,6 @@ _STRING, _BINARY = b"\x01", b"\x02"
 # A checksum, not a signature: allowed where FIPS forbids MD5 for security. To copy an empty one takes OpenSSL a third
 # of the time that it takes to make one.
 _new_md5 = hashlib.md5(usedforsecurity=False).copy
-
-# The interpreter's own MD5, where it has one; hashlib prefers OpenSSL's, which takes twice as long for a few bytes.
-_short_md5: Any = (
-    importlib.import_module("_md5").md5
-    if importlib.util.find_spec("_md5")
-    else functools.partial(hashlib.md5, usedforsecurity=False)
-)
-_SHORT_BYTES = 512
 
 
 def body_md5(body: str | bytes) -> str:
@@ -47,15 +37,11 @@ def attributes_md5(attributes: Mapping[str, Attribute]) -> str:
         else:
             value, kind = attribute.data or b"", _BINARY
         parts.append(_before_value(name, attribute.data_type, kind, len(value)) + value)
-    told = b"".join(parts)
-    if len(told) > _SHORT_BYTES:
-        return body_md5(told)
-    digest: str = _short_md5(told).hexdigest()
-    return digest
+    return body_md5(b"".join(parts))
 
 
 # The names and lengths are the same few for ever, unless somebody means to make trouble.
-@functools.lru_cache(maxsize=512)
+@lru_cache(maxsize=512)
 def _before_value(name: str, data_type: str, kind: bytes, length: int) -> bytes:
     parts = (name.encode(), data_type.encode())
     return b"".join(len(part).to_bytes(4, "big") + part for part in parts) + kind + length.to_bytes(4, "big")
