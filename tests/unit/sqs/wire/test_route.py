@@ -22,6 +22,7 @@ from tests.servers.raw import Peer, Request, answer, raw_server, serving
 from turnout.errors import SqsDenied, SqsQueueMissing, SqsRejected, SqsUnavailable
 from turnout.sqs.credentials import Credentials, CredentialsKeeper
 from turnout.sqs.session import AwsConfig
+from turnout.sqs.wire import connection
 from turnout.sqs.wire.endpoint import parse_endpoint
 from turnout.sqs.wire.route import Operation, Route
 
@@ -303,6 +304,36 @@ def test_what_is_not_an_http_answer_is_said_to_be_none(written: bytes) -> None:
         async with raw_server(converse) as server, open_route(server.url) as route:
             with pytest.raises(SqsUnavailable, match="BadAnswer"):
                 await route.call(DELETE, QUEUE, b"{}", 5)
+
+    run(test())
+
+
+@pytest.mark.parametrize(
+    ("start", "part"),
+    [
+        (b"HTTP/1.1 200 OK\r\n", b"X-Filler: " + b"x" * 5_000 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\nX-Filler: ", b"x" * 5_000),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 9999999999\r\n\r\n", b"x" * 5_000),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"1388\r\n" + b"x" * 5_000 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X-Filler: " + b"x" * 5_000 + b"\r\n"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX-Filler: ", b"x" * 5_000),
+    ],
+    ids=["headers", "one header", "body", "chunks", "trailers", "one trailer"],
+)
+def test_an_answer_without_end_is_not_read_for_ever(start: bytes, part: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connection, "MAX_ANSWER_BYTES", 100_000)
+
+    async def test() -> None:
+        async def converse(peer: Peer) -> None:
+            await peer.request()
+            with contextlib.suppress(ConnectionError):
+                await peer.write(start)
+                while True:
+                    await peer.write(part)
+
+        async with raw_server(converse) as server, open_route(server.url) as route:
+            with pytest.raises(SqsUnavailable, match="too large"):
+                await route.call(DELETE, QUEUE, b"{}", 30)
 
     run(test())
 
