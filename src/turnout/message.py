@@ -6,7 +6,7 @@ Times are nanoseconds since the epoch (`time.time_ns()`); 0 means "has not happe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -22,6 +22,7 @@ __all__ = [
     "Failure",
     "Message",
     "Outcome",
+    "OutgoingMessage",
     "Reason",
     "Retry",
     "State",
@@ -58,7 +59,8 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
 
     def size(self, name: str) -> int:
         """Bytes that count towards the size limit: name, type and value."""
-        value = _bytes(self.text) if self.text is not None else len(self.data or b"")
+        text = self.text
+        value = len(self.data or b"") if text is None else _bytes(text)
         return _bytes(name) + len(self.data_type) + value
 
 
@@ -87,6 +89,38 @@ class Message(msgspec.Struct, frozen=True):
     def sent_ms(self) -> int:
         """When the message was sent to the queue, in milliseconds since the epoch; 0 when SQS did not say."""
         return _integer(self.system.get("SentTimestamp"))
+
+
+class OutgoingMessage(msgspec.Struct, frozen=True):
+    """One entry of a SendMessageBatch.
+
+    `group_id` and `deduplication_id` go with FIFO queues (a group alone also with standard queues: fair queues);
+    `delay_seconds` (1 to 900; 0 leaves the queue's own delay in force) with standard queues only; `trace_header` is
+    the `AWSTraceHeader` system attribute, which counts neither towards the ten attributes nor towards the size.
+    `body_md5` is the body's MD5 where it is known already, from `Message.body_md5`, and saves computing it again;
+    `body_json` is the body as a JSON string where it is written already, and saves writing it again.
+    """
+
+    body: str
+    attributes: Mapping[str, Attribute] = {}
+    delay_seconds: int = 0
+    group_id: str | None = None
+    deduplication_id: str | None = None
+    trace_header: str | None = None
+    body_md5: str | None = None
+    body_json: msgspec.Raw | None = None
+    event_type: str | None = None
+    """The event's `detail-type`, for destinations that want one; SQS does not carry it."""
+
+    def size(self) -> int:
+        """Bytes that count towards the message and batch size limits: body and user attributes.
+
+        Never raises: a lone surrogate, which SQS refuses, counts as three bytes.
+        """
+        size = len(self.body.encode("utf-8", "surrogatepass"))
+        for name, attribute in self.attributes.items():
+            size += attribute.size(name)
+        return size
 
 
 def _bytes(text: str) -> int:
@@ -175,6 +209,10 @@ class Call:
         """Set by telemetry once the call's own span exists."""
 
 
+# To name a member of an enumeration takes 50 ns: the hot path names it once.
+_PENDING = State.PENDING
+
+
 class Delivery:
     """One message on its way to one target (or, as a letter, to the dead-letter queue)."""
 
@@ -183,15 +221,22 @@ class Delivery:
         "attempts",
         "calls",
         "failure",
+        "message",
         "message_id",
         "queue",
         "queued_ns",
         "retries",
         "settled_ns",
+        "size",
         "span_id",
         "state",
         "target",
     )
+
+    message: OutgoingMessage
+    """What is sent, composed once so that every attempt sends the same: there once a sender has taken this over."""
+    size: int
+    """Bytes of that which count towards the size limits."""
 
     def __init__(self, account: Account, target: str, queued_ns: int) -> None:
         self.account = account
@@ -203,11 +248,11 @@ class Delivery:
         self.settled_ns = 0
         self.message_id = ""
         """The id that SQS gave the message when it was accepted."""
-        self.state = State.PENDING
+        self.state = _PENDING
         self.attempts = 0
         self.failure: Failure | None = None
-        self.retries: list[Retry] = []
-        self.calls: list[Call] = []
+        self.retries: tuple[Retry, ...] = ()
+        self.calls: tuple[Call, ...] = ()
         """The batch calls this delivery took part in, oldest first."""
         self.span_id = 0
         """Id of this delivery's own span, given out early so that it can travel with the message; 0: not traced."""
@@ -246,14 +291,14 @@ class Account:
         "visible_at",
     )
 
-    def __init__(self, message: Message, receive: Call, received_ns: int) -> None:
+    def __init__(self, message: Message, receive: Call, received_ns: int, visible_at: float = 0.0) -> None:
         self.message = message
         self.handle = message.handle
         """The newest receipt handle known for this message."""
         self.body_bytes = len(message.body) if message.body.isascii() else len(message.body.encode("utf-8", "replace"))
         self.body_json: msgspec.Raw | None = None
         """The body as a JSON string, once it was written for the first of several targets."""
-        self.visible_at = 0.0
+        self.visible_at = visible_at
         """Event-loop time at which the message becomes visible to other consumers again, unless extended."""
         self.handle_ns = received_ns
         """When SQS gave that handle out: its 12 hours count from there."""
@@ -267,7 +312,7 @@ class Account:
         """What the rules said (`turnout.rules.Match`), once routed."""
         self.fingerprint = ""
         """The fingerprint of the ruleset that said so."""
-        self.deliveries: list[Delivery] = []
+        self.deliveries: Sequence[Delivery] = ()
         self.taken: frozenset[str] = frozenset()
         """Targets that took the event before this receive; it is not sent to them again."""
         self.key = ""

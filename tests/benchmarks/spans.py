@@ -67,10 +67,10 @@ def batch(targets: int, attributes: dict[str, Attribute], system: dict[str, str]
         account.delete, account.outcome = delete, Outcome.DELIVERED
         for send in sends:
             delivery = Delivery(account, "target", now)
-            delivery.calls.append(send)
+            delivery.calls = (send,)
             delivery.queue, delivery.state, delivery.attempts = send.queue, State.DONE, 1
             delivery.settled_ns = send.end_ns
-            account.deliveries.append(delivery)
+            account.deliveries = (*account.deliveries, delivery)
         accounts.append(account)
     return accounts
 
@@ -83,8 +83,7 @@ def late(tracing: Tracing, batches: Sequence[Sequence[Account]]) -> tuple[float,
         for account in accounts:
             for delivery in account.deliveries:
                 tracing.inject(delivery, dict(account.message.attributes))
-        for account in accounts:
-            tracing.settled(account)
+        tracing.settled(accounts)
     hooks = time.thread_time() - hooks
     asyncio.run(tracing.aclose(60))
     return hooks, time.process_time() - all_of_it

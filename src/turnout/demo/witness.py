@@ -53,9 +53,13 @@ class Witness:
         """As `Tracing.inject`."""
         return self._tracing.inject(delivery, attributes)
 
-    def settled(self, account: Account) -> None:
+    def settled(self, accounts: Sequence[Account]) -> None:
         """As `Tracing.settled`, and note it."""
-        self._tracing.settled(account)
+        self._tracing.settled(accounts)
+        for account in accounts:
+            self._note(account)
+
+    def _note(self, account: Account) -> None:
         if account.outcome is None or account.outcome is Outcome.HANDED_BACK:
             return
         self.last = time.monotonic()

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 import msgspec
@@ -76,13 +76,13 @@ class DeadLetters:
     def write(self, account: Account, at_ns: int) -> None:
         """Write the letter of a message that failed as a whole or owes at least one target."""
         account.letter = Delivery(account, self.sender.name, at_ns)
-        try:
-            self.sender.put(account.letter)
-        except Exception:  # a bug of ours must not end the worker, least of all here
-            log.exception("letter not written, please report this", extra=about(account))
-            self._settler.leave(account)
+        self.sender.put((account.letter,))
 
-    def _settled(self, letter: Delivery) -> None:
+    def _settled(self, letters: Sequence[Delivery]) -> None:
+        for letter in letters:
+            self._settle(letter)
+
+    def _settle(self, letter: Delivery) -> None:
         account = letter.account
         if account.outcome is not None:  # handed back at the end of a drain
             return
@@ -95,7 +95,7 @@ class DeadLetters:
             self._books.letters[failure.reason] += 1
             self._books.letter_notes.append(_note(letter, failure, owed))
             log.warning("dead-lettered: %s: %s", failure.reason, failure.message, extra=fields)
-            self._settler.delete(account, Outcome.DEAD_LETTERED)
+            self._settler.delete((account,), Outcome.DEAD_LETTERED)
         else:
             why = letter.failure.message if letter.failure else "unknown"
             log.error("letter could not be written, the message stays in its queue: %s", why, extra=fields)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from turnout.message import Account
 
@@ -60,29 +60,34 @@ class InFlight:
         self._reserved -= count
         self._wake()
 
-    def add(self, account: Account) -> bool:
-        """Register a received message.
+    def add(self, accounts: Iterable[Account]) -> list[Account]:
+        """Register received messages, and return those that are to be processed.
 
-        False when the message is already held, because its visibility lapsed and SQS handed it out again: then the
-        held account takes over the newer receipt handle, and this one must not be processed.
+        A message that is held already, because its visibility lapsed and SQS handed it out again, is not among them:
+        the held account takes over the newer receipt handle.
         """
-        message = account.message
-        key = (message.queue, message.id)
-        held = self._held.get(key)
-        if held is not None:
-            held.handle = message.handle
-            held.handle_ns = account.handle_ns
-            held.visible_at = account.visible_at
-            return False
-        self._held[key] = account
-        self._bytes += account.body_bytes
-        return True
+        register = self._held.setdefault
+        fresh = []
+        size = 0
+        for account in accounts:
+            message = account.message
+            held = register((message.queue, message.id), account)
+            if held is account:
+                size += account.body_bytes
+                fresh.append(account)
+            else:
+                held.handle = message.handle
+                held.handle_ns = account.handle_ns
+                held.visible_at = account.visible_at
+        self._bytes += size
+        return fresh
 
-    def remove(self, account: Account) -> None:
-        """Forget a settled message and let a waiting poller go on."""
-        message = account.message
-        del self._held[message.queue, message.id]
-        self._bytes -= account.body_bytes
+    def remove(self, accounts: Iterable[Account]) -> None:
+        """Forget settled messages and let waiting pollers go on."""
+        for account in accounts:
+            message = account.message
+            del self._held[message.queue, message.id]
+            self._bytes -= account.body_bytes
         if self._watchers:
             self._shrunk.set()
         if self._waiting:

@@ -162,14 +162,8 @@ class Poller:
         self._source.receives.add(call)
         if sent_ms := messages[0].sent_ms:
             self._books.queue_age.add(call.end_ns - sent_ms * 1_000_000)
-        accounts = []
-        for message in messages:
-            account = Account(message, call, call.end_ns)
-            account.visible_at = visible_at
-            if self._in_flight.add(account):
-                accounts.append(account)
-            else:
-                self._books.redelivered += 1
+        accounts = self._in_flight.add([Account(message, call, call.end_ns, visible_at) for message in messages])
+        self._books.redelivered += len(messages) - len(accounts)
         self._books.received += len(accounts)
         self._source.received += len(accounts)
         self._tracing.received(accounts)

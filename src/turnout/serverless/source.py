@@ -124,10 +124,11 @@ class Settlements:
         """As `Tracing.inject`."""
         return self._tracing.inject(delivery, attributes)
 
-    def settled(self, account: Account) -> None:
+    def settled(self, accounts: Sequence[Account]) -> None:
         """As `Tracing.settled`, and tell the batch."""
-        self._tracing.settled(account)
-        self._source.settled(account)
+        self._tracing.settled(accounts)
+        for account in accounts:
+            self._source.settled(account)
 
     async def aclose(self, timeout_seconds: float) -> None:
         """As `Tracing.aclose`."""

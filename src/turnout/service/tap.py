@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
@@ -88,11 +88,12 @@ class Tap:
         self.inject = tracing.inject
         self.aclose = tracing.aclose
 
-    def settled(self, account: Account) -> None:
+    def settled(self, accounts: Sequence[Account]) -> None:
         """Pass on to tracing, and show to those who watch."""
-        self._tracing.settled(account)
+        self._tracing.settled(accounts)
         if self._watchers:
-            self._show(account)
+            for account in accounts:
+                self._show(account)
 
     @contextlib.contextmanager
     def watching(self, watched: Watched) -> Iterator[asyncio.Queue[Routed]]:

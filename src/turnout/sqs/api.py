@@ -13,7 +13,7 @@ from typing import Protocol
 import msgspec
 
 from turnout.errors import Fault
-from turnout.message import Attribute, Message
+from turnout.message import Message, OutgoingMessage
 
 __all__ = [
     "MAX_BATCH_BYTES",
@@ -35,38 +35,6 @@ MAX_MESSAGE_BYTES = 1_048_576
 MAX_MESSAGE_ATTRIBUTES = 10
 MAX_VISIBILITY_SECONDS = 43_200
 MAX_WAIT_SECONDS = 20
-
-
-class OutgoingMessage(msgspec.Struct, frozen=True):
-    """One entry of a SendMessageBatch.
-
-    `group_id` and `deduplication_id` go with FIFO queues (a group alone also with standard queues: fair queues);
-    `delay_seconds` (1 to 900; 0 leaves the queue's own delay in force) with standard queues only; `trace_header` is
-    the `AWSTraceHeader` system attribute, which counts neither towards the ten attributes nor towards the size.
-    `body_md5` is the body's MD5 where it is known already, from `Message.body_md5`, and saves computing it again;
-    `body_json` is the body as a JSON string where it is written already, and saves writing it again.
-    """
-
-    body: str
-    attributes: Mapping[str, Attribute] = {}
-    delay_seconds: int = 0
-    group_id: str | None = None
-    deduplication_id: str | None = None
-    trace_header: str | None = None
-    body_md5: str | None = None
-    body_json: msgspec.Raw | None = None
-    event_type: str | None = None
-    """The event's `detail-type`, for destinations that want one; SQS does not carry it."""
-
-    def size(self) -> int:
-        """Bytes that count towards the message and batch size limits: body and user attributes.
-
-        Never raises: a lone surrogate, which SQS refuses, counts as three bytes.
-        """
-        size = len(self.body.encode("utf-8", "surrogatepass"))
-        for name, attribute in self.attributes.items():
-            size += attribute.size(name)
-        return size
 
 
 class EntryFailure(msgspec.Struct, frozen=True):

@@ -21,8 +21,7 @@ __all__ = [
     "TRACE_HEADER",
     "Context",
     "extract",
-    "format_trace_header",
-    "format_traceparent",
+    "format_context",
     "parse_trace_header",
     "parse_traceparent",
     "parse_tracestate",
@@ -153,11 +152,7 @@ def _context(trace: str, span: str, decision: str) -> Context | None:
     return Context(trace, "" if span == _NO_SPAN else span, sampled)
 
 
-def format_traceparent(trace: str, span: str, sampled: bool) -> str:
-    """A W3C `traceparent`, version 00, from 32 and 16 lower-case hex digits."""
-    return f"00-{trace}-{span}-{'01' if sampled else '00'}"
-
-
-def format_trace_header(trace: str, span: str, sampled: bool) -> str:
-    """An `AWSTraceHeader` from 32 and 16 lower-case hex digits."""
-    return f"Root=1-{trace[:8]}-{trace[8:]};Parent={span};Sampled={'1' if sampled else '0'}"
+def format_context(trace: str, span: str, sampled: bool) -> tuple[str, str]:
+    """A W3C `traceparent`, version 00, and an `AWSTraceHeader`, from 32 and 16 lower-case hex digits."""
+    flag = "1" if sampled else "0"
+    return f"00-{trace}-{span}-0{flag}", f"Root=1-{trace[:8]}-{trace[8:]};Parent={span};Sampled={flag}"

@@ -30,6 +30,9 @@ from turnout.telemetry.semconv import clean, queue_attributes
 
 __all__ = ["MOST_CALLS", "build", "build_call", "count", "failed"]
 
+# To name a member of an enumeration takes 50 ns: the hot path names it once.
+_DELIVERED, _DROPPED = Outcome.DELIVERED, Outcome.DROPPED
+
 _OTHER = "_OTHER"
 """The conventions' `error.type` where nothing better is known."""
 _MOST_RULES = 64
@@ -41,8 +44,8 @@ _UNREADABLE = frozenset({Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_D
 
 def failed(account: Account) -> bool:
     """Whether this message must be traced because something went wrong with it."""
-    if account.outcome is Outcome.DELIVERED or account.outcome is Outcome.DROPPED:
-        return account.delete is not None and bool(account.delete.error)
+    if account.outcome is _DELIVERED or account.outcome is _DROPPED:
+        return account.delete is not None and account.delete.error != ""
     return (
         account.failure is not None
         or account.letter is not None

@@ -51,9 +51,9 @@ def delivered_account(ruleset: Ruleset) -> Account:
     account.match = ruleset.match(message.body)
     for target, sent in (("critical", 102), ("standard", 103)):
         delivery = Delivery(account, target, 101 * MS)
-        delivery.calls = [call("send", 7, sent, sent + 4)]
+        delivery.calls = (call("send", 7, sent, sent + 4),)
         delivery.state, delivery.settled_ns = State.DONE, (sent + 4) * MS
-        account.deliveries.append(delivery)
+        account.deliveries = (*account.deliveries, delivery)
     account.delete = call("delete", 9, 108, 110)
     account.outcome, account.settled_ns = Outcome.DELIVERED, 110 * MS
     return account
@@ -128,5 +128,5 @@ def test_the_story_goes_from_receive_to_delete(ruleset: Ruleset) -> None:
 
 def test_the_story_tells_of_attempts_that_failed(ruleset: Ruleset) -> None:
     account = delivered_account(ruleset)
-    account.deliveries[0].retries = [Retry(104 * MS, "ThrottlingException", 0.2)]
+    account.deliveries[0].retries = (Retry(104 * MS, "ThrottlingException", 0.2),)
     assert "critical: ThrottlingException, tried again after 0.2 s" in [text for _, text in story(account)]

@@ -17,7 +17,7 @@ class HeardTracing(NoTracing):
     def received(self, accounts: Sequence[Account]) -> None:
         self.heard.append("received")
 
-    def settled(self, account: Account) -> None:
+    def settled(self, accounts: Sequence[Account]) -> None:
         self.heard.append("settled")
 
     async def aclose(self, timeout_seconds: float) -> None:
@@ -41,7 +41,7 @@ def test_everything_that_tracing_hears_is_passed_on() -> None:
     one = account("1", Outcome.DELIVERED, ["critical"])
     witness.received([one])
     assert witness.inject(one.deliveries[0], {}) == ({}, None)
-    witness.settled(one)
+    witness.settled([one])
     asyncio.run(witness.aclose(2.0))
     assert tracing.heard == ["received", "settled", "closed within 2.0"]
 
@@ -49,26 +49,26 @@ def test_everything_that_tracing_hears_is_passed_on() -> None:
 def test_a_message_counts_once_however_often_it_settles() -> None:
     counts: list[int] = []
     witness = Witness(NoTracing(), counts.append)
-    witness.settled(account("1", Outcome.DELIVERED))
-    witness.settled(account("1", Outcome.DELIVERED))
-    witness.settled(account("2", Outcome.DEAD_LETTERED))
-    witness.settled(account("3", Outcome.DROPPED))
+    witness.settled([account("1", Outcome.DELIVERED)])
+    witness.settled([account("1", Outcome.DELIVERED)])
+    witness.settled([account("2", Outcome.DEAD_LETTERED)])
+    witness.settled([account("3", Outcome.DROPPED)])
     assert witness.accounted == 3
     assert counts == [1, 1, 2, 3]
 
 
 def test_a_message_that_was_handed_back_does_not_count() -> None:
     witness = Witness(NoTracing(), ignore)
-    witness.settled(account("1", Outcome.HANDED_BACK))
+    witness.settled([account("1", Outcome.HANDED_BACK)])
     assert witness.accounted == 0
 
 
 def test_the_story_is_that_of_the_delivered_message_with_the_most_deliveries() -> None:
     witness = Witness(NoTracing(), ignore)
-    witness.settled(account("poison", Outcome.DEAD_LETTERED, ["critical", "high", "standard"]))
-    witness.settled(account("one", Outcome.DELIVERED, ["critical"]))
-    witness.settled(account("two", Outcome.DELIVERED, ["critical", "high"]))
-    witness.settled(account("another two", Outcome.DELIVERED, ["critical", "high"]))
+    witness.settled([account("poison", Outcome.DEAD_LETTERED, ["critical", "high", "standard"])])
+    witness.settled([account("one", Outcome.DELIVERED, ["critical"])])
+    witness.settled([account("two", Outcome.DELIVERED, ["critical", "high"])])
+    witness.settled([account("another two", Outcome.DELIVERED, ["critical", "high"])])
     assert witness.story is not None
     assert witness.story.message.id == "two"
 
@@ -77,7 +77,7 @@ def test_waiting_ends_when_a_message_settles_or_stop_is_set_and_says_when_neithe
     async def scene() -> tuple[bool, bool, bool]:
         witness = Witness(NoTracing(), ignore)
         stop = asyncio.Event()
-        asyncio.get_running_loop().call_soon(witness.settled, account("1", Outcome.DELIVERED))
+        asyncio.get_running_loop().call_soon(witness.settled, [account("1", Outcome.DELIVERED)])
         after_settling = await witness.next(stop, 5.0)
         after_nothing = await witness.next(stop, 0.01)
         stop.set()

@@ -15,8 +15,8 @@ def test_a_message_received_again_while_held_hands_its_newer_handle_to_the_held_
         in_flight = InFlight(10, 1000)
         held, again = account(1, handle="old"), account(1, handle="new")
         again.visible_at = 99.0
-        assert in_flight.add(held)
-        assert not in_flight.add(again)
+        assert in_flight.add([held]) == [held]
+        assert in_flight.add([again]) == []
         assert (held.handle, held.visible_at, len(in_flight)) == ("new", 99.0, 1)
 
     asyncio.run(main())
@@ -25,8 +25,8 @@ def test_a_message_received_again_while_held_hands_its_newer_handle_to_the_held_
 def test_the_same_message_id_in_two_queues_is_two_messages() -> None:
     async def main() -> None:
         in_flight = InFlight(10, 1000)
-        assert in_flight.add(account(1, queue="http://q/1/a"))
-        assert in_flight.add(account(1, queue="http://q/1/b"))
+        both = [account(1, queue="http://q/1/a"), account(1, queue="http://q/1/b")]
+        assert in_flight.add(both) == both
         assert len(in_flight) == 2
 
     asyncio.run(main())
@@ -74,11 +74,11 @@ def test_bodies_are_bounded_by_bytes_as_well() -> None:
     async def main() -> None:
         in_flight = InFlight(1000, 100)
         heavy = account(1, body="x" * 100)
-        in_flight.add(heavy)
+        in_flight.add([heavy])
         waiting = asyncio.create_task(in_flight.reserve(1))
         await asyncio.sleep(0)
         assert not waiting.done()
-        in_flight.remove(heavy)
+        in_flight.remove([heavy])
         async with asyncio.timeout(1):
             await waiting
 
@@ -90,10 +90,10 @@ def test_waiting_for_empty_ends_when_the_last_message_is_settled_or_the_time_is_
         in_flight = InFlight(10, 1000)
         assert await in_flight.wait_until(0, 0.01)
         held = account(1)
-        in_flight.add(held)
+        in_flight.add([held])
         assert not await in_flight.wait_until(0, 0.01)
         waiting = asyncio.create_task(in_flight.wait_until(0, 5))
-        in_flight.remove(held)
+        in_flight.remove([held])
         assert await waiting
 
     asyncio.run(main())

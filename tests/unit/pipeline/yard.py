@@ -57,8 +57,8 @@ class Watch(NoTracing):
         self.accounts: list[Account] = []
         self._change = asyncio.Event()
 
-    def settled(self, account: Account) -> None:
-        self.accounts.append(account)
+    def settled(self, accounts: Sequence[Account]) -> None:
+        self.accounts.extend(accounts)
         self._change.set()
 
     async def wait(self, count: int) -> list[Account]:

@@ -142,7 +142,7 @@ class Story:
         call.error = error
         call.end_ns = self.tick()
         for delivery in deliveries:
-            delivery.calls.append(call)
+            delivery.calls += (call,)
             delivery.attempts += 1
             code = error or entry_error
             if not code:
@@ -152,7 +152,7 @@ class Story:
             elif last:
                 self.fail(delivery, Failure(Reason.ACCESS_DENIED, Fault.CONFIG, "You may not send there.", code))
             else:
-                delivery.retries.append(Retry(call.end_ns, code, 0.25))
+                delivery.retries += (Retry(call.end_ns, code, 0.25),)
         return call
 
     def fail(self, delivery: Delivery, failure: Failure) -> None:
@@ -178,7 +178,7 @@ class Story:
         for account in accounts:
             account.outcome = outcome
             account.settled_ns = self.tick()
-            self.tracing.settled(account)
+            self.tracing.settled([account])
 
     def deliver(self, *targets: str, count: int = 1, **receive: Mapping[str, object]) -> list[Account]:
         """The whole of a quiet life: received together, sent in one call per target, deleted."""

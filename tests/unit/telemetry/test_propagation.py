@@ -11,8 +11,7 @@ from turnout.message import Attribute, Message
 from turnout.telemetry.propagation import (
     Context,
     extract,
-    format_trace_header,
-    format_traceparent,
+    format_context,
     parse_trace_header,
     parse_traceparent,
     parse_tracestate,
@@ -152,8 +151,9 @@ IDS = st.tuples(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.boolea
 def test_what_is_written_is_read_back(ids: tuple[int, int, bool]) -> None:
     trace, span, sampled = f"{ids[0]:032x}", f"{ids[1]:016x}", ids[2]
     expected = Context(trace, span, sampled)
-    assert parse_traceparent(format_traceparent(trace, span, sampled)) == expected
-    assert parse_trace_header(format_trace_header(trace, span, sampled)) == expected
+    traceparent, trace_header = format_context(trace, span, sampled)
+    assert parse_traceparent(traceparent) == expected
+    assert parse_trace_header(trace_header) == expected
 
 
 LIKELY = st.one_of(

@@ -366,7 +366,7 @@ def test_a_message_that_tracing_does_not_know_is_sent_with_the_context_it_came_w
     (account,) = story.receive(attributes=STATE, system={"AWSTraceHeader": "Root=x"})
     story.route(account, "a")
     assert hooks.inject(account.deliveries[0], STATE) == (STATE, "Root=x")
-    hooks.settled(account)
+    hooks.settled([account])
     assert hooks.counts.errors == 0
 
 

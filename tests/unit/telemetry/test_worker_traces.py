@@ -32,9 +32,9 @@ class Traced(Watch):
     def inject(self, delivery: Delivery, attributes: dict[str, Attribute]) -> tuple[dict[str, Attribute], str | None]:
         return self.late.inject(delivery, attributes)
 
-    def settled(self, account: Account) -> None:
-        self.late.settled(account)
-        super().settled(account)
+    def settled(self, accounts: Sequence[Account]) -> None:
+        self.late.settled(accounts)
+        super().settled(accounts)
 
     async def aclose(self, timeout_seconds: float) -> None:
         await self.late.aclose(timeout_seconds)
