@@ -60,8 +60,10 @@ class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     def size(self, name: str) -> int:
         """Bytes that count towards the size limit: name, type and value."""
         text = self.text
-        value = len(self.data or b"") if text is None else _bytes(text)
-        return _bytes(name) + len(self.data_type) + value
+        if text is not None and text.isascii() and name.isascii():  # known without looking at the text
+            return len(name) + len(self.data_type) + len(text)
+        value = len(self.data or b"") if text is None else len(text.encode("utf-8", "surrogatepass"))
+        return len(name.encode("utf-8", "surrogatepass")) + len(self.data_type) + value
 
 
 class Message(msgspec.Struct, frozen=True):
@@ -121,11 +123,6 @@ class OutgoingMessage(msgspec.Struct, frozen=True):
         for name, attribute in self.attributes.items():
             size += attribute.size(name)
         return size
-
-
-def _bytes(text: str) -> int:
-    """Length in UTF-8. That a text is ASCII is known without looking at it."""
-    return len(text) if text.isascii() else len(text.encode("utf-8", "surrogatepass"))
 
 
 def _integer(text: str | None) -> int:

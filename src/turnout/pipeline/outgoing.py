@@ -44,8 +44,8 @@ class Composer:
     """Composes the messages of one target."""
 
     def __init__(self, target: Target, tracing: Tracing, books: Books) -> None:
-        self._target = target
-        self._tracing = tracing
+        self._name = target.name
+        self._inject = tracing.inject
         self._books = books
         self._ordered = target.address.endswith(".fifo")
         self._plain_queue = target.kind is Kind.QUEUE and not self._ordered
@@ -56,9 +56,9 @@ class Composer:
         message = account.message
         match = account.match
         assert isinstance(match, Match), "only routed messages have deliveries"  # noqa: S101 - states the invariant
-        send = match.send(self._target.name)
+        send = match.send(self._name)
         attributes = self._attributes(message.attributes, send) if message.attributes or send.attributes else {}
-        attributes, trace_header = self._tracing.inject(delivery, attributes)
+        attributes, trace_header = self._inject(delivery, attributes)
         body_json = _body_json(account) if len(account.deliveries) > 1 else None
         if self._plain_queue:
             group = None if send.group is None else identifier(send.group)

@@ -20,7 +20,7 @@ from turnout.pipeline.claims import Claims
 from turnout.pipeline.deadletter import DeadLetters
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
-from turnout.rules import Ruleset
+from turnout.rules import Match, Ruleset
 from turnout.rules.model import Unmatched
 from turnout.telemetry.logs import about
 
@@ -147,9 +147,14 @@ class Router:
     def _decide(self, accounts: Iterable[Account], ruleset: Ruleset) -> _Decided:
         """The deliveries to make; a message that goes elsewhere is left out, and that has been arranged."""
         decided = []
+        looks = ruleset.needs_metadata
+        fingerprint = ruleset.fingerprint
         for account in accounts:
+            account.fingerprint = fingerprint
+            account.routed_ns = time.time_ns()
             try:
-                deliveries = self._match(account, ruleset)
+                match = ruleset.match(account.message.body, metadata(account.message) if looks else None)
+                deliveries = self._deliveries(account, match, ruleset)
             except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
                 account.failure = _bug(error, account)
                 self._dead_letters.write(account, time.time_ns())
@@ -158,12 +163,8 @@ class Router:
                     decided.append((account, deliveries))
         return decided
 
-    def _match(self, account: Account, ruleset: Ruleset) -> list[Delivery]:
-        message = account.message
-        account.routed_ns = time.time_ns()
-        match = ruleset.match(message.body, metadata(message) if ruleset.needs_metadata else None)
+    def _deliveries(self, account: Account, match: Match, ruleset: Ruleset) -> list[Delivery]:
         account.match = match
-        account.fingerprint = ruleset.fingerprint
         account.evaluated_ns = now = time.time_ns()
         if match.rejected is not None:
             return self._fail(account, match.rejected.reason, match.rejected.message)
@@ -181,9 +182,10 @@ class Router:
                 return []
             return self._fail(account, Reason.UNMATCHED, "no rule matches; the rules say unmatched: dead-letter")
         deliveries = [Delivery(account, target, now) for target in targets]
-        if not message.attributes:
+        attributes = account.message.attributes
+        if not attributes:
             return deliveries
-        before = read_letter_attribute(message.attributes)
+        before = read_letter_attribute(attributes)
         if before is not None and before.done:
             # A redriven letter: the targets that took the event must not get it twice.
             account.taken = frozenset(before.done)

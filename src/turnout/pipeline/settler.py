@@ -225,12 +225,15 @@ class Settler:
 
     def _close(self, accounts: Sequence[Account]) -> None:
         now = time.time_ns()
-        processing, outcomes = self._books.processing, self._books.outcomes
+        outcomes = self._books.outcomes
+        received: dict[int, int] = {}
         for account in accounts:
             account.settled_ns = now
-            processing.add(now - account.received_ns)
             if account.outcome is not None:
                 outcomes[account.outcome] += 1
+            received[account.received_ns] = received.get(account.received_ns, 0) + 1
+        for received_ns, count in received.items():  # those of one receive were received at one time
+            self._books.processing.add(now - received_ns, count)
         self._in_flight.remove(accounts)
         self._tracing.settled(accounts)
         for account in accounts:

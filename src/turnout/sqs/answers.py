@@ -94,6 +94,7 @@ class AttributesAnswer(msgspec.Struct, frozen=True):
 
 # The ids of entries are their indexes.
 _IDS = tuple(str(index) for index in range(MAX_BATCH_ENTRIES))
+_IDS_OF = tuple([*_IDS[:count]] for count in range(MAX_BATCH_ENTRIES + 1))
 _INDEXES = {entry_id: index for index, entry_id in enumerate(_IDS)}
 
 _NO_ATTRIBUTES: Mapping[str, Attribute] = {}
@@ -160,6 +161,8 @@ def sent_batch(
 
 def batch_failures(count: int, answer: BatchAnswer) -> tuple[EntryFailure, ...]:
     """The entries, of `count`, that a delete or visibility batch did not do; entry ids are indexes."""
+    if not answer.failed and [entry.id for entry in answer.successful or ()] == _IDS_OF[count]:
+        return ()  # all of them, in order, and nothing else: so it nearly always is
     failures = dict(_failed(answer.failed, count))
     done = {entry.id for entry in answer.successful or ()}
     for entry_id, index in _INDEXES.items():

@@ -70,11 +70,11 @@ class Histogram:
         self._counts = [0] * (len(self._bounds) + 1)
         self._total = 0
 
-    def add(self, nanoseconds: int) -> None:
-        """Count one value. What a clock that was set back makes negative counts as 0."""
+    def add(self, nanoseconds: int, times: int = 1) -> None:
+        """Count one value, so many times. What a clock that was set back makes negative counts as 0."""
         if nanoseconds > 0:
-            self._total += nanoseconds
-        self._counts[bisect_left(self._bounds, nanoseconds)] += 1
+            self._total += nanoseconds * times
+        self._counts[bisect_left(self._bounds, nanoseconds)] += times
 
     def counted(self) -> Counted:
         """What was counted so far."""

@@ -77,17 +77,15 @@ def receive_request(queue: str, max_messages: int, wait_seconds: int, visibility
 
 def send_request(queue: str, messages: Sequence[OutgoingMessage], leave_out: Mapping[int, object] = {}) -> bytes:
     """SendMessageBatch, without the indexes in `leave_out`. Raises UnicodeEncodeError for a lone surrogate."""
-    entries = [
-        _outgoing(_IDS[index], message)
-        for index, message in enumerate(messages)
-        if not leave_out or index not in leave_out
-    ]
+    entries = list(map(_outgoing, _IDS, messages))
+    if leave_out:
+        entries = [entry for index, entry in enumerate(entries) if index not in leave_out]
     return _encode(_Batch(queue, entries))
 
 
 def delete_request(queue: str, handles: Sequence[str]) -> bytes:
     """DeleteMessageBatch."""
-    return _encode(_Batch(queue, [_Handle(_IDS[index], handle) for index, handle in enumerate(handles)]))
+    return _encode(_Batch(queue, list(map(_Handle, _IDS, handles))))
 
 
 def visibility_request(queue: str, handles: Sequence[str], seconds: int) -> bytes:
