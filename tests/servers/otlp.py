@@ -5,6 +5,7 @@ It can also be slow, refuse, or accept connections and never say a word, as coll
 
 from __future__ import annotations
 
+import gzip
 import socket
 import threading
 import time
@@ -198,6 +199,8 @@ def _handler(collector: Collector) -> type[BaseHTTPRequestHandler]:
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
+            if self.headers["Content-Encoding"] == "gzip":
+                body = gzip.decompress(body)
             forms: dict[str, type[ExportTraceServiceRequest | ExportMetricsServiceRequest]] = {
                 "/v1/traces": ExportTraceServiceRequest,
                 "/v1/metrics": ExportMetricsServiceRequest,

@@ -280,4 +280,4 @@ def test_the_sdk_is_imported_in_setup_only() -> None:
                 names = [node.module or ""]
             if any(name.startswith(("opentelemetry.sdk", "opentelemetry.exporter")) for name in names):
                 guilty.append(path.relative_to(source).as_posix())
-    assert set(guilty) == {f"telemetry/setup/{name}.py" for name in ("environment", "metrics", "traces")}
+    assert set(guilty) == {f"telemetry/setup/{name}.py" for name in ("environment", "metrics", "traces", "transport")}
