@@ -4,7 +4,7 @@
 
 Late-built spans (ours) against the SDK's own `start_span` and `end` for the same tree, exported over gRPC to a sink in
 another process. Records are made beforehand and not counted. `hooks` is the part spent on the event loop's thread.
-Beside it `json.loads` of a 1.5 KB event, for comparing machines.
+Beside it `json.loads` of a 1.5 KB event, for comparing machines. At the end the price of one span, step by step.
 """
 
 from __future__ import annotations
@@ -18,18 +18,23 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from opentelemetry.exporter.otlp.proto.common.trace_encoder import encode_spans
 from opentelemetry.exporter.otlp.proto.grpc.trace_exporter import OTLPSpanExporter
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 from opentelemetry.trace import Link, SpanKind, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
 from turnout.message import Account, Attribute, Call, Delivery, Message, Outcome, State
-from turnout.telemetry.records import Trace
+from turnout.telemetry.records import Trace, new_trace
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup import TraceSettings, start_tracing
+from turnout.telemetry.setup.environment import resource
+from turnout.telemetry.setup.transport import Waiting, converter, encoder
+from turnout.telemetry.spans import build
 from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
 
 BASE = "https://sqs.eu-west-1.amazonaws.com/123456789012"
@@ -175,6 +180,38 @@ def table(messages: int, runs: int) -> None:
         print(f"{name:34}" + "".join(f"{hooks:9.2f}{everything:9.2f}" for hooks, everything in cells), flush=True)
     cells = [measure_eager(targets, min(messages, 3_000), runs) for targets in (1, 3)]
     print(f"{'SDK spans as it happens, 100 %':34}" + "".join(f"{hooks:9.2f}{all_:9.2f}" for hooks, all_ in cells))
+    print("CPU us per span, best of 9 runs: " + ", ".join(f"{step} {us:.2f}" for step, us in steps()))
+
+
+def steps() -> Iterator[tuple[str, float]]:
+    """What one span costs to build, to put into the queue, to encode; and to encode in the library's way."""
+    accounts = [account for _ in range(200) for account in batch(1, {}, {})]
+    traces = [Trace(new_trace(), "", True) for _ in accounts]
+    spans = [span for account, trace in zip(accounts, traces, strict=True) for span in build(account, trace)]
+    yield "build", best(lambda: [build(*pair) for pair in zip(accounts, traces, strict=True)], len(spans))
+    processor = BatchSpanProcessor(InMemorySpanExporter(), 100_000, 1e9, 100_000)
+
+    def emit() -> None:
+        for span in spans:
+            processor.on_end(Waiting(span))
+
+    yield "emit", best(emit, len(spans))
+    source, batches = resource(), [spans[start : start + 512] for start in range(0, len(spans), 512)]
+    encode, convert = encoder(source).encode, converter(source)
+    yield "encode", best(lambda: [encode(batch) for batch in batches], len(spans))
+    yield "convert for the library", best(lambda: [convert(span) for span in spans], len(spans))
+    readable = [[convert(span) for span in batch] for batch in batches]
+    yield "its encoder", best(lambda: [encode_spans(batch).SerializeToString() for batch in readable], len(spans))
+
+
+def best(work: Callable[[], object], count: int) -> float:
+    """The least of 9 times, in us for each of `count`."""
+    times = []
+    for _ in range(9):
+        started = time.thread_time()
+        work()
+        times.append(time.thread_time() - started)
+    return min(times) / count * 1e6
 
 
 def measure(
