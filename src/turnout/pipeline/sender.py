@@ -136,12 +136,12 @@ class Sender:
             delivery.queue = url
             try:
                 message = compose(delivery)
+                size = delivery.account.body_bytes
+                for name, value in message.attributes.items():
+                    size += value.size(name)
             except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
                 self._give_up(delivery, _bug(error, delivery))
                 continue
-            size = delivery.account.body_bytes
-            for name, value in message.attributes.items():
-                size += value.size(name)
             delivery.message = message
             delivery.size = size
             if size > most:

@@ -4,10 +4,11 @@ import asyncio
 import json
 
 import pytest
-from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event, ruleset
+from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Watch, Yard, event, ruleset
 
-from turnout.message import Attribute, Outcome
+from turnout.message import Attribute, Delivery, Outcome
 from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.worker import Worker
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage
 
 SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
@@ -403,5 +404,43 @@ def test_a_bug_in_evaluation_costs_one_letter_and_not_the_worker(monkeypatch: py
         await yard.route(event("one", 1), event("one", 2))
         assert [letter.reason for letter in yard.letters()] == ["INTERNAL_ERROR"]
         assert yard.bodies("crm") == [event("one", 2)]
+
+    asyncio.run(main())
+
+
+class BrokenWatch(Watch):
+    """Cannot compose what goes to these targets for the first event."""
+
+    def __init__(self, *targets: str) -> None:
+        super().__init__()
+        self.targets = targets
+
+    def inject(self, delivery: Delivery, attributes: dict[str, Attribute]) -> tuple[dict[str, Attribute], str | None]:
+        if '"event-1"' in delivery.account.message.body and delivery.target in self.targets:
+            raise ZeroDivisionError
+        return super().inject(delivery, attributes)
+
+
+def test_a_bug_in_composing_costs_one_letter_and_not_the_batch() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.watch = BrokenWatch("crm")
+        yard.worker = Worker(yard.config, ruleset(RULES), yard.sqs, yard.watch)
+        await yard.route(event("one", 1), event("one", 2))
+        assert yard.bodies("crm") == [event("one", 2)]
+        assert [(letter.reason, letter.owed) for letter in yard.letters()] == [("INTERNAL_ERROR", ("crm",))]
+
+    asyncio.run(main())
+
+
+def test_a_bug_in_composing_the_letter_leaves_the_message_in_its_queue() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.watch = BrokenWatch("crm", "events-dead")
+        yard.worker = Worker(yard.config, ruleset(RULES), yard.sqs, yard.watch)
+        await yard.route(event("one", 1), event("one", 2))
+        assert yard.bodies("crm") == [event("one", 2)]
+        assert yard.letters() == []
+        assert yard.bodies(SOURCE) == [event("one", 1)]
 
     asyncio.run(main())
