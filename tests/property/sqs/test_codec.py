@@ -23,7 +23,7 @@ from turnout.sqs.answers import (
     sent_batch,
     unencodable_entries,
 )
-from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.wire import codec
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
@@ -115,6 +115,27 @@ def test_every_entry_is_either_sent_or_failed(count: int, successful: Any, faile
     assert {failure.index for failure in batch_failures(count, msgspec.json.decode(reply, type=BatchAnswer))} <= set(
         range(count)
     )
+
+
+@given(st.integers(1, 10), st.integers(0, 9), st.data())
+def test_entries_are_judged_alike_in_whatever_order_the_answer_has_them(count: int, damaged: int, data: Any) -> None:
+    entries = [
+        {"Id": str(n), "MessageId": f"m-{n}", "MD5OfMessageBody": "other" if n == damaged else None}
+        for n in range(count)
+    ]
+    messages = [OutgoingMessage("x")] * count
+
+    def judged(entries: list[dict[str, str | None]]) -> tuple[SentBatch, tuple[EntryFailure, ...]]:
+        reply = json.dumps({"Successful": entries}).encode()
+        return (
+            sent_batch(messages, msgspec.json.decode(reply, type=SendAnswer)),
+            batch_failures(count, msgspec.json.decode(reply, type=BatchAnswer)),
+        )
+
+    sent, failures = judged(data.draw(st.permutations(entries)))
+    assert (sent, failures) == judged(entries)
+    assert sent.message_ids == tuple(None if n == damaged else f"m-{n}" for n in range(count))
+    assert failures == ()
 
 
 @given(st.binary(max_size=60) | st.recursive(ANY_TEXT | st.integers() | st.none(), st.lists).map(json.dumps))

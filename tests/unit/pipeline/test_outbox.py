@@ -99,6 +99,36 @@ def test_a_batch_never_exceeds_one_mebibyte() -> None:
     run(scenario)
 
 
+def test_several_put_at_once_are_cut_into_batches_like_those_put_one_by_one() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        gate.open.set()
+        outbox = Outbox("t", gate, calls=1, size=lambda item: int(item))
+        outbox.extend(["600000", "400000", "100000", str(MAX_BATCH_BYTES), "1"])
+        outbox.start(tasks)
+        for _ in range(4):
+            await gate.started.acquire()
+        assert gate.batches == [["600000", "400000"], ["100000"], [str(MAX_BATCH_BYTES)], ["1"]]
+
+    run(scenario)
+
+
+def test_several_put_at_once_of_one_lane_go_one_after_the_other() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2, lane=lambda item: item[0])
+        outbox.start(tasks)
+        await asyncio.sleep(0)
+        outbox.extend(["g1", "g2", "h1"])
+        await gate.started.acquire()
+        assert gate.batches == [["g1", "h1"]]
+        gate.open.set()
+        await gate.started.acquire()
+        assert gate.batches == [["g1", "h1"], ["g2"]]
+
+    run(scenario)
+
+
 def test_what_is_to_be_repeated_goes_first_when_its_time_comes() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
         batches: list[list[str]] = []

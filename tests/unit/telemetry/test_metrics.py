@@ -81,6 +81,16 @@ def test_a_histogram_counts_up_to_and_including_each_bound() -> None:
     ]
 
 
+def test_a_value_counted_several_times_is_as_many_values() -> None:
+    at_once, one_by_one = Histogram((0.001, 0.01)), Histogram((0.001, 0.01))
+    for nanoseconds in (-5, 2_000_000, 20_000_000):
+        at_once.add(nanoseconds, 3)
+        for _ in range(3):
+            one_by_one.add(nanoseconds)
+    assert at_once.counted() == one_by_one.counted()
+    assert at_once.counted().count == 9
+
+
 def test_every_reason_has_a_series_from_the_start_so_that_its_first_letter_is_an_increase() -> None:
     series = scraped(snapshot(letters={"INVALID_JSON": 1}))
     reasons = {
