@@ -378,7 +378,10 @@ class WorkerMachine(RuleBasedStateMachine):
         """As Amazon's own redrive does: body and attributes as they are."""
 
         async def redrive() -> None:
+            held = [] if self.worker is None else [account.message.body for account in self.worker.in_flight]
             for letter in await self.memory.receive(DEAD, wait_seconds=0):
+                if self.store is not None and letter.body in held:
+                    self.returns = True  # its message is not deleted yet: until then the store has the letter wait
                 self.redriven[letter.body] += 1
                 self.events[letter.body].editions.add(self.edition)
                 await self.memory.send(SOURCE, [OutgoingMessage(letter.body, letter.attributes)])
