@@ -138,6 +138,10 @@ class FaultProxy:
         self._journal.calls[operation] += 1
         if operation == "DeleteMessageBatch" and queue in self._sources:
             self._journal.asked_to_delete(_handles(document))
+        if operation == "ChangeMessageVisibilityBatch" and queue in self._sources:
+            # Before it takes effect: a poll that waits may bring the message before the answer is there. And whatever
+            # becomes of the call, the worker is rid of the message, which comes again at the latest by itself.
+            self._journal.released(self._released(document["Entries"]))
         if self._credentials is not None and not self._credentials.accepts(request.headers.get("authorization", "")):
             return self._refuse(Kind.EXPIRED_TOKEN, Random(0), operation, queue, document)
         if operation == "SendMessageBatch" and queue in self.denied:
@@ -236,11 +240,9 @@ class FaultProxy:
             gone = journal.deleted.intersection(journal.message_id(handle) for handle in handles)
             self._deleted.extend(sorted(gone.difference(self._deleted)))
         elif operation == "ChangeMessageVisibilityBatch":
-            done_handles = _handles(document, said)
             released = self._released(document["Entries"])
-            journal.released(handle for handle in done_handles if handle in released)
             if untold is None:
-                journal.extended(handle for handle in done_handles if handle not in released)
+                journal.extended(handle for handle in _handles(document, said) if handle not in released)
 
     def _released(self, entries: Iterable[Document]) -> set[str]:
         """The handles of which the worker wants to be rid: it extends by its own visibility timeout and no other."""
@@ -248,7 +250,6 @@ class FaultProxy:
 
     def _change_refused(self, entries: list[Document]) -> None:
         released = self._released(entries)
-        self._journal.released(released)
         self._journal.extension_refused(e["ReceiptHandle"] for e in entries if e["ReceiptHandle"] not in released)
 
     # Some entries of a batch

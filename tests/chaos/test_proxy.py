@@ -12,10 +12,10 @@ import httpx
 import pytest
 from tests.chaos.credentials import Credentials
 from tests.chaos.faults import APPLICABLE, EFFECT_WITHOUT_ANSWER, Kind, Plan
-from tests.chaos.journal import Journal
+from tests.chaos.journal import HANDED_BACK, Journal
 from tests.chaos.load import Fate
 from tests.chaos.proxy import FaultProxy, open_proxy
-from tests.chaos.upstream import EmulatorUpstream, MemoryUpstream, Upstream
+from tests.chaos.upstream import Document, EmulatorUpstream, MemoryUpstream, Outcome, Upstream
 from tests.servers.emulators import absent, ministack
 
 from turnout.errors import SqsError
@@ -224,6 +224,37 @@ def test_a_receive_whose_answer_is_lost_does_not_count_as_one(client: str) -> No
             assert not found.journal.violations
             assert not found.journal.again
             assert found.journal.held() == 10
+
+    run(test)
+
+
+class LateUpstream:
+    """Says that a visibility was changed only when it is let."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self._upstream = upstream
+        self.let = asyncio.Event()
+
+    async def call(self, operation: str, document: Document) -> Outcome:
+        outcome = await self._upstream.call(operation, document)
+        if operation == "ChangeMessageVisibilityBatch":
+            await self.let.wait()
+        return outcome
+
+
+def test_a_message_that_is_handed_back_may_come_again_before_that_is_answered(client: str) -> None:
+    async def test() -> None:
+        async with bench(client) as found:
+            late = found.proxy._upstream = LateUpstream(found.proxy._upstream)
+            handles = await found.fill()
+            async with asyncio.TaskGroup() as tasks:
+                back = tasks.create_task(found.sqs.change_visibility(found.source, handles, 0))
+                again = await found.sqs.receive(found.source, visibility_seconds=60)
+                assert not back.done()
+                late.let.set()
+            assert again
+            assert not found.journal.violations
+            assert all(found.journal.again[message.body] == [HANDED_BACK] for message in again)
 
     run(test)
 
