@@ -29,7 +29,6 @@ __all__ = ["Settler"]
 
 log = logging.getLogger(__name__)
 
-# To name a member of an enumeration takes 50 ns: the hot path names it once.
 _HANDED_BACK = Outcome.HANDED_BACK
 
 # Older events are replayed ones: SQS keeps nothing longer than 14 days.
@@ -85,12 +84,8 @@ class Settler:
         """Delete messages that are accounted for."""
         for account in accounts:
             account.outcome = outcome
-        if len(self._outboxes) == 1:
-            (outbox,) = self._outboxes.values()
-            outbox.extend(accounts)
-        else:
-            for account in accounts:
-                self._outboxes[account.message.queue].put(account)
+        for queue, outbox in self._outboxes.items():
+            outbox.extend([account for account in accounts if account.message.queue == queue])
 
     def leave(self, account: Account) -> None:
         """Stop holding a message without deleting it: it comes back when its visibility timeout runs out."""
@@ -135,8 +130,11 @@ class Settler:
                 self._close([leaving.account])
             else:
                 again.append(leaving.account)
-        # SQS handed these out again meanwhile, and they were taken for held: nobody else will look at them.
-        await self.hand_back(again)
+        # SQS handed these out again meanwhile, and they were taken for held: nobody else will look at them. They are
+        # let go before the call: a poll of ours may bring them sooner than its answer, and is to take them for new.
+        self._close(again)
+        for account in again:
+            await self._release(account.message.queue, [account], 0)
         return []
 
     async def _hand_back(
@@ -147,6 +145,10 @@ class Settler:
                 await self._record(accounts)
         except TimeoutError:
             log.warning("the idempotency store did not answer in time: what is handed back may be delivered twice")
+        await self._release(queue, accounts, seconds)
+        self._close(accounts)
+
+    async def _release(self, queue: str, accounts: Sequence[Account], seconds: int) -> None:
         try:
             failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], seconds)
         except SqsError as error:
@@ -158,7 +160,6 @@ class Settler:
                     failure.message,
                     extra=about(accounts[failure.index], code=failure.code),
                 )
-        self._close(accounts)
 
     async def _record(self, accounts: Sequence[Account]) -> None:
         if self._claims is not None:
