@@ -29,6 +29,7 @@ __all__ = ["Settler"]
 
 log = logging.getLogger(__name__)
 
+# Named once, for what that costs: see `turnout.message`.
 _HANDED_BACK = Outcome.HANDED_BACK
 
 # Older events are replayed ones: SQS keeps nothing longer than 14 days.

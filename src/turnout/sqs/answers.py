@@ -17,6 +17,7 @@ from turnout.sqs.codes import entry_failure
 from turnout.sqs.digests import attributes_md5, body_md5
 
 __all__ = [
+    "ENTRY_IDS",
     "AttributesAnswer",
     "BatchAnswer",
     "ReceiveAnswer",
@@ -93,9 +94,9 @@ class AttributesAnswer(msgspec.Struct, frozen=True):
 
 
 # The ids of entries are their indexes.
-_IDS = tuple(str(index) for index in range(MAX_BATCH_ENTRIES))
-_IDS_OF = tuple([*_IDS[:count]] for count in range(MAX_BATCH_ENTRIES + 1))
-_INDEXES = {entry_id: index for index, entry_id in enumerate(_IDS)}
+ENTRY_IDS = tuple(str(index) for index in range(MAX_BATCH_ENTRIES))
+_IDS_OF = tuple([*ENTRY_IDS[:count]] for count in range(MAX_BATCH_ENTRIES + 1))
+_INDEXES = {entry_id: index for index, entry_id in enumerate(ENTRY_IDS)}
 
 _NO_ATTRIBUTES: Mapping[str, Attribute] = {}
 
@@ -134,7 +135,7 @@ def sent_batch(
     # All of them, in order, and nothing else: so it nearly always is.
     successful = answer.successful or ()
     if len(successful) == len(messages) and not answer.failed and not refused:
-        for entry_id, outgoing, sent in zip(_IDS, messages, successful, strict=False):
+        for entry_id, outgoing, sent in zip(ENTRY_IDS, messages, successful, strict=False):
             if sent.id != entry_id or not _arrived_intact(outgoing, sent):
                 break
             ids.append(sent.message_id)

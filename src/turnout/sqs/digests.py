@@ -29,15 +29,8 @@ def body_md5(body: str | bytes) -> str:
 
 def attributes_md5(attributes: Mapping[str, Attribute]) -> str:
     """MD5OfMessageAttributes, in hexadecimal; of no attributes, SQS gives none."""
-    if len(attributes) == 1:  # as most messages that are sent: they carry a `traceparent`
-        ((name, attribute),) = attributes.items()
-        if (text := attribute.text) is not None:
-            value = text.encode()
-            digest = _new_md5()
-            digest.update(_before_value(name, attribute.data_type, _STRING, len(value)) + value)
-            return digest.hexdigest()
     parts = []
-    for name in sorted(attributes):
+    for name in sorted(attributes) if len(attributes) > 1 else attributes:
         attribute = attributes[name]
         if attribute.text is not None:
             value, kind = attribute.text.encode(), _STRING

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from turnout.message import Attribute
+from turnout.sqs.answers import ENTRY_IDS
 from turnout.sqs.api import OutgoingMessage
 
 __all__ = [
@@ -62,8 +63,6 @@ class _Error(msgspec.Struct):
 UNREADABLE = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
 """What msgspec raises for JSON that is none, is not UTF-8, does not fit, or is nested too deeply."""
 
-# The ids of entries are their indexes.
-_IDS = tuple(str(index) for index in range(10))
 _ALL = ("All",)
 
 _encode = msgspec.json.Encoder().encode
@@ -77,7 +76,7 @@ def receive_request(queue: str, max_messages: int, wait_seconds: int, visibility
 
 def send_request(queue: str, messages: Sequence[OutgoingMessage], leave_out: Mapping[int, object] = {}) -> bytes:
     """SendMessageBatch, without the indexes in `leave_out`. Raises UnicodeEncodeError for a lone surrogate."""
-    entries = list(map(_outgoing, _IDS, messages))
+    entries = list(map(_outgoing, ENTRY_IDS, messages))
     if leave_out:
         entries = [entry for index, entry in enumerate(entries) if index not in leave_out]
     return _encode(_Batch(queue, entries))
@@ -85,12 +84,16 @@ def send_request(queue: str, messages: Sequence[OutgoingMessage], leave_out: Map
 
 def delete_request(queue: str, handles: Sequence[str]) -> bytes:
     """DeleteMessageBatch."""
-    return _encode(_Batch(queue, list(map(_Handle, _IDS, handles))))
+    return _encode(_Batch(queue, list(map(_Handle, ENTRY_IDS, handles))))
 
 
 def visibility_request(queue: str, handles: Sequence[str], seconds: int) -> bytes:
     """ChangeMessageVisibilityBatch."""
-    return _encode(_Batch(queue, [_Handle(_IDS[index], handle, seconds) for index, handle in enumerate(handles)]))
+    return _encode(
+        _Batch(
+            queue, [_Handle(entry_id, handle, seconds) for entry_id, handle in zip(ENTRY_IDS, handles, strict=False)]
+        )
+    )
 
 
 def attributes_request(queue: str) -> bytes:
