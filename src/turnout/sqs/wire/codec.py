@@ -89,11 +89,8 @@ def delete_request(queue: str, handles: Sequence[str]) -> bytes:
 
 def visibility_request(queue: str, handles: Sequence[str], seconds: int) -> bytes:
     """ChangeMessageVisibilityBatch."""
-    return _encode(
-        _Batch(
-            queue, [_Handle(entry_id, handle, seconds) for entry_id, handle in zip(ENTRY_IDS, handles, strict=False)]
-        )
-    )
+    entries = [_Handle(entry_id, handle, seconds) for entry_id, handle in zip(ENTRY_IDS, handles, strict=False)]
+    return _encode(_Batch(queue, entries))
 
 
 def attributes_request(queue: str) -> bytes:
