@@ -101,7 +101,7 @@ class Settler:
         account.outcome = Outcome.HANDED_BACK
         self._postponed[account.message.queue].put(_Postponement(account, math.ceil(seconds)))
 
-    async def hand_back(self, accounts: Iterable[Account], *, record_seconds: float | None = None) -> None:
+    async def hand_back(self, accounts: Iterable[Account], *, record_seconds: float) -> None:
         """Make messages visible to other workers at once (visibility 0); should that fail, they return later.
 
         The idempotency store is told before, for at most `record_seconds`.
@@ -114,13 +114,17 @@ class Settler:
             for queue, held in queues.items():
                 for start in range(0, len(held), MAX_BATCH_ENTRIES):
                     batch = held[start : start + MAX_BATCH_ENTRIES]
-                    tasks.create_task(self._hand_back(queue, batch, 0, record_seconds), name="hand-back")
+                    tasks.create_task(self._hand_back(queue, batch, record_seconds), name="hand-back")
 
     async def _postpone(self, postponements: list[_Postponement]) -> list[tuple[_Postponement, float]]:
         queue = postponements[0].account.message.queue
         for seconds in {postponement.seconds for postponement in postponements}:
             accounts = [each.account for each in postponements if each.seconds == seconds]
-            await self._hand_back(queue, accounts, min(seconds, MAX_VISIBILITY_SECONDS))
+            await self._record(accounts)
+            # Let go before the call: should its answer take longer than the postponement, a poll of ours brings them
+            # first, and is to take them for new.
+            self._close(accounts)
+            await self._release(queue, accounts, min(seconds, MAX_VISIBILITY_SECONDS))
         return []
 
     async def _leave(self, leavings: list[_Leaving]) -> list[tuple[_Leaving, float]]:
@@ -132,21 +136,19 @@ class Settler:
             else:
                 again.append(leaving.account)
         # SQS handed these out again meanwhile, and they were taken for held: nobody else will look at them. They are
-        # let go before the call: a poll of ours may bring them sooner than its answer, and is to take them for new.
+        # let go before the call, as postponed ones are.
         self._close(again)
         for account in again:
             await self._release(account.message.queue, [account], 0)
         return []
 
-    async def _hand_back(
-        self, queue: str, accounts: list[Account], seconds: int, record_seconds: float | None = None
-    ) -> None:
+    async def _hand_back(self, queue: str, accounts: list[Account], record_seconds: float) -> None:
         try:
             async with asyncio.timeout(record_seconds):
                 await self._record(accounts)
         except TimeoutError:
             log.warning("the idempotency store did not answer in time: what is handed back may be delivered twice")
-        await self._release(queue, accounts, seconds)
+        await self._release(queue, accounts, 0)
         self._close(accounts)
 
     async def _release(self, queue: str, accounts: Sequence[Account], seconds: int) -> None:

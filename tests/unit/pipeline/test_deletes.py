@@ -9,6 +9,7 @@ import pytest
 from tests.unit.pipeline.yard import DEAD, SOURCE, Yard, event
 
 from turnout.errors import Fault
+from turnout.idempotency.api import Claim
 from turnout.idempotency.memory import MemoryStore
 from turnout.message import Outcome
 from turnout.pipeline.worker import Worker
@@ -149,6 +150,35 @@ def test_a_message_that_comes_again_while_it_is_being_left_is_not_forgotten(late
         async with yard.running():
             left, done = await yard.watch.wait(2)
         assert (left.outcome, done.outcome) == (Outcome.HANDED_BACK, Outcome.DELIVERED)
+        assert len(yard.bodies("crm")) == 1
+
+    asyncio.run(main())
+
+
+def test_a_postponed_message_that_comes_again_before_the_answer_is_taken_for_a_new_one() -> None:
+    async def main() -> None:
+        store = MemoryStore(100)
+        yard = Yard()
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        claim, change = store.claim, yard.sqs.change_visibility
+
+        async def busy(keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+            store.claim = claim  # type: ignore[method-assign]
+            return {key: Claim(busy_seconds=2.0) for key in keys}
+
+        async def slowly(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+            failures = await change(queue, handles, seconds)
+            yard.sqs.advance(seconds + 1)
+            while yard.worker.books.received + yard.worker.books.redelivered < 2:
+                await asyncio.sleep(0)
+            return failures
+
+        store.claim = busy  # type: ignore[method-assign]
+        yard.sqs.change_visibility = slowly  # type: ignore[method-assign]
+        await yard.publish(event("one"))
+        async with yard.running():
+            postponed, done = await yard.watch.wait(2)
+        assert (postponed.outcome, done.outcome) == (Outcome.HANDED_BACK, Outcome.DELIVERED)
         assert len(yard.bodies("crm")) == 1
 
     asyncio.run(main())
