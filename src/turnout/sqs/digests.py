@@ -29,15 +29,16 @@ def body_md5(body: str | bytes) -> str:
 
 def attributes_md5(attributes: Mapping[str, Attribute]) -> str:
     """MD5OfMessageAttributes, in hexadecimal; of no attributes, SQS gives none."""
-    parts = []
+    digest = _new_md5()
     for name in sorted(attributes) if len(attributes) > 1 else attributes:
         attribute = attributes[name]
-        if attribute.text is not None:
-            value, kind = attribute.text.encode(), _STRING
-        else:
+        text = attribute.text
+        if text is None:
             value, kind = attribute.data or b"", _BINARY
-        parts.append(_before_value(name, attribute.data_type, kind, len(value)) + value)
-    return body_md5(b"".join(parts))
+        else:
+            value, kind = text.encode(), _STRING
+        digest.update(_before_value(name, attribute.data_type, kind, len(value)) + value)
+    return digest.hexdigest()
 
 
 # The names and lengths are the same few for ever, unless somebody means to make trouble.
