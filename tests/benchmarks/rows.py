@@ -1,17 +1,13 @@
-"""What is measured: the rows of the table, which of them there are by default, and which cannot be had yet."""
+"""What is measured: the rows of the table, and which of them there are by default."""
 
 from __future__ import annotations
 
-import importlib.util
 import itertools
 from collections.abc import Sequence
 
 import msgspec
 
-from turnout.rules import load_rules
-from turnout.settings import Settings
-
-__all__ = ["EVERYTHING", "QUICK", "Row", "Selection", "missing_features"]
+__all__ = ["EVERYTHING", "QUICK", "Row", "Selection"]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -37,6 +33,7 @@ class Row(msgspec.Struct, frozen=True):
                 "bare": "bare aioboto3 batch calls, no routing",
                 "bare_wire": "bare WireSqs batch calls, no routing",
                 "bare_default": "the same with aioboto3's default settings",
+                "floor": "bare sockets, signed calls and MD5 and nothing else",
                 "tutorial": "boto3, a call per message, conditions parsed each time",
             }[self.program]
         parts = ["turnout", self.client]
@@ -61,6 +58,8 @@ _COMPARISONS = (
     Row("bare", targets=3),
     Row("bare_wire", client="wire"),
     Row("bare_wire", client="wire", targets=3),
+    Row("floor", client="wire"),
+    Row("floor", client="wire", targets=3),
 )
 
 QUICK = (
@@ -103,24 +102,3 @@ class Selection(msgspec.Struct, frozen=True):
         return all(
             not (wanted := getattr(self, field)) or getattr(row, field) in wanted for field in self.__struct_fields__
         )
-
-
-def missing_features(row: Row) -> str:
-    """Why the row cannot be measured with what is installed; empty when it can."""
-    if row.client == "wire" and not _there("turnout.sqs.wire"):
-        return "there is no WireSqs yet"
-    if row.program != "turnout":
-        return ""
-    if row.client == "wire" and "sqs_client" not in Settings.model_fields:
-        return "the worker cannot use WireSqs yet"
-    try:
-        load_rules("/nonexistent")
-    except NotImplementedError:
-        return "rules cannot be loaded yet"
-    except Exception:  # noqa: BLE001 - whatever it says about a missing file: it can load rules
-        return ""
-    return ""
-
-
-def _there(module: str) -> bool:
-    return importlib.util.find_spec(module) is not None

@@ -1,4 +1,4 @@
-"""The program that is measured, as a process (or several), with the environment that its row asks for."""
+"""The program that is measured, as a process with its children, with the environment that its row asks for."""
 
 from __future__ import annotations
 
@@ -17,8 +17,6 @@ from tests.benchmarks.rows import Row
 from tests.benchmarks.rulesets import QUEUES, write_rules
 from tests.benchmarks.stub.process import Stub
 
-from turnout.settings import Settings
-
 __all__ = ["DEAD_LETTERS", "SOURCE", "Subject", "environment", "running_subject"]
 
 SOURCE, DEAD_LETTERS = "events", "events-dead"
@@ -30,19 +28,19 @@ STOP_SECONDS = 30.0
 class Subject:
     """A running program. It took `start_seconds`, and `start_cpu_seconds` of CPU time, to its first long poll."""
 
-    def __init__(self, processes: list[subprocess.Popen[bytes]], log: Path) -> None:
-        self._processes = processes
+    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        self._process = process
         self._log = log
         self.start_seconds = self.start_cpu_seconds = 0.0
 
     @property
     def pids(self) -> list[int]:
         """The processes it consists of now."""
-        return [pid for process in self._processes for pid in process_tree(process.pid)]
+        return process_tree(self._process.pid)
 
     def check(self) -> None:
-        """Raise `RuntimeError` with what it said when one of its processes has ended."""
-        if any(process.poll() is not None for process in self._processes):
+        """Raise `RuntimeError` with what it said when it has ended."""
+        if self._process.poll() is not None:
             raise RuntimeError(f"the program ended early; it said:\n{self._log.read_text()[-4000:]}")
 
 
@@ -63,13 +61,10 @@ def running_subject(row: Row, stub: Stub, traces: str, extra: dict[str, str]) ->
         log = Path(folder, "log")
         begun = time.monotonic()
         with log.open("wb") as output:
-            processes = [
-                subprocess.Popen(
-                    _command(row), env=variables, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
-                )
-                for _ in range(1 if "processes" in Settings.model_fields else row.processes)
-            ]
-        subject = Subject(processes, log)
+            process = subprocess.Popen(
+                _command(row), env=variables, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            )
+        subject = Subject(process, log)
         try:
             while not stub.wait(SOURCE, parked=row.processes, seconds=0.5):
                 subject.check()
@@ -79,18 +74,16 @@ def running_subject(row: Row, stub: Stub, traces: str, extra: dict[str, str]) ->
             subject.start_cpu_seconds = cpu_seconds(subject.pids)
             yield subject
         finally:
-            _stop(processes, kill=row.program != "turnout")
+            _stop(process, kill=row.program != "turnout")
 
 
-def _stop(processes: list[subprocess.Popen[bytes]], *, kill: bool) -> None:
-    for process in processes:
-        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-    for process in processes:
-        try:
-            process.wait(STOP_SECONDS)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+def _stop(process: subprocess.Popen[bytes], *, kill: bool) -> None:
+    process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
+    try:
+        process.wait(STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
 
 
 def _command(row: Row) -> list[str]:
@@ -121,10 +114,7 @@ def environment(row: Row, stub: Stub, traces: str) -> dict[str, str]:
         "TURNOUT_TRACE_SLOW_SECONDS": "60",
     }
     variables |= {f"{name.upper()}_QUEUE_URL": f"{url}/000000000000/{name}" for name in QUEUES}
-    if "sqs_client" in Settings.model_fields:
-        variables["TURNOUT_SQS_CLIENT"] = row.client
-    if "processes" in Settings.model_fields:
-        variables["TURNOUT_PROCESSES"] = str(row.processes)
+    variables |= {"TURNOUT_SQS_CLIENT": row.client, "TURNOUT_PROCESSES": str(row.processes)}
     if row.tracing is not None:
         variables |= {
             "OTEL_EXPORTER_OTLP_ENDPOINT": traces,
