@@ -147,6 +147,7 @@ class Router:
     def _decide(self, accounts: Iterable[Account], ruleset: Ruleset) -> _Decided:
         """The deliveries to make; a message that goes elsewhere is left out, and that has been arranged."""
         decided = []
+        dropped: list[Account] = []
         looks = ruleset.needs_metadata
         fingerprint = ruleset.fingerprint
         for account in accounts:
@@ -154,16 +155,19 @@ class Router:
             account.routed_ns = time.time_ns()
             try:
                 match = ruleset.match(account.message.body, metadata(account.message) if looks else None)
-                deliveries = self._deliveries(account, match, ruleset)
+                deliveries = self._deliveries(account, match, ruleset, dropped)
             except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
                 account.failure = _bug(error, account)
                 self._dead_letters.write(account, time.time_ns())
             else:
                 if deliveries:
                     decided.append((account, deliveries))
+        if dropped:
+            self._settler.delete(dropped, Outcome.DROPPED)
         return decided
 
-    def _deliveries(self, account: Account, match: Match, ruleset: Ruleset) -> list[Delivery]:
+    def _deliveries(self, account: Account, match: Match, ruleset: Ruleset, dropped: list[Account]) -> list[Delivery]:
+        """What is to be delivered; a message that nobody wants is put into `dropped`, others are seen to here."""
         account.match = match
         account.evaluated_ns = now = time.time_ns()
         if match.rejected is not None:
@@ -178,7 +182,7 @@ class Router:
         targets = match.targets
         if not targets:
             if ruleset.unmatched == Unmatched.DROP:
-                self._settler.delete((account,), Outcome.DROPPED)
+                dropped.append(account)
                 return []
             return self._fail(account, Reason.UNMATCHED, "no rule matches; the rules say unmatched: dead-letter")
         deliveries = [Delivery(account, target, now) for target in targets]
