@@ -34,7 +34,8 @@ _WAITING = 2_000
 """So many messages lie in the source at a time, at most."""
 
 _SAMPLE_SECONDS = 0.5
-_FAULT_EVERY, _LOST_ANSWER_EVERY = 53, 211
+_FAULT_EVERY, _LOST_ANSWER_EVERY = 53, 97
+"""Of all calls, and of the sends that went well: to standard queues and to FIFO queues each for themselves."""
 _DENIED = Outcome(403, {"__type": "com.amazonaws.sqs#AccessDenied", "message": "This failure was planned."})
 _UNAVAILABLE = Outcome(503, {"__type": "com.amazonaws.sqs#ServiceUnavailable", "message": "This failure was planned."})
 _PAGE = os.sysconf("SC_PAGE_SIZE")
@@ -76,6 +77,8 @@ async def soak(messages: int) -> Soak:
         sqs.create_queue(name)
     upstream = MemoryUpstream(sqs)
     tally = _Tally(messages, sqs, result)
+    sends_done: Counter[bool] = Counter()
+    """By whether they went to a FIFO queue."""
     started = time.monotonic()
 
     async def answer(request: Request) -> Answer:
@@ -90,10 +93,13 @@ async def soak(messages: int) -> Soak:
             outcome = _UNAVAILABLE
         else:
             outcome = await upstream.call(operation, document)
-            if sends and result.calls % _LOST_ANSWER_EVERY == 0:
-                result.faults += 1
-                result.untold += 0 if document["QueueUrl"].endswith(".fifo") else len(document["Entries"])
-                return RESET
+            if sends:
+                fifo = document["QueueUrl"].endswith(".fifo")
+                sends_done[fifo] += 1
+                if sends_done[fifo] % _LOST_ANSWER_EVERY == 0:
+                    result.faults += 1
+                    result.untold += 0 if fifo else len(document["Entries"])
+                    return RESET
         said = json.dumps(outcome.document).encode()
         return Answer(outcome.status, said, {"Content-Type": "application/x-amz-json-1.0"})
 
