@@ -77,8 +77,7 @@ async def soak(messages: int) -> Soak:
         sqs.create_queue(name)
     upstream = MemoryUpstream(sqs)
     tally = _Tally(messages, sqs, result)
-    sends_done: Counter[bool] = Counter()
-    """By whether they went to a FIFO queue."""
+    sends_done: Counter[bool] = Counter()  # by whether they went to a FIFO queue
     started = time.monotonic()
 
     async def answer(request: Request) -> Answer:

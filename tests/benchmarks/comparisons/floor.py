@@ -15,7 +15,6 @@ import ssl
 import sys
 import time
 from collections.abc import Sequence
-from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -81,7 +80,7 @@ class _Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         data = self._data + data if self._data else data
         start = data.find(b"\r\n\r\n") + 4
-        length = data.lower().find(b"content-length: ") + 16 if start > 3 else -1
+        length = data[:start].lower().find(b"content-length: ") + 16
         if start > 3 and len(data) >= start + int(data[length : data.find(b"\r\n", length)]):
             self._data = b""
             self.answer.set_result(data[start:])
@@ -129,8 +128,7 @@ async def work(targets: int) -> None:
 async def _poll(source: str, queues: list[str]) -> None:
     poller = _Caller(source)
     senders = [_Caller(source) for _ in queues]
-    asked: dict[str, Any] = {"QueueUrl": source, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20}
-    poll = _encode(asked)
+    poll = _encode({"QueueUrl": source, "MaxNumberOfMessages": 10, "WaitTimeSeconds": 20})
     while True:
         messages = _received(await poller.call("ReceiveMessage", poll)).messages
         if not messages:
