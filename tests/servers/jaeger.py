@@ -24,7 +24,7 @@ from tests.servers.processes import free_port, start_server
 
 __all__ = ["ABSENT", "Jaeger", "JaegerSpan", "JaegerTrace", "jaeger"]
 
-COMPOSE = Path(__file__).parents[2] / "docker-compose.yml"
+CONFIGURATION = Path(__file__).parents[2] / "deploy" / "compose" / "jaeger.yaml"
 PROGRAM = shutil.which("jaeger")
 ABSENT = "no Jaeger: JAEGER_QUERY_URL is not set, and no program jaeger is on PATH"
 
@@ -129,8 +129,7 @@ def available() -> bool:
 
 def _configuration(query: int, otlp: int) -> dict[str, Any]:
     """That of docker-compose.yml, on ports of this machine that are free."""
-    text = yaml.safe_load(COMPOSE.read_text())["configs"]["jaeger"]["content"]
-    configuration: dict[str, Any] = yaml.safe_load(text)
+    configuration: dict[str, Any] = yaml.safe_load(CONFIGURATION.read_text())
     configuration["service"]["telemetry"]["metrics"] = {"level": "none"}  # it has a port of its own, always the same
     extensions = configuration["extensions"]
     extensions["jaeger_query"]["http"]["endpoint"] = f"127.0.0.1:{query}"
