@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import math
 import os
 import time
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -86,7 +87,7 @@ class DynamoStore:
             ":owner": {"S": owner},
             ":until": _number(now + lease_seconds),
             ":now": _number(now),
-            ":expires": _number(now + self._ttl),
+            ":expires": _seconds(now + self._ttl),
         }
         item = await self._update(key, _CLAIM, _FREE, values, answer="ALL_NEW")
         if item is not None:
@@ -100,7 +101,7 @@ class DynamoStore:
         await self._update(key, "SET lease_until = :until", "#o = :owner", values)
 
     async def _record(self, key: str, owner: str, targets: frozenset[str]) -> None:
-        values: dict[str, object] = {":expires": _number(self._clock() + self._ttl)}
+        values: dict[str, object] = {":expires": _seconds(self._clock() + self._ttl)}
         add = ""
         if targets:
             add = " ADD done :done"
@@ -161,6 +162,11 @@ async def _together(calls: list[Any]) -> list[Any]:
 
 def _number(value: float) -> dict[str, str]:
     return {"N": f"{value:.3f}"}
+
+
+def _seconds(time: float) -> dict[str, str]:
+    """What DynamoDB's TTL wants: whole seconds since the epoch."""
+    return {"N": str(math.ceil(time))}
 
 
 def _targets(item: Mapping[str, Any]) -> frozenset[str]:
