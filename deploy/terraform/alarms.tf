@@ -130,7 +130,7 @@ resource "aws_cloudwatch_metric_alarm" "lost_before_the_queue" {
   alarm_description   = "EventBridge could put events of rule ${each.value.name} neither into the queue nor into ${aws_sqs_queue.undelivered.name}. They are lost."
   namespace           = "AWS/Events"
   metric_name         = "InvocationsFailedToBeSentToDlq"
-  dimensions          = { EventBusName = each.value.event_bus_name, RuleName = each.value.name }
+  dimensions          = merge(local.bus_dimension, { RuleName = each.value.name })
   statistic           = "Sum"
   period              = 60
   evaluation_periods  = 1
@@ -147,7 +147,7 @@ resource "aws_cloudwatch_metric_alarm" "rule_throttled" {
   alarm_description   = "EventBridge throttles rule ${each.value.name}: ask for a higher limit of invocations."
   namespace           = "AWS/Events"
   metric_name         = "ThrottledRules"
-  dimensions          = { EventBusName = each.value.event_bus_name, RuleName = each.value.name }
+  dimensions          = merge(local.bus_dimension, { RuleName = each.value.name })
   statistic           = "Sum"
   period              = 300
   evaluation_periods  = 1

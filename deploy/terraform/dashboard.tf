@@ -59,8 +59,8 @@ locals {
         title = "EventBridge: matched, and failed to deliver"
         stat  = "Sum"
         metrics = concat(
-          [for rule in aws_cloudwatch_event_rule.source : ["AWS/Events", "MatchedEvents", "EventBusName", rule.event_bus_name, "RuleName", rule.name]],
-          [for rule in aws_cloudwatch_event_rule.source : ["AWS/Events", "FailedInvocations", "EventBusName", rule.event_bus_name, "RuleName", rule.name]],
+          [for rule in aws_cloudwatch_event_rule.source : concat(["AWS/Events", "MatchedEvents"], flatten([for name, value in local.bus_dimension : [name, value]]), ["RuleName", rule.name])],
+          [for rule in aws_cloudwatch_event_rule.source : concat(["AWS/Events", "FailedInvocations"], flatten([for name, value in local.bus_dimension : [name, value]]), ["RuleName", rule.name])],
         )
       },
     ],

@@ -47,6 +47,23 @@ data "aws_iam_policy_document" "key" {
     }
   }
 
+  # For a topic of alarms that is encrypted with this key: AWS's own key for SNS does not let CloudWatch in.
+  statement {
+    sid       = "AlarmsPublish"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey*"]
+    resources = ["*"]
+
+    principals {
+      type        = "Service"
+      identifiers = ["cloudwatch.amazonaws.com"]
+    }
+    condition {
+      test     = "StringEquals"
+      variable = "aws:SourceAccount"
+      values   = [local.account]
+    }
+  }
+
   statement {
     sid       = "LogGroups"
     actions   = ["kms:Decrypt", "kms:Encrypt", "kms:GenerateDataKey*", "kms:ReEncrypt*"]

@@ -16,6 +16,8 @@ locals {
   source_queue_arns = [for queue in aws_sqs_queue.source : queue.arn]
   target_queue_arns = concat([for queue in aws_sqs_queue.target : queue.arn], var.other_targets.queues)
   bus_name          = coalesce(var.event_bus_name, one(aws_cloudwatch_event_bus.partner[*].name))
+  # EventBridge counts a rule of the default bus by its name alone, one of another bus by both names.
+  bus_dimension = local.bus_name == "default" ? {} : { EventBusName = local.bus_name }
 
   # What `turnout run` and the functions read from the environment.
   environment = merge(

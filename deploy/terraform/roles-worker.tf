@@ -88,9 +88,10 @@ data "aws_iam_policy_document" "worker_start" {
   dynamic "statement" {
     for_each = length(var.worker.secrets) > 0 ? [values(var.worker.secrets)] : []
     content {
-      sid       = "ReadSecrets"
-      actions   = ["secretsmanager:GetSecretValue"]
-      resources = statement.value
+      sid     = "ReadSecrets"
+      actions = ["secretsmanager:GetSecretValue"]
+      # A variable may take one key of a secret (`...:token::`); what is granted is the secret.
+      resources = distinct([for arn in statement.value : join(":", slice(split(":", arn), 0, 7))])
     }
   }
 }

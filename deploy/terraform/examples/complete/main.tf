@@ -1,5 +1,5 @@
 # Everything: Genesys Cloud's partner bus, conversations and audits in queues of their own, a FIFO target, the worker with
-# traces and a status page, alarms by mail, an image repository.
+# traces, alarms by mail, an image repository.
 
 terraform {
   required_version = ">= 1.9"
@@ -23,6 +23,8 @@ provider "aws" {
 resource "aws_ecr_repository" "turnout" {
   name                 = "turnout-${var.environment}"
   image_tag_mutability = "IMMUTABLE"
+  # Only a test installation is taken down with its images.
+  force_delete = var.environment == "test"
 
   image_scanning_configuration {
     scan_on_push = true
@@ -31,7 +33,14 @@ resource "aws_ecr_repository" "turnout" {
 
 resource "aws_sns_topic" "alarms" {
   name              = "turnout-${var.environment}-alarms"
-  kms_master_key_id = "alias/aws/sns"
+  kms_master_key_id = module.turnout.kms_key_arn
+}
+
+# AWS sends the address a link, which has to be followed once.
+resource "aws_sns_topic_subscription" "mail" {
+  topic_arn = aws_sns_topic.alarms.arn
+  protocol  = "email"
+  endpoint  = var.alarm_address
 }
 
 module "turnout" {

@@ -14,6 +14,11 @@ variable "partner_event_source" {
   type        = string
 }
 
+variable "alarm_address" {
+  description = "The mail address that alarms go to."
+  type        = string
+}
+
 variable "image_tag" {
   description = "Tag of the worker's image in the repository that is made here."
   type        = string

@@ -172,6 +172,13 @@ def test_an_alarm_is_raised(alarm: str, metric: str) -> None:
     assert ALARMS[alarm]["metric_name"] == metric
 
 
+def test_rules_of_the_default_bus_are_watched_as_eventbridge_counts_them() -> None:
+    # Rules of the default bus have metrics by RuleName alone: with a second dimension an alarm would never see one.
+    assert local("bus_dimension") == '${local.bus_name == "default" ? {} : {EventBusName = local.bus_name}}'
+    for alarm in ("lost_before_the_queue", "rule_throttled"):
+        assert ALARMS[alarm]["dimensions"] == "${merge(local.bus_dimension, {RuleName = each.value.name})}"
+
+
 def test_an_alarm_is_raised_when_events_wait_and_none_is_finished() -> None:
     queries = {each["id"]: each for each in ALARMS["no_deletes"]["metric_query"]}
     assert queries["stuck"]["expression"] == "IF(visible > 0 AND FILL(deleted, 0) == 0, 1, 0)"

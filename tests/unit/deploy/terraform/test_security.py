@@ -109,10 +109,14 @@ def test_the_key_is_rotated_and_eventbridge_may_use_it_for_our_account_only() ->
     (key,) = resources("aws_kms_key").values()
     assert key["enable_key_rotation"] == "true" or key["enable_key_rotation"] is True
     by_sid = {each["sid"]: each for each in statements("key")}
-    assert by_sid.keys() == {"AccountDecides", "EventBridgeSends", "LogGroups"}
+    assert by_sid.keys() == {"AccountDecides", "EventBridgeSends", "AlarmsPublish", "LogGroups"}
     events = by_sid["EventBridgeSends"]
     assert events["actions"] == ["kms:Decrypt", "kms:GenerateDataKey"]
     assert one(events, "condition")["variable"] == "aws:SourceAccount"
+    alarms = by_sid["AlarmsPublish"]
+    assert alarms["actions"] == ["kms:Decrypt", "kms:GenerateDataKey*"]
+    assert one(alarms, "principals")["identifiers"] == ["cloudwatch.amazonaws.com"]
+    assert one(alarms, "condition")["variable"] == "aws:SourceAccount"
     logs = one(by_sid["LogGroups"], "condition")
     assert logs["variable"] == "kms:EncryptionContext:aws:logs:arn"
     (groups,) = logs["values"]
@@ -205,6 +209,11 @@ def test_what_an_execution_remembers_of_a_letter_is_encrypted() -> None:
     (machine,) = resources("aws_sfn_state_machine").values()
     encryption = one(machine, "encryption_configuration")
     assert (encryption["type"], encryption["kms_key_id"]) == ("CUSTOMER_MANAGED_KMS_KEY", "${local.key_arn}")
+
+
+def test_a_secret_is_granted_without_the_json_key_that_a_variable_takes_of_it() -> None:
+    (secrets,) = [each for each in statements("worker_start") if each["sid"] == "ReadSecrets"]
+    assert 'slice(split(":", arn), 0, 7)' in secrets["resources"]
 
 
 def test_what_functions_know_is_encrypted_and_secrets_are_not_shown() -> None:
