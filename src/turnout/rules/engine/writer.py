@@ -73,6 +73,8 @@ class Writer:
         return f"{find}({variable}, m, None)"
 
     def _value(self, reading: Reading) -> str:
+        if reading.scalars and self._projection.access(reading.names).is_object:
+            return "UNSET"  # an object is no value of a pattern's field
         if reading.root is Root.METADATA:
             text = self._follow("m", reading.steps)
         else:
@@ -165,7 +167,7 @@ class Writer:
 
     def _there(self, reading: Reading) -> str:
         access = self._projection.access(reading.names)
-        if access.is_object and not reading.steps:
+        if access.is_object and not reading.steps and not reading.scalars:
             # A missing object is decoded as the one empty instance.
             empty = self.function.constant(access.empty)
             return f"({self._field(access.fields)} is not {empty})"

@@ -98,6 +98,20 @@ def test_a_condition_about_an_object_alone_is_false_when_the_object_is_missing()
     assert fast(asked, {"detail": {}}) == []
 
 
+@pytest.mark.parametrize("below", ["detail.inner.a == 1", "detail.inner['a\"b'] == 1"])
+@pytest.mark.parametrize(
+    ("leaf", "holds"), [({"exists": False}, True), ({"exists": True}, False), ({"anything-but": ["x"]}, False)], ids=str
+)
+def test_an_object_is_no_value_of_a_pattern_where_another_rule_looks_into_it(
+    leaf: object, holds: bool, below: str
+) -> None:
+    written: dict[str, object] = {"detail": {"inner": [leaf]}}
+    asked = engine(written, below)
+    for inner in ({"a": 2}, {}):
+        event = {"detail": {"inner": inner}}
+        assert fast(asked, event) == slow(asked, [rule(written), rule(below)], event) == ([0] if holds else [])
+
+
 def test_metadata_is_looked_up_like_members_of_the_event() -> None:
     asked = engine("@attributes.tenant == 'emea'", "@receive_count > 1", "exists(@group_id)")
     assert fast(asked, {}, {"attributes": {"tenant": "emea"}, "receive_count": 2, "group_id": None}) == [0, 1, 2]
