@@ -115,7 +115,9 @@ class Writer:
     def require(self, condition: Prepared) -> None:
         """Have the function raise for an event for which the condition does not hold."""
         match condition:
-            case Fits(reading=reading) if self._projection.access(reading.names).is_object:
+            case Fits(reading=Reading(names=names, steps=(), values=Values.ONE) as reading) if self._projection.access(
+                names
+            ).is_object:
                 # It is decoded as an object, so it is not null; whether it is there remains to be asked.
                 text = self._there(reading)
             case _:

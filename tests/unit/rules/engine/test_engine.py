@@ -132,6 +132,13 @@ def test_an_event_without_a_required_value_is_left_to_the_slow_way() -> None:
         fast(asked, {**EVENT, "detail": {"media": "VOICE", "items": [{"id": None}]}})
 
 
+@pytest.mark.parametrize("path", ["a[*].b", "a[*]", "a.*", "a[0]", "a[?(@.b == 1)]", "a.b[*]"])
+def test_all_of_a_required_path_is_asked_for_where_rules_look_into_what_it_begins_with(path: str) -> None:
+    asked = Engine([rule("a.b.c == 1")], required=[READER.read(path)])
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        fast(asked, {"a": {}})
+
+
 def verified(asked: Engine, body: str) -> int:
     """How many candidates an event has."""
     return len(asked.candidates(json.loads(body), None))
