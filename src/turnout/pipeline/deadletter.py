@@ -57,7 +57,7 @@ class DeadLetters:
             destination=QueueDestination(sqs, queue),
             compose=self._compose,
             settled=self._settled,
-            overflow=lambda _, letter: self._settler.leave(letter.account),
+            overflow=self._overflowed,
             config=msgspec.structs.replace(config, hold_seconds=min(config.hold_seconds, _HOLD_SECONDS)),
             slots=None,
             books=books.target(name),
@@ -77,6 +77,10 @@ class DeadLetters:
         """Write the letter of a message that failed as a whole or owes at least one target."""
         account.letter = Delivery(account, self.sender.name, at_ns)
         self.sender.put((account.letter,))
+
+    def _overflowed(self, _sender: Sender, letter: Delivery) -> None:
+        if letter.account.outcome is None:  # else handed back at the end of a drain
+            self._settler.leave(letter.account)
 
     def _settled(self, letters: Sequence[Delivery]) -> None:
         for letter in letters:

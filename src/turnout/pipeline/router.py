@@ -216,6 +216,8 @@ class Router:
     def overflowed(self, sender: Sender, delivery: Delivery) -> None:
         """A delivery can no longer wait for its failing target."""
         account = delivery.account
+        if account.outcome is not None:  # handed back at the end of a drain
+            return
         if len(account.deliveries) == 1:
             self._settler.postpone(account, POSTPONE_SECONDS)
         else:

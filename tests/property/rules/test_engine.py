@@ -92,6 +92,13 @@ PATTERNS: tuple[dict[str, object], ...] = (
     {"detail": {"name": [{"equals-ignore-case": "AB"}, {"suffix": {"equals-ignore-case": "K"}}]}},
     {"detail": {"$or": [{"name": ["a"]}, {"count": [1]}, {"tags": {"kind": ["b"]}}]}},
     {"id": ["e"], "detail": {"list": ["a"]}},
+    # Members that are fields here, and have fields below them in other rules.
+    {"detail": {"tags": [{"exists": False}]}},
+    {"detail": {"tags": [{"exists": True}]}},
+    {"detail": {"tags": [{"anything-but": ["a"]}], "items": [{"anything-but": {"prefix": ["a"]}}]}},
+    {"detail": [{"exists": False}]},
+    {"detail": [{"anything-but": ["a"]}]},
+    {"detail": {"name": {"kind": ["a"]}, "count": {"kind": [{"exists": False}]}}},
 )
 
 leaf = st.sampled_from([*TEXTS, *NUMBERS, True, False, None, float("inf")])

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 
+import pytest
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import DEAD, SOURCE, Yard, event
 
@@ -10,6 +11,7 @@ from turnout.idempotency.api import Claim
 from turnout.idempotency.memory import MemoryStore
 from turnout.message import Outcome
 from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.memory_queue import MessageState
@@ -97,6 +99,23 @@ def test_a_source_queue_that_does_not_answer_cannot_hold_up_the_stop() -> None:
         assert took <= DRAIN + 0.1
         assert yard.in_source() == {event("one", 1): False, event("one", 2): False}, "they return by themselves"
         assert yard.worker.books.balance(len(yard.worker.in_flight)).endswith("+ 2 in flight")
+
+    run(main())
+
+
+@pytest.mark.parametrize(("failing", "body"), [("crm", event("one")), ("events-dead", "poison")])
+def test_a_queue_that_fails_while_messages_are_handed_back_leaves_those_to_the_hand_back(
+    failing: str, body: str
+) -> None:
+    async def main() -> None:
+        # The second calls end at 1.6 s and open the breaker. From 1.5 to 1.8 s messages are handed back, and more of
+        # them wait for the queue than may.
+        yard = Late({failing: 0.8, "change": 0.3}, send_calls=4, drain_seconds=2.0, breaker=BreakerConfig(failures=5))
+        yard.sqs.fail_calls(failing, SEND, "ServiceUnavailable")
+        await yard.publish(*[body] * 100)
+        await yard.stopped_after(lambda: now() >= 0.5)
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 100}
+        assert len(yard.worker.in_flight) == 0
 
     run(main())
 

@@ -123,7 +123,7 @@ class Projection:
             if node.empty is None:
                 return False
             node = node.members[name]
-        return node.type is _LEAF
+        return node.type is _LEAF and not node.members
 
 
 def _kind(reading: Reading) -> object:

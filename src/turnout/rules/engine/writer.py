@@ -73,6 +73,8 @@ class Writer:
         return f"{find}({variable}, m, None)"
 
     def _value(self, reading: Reading) -> str:
+        if reading.scalars and self._projection.access(reading.names).is_object:
+            return "UNSET"  # an object is no value of a pattern's field
         if reading.root is Root.METADATA:
             text = self._follow("m", reading.steps)
         else:
@@ -113,7 +115,9 @@ class Writer:
     def require(self, condition: Prepared) -> None:
         """Have the function raise for an event for which the condition does not hold."""
         match condition:
-            case Fits(reading=reading) if self._projection.access(reading.names).is_object:
+            case Fits(reading=Reading(names=names, steps=(), values=Values.ONE) as reading) if self._projection.access(
+                names
+            ).is_object:
                 # It is decoded as an object, so it is not null; whether it is there remains to be asked.
                 text = self._there(reading)
             case _:
@@ -165,7 +169,7 @@ class Writer:
 
     def _there(self, reading: Reading) -> str:
         access = self._projection.access(reading.names)
-        if access.is_object and not reading.steps:
+        if access.is_object and not reading.steps and not reading.scalars:
             # A missing object is decoded as the one empty instance.
             empty = self.function.constant(access.empty)
             return f"({self._field(access.fields)} is not {empty})"

@@ -98,6 +98,20 @@ def test_a_condition_about_an_object_alone_is_false_when_the_object_is_missing()
     assert fast(asked, {"detail": {}}) == []
 
 
+@pytest.mark.parametrize("below", ["detail.inner.a == 1", "detail.inner['a\"b'] == 1"])
+@pytest.mark.parametrize(
+    ("leaf", "holds"), [({"exists": False}, True), ({"exists": True}, False), ({"anything-but": ["x"]}, False)], ids=str
+)
+def test_an_object_is_no_value_of_a_pattern_where_another_rule_looks_into_it(
+    leaf: object, holds: bool, below: str
+) -> None:
+    written: dict[str, object] = {"detail": {"inner": [leaf]}}
+    asked = engine(written, below)
+    for inner in ({"a": 2}, {}):
+        event = {"detail": {"inner": inner}}
+        assert fast(asked, event) == slow(asked, [rule(written), rule(below)], event) == ([0] if holds else [])
+
+
 def test_metadata_is_looked_up_like_members_of_the_event() -> None:
     asked = engine("@attributes.tenant == 'emea'", "@receive_count > 1", "exists(@group_id)")
     assert fast(asked, {}, {"attributes": {"tenant": "emea"}, "receive_count": 2, "group_id": None}) == [0, 1, 2]
@@ -116,6 +130,13 @@ def test_an_event_without_a_required_value_is_left_to_the_slow_way() -> None:
         fast(asked, {**EVENT, "id": None})
     with pytest.raises(Exception):  # noqa: B017, PT011
         fast(asked, {**EVENT, "detail": {"media": "VOICE", "items": [{"id": None}]}})
+
+
+@pytest.mark.parametrize("path", ["a[*].b", "a[*]", "a.*", "a[0]", "a[?(@.b == 1)]", "a.b[*]"])
+def test_all_of_a_required_path_is_asked_for_where_rules_look_into_what_it_begins_with(path: str) -> None:
+    asked = Engine([rule("a.b.c == 1")], required=[READER.read(path)])
+    with pytest.raises(Exception):  # noqa: B017, PT011
+        fast(asked, {"a": {}})
 
 
 def verified(asked: Engine, body: str) -> int:
