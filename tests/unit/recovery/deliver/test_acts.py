@@ -191,6 +191,24 @@ def test_the_source_queue_is_the_one_the_letter_names(letter: Letter, queues: tu
     assert places.made[expected].got[0].attributes["Turnout.Replay"].text == "r-1"
 
 
+def given_up(message_id: str, attributes: dict[str, Any] | None = None, queue: str = "events") -> Letter:
+    """A letter of the same event each time, which a consumer gave up."""
+    arn = f"arn:aws:sqs:eu-west-1:111122223333:{queue}"
+    message = shapes.message(shapes.BODY, attributes, DeadLetterQueueSourceArn=arn)
+    return read_letter({**message, "MessageId": message_id}, queue=DEAD)
+
+
+def test_an_event_that_comes_back_is_another_replay_when_nobody_asked_for_either() -> None:
+    places = Places()
+    replay = Rerouting(places.queue, replay="work", automatic=True, patience=ONCE)
+    for message_id in ("m-1", "m-2", "m-1"):
+        assert act_on(replay, given_up(message_id, queue="events.fifo")).done
+    first, second, again = places.made[f"{EVENTS}.fifo"].got
+    assert first.deduplication_id != second.deduplication_id
+    assert first.attributes["Turnout.Replay"] != second.attributes["Turnout.Replay"]
+    assert again == first, "another attempt at a letter must not make a second copy"
+
+
 def test_a_letter_is_never_replayed_into_the_queue_it_lies_in() -> None:
     letter = own(source="dead")
     with pytest.raises(Unfit, match="--source-queue"):
