@@ -105,6 +105,19 @@ def test_a_target_that_refuses_does_not_keep_the_others_from_their_letter() -> N
     assert not outcome.again
 
 
+def test_when_time_is_up_those_that_have_the_letter_are_told_of() -> None:
+    class Hanging(Place):
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+    act = Delivering(Places(mail=Hanging("mail")), patience=ONCE)
+    (outcome,) = asyncio.run(_call(act, [Work(own(owed=("crm", "mail")), seconds=0.05)]))
+    assert outcome.reached == ("crm",)
+    assert outcome.failures == {"mail": "no time left; it may have arrived"}
+    assert outcome.again
+
+
 def test_letters_of_eventbridge_and_lambda_go_to_the_arn_that_did_not_take_them() -> None:
     places = Places()
     retry = Delivering(places, patience=ONCE)
