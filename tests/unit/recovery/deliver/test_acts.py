@@ -222,6 +222,13 @@ def test_an_event_that_comes_back_is_another_replay_when_nobody_asked_for_either
     assert again == first, "another attempt at a letter must not make a second copy"
 
 
+def test_what_was_replayed_and_failed_again_is_replayed_again_only_when_somebody_asks_for_it() -> None:
+    letter = given_up("m-2", shapes.strings(**{"Turnout.Replay": "work:m-1"}))
+    with pytest.raises(Unfit, match="replayed before"):
+        Rerouting(Places().queue, replay="work", automatic=True).aims(Work(letter))
+    assert Rerouting(Places().queue, replay="r-1").aims(Work(letter)) == (EVENTS,)
+
+
 def test_a_letter_is_never_replayed_into_the_queue_it_lies_in() -> None:
     letter = own(source="dead")
     with pytest.raises(Unfit, match="--source-queue"):
