@@ -19,7 +19,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.dlq.acts import To, delivering, key_template, replaying
+from turnout.dlq.acts import To, delivering, key_template, rerouting
 from turnout.dlq.archiving import ArchiveLetters
 from turnout.dlq.conversations import GenesysConversations
 from turnout.dlq.delivering import Deliveries
@@ -167,7 +167,8 @@ async def _deliver(services: Services, place: Place, stack: contextlib.AsyncExit
         return requests
     return Deliveries(
         await delivering(services, place, To()),
-        await replaying(services, place, To("source"), f"work-{secrets.token_hex(4)}"),
+        # Its name is the same in all processes: one may repeat what another has begun.
+        await rerouting(services, place, "work", automatic=True),
     )
 
 

@@ -20,7 +20,7 @@ from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
 
-__all__ = ["To", "archiving", "delivering", "key_template", "replaying", "restoring"]
+__all__ = ["To", "archiving", "delivering", "key_template", "replaying", "rerouting", "restoring"]
 
 WRITE_BACK = "TURNOUT_GENESYS_WRITE_BACK"
 
@@ -76,9 +76,7 @@ async def replaying(
 ) -> Act:
     """A replay, of which `replay` is the id."""
     if to.kind == "source":
-        destinations = await services.destinations(_beside(services, place))
-        queues = tuple(filter(None, (url.strip() for url in services.settings.source_queue.split(","))))
-        return Rerouting(destinations.queue, replay=replay, queues=queues, patience=patience(services))
+        return await rerouting(services, place, replay)
     if to.kind == "file":
         from turnout.recovery.deliver.writing import Writing
 
@@ -89,6 +87,13 @@ async def replaying(
         genesys = await services.genesys()
         return Requesting(lambda ids: genesys.replay(to.value, ids), f"replay API {to.value}")
     return await delivering(services, place, to, replay=replay, instead=instead)
+
+
+async def rerouting(services: Services, place: Place, replay: str, *, automatic: bool = False) -> Act:
+    """A replay to source queues. `automatic`: nobody asked for it."""
+    destinations = await services.destinations(_beside(services, place))
+    queues = tuple(filter(None, (url.strip() for url in services.settings.source_queue.split(","))))
+    return Rerouting(destinations.queue, replay=replay, automatic=automatic, queues=queues, patience=patience(services))
 
 
 async def archiving(services: Services, by: str) -> Act:

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from turnout.dlq.acts import To, archiving, delivering, replaying
+from turnout.dlq.acts import To, archiving, delivering, rerouting
 from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings, load_dlq_settings, variable
 from turnout.dlq.sources import Place
@@ -51,7 +51,8 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
     configure_logging("info", "json")
     for sentence in misspelt_settings(environ):
         log.warning("%s", sentence)
-    by = f"lambda:{environ.get('AWS_LAMBDA_FUNCTION_NAME', 'recovery')}:{os.urandom(4).hex()}"
+    function = f"lambda:{environ.get('AWS_LAMBDA_FUNCTION_NAME', 'recovery')}"
+    by = f"{function}:{os.urandom(4).hex()}"
     async with open_services(settings, environ) as services:
         place = Place(queue=settings.queue or "")
         recovery = Recovery(
@@ -59,7 +60,8 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
             # To what is owed; where nothing says what that is, to the queue from which the event came.
             deliveries=[
                 await delivering(services, place, To("owed")),
-                await replaying(services, place, To("source"), replay=by),
+                # Its name is the same in all environments: one may repeat what another has begun.
+                await rerouting(services, place, function, automatic=True),
             ],
             archive=await archiving(services, by) if settings.archive_bucket else None,
             teller=Teller(await services.genesys() if _knows_genesys(environ) else None),

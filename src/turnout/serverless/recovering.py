@@ -34,6 +34,7 @@ _BASE_SECONDS = 1.0
 _CAP_SECONDS = 20.0
 _AT_ONCE = 5
 _RESERVE_SECONDS = 2.0
+_CUT_SECONDS = 0.5
 _TELLING_PART = 0.3
 """Of the time that is left, what looking a conversation up, or telling it something, may take."""
 
@@ -127,9 +128,11 @@ class Recovery:
             raise ValueError(f"{choice.course} is nothing to attempt")
         number = record.attempts + 1 if choice.course is Course.DELIVER else 1
         record = await self._note(letter, act.action, Phase.STARTED, number)
+        seconds = max(0.0, seconds)
         try:
-            async with asyncio.timeout(max(0.0, seconds)):
-                (outcome,) = await act([Work.of(letter, record)])
+            async with asyncio.timeout(seconds):
+                # The act ends a moment before, by itself: it can tell which targets have the letter already.
+                (outcome,) = await act([Work.of(letter, record, seconds - min(_CUT_SECONDS, seconds * 0.1))])
         except TimeoutError:
             outcome = Outcome(failures=dict.fromkeys(choice.aims, "no time left; it may have arrived"), again=True)
         phase = Phase.DONE if outcome.done else Phase.FAILED

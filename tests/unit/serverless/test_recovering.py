@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,11 @@ from tests.unit.serverless.acts import FakeAct
 from tests.unit.serverless.mapping import sqs_event
 
 from turnout.genesys.session import open_genesys
+from turnout.letter import LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
+from turnout.recovery.deliver.delivering import Delivering
+from turnout.recovery.deliver.rerouting import Rerouting
+from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
@@ -25,6 +29,9 @@ from turnout.serverless import recovering
 from turnout.serverless.events import messages_of
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
+from turnout.sqs.api import OutgoingMessage, SentBatch
+from turnout.sqs.memory import MemorySqs
+from turnout.targets.destinations import Destinations
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters"
 TARGET = "arn:aws:sqs:eu-west-1:123456789012:crm"
@@ -184,6 +191,32 @@ def test_a_letter_that_goes_nowhere_stays_and_the_ledger_says_why(tmp_path: Path
     run(tmp_path, test, act=FakeAct(unfit="nothing says where it was to go"))
 
 
+def test_an_event_whose_consumer_always_fails_is_replayed_once_and_then_left_for_people(tmp_path: Path) -> None:
+    sqs = MemorySqs()
+    dead = sqs.create_queue("dead")
+    source = sqs.create_queue("source", dead_letter_queue=dead, max_receive_count=1, visibility_seconds=5)
+
+    async def fail() -> list[Message]:
+        """What is in the dead-letter queue when the consumer has failed once more."""
+        await sqs.receive(source, wait_seconds=0)
+        sqs.advance(6)
+        await sqs.receive(source, wait_seconds=0)
+        return list(await sqs.receive(dead, wait_seconds=0))
+
+    async def test(setting: Setting) -> None:
+        await sqs.send(source, [OutgoingMessage('{"id": "e1", "detail-type": "x", "source": "s", "detail": {}}')])
+        first = await fail()
+        assert await setting.recovery.recover(first, 10.0) == []
+        await sqs.delete(dead, [message.handle for message in first])
+        second = await fail()
+        assert await setting.recovery.recover(second, 10.0) == [second[0].id]
+        assert setting.recovery.take_counts() == {"delivered": 1, "parked": 1}
+        assert "replayed before" in (await setting.ledger.records([second[0].id]))[second[0].id].note
+
+    places = Destinations(sqs, beside=source, environ={})
+    run(tmp_path, test, act=Rerouting(places.queue, replay="lambda:test", automatic=True, patience=Patience(1)))
+
+
 def test_two_calls_at_once_deliver_a_letter_once(tmp_path: Path) -> None:
     async def test(setting: Setting) -> None:
         async def other() -> list[str]:
@@ -213,6 +246,35 @@ def test_a_delivery_that_hangs_is_cut_before_the_deadline(tmp_path: Path) -> Non
         assert "may have arrived" in (await setting.ledger.records(["m1"]))["m1"].note
 
     run(tmp_path, test, act=act)
+
+
+def test_a_target_that_hangs_does_not_make_another_get_the_letter_again(tmp_path: Path) -> None:
+    got: list[str] = []
+
+    class Place:
+        """A destination; only `mail` hangs."""
+
+        max_entries, max_message_bytes, max_batch_bytes, ordered = 1, 1_048_576, 1_048_576, False
+
+        def __init__(self, name: str) -> None:
+            self.name = self.url = name
+
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            if self.name == "mail":
+                await asyncio.Event().wait()
+            got.append(self.name)
+            return SentBatch(("id",))
+
+    owed = LetterAttribute(reason="RETRIES_EXHAUSTED", fault="system", source="events", owed=("crm", "mail"))
+    message = Message("m1", "h1", '{"id":"e1"}', QUEUE, sealed_attributes(owed, {}, 11))
+
+    async def test(setting: Setting) -> None:
+        for _ in range(2):
+            assert await setting.recover(message, seconds=0.5) == ["m1"]
+        assert got == ["crm"]
+        assert (await setting.ledger.records(["m1"]))["m1"].reached == ("crm",)
+
+    run(tmp_path, test, act=Delivering(lambda address: Place(address.value), patience=Patience(1)))
 
 
 def test_a_group_of_a_fifo_queue_stops_at_what_must_stay(tmp_path: Path) -> None:

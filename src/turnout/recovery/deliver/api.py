@@ -27,11 +27,15 @@ class Work(msgspec.Struct, frozen=True):
     """Targets that earlier attempts of recovery have delivered it to: nothing is sent to them again."""
     attempt: int = 1
     """Of recovery, this one included."""
+    seconds: float | None = None
+    """How long it may take: what several targets are sent is cut short then, and those that have it are told of."""
 
     @classmethod
-    def of(cls, letter: Letter, record: Record | None = None) -> Work:
+    def of(cls, letter: Letter, record: Record | None = None, seconds: float | None = None) -> Work:
         """The work that is left of a letter, as far as the ledger knows."""
-        return cls(letter) if record is None else cls(letter, record.reached, record.attempts + 1)
+        if record is None:
+            return cls(letter, seconds=seconds)
+        return cls(letter, record.reached, record.attempts + 1, seconds)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -17,6 +17,8 @@ from turnout.targets.api import Destination
 
 __all__ = ["Delivering", "Doors"]
 
+_LATE = Refused("no time left; it may have arrived", again=True)
+
 
 class Doors(Protocol):
     """Makes destinations of addresses."""
@@ -80,7 +82,11 @@ class Delivering:
                 address.label: tasks.create_task(self._send(work, address), name=f"deliver-{address.label}")
                 for address in addresses
             }
-        return Outcome.of({label: task.result() for label, task in sends.items()})
+            if sends:
+                _, late = await asyncio.wait(sends.values(), timeout=work.seconds)
+                for task in late:
+                    task.cancel()
+        return Outcome.of({label: _LATE if task.cancelled() else task.result() for label, task in sends.items()})
 
     async def _send(self, work: Work, address: Address) -> Refused | None:
         try:

@@ -162,21 +162,20 @@ class Processor:
     async def _round(self) -> list[Result]:
         """One round; how the turns of its letters ended. Raises `TurnoutError` when not all of it could be done."""
         turns = Turns(asyncio.Semaphore(self._config.concurrency))
-        problems: list[TurnoutError] = []
         async with contextlib.AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._open_source())
             renewing = asyncio.create_task(self._renew(), name="renew-claims")
             stack.push_async_callback(self._let_go, renewing)
-            try:
-                async with asyncio.TaskGroup() as tasks:
+            async with asyncio.TaskGroup() as tasks:
+                try:
                     async for letters in self._batches(source):
                         await self._begin(letters, source, tasks, turns)
                         if turns.problem is not None:
                             break  # what is under way may end well
-            except* TurnoutError as errors:
-                problems += (error for error in errors.exceptions if isinstance(error, TurnoutError))
-        if problem := turns.problem or next(iter(problems), None):
-            raise problem
+                except TurnoutError as error:  # out of the group it would cancel what is under way
+                    turns.problem = turns.problem or error
+        if turns.problem is not None:
+            raise turns.problem
         return turns.results
 
     async def _batches(self, source: Source) -> AsyncIterator[Sequence[Letter]]:

@@ -105,6 +105,19 @@ def test_a_target_that_refuses_does_not_keep_the_others_from_their_letter() -> N
     assert not outcome.again
 
 
+def test_when_time_is_up_those_that_have_the_letter_are_told_of() -> None:
+    class Hanging(Place):
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            await asyncio.Event().wait()
+            raise AssertionError("unreachable")
+
+    act = Delivering(Places(mail=Hanging("mail")), patience=ONCE)
+    (outcome,) = asyncio.run(_call(act, [Work(own(owed=("crm", "mail")), seconds=0.05)]))
+    assert outcome.reached == ("crm",)
+    assert outcome.failures == {"mail": "no time left; it may have arrived"}
+    assert outcome.again
+
+
 def test_letters_of_eventbridge_and_lambda_go_to_the_arn_that_did_not_take_them() -> None:
     places = Places()
     retry = Delivering(places, patience=ONCE)
@@ -189,6 +202,31 @@ def test_the_source_queue_is_the_one_the_letter_names(letter: Letter, queues: tu
     assert replay.aims(Work(letter)) == (expected,)
     assert act_on(replay, letter).reached == (expected,)
     assert places.made[expected].got[0].attributes["Turnout.Replay"].text == "r-1"
+
+
+def given_up(message_id: str, attributes: dict[str, Any] | None = None, queue: str = "events") -> Letter:
+    """A letter of the same event each time, which a consumer gave up."""
+    arn = f"arn:aws:sqs:eu-west-1:111122223333:{queue}"
+    message = shapes.message(shapes.BODY, attributes, DeadLetterQueueSourceArn=arn)
+    return read_letter({**message, "MessageId": message_id}, queue=DEAD)
+
+
+def test_an_event_that_comes_back_is_another_replay_when_nobody_asked_for_either() -> None:
+    places = Places()
+    replay = Rerouting(places.queue, replay="work", automatic=True, patience=ONCE)
+    for message_id in ("m-1", "m-2", "m-1"):
+        assert act_on(replay, given_up(message_id, queue="events.fifo")).done
+    first, second, again = places.made[f"{EVENTS}.fifo"].got
+    assert first.deduplication_id != second.deduplication_id
+    assert first.attributes["Turnout.Replay"] != second.attributes["Turnout.Replay"]
+    assert again == first, "another attempt at a letter must not make a second copy"
+
+
+def test_what_was_replayed_and_failed_again_is_replayed_again_only_when_somebody_asks_for_it() -> None:
+    letter = given_up("m-2", shapes.strings(**{"Turnout.Replay": "work:m-1"}))
+    with pytest.raises(Unfit, match="replayed before"):
+        Rerouting(Places().queue, replay="work", automatic=True).aims(Work(letter))
+    assert Rerouting(Places().queue, replay="r-1").aims(Work(letter)) == (EVENTS,)
 
 
 def test_a_letter_is_never_replayed_into_the_queue_it_lies_in() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -386,6 +387,31 @@ def test_a_place_that_cannot_be_read_is_tried_again_later(tmp_path: Path) -> Non
         assert processor.counts.error == ""
 
     on_bench(tmp_path, story, transient(1))
+
+
+def test_a_place_that_cannot_be_read_on_lets_what_is_under_way_end(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        gate = bench.delivery.gate = asyncio.Event()
+        sent: list[str] = []
+        bench.delivery.before = lambda letter: sent.append(letter.id)
+        read = bench.place.letters
+
+        async def fails_once(limit: int | None = None) -> AsyncIterator[Letter]:
+            async for one in read(limit):
+                yield one
+            while len(sent) < 10:
+                await asyncio.sleep(0)
+            bench.place.letters = read  # type: ignore[method-assign]
+            asyncio.get_running_loop().call_later(0.01, gate.set)
+            raise SqsUnavailable("slow down", code="RequestThrottled", operation="ReceiveMessage", queue="dead")
+
+        bench.place.letters = fails_once  # type: ignore[method-assign]
+        await bench.once()
+        assert bench.processor.counts.rounds_failed == 1
+        assert sorted(sent) == sorted(f"m-{number}" for number in range(10)), "each was sent once"
+        assert sorted(bench.delivery.delivered) == sorted(sent)
+
+    on_bench(tmp_path, story, *(transient(number) for number in range(10)))
 
 
 def test_without_a_ledger_nothing_is_done_and_nothing_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
