@@ -10,7 +10,7 @@ from collections.abc import Mapping
 import msgspec
 
 from turnout.letter import REPLAY, original_attributes
-from turnout.message import Account, Attribute, Delivery
+from turnout.message import Account, Attribute, Delivery, Message
 from turnout.pipeline.books import Books
 from turnout.rules import Match, Send, Target
 from turnout.rules.model import Kind
@@ -26,8 +26,15 @@ _encode = msgspec.json.Encoder().encode
 
 
 def deduplication_id(delivery: Delivery, match: Match) -> str:
-    """The same for every copy of an event on its way to one target (`turnout.targets.identity`)."""
-    return identity.deduplication_id(delivery.target, match.event_id, delivery.account.message.body)
+    """The same for every copy of an event on its way to one target (`turnout.targets.identity`), once per replay."""
+    message = delivery.account.message
+    return identity.deduplication_id(delivery.target, match.event_id, message.body, replay=_replay(message))
+
+
+def _replay(message: Message) -> str:
+    """The id of the replay that brought the message; empty for one that comes for the first time."""
+    replay = message.attributes.get(REPLAY)
+    return (replay.text or "") if replay is not None else ""
 
 
 def _body_json(account: Account) -> msgspec.Raw | None:
@@ -70,12 +77,18 @@ class Composer:
             attributes,
             # SQS takes no delay per message on FIFO queues; other kinds know neither delays nor groups.
             group_id=identifier(group or message.id) if self._ordered else None,
-            deduplication_id=identifier(send.deduplicate or deduplication_id(delivery, match)),
+            deduplication_id=self._deduplication_id(delivery, match, send),
             trace_header=trace_header,
             body_md5=message.body_md5,
             body_json=body_json,
             event_type=match.event_type,
         )
+
+    def _deduplication_id(self, delivery: Delivery, match: Match, send: Send) -> str:
+        # What the rule says would be the same for a replay, and the target would drop what is meant to come again.
+        if send.deduplicate and not _replay(delivery.account.message):
+            return identifier(send.deduplicate)
+        return identifier(deduplication_id(delivery, match))
 
     def _attributes(self, received: Mapping[str, Attribute], send: Send) -> dict[str, Attribute]:
         # What the rule sets comes first, since ten is all a message carries.

@@ -6,7 +6,7 @@ import json
 import pytest
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Watch, Yard, event, ruleset
 
-from turnout.message import Attribute, Delivery, Outcome
+from turnout.message import REPLAY, Attribute, Delivery, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage
@@ -364,6 +364,24 @@ def test_a_fifo_target_gets_a_group_and_the_same_deduplication_id_for_the_same_e
         assert stored.message.group_id == "c-1"
         assert stored.message.deduplication_id is not None
         assert yard.worker.books.outcomes == {Outcome.DELIVERED: 2}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("deduplicate", ["", ", deduplicate: id"])
+def test_a_fifo_target_takes_an_event_again_that_is_replayed_once_per_replay(deduplicate: str) -> None:
+    async def main() -> None:
+        rules = RULES.replace("{queue: crm, priority: 0}", "{queue: crm.fifo, priority: 0}")
+        rules = rules.replace("send: [crm]}", f"send: [crm]{deduplicate}}}")
+        yard = Yard(rules, fifo=["crm.fifo"])
+        body = json.dumps({"id": "event-1", "detail": {"to": "one", "conversationId": "c-1"}})
+        async with yard.running():
+            await yard.publish(body)
+            for replay in ("replay-1", "replay-1", "replay-2"):
+                marked = {REPLAY: Attribute("String", replay)}
+                await yard.sqs.send(SOURCE, [OutgoingMessage(body, marked)])
+            await yard.watch.wait(4)
+        assert len({stored.message.deduplication_id for stored in yard.stored("crm.fifo")}) == 3
 
     asyncio.run(main())
 
