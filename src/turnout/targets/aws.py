@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -25,6 +27,9 @@ from turnout.sqs.place import configured_region
 from turnout.targets.answers import entry_failure, published, put
 
 __all__ = ["AwsClients", "BusDestination", "FunctionDestination", "StateMachineDestination", "TopicDestination"]
+
+# Step Functions API reference, StartExecution: what every part of AWS takes as a name.
+_EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 # What the parsers of botocore and ours say of an answer that is not the service's.
 _BAD_ANSWER = (
@@ -177,7 +182,8 @@ class BusDestination(_AwsDestination):
 class StateMachineDestination(_AwsDestination):
     """A Step Functions state machine: one StartExecution a message, 256 KiB.
 
-    The execution is named by the deduplication id, so that the same event starts one execution only.
+    The execution is named by the deduplication id, or its hash where it is no name, so that the same event starts one
+    execution only and different ones never share theirs.
     """
 
     service = "stepfunctions"
@@ -189,7 +195,7 @@ class StateMachineDestination(_AwsDestination):
         (message,) = messages
         request = {"stateMachineArn": self._address, "input": message.body}
         if message.deduplication_id:
-            request["name"] = message.deduplication_id[:80]
+            request["name"] = _execution_name(message.deduplication_id)
         if message.trace_header:
             request["traceHeader"] = message.trace_header
         try:
@@ -228,3 +234,7 @@ class FunctionDestination(_AwsDestination):
         if answer.get("StatusCode") != 202:
             raise self._bad_answer(f"status {answer.get('StatusCode')} does not accept an event")
         return SentBatch((answer.get("ResponseMetadata", {}).get("RequestId"),))
+
+
+def _execution_name(identity: str) -> str:
+    return identity if _EXECUTION_NAME.fullmatch(identity) else hashlib.sha256(identity.encode()).hexdigest()

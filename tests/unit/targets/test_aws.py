@@ -6,6 +6,7 @@ Against an endpoint that answers what it is told. What the services do when all 
 import asyncio
 import contextlib
 import json
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -208,6 +209,25 @@ def json_error(code: str) -> bytes:
 def test_an_event_whose_execution_was_started_before_is_taken(service: Endpoint) -> None:
     (sent,) = send_each(service, StateMachineDestination, MACHINE, Answer(json_error("ExecutionAlreadyExists"), 400))
     assert sent == SentBatch((None,))
+
+
+def test_events_whose_ids_begin_alike_or_are_no_names_start_an_execution_each(service: Endpoint) -> None:
+    service.body = b'{"executionArn": "arn", "startDate": 1}'
+    ids = ["plain_Name-1", "x" * 80 + "1", "x" * 80 + "2", "a:b", "a/b"]
+
+    async def main() -> None:
+        clients = AwsClients(timeout_seconds=2.0)
+        try:
+            for each in ids:
+                await StateMachineDestination(clients, MACHINE).send([OutgoingMessage("{}", deduplication_id=each)])
+        finally:
+            await clients.aclose()
+
+    asyncio.run(main())
+    names = [json.loads(got.body)["name"] for got in service.got]
+    assert len(set(names)) == len(ids)
+    assert names[0] == ids[0]
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name) for name in names)
 
 
 def test_a_function_that_accepts_an_event_says_so_by_its_status(service: Endpoint) -> None:
