@@ -1,13 +1,15 @@
 """An HTTP(S) endpoint as a destination: one POST a message, signed when a secret is given.
 
 The body is the event as it came. Headers say what SQS attributes would: `Idempotency-Key` (the same for every copy of
-the event), `traceparent`, and `Turnout-Attribute-NAME` for message attributes of type String and Number. With a secret,
+the event), `traceparent`, and `Turnout-Attribute-NAME` for message attributes of type String and Number (printable
+ASCII only; spaces around a value are no part of a header's value and stay away). With a secret,
 `Turnout-Signature: t=UNIX_SECONDS,v1=HEX` carries the HMAC-SHA256 of `t`, a dot and the body, which a receiver checks
 together with the age of `t`.
 """
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import hmac
 import math
@@ -58,6 +60,8 @@ class HttpDestination:
         self._client = client
         self._target = url
         self._secret = secret.encode()
+        # Connecting, writing and each read have their own time; an exchange as a whole has twice as long.
+        self._most_seconds = 2 * timeout_seconds
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
         self._clock = clock
         self._place = _without_secrets(url)
@@ -67,17 +71,27 @@ class HttpDestination:
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """One POST; raises `TargetError`."""
         (message,) = messages
-        body = message.body.encode()
         try:
-            # Streamed and not read: only the status matters, and an endpoint may answer at any length.
-            async with self._client.stream(
-                "POST", self._target, content=body, headers=self._headers(message, body), timeout=self._timeout
-            ) as response:
+            body = message.body.encode()
+        except UnicodeEncodeError as error:  # half a surrogate pair
+            raise self._error("the event is no valid text", type(error).__name__, Fault.DATA, False) from error
+        try:
+            # Streamed and not read: only the status matters, and an endpoint may answer at any length. httpx bounds
+            # each read alone, so one that sends its headers letter by letter would hold a call for ever.
+            async with (
+                asyncio.timeout(self._most_seconds),
+                self._client.stream(
+                    "POST", self._target, content=body, headers=self._headers(message, body), timeout=self._timeout
+                ) as response,
+            ):
                 status, retry_after = response.status_code, response.headers.get("retry-after")
-        except httpx.TimeoutException as error:
+        except (httpx.TimeoutException, TimeoutError) as error:
             raise self._error("no answer in time", type(error).__name__, Fault.SYSTEM, True) from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
             raise self._error("the URL cannot be used", type(error).__name__, Fault.CONFIG, False) from error
+        except httpx.LocalProtocolError as error:
+            # Nothing was sent: what this message asks for is no request. Others are.
+            raise self._error("the event makes no valid request", type(error).__name__, Fault.DATA, False) from error
         except httpx.HTTPError as error:
             raise self._error("the connection failed", type(error).__name__, Fault.SYSTEM, True) from error
         if 200 <= status < 300:
@@ -93,10 +107,11 @@ class HttpDestination:
         for name, attribute in message.attributes.items():
             if attribute.text is None or not attribute.text.isascii() or not attribute.text.isprintable():
                 continue
+            value = attribute.text.strip()
             if name in ("traceparent", "tracestate"):
-                headers[name] = attribute.text
+                headers[name] = value
             elif _HEADER_NAME.fullmatch(name):
-                headers[f"turnout-attribute-{name}"] = attribute.text
+                headers[f"turnout-attribute-{name}"] = value
         if message.deduplication_id:
             headers["idempotency-key"] = message.deduplication_id
         if self._secret:

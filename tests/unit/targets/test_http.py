@@ -66,6 +66,49 @@ def test_headers_carry_trace_attributes_and_the_key_that_makes_a_repetition_reco
     assert not any("evil" in name or "injected" in name or "binary" in name for name in headers)
 
 
+@pytest.mark.parametrize("value", [" acme", "acme ", "  acme  "])
+def test_spaces_around_an_attribute_do_not_keep_the_event_from_its_endpoint(hook: Endpoint, value: str) -> None:
+    attributes = {name: Attribute("String", value) for name in ("tenant", "tracestate")}
+    post(hook.url, OutgoingMessage(BODY, attributes))
+    headers = hook.got[0].headers
+    assert (headers["turnout-attribute-tenant"], headers["tracestate"]) == ("acme", "acme")
+
+
+def test_an_event_that_makes_no_valid_request_is_at_fault_itself_and_not_the_endpoint(hook: Endpoint) -> None:
+    with pytest.raises(TargetError) as caught:
+        post(hook.url, OutgoingMessage(BODY, deduplication_id=" key"))
+    assert (caught.value.fault, caught.value.retryable) == (Fault.DATA, False)
+    assert hook.got == []
+
+
+def test_an_event_that_is_no_valid_text_is_at_fault_itself(hook: Endpoint) -> None:
+    with pytest.raises(TargetError) as caught:
+        post(hook.url, OutgoingMessage('{"note": "\ud83d"}'))
+    assert (caught.value.fault, caught.value.retryable) == (Fault.DATA, False)
+    assert hook.got == []
+
+
+def test_an_endpoint_that_answers_letter_by_letter_holds_a_call_for_a_bounded_time() -> None:
+    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
+        while not writer.is_closing():
+            writer.write(b"x")
+            await asyncio.sleep(0.02)
+        writer.close()
+
+    async def main() -> None:
+        async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server, httpx.AsyncClient() as client:
+            port = server.sockets[0].getsockname()[1]
+            destination = HttpDestination(client, f"http://127.0.0.1:{port}/", timeout_seconds=0.2)
+            async with asyncio.timeout(10):
+                with pytest.raises(TargetError) as caught:
+                    await destination.send([OutgoingMessage(BODY)])
+        assert (caught.value.code, caught.value.fault, caught.value.retryable) == ("TimeoutError", Fault.SYSTEM, True)
+
+    asyncio.run(main())
+
+
 def test_with_a_secret_the_request_is_signed_so_that_body_and_time_can_be_checked(hook: Endpoint) -> None:
     post(hook.url, secret="s3cret")
     expected = hmac.new(b"s3cret", b"1700000000." + BODY.encode(), hashlib.sha256).hexdigest()
