@@ -111,4 +111,7 @@ def source_queue(letter: Letter, configured: tuple[str, ...]) -> str:
 
 def _sourced(letter: Letter) -> Layer | None:
     queues = (Origin.TURNOUT, Origin.SQS_REDRIVE, Origin.LAMBDA_RECORD)
-    return next((layer for layer in letter.chain if layer.origin in queues and layer.source), None)
+    named = [layer for layer in letter.chain if layer.origin in queues and layer.source]
+    # Around our own letter may be what a queue behind the dead-letter queue adds: the event did not come from there.
+    own = (layer for layer in named if layer.origin is Origin.TURNOUT)
+    return next(own, named[0] if named else None)

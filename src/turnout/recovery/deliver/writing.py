@@ -49,11 +49,19 @@ class Writing:
         return [Outcome((self._label,))] * len(works)
 
     def _append(self, lines: str) -> None:
-        descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
-        with open(descriptor, "a", encoding="ascii") as file:
-            file.write(lines)
-            file.flush()
-            os.fsync(file.fileno())
+        descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
+        with open(descriptor, "ab", buffering=0) as file:
+            size = os.fstat(descriptor).st_size
+            # A process that was killed may have left half a line, which must not swallow the next.
+            torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
+            rest = memoryview((b"\n" if torn else b"") + lines.encode("ascii"))
+            try:
+                while rest:
+                    rest = rest[file.write(rest) :]
+                os.fsync(descriptor)
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
 
     def _line(self, work: Work) -> str:
         body, attributes = original(work.letter)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
+import os
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -83,6 +85,14 @@ async def _call(act: Act, works: Sequence[Work]) -> Sequence[Outcome]:
 
 def own(**fields: Any) -> Letter:
     return read_letter(shapes.own(**fields), queue=DEAD)
+
+
+def behind_the_dead_letter_queue() -> Letter:
+    """A letter that a reader of the dead-letter queue received too often, so that SQS moved it on."""
+    arn = "arn:aws:sqs:eu-west-1:111122223333:dead"
+    message = shapes.own()
+    moved = {**message, "Attributes": {**message["Attributes"], "DeadLetterQueueSourceArn": arn}}
+    return read_letter(moved, queue=f"{DEAD}-people")
 
 
 def test_only_owed_targets_get_a_letter_and_only_those_recovery_has_not_reached() -> None:
@@ -194,6 +204,8 @@ def test_a_letter_without_room_for_its_targets_is_not_sent_to_those_that_may_hav
             (),
             "http://127.0.0.1:4566/1/events",
         ),
+        (behind_the_dead_letter_queue(), (), EVENTS),
+        (behind_the_dead_letter_queue(), (EVENTS,), EVENTS),
     ],
 )
 def test_the_source_queue_is_the_one_the_letter_names(letter: Letter, queues: tuple[str, ...], expected: str) -> None:
@@ -300,6 +312,33 @@ def test_a_file_takes_events_one_a_line_for_its_owner_alone(tmp_path: Path) -> N
     nowhere = act_on(Writing(tmp_path / "no" / "where", replay="r"), own())
     assert not nowhere.done
     assert "No such file" in nowhere.sentence
+
+
+def test_half_a_line_that_a_killed_process_left_does_not_swallow_the_next_letter(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+    path.write_text('{"body": "half of it')
+    assert act_on(Writing(path, replay="r-1"), own()).done
+    torn, line = path.read_text().splitlines()
+    assert torn == '{"body": "half of it'
+    assert json.loads(line)["body"] == shapes.BODY
+
+
+def test_a_letter_that_could_not_be_written_whole_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "out"
+    act = Writing(path, replay="r-1")
+    assert act_on(act, own()).done
+    before = path.read_bytes()
+
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "fsync", full)
+        outcome = act_on(act, own())
+    assert (outcome.done, outcome.sentence.count("No space left")) == (False, 1)
+    assert path.read_bytes() == before
 
 
 def aimed(act: Act, letter: Letter) -> tuple[tuple[str, ...], str]:
