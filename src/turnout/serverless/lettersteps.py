@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from turnout.genesys.conversation import Conversation, Participant
 from turnout.genesys.writeback import RetryStatus
 from turnout.message import Message
 from turnout.recovery.deliver.api import Work
+from turnout.recovery.ledger.api import LedgerError
 from turnout.recovery.letter import Letter
 from turnout.recovery.messages import as_message
 from turnout.serverless.choosing import Choice, Course
@@ -25,6 +27,8 @@ from turnout.serverless.recovering import Recovery
 from turnout.sqs.api import OutgoingMessage, Sqs
 
 __all__ = ["InvalidStep", "LetterSteps", "NotArchived", "NotDelivered", "NotParked", "Refused"]
+
+log = logging.getLogger(__name__)
 
 Step = dict[str, Any]
 
@@ -124,7 +128,10 @@ class LetterSteps:
             raise NotParked(str(error)) from error
         if sent.failures:
             raise NotParked(f"{sent.failures[0].code}: {sent.failures[0].message}")
-        await self._recovery.park(letter, str(step.get("why", "")))
+        try:
+            await self._recovery.park(letter, str(step.get("why", "")))
+        except LedgerError as error:  # it is parked: to fail would park it again
+            log.warning("letter %s is parked, but the ledger does not know: %s", letter.id, error)
         return {"queue": self._parked}
 
     async def _once(self, letter: Letter, course: Course, failed: type[TurnoutError], seconds: float) -> Step:

@@ -24,8 +24,10 @@ from tests.unit.serverless.acts import FakeAct
 from tests.unit.serverless.mapping import Context, sqs_record
 from tests.unit.serverless.test_recovering import letter
 
+from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.recovery.letter import Letter
 from turnout.serverless import steps
 from turnout.serverless.container import Container
 from turnout.serverless.lettersteps import LetterSteps
@@ -236,6 +238,19 @@ def test_a_letter_that_cannot_be_classified_is_parked(machine: Machine) -> None:
     machine.functions.failures = {"classify": "KeyError"}
     assert machine.results(records(letter(1))) == ["parked"]
     assert machine.parked == [letter(1).body]
+
+
+def test_a_letter_that_is_parked_is_so_once_even_where_the_ledger_cannot_say_so(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unavailable(self: Recovery, letter: Letter, why: str) -> None:
+        raise LedgerUnavailable("no answer")
+
+    monkeypatch.setattr(Recovery, "park", unavailable)
+    machine.functions.failures = {"classify": "KeyError"}
+    assert machine.results(records(letter(1))) == ["parked"]
+    assert machine.parked == [letter(1).body]
+    assert "the ledger does not know" in caplog.text
 
 
 def test_services_of_lambda_that_fail_are_tried_again(machine: Machine) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 
@@ -13,6 +14,8 @@ from turnout.sqs.api import OutgoingMessage
 from turnout.targets.api import Destination
 
 __all__ = ["Patience", "Refused", "send"]
+
+log = logging.getLogger(__name__)
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -68,6 +71,9 @@ async def _attempt(destination: Destination, message: OutgoingMessage) -> Refuse
         sent = await destination.send([message])
     except CallError as error:
         return Refused(str(error), error.retryable, error.retry_after)
+    except Exception as error:
+        log.error("sending to %s failed in an unforeseen way, please report this", destination.name, exc_info=error)
+        return Refused(f"sending failed in an unforeseen way: {type(error).__name__}")
     if not sent.failures:
         return None
     failure = sent.failures[0]

@@ -115,6 +115,17 @@ def test_a_target_that_refuses_does_not_keep_the_others_from_their_letter() -> N
     assert not outcome.again
 
 
+def test_a_bug_in_one_destination_costs_one_delivery_and_not_the_run(caplog: pytest.LogCaptureFixture) -> None:
+    class Broken(Place):
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            raise AssertionError
+
+    outcome = act_on(Delivering(Places(crm=Broken("crm")), patience=ONCE), own(owed=("crm", "mail")))
+    assert (outcome.done, outcome.again, outcome.reached) == (False, False, ("mail",))
+    assert "unforeseen" in outcome.sentence
+    assert "please report this" in caplog.text
+
+
 def test_when_time_is_up_those_that_have_the_letter_are_told_of() -> None:
     class Hanging(Place):
         async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
