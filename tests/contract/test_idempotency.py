@@ -134,6 +134,20 @@ def test_who_lost_its_lease_may_record_but_does_not_end_the_lease_of_the_next(ru
     run(scenario)
 
 
+@pytest.mark.parametrize("run", ["ministack", "moto"], indirect=True)
+def test_dynamodb_is_told_in_whole_seconds_when_an_item_may_go(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"claimed": "me", "recorded": "me"}, 30)
+        await store.record({"recorded": ("me", frozenset({"crm"}))})
+        client = boto3.client("dynamodb", region_name="us-east-1")
+        tables = client.list_tables()["TableNames"]
+        items = {item["key"]["S"]: item for name in tables for item in client.scan(TableName=name)["Items"]}
+        assert items.keys() >= {"claimed", "recorded"}
+        assert [item["expires"]["N"] for item in items.values() if not item["expires"]["N"].isdigit()] == []
+
+    run(scenario)
+
+
 def test_a_renewed_lease_lasts_longer_and_only_its_owner_can_renew_it(run: Run) -> None:
     async def scenario(store: IdempotencyStore) -> None:
         await store.claim({"a": "me", "b": "me"}, 0.3)
