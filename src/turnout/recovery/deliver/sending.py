@@ -71,7 +71,7 @@ async def _attempt(destination: Destination, message: OutgoingMessage) -> Refuse
         sent = await destination.send([message])
     except CallError as error:
         return Refused(str(error), error.retryable, error.retry_after)
-    except Exception as error:
+    except Exception as error:  # a bug in one destination costs one delivery, not the whole run
         log.error("sending to %s failed in an unforeseen way, please report this", destination.name, exc_info=error)
         return Refused(f"sending failed in an unforeseen way: {type(error).__name__}")
     if not sent.failures:

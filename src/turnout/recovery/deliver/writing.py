@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import fcntl
 import json
 import os
 from collections.abc import Sequence
@@ -51,6 +52,7 @@ class Writing:
     def _append(self, lines: str) -> None:
         descriptor = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600)
         with open(descriptor, "ab", buffering=0) as file:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)  # another replay may write there, too; closing lets go
             size = os.fstat(descriptor).st_size
             # A process that was killed may have left half a line, which must not swallow the next.
             torn = size > 0 and os.pread(descriptor, 1, size - 1) != b"\n"
