@@ -58,10 +58,10 @@ locals {
       {
         title = "EventBridge: matched, and failed to deliver"
         stat  = "Sum"
-        metrics = concat(
-          [for rule in aws_cloudwatch_event_rule.source : concat(["AWS/Events", "MatchedEvents"], flatten([for name, value in local.bus_dimension : [name, value]]), ["RuleName", rule.name])],
-          [for rule in aws_cloudwatch_event_rule.source : concat(["AWS/Events", "FailedInvocations"], flatten([for name, value in local.bus_dimension : [name, value]]), ["RuleName", rule.name])],
-        )
+        metrics = concat([for metric in ["MatchedEvents", "FailedInvocations"] : [
+          for rule in aws_cloudwatch_event_rule.source :
+          concat(["AWS/Events", metric], flatten([for name, value in local.bus_dimension : [name, value]]), ["RuleName", rule.name])
+        ]]...)
       },
     ],
     var.worker == null ? [] : [

@@ -30,7 +30,8 @@ variable "worker" {
   description = <<-EOT
     The worker on ECS Fargate. `image` is an image made by deploy/Dockerfile, with your rules in it; `repository_arn` is
     its ECR repository. `environment` are further TURNOUT_ and OTEL_ variables, `secrets` names variables whose values
-    are in Secrets Manager (ARNs, with a JSON key behind them or without; under AWS's own key). `egress_ports` are TCP ports that it may connect to besides 443.
+    are in Secrets Manager, encrypted with AWS's own key (ARNs, with a JSON key behind them or without). `egress_ports`
+    are TCP ports that it may connect to besides 443.
   EOT
   type = object({
     image            = string
