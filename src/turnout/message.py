@@ -92,6 +92,12 @@ class Message(msgspec.Struct, frozen=True):
         """When the message was sent to the queue, in milliseconds since the epoch; 0 when SQS did not say."""
         return _integer(self.system.get("SentTimestamp"))
 
+    @property
+    def replay(self) -> str:
+        """The id of the replay that brought the message; empty for one that came for the first time."""
+        attribute = self.attributes.get(REPLAY)
+        return (attribute.text or "") if attribute is not None else ""
+
 
 class OutgoingMessage(msgspec.Struct, frozen=True):
     """One entry of a SendMessageBatch.

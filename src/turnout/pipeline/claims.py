@@ -11,7 +11,6 @@ import socket
 from collections.abc import Awaitable, Callable, Sequence
 
 from turnout.idempotency.api import Claim, IdempotencyStore, StoreUnavailable
-from turnout.letter import REPLAY
 from turnout.message import Account, State
 from turnout.pipeline.books import Books
 from turnout.rules import Match
@@ -93,9 +92,9 @@ class Claims:
         match = account.match
         event_id = match.event_id if isinstance(match, Match) else None
         key = self._key(event_id, account.message.body)
-        replay = account.message.attributes.get(REPLAY)
+        replay = account.message.replay
         # A replay is meant to be sent again: once per replay.
-        return f"{key}:replay:{replay.text}" if replay is not None else key
+        return f"{key}:replay:{replay}" if replay else key
 
     def _owner(self, account: Account) -> str:
         return f"{self._process}:{account.message.id}"

@@ -15,26 +15,22 @@ from turnout.pipeline.books import Books
 from turnout.rules import Match, Send, Target
 from turnout.rules.model import Kind
 from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, OutgoingMessage
-from turnout.targets import identity
-from turnout.targets.identity import identifier
+from turnout.targets.identity import deduplication_id, identifier
 from turnout.telemetry.tracing import Tracing
 
-__all__ = ["Composer", "deduplication_id"]
+__all__ = ["Composer"]
 
 _MOST_JSON_KEPT = 16_384
 _encode = msgspec.json.Encoder().encode
 
 
-def deduplication_id(delivery: Delivery, match: Match) -> str:
-    """The same for every copy of an event on its way to one target (`turnout.targets.identity`), once per replay."""
-    message = delivery.account.message
-    return identity.deduplication_id(delivery.target, match.event_id, message.body, replay=_replay(message))
-
-
-def _replay(message: Message) -> str:
-    """The id of the replay that brought the message; empty for one that comes for the first time."""
-    replay = message.attributes.get(REPLAY)
-    return (replay.text or "") if replay is not None else ""
+def _deduplication_id(message: Message, target: str, match: Match, send: Send) -> str:
+    """The same for every copy of an event on its way to one target, once per replay."""
+    replay = message.replay
+    # What the rule says is the same for a replay, too: the target would drop what is meant to come again.
+    if send.deduplicate and not replay:
+        return identifier(send.deduplicate)
+    return deduplication_id(target, match.event_id, message.body, replay=replay)
 
 
 def _body_json(account: Account) -> msgspec.Raw | None:
@@ -77,18 +73,12 @@ class Composer:
             attributes,
             # SQS takes no delay per message on FIFO queues; other kinds know neither delays nor groups.
             group_id=identifier(group or message.id) if self._ordered else None,
-            deduplication_id=self._deduplication_id(delivery, match, send),
+            deduplication_id=_deduplication_id(message, self._name, match, send),
             trace_header=trace_header,
             body_md5=message.body_md5,
             body_json=body_json,
             event_type=match.event_type,
         )
-
-    def _deduplication_id(self, delivery: Delivery, match: Match, send: Send) -> str:
-        # What the rule says would be the same for a replay, and the target would drop what is meant to come again.
-        if send.deduplicate and not _replay(delivery.account.message):
-            return identifier(send.deduplicate)
-        return identifier(deduplication_id(delivery, match))
 
     def _attributes(self, received: Mapping[str, Attribute], send: Send) -> dict[str, Attribute]:
         # What the rule sets comes first, since ten is all a message carries.

@@ -1,10 +1,10 @@
 """An HTTP(S) endpoint as a destination: one POST a message, signed when a secret is given.
 
 The body is the event as it came. Headers say what SQS attributes would: `Idempotency-Key` (the same for every copy of
-the event), `traceparent`, and `Turnout-Attribute-NAME` for message attributes of type String and Number (printable
-ASCII only; spaces around a value are no part of a header's value and stay away). With a secret,
-`Turnout-Signature: t=UNIX_SECONDS,v1=HEX` carries the HMAC-SHA256 of `t`, a dot and the body, which a receiver checks
-together with the age of `t`.
+the event, another one for each replay), `traceparent`, and `Turnout-Attribute-NAME` for message attributes of type
+String and Number (printable ASCII only; spaces around a value are no part of a header's value and stay away). With a
+secret, `Turnout-Signature: t=UNIX_SECONDS,v1=HEX` carries the HMAC-SHA256 of `t`, a dot and the body, which a receiver
+checks together with the age of `t`.
 """
 
 from __future__ import annotations
