@@ -95,7 +95,7 @@ def source_queue(letter: Letter, configured: tuple[str, ...]) -> str:
 
     `configured` are the source queues of the settings: the one that the letter names, else the only one.
     """
-    layer = _sourced(letter)
+    layer = sourced(letter)
     name = layer.source.rpartition(":")[2] if layer is not None else ""
     for url in configured:
         if name and url.rstrip("/").rpartition("/")[2] == name:
@@ -109,7 +109,8 @@ def source_queue(letter: Letter, configured: tuple[str, ...]) -> str:
     raise Unfit("nothing says which queue it came from: name one with --source-queue")
 
 
-def _sourced(letter: Letter) -> Layer | None:
+def sourced(letter: Letter) -> Layer | None:
+    """The layer that names the queue from which a letter came; its body and attributes are what that queue held."""
     queues = (Origin.TURNOUT, Origin.SQS_REDRIVE, Origin.LAMBDA_RECORD)
     named = [layer for layer in letter.chain if layer.origin in queues and layer.source]
     # Around our own letter may be what a queue behind the dead-letter queue adds: the event did not come from there.

@@ -17,8 +17,8 @@ from turnout.letter import (
     read_letter_attribute,
     sealed_attributes,
 )
-from turnout.message import REPLAY, Attribute
-from turnout.recovery.deliver.address import Address, Kind
+from turnout.message import REPLAY, Attribute, queue_name
+from turnout.recovery.deliver.address import Address, Kind, sourced
 from turnout.recovery.deliver.api import Unfit
 from turnout.recovery.letter import Layer, Letter, Origin
 from turnout.recovery.selection import letter_metadata
@@ -77,12 +77,13 @@ def compose(
 def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[str, ...]) -> OutgoingMessage:
     """The message that brings an event back to a source queue, to be routed again.
 
-    A letter of ours stays one: the targets that have the event, by the worker or by recovery, do not get it again. What
+    What SQS moved from that queue goes back as it lay there; from elsewhere the event comes without its wrappers. A
+    letter of ours stays one: the targets that have the event, by the worker or by recovery, do not get it again. What
     finds no room among ten attributes moves into the letter's JSON, from which the worker takes it. The trace header
     names the trace that the worker links to, wherever the attributes went. Raises `Unfit` when the message is too large
     to say so.
     """
-    body, found = _contents(letter, _routed(letter))
+    body, found = _contents(letter, _routed(letter) or _held(letter, queue))
     attributes = {REPLAY: Attribute("String", replay)}
     attributes |= {name: value for name, value in found.items() if name not in (REPLAY, LETTER)}
     done = tuple(dict.fromkeys((*letter.done, *(name for name in reached if name in letter.owed))))
@@ -112,6 +113,12 @@ def _contents(letter: Letter, layer: Layer | None) -> tuple[str, Mapping[str, At
 def _routed(letter: Letter) -> Layer | None:
     """The layer of Turnout's own letter: what the worker had received."""
     return next((layer for layer in letter.chain if layer.origin is Origin.TURNOUT), None)
+
+
+def _held(letter: Letter, queue: str) -> Layer | None:
+    """The message as that queue held it, for a consumer that knows its envelope; None when it came from elsewhere."""
+    layer = sourced(letter)
+    return layer if layer is not None and queue_name(layer.source.replace(":", "/")) == queue_name(queue) else None
 
 
 def _send(letter: Letter, body: str, address: Address, rules: Ruleset | None) -> Send:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -137,3 +138,12 @@ def test_wrappers_come_off_before_an_event_goes_to_a_source_queue() -> None:
     message = compose_for_source(letter, "https://sqs/1/events", "r-1", ())
     assert (message.body, set(message.attributes)) == (shapes.BODY, {REPLAY})
     assert event_key(letter.event_id, message.body) == event_key(shapes.EVENT_ID, "")
+
+
+def test_what_sqs_moved_goes_back_to_its_queue_as_it_lay_there_wrappers_and_all() -> None:
+    held = json.dumps(shapes.notification())
+    consumer = "arn:aws:sqs:eu-west-1:111122223333:consumer"
+    letter = read_letter(shapes.message(held, DeadLetterQueueSourceArn=consumer), queue="https://sqs/1/dead")
+    assert letter.body == shapes.BODY
+    assert compose_for_source(letter, "https://sqs/1/consumer", "r-1", ()).body == held
+    assert compose_for_source(letter, "https://sqs/1/events", "r-1", ()).body == shapes.BODY
