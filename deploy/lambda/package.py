@@ -46,6 +46,8 @@ SOURCE = ("LICENSE", "README.md", "pyproject.toml", "rules", "src")
 # Files that no function reads.
 USELESS_SUFFIXES = (".pyi", ".pyx", ".pxd", ".c", ".h", ".a")
 USELESS_FOLDERS = ("tests", "test", "__pycache__")
+# WHEEL names the version of the tool that built ours: the newest, so the bytes would differ by the day.
+USELESS_FILES = ("RECORD", "WHEEL", "direct_url.json", "REQUESTED")
 
 # The zip format knows no earlier time, and builds must not differ by theirs.
 EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -123,7 +125,7 @@ def strip(content: Path) -> None:
         if folder.is_dir() and folder.name in USELESS_FOLDERS:
             shutil.rmtree(folder)
     for path in content.rglob("*"):
-        if path.suffix in USELESS_SUFFIXES or path.name in ("RECORD", "direct_url.json", "REQUESTED"):
+        if path.suffix in USELESS_SUFFIXES or path.name in USELESS_FILES:
             path.unlink()
 
 

@@ -38,8 +38,11 @@ class Heartbeat:
 
     async def run(self) -> None:
         """Extend until cancelled."""
+        loop = asyncio.get_running_loop()
+        at = loop.time()
         while True:
-            await asyncio.sleep(self._visibility / 6)
+            at = max(at + self._visibility / 6, loop.time())  # by the clock, however long the calls take
+            await asyncio.sleep(at - loop.time())
             await self.beat()
 
     async def beat(self) -> None:
@@ -61,6 +64,14 @@ class Heartbeat:
                     tasks.create_task(self._extend(queue, batch, seconds), name="heartbeat-batch")
 
     async def _extend(self, queue: str, accounts: list[Account], seconds: int) -> None:
+        # A call that hangs must not keep the next beat from the others.
+        try:
+            async with asyncio.timeout(self._visibility / 6):
+                await self._change(queue, accounts, seconds)
+        except TimeoutError:
+            log.warning("visibility of %d messages not extended in time, trying again", len(accounts))
+
+    async def _change(self, queue: str, accounts: list[Account], seconds: int) -> None:
         asked_at = asyncio.get_running_loop().time()
         handles = [account.handle for account in accounts]
         try:

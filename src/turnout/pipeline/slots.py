@@ -10,6 +10,8 @@ __all__ = ["Slots"]
 
 # One grant in eight goes to whoever has waited longest, so the least urgent keep an eighth of the capacity.
 _TURN_OF_THE_OLDEST = 8
+# Each waiter stands in two lines; beyond this many places per waiter most are of those who have gone.
+_ROOM = 16
 
 
 class Slots:
@@ -21,6 +23,7 @@ class Slots:
         self._oldest: deque[asyncio.Future[None]] = deque()
         self._arrivals = 0
         self._grants = 0
+        self._waiting = 0
 
     async def acquire(self, priority: int) -> None:
         """Wait for a slot."""
@@ -31,12 +34,17 @@ class Slots:
         self._arrivals += 1
         heapq.heappush(self._urgent, (priority, self._arrivals, turn))
         self._oldest.append(turn)
+        self._waiting += 1
+        if len(self._urgent) + len(self._oldest) > _ROOM * (self._waiting + 1):
+            self._clear()
         try:
             await turn
         except asyncio.CancelledError:
             if turn.done() and not turn.cancelled():
                 self.release()
             raise
+        finally:
+            self._waiting -= 1
 
     def release(self) -> None:
         """Give a slot back; it goes to a waiter, if there is one, without ever being free in between."""
@@ -62,3 +70,9 @@ class Slots:
                 return turn
         self._oldest.clear()
         return None
+
+    def _clear(self) -> None:
+        """Drop who has gone: while urgent waiters never cease, the others served as the oldest never come up there."""
+        self._urgent = [entry for entry in self._urgent if not entry[2].done()]
+        heapq.heapify(self._urgent)
+        self._oldest = deque(turn for turn in self._oldest if not turn.done())

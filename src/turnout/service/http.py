@@ -191,7 +191,10 @@ class _Server:
                 headers={"WWW-Authenticate": 'Basic realm="turnout", charset="UTF-8"'},
             )
         # Without a token, a page on the internet could have its own name resolved to this machine and read along.
-        name = urlsplit(f"//{request.host}").hostname or ""
+        try:
+            name = urlsplit(f"//{request.host}").hostname or ""
+        except ValueError:  # no host at all: a bracket that nothing closes
+            name = request.host
         if is_loopback(name):
             return None
         text = f"no token is set, so only localhost is answered; to use the name {name!r} set TURNOUT_HTTP_TOKEN\n"

@@ -32,10 +32,10 @@ class Holding(Yard):
         return await self._change(queue, handles, seconds)
 
     @asynccontextmanager
-    async def held(self, count: int, *, for_seconds: float) -> AsyncIterator[list[Account]]:
+    async def held(self, count: int, *, for_seconds: float, limit: float = 20.0) -> AsyncIterator[list[Account]]:
         """So many messages, as if they were held for so long; `asked` says what one beat of the heart then asks."""
         await self.publish(*(event("one", number) for number in range(count)))
-        async with self.running():
+        async with self.running(limit):
             while len(self.worker.in_flight) < count:
                 await asyncio.sleep(0)
             accounts = list(self.worker.in_flight)
@@ -106,6 +106,28 @@ def test_an_extension_whose_call_failed_is_tried_again_with_the_next_beat() -> N
             assert yard.worker.books.extensions == 3
 
     asyncio.run(main())
+
+
+def test_an_extension_that_hangs_does_not_let_the_other_messages_lapse() -> None:
+    async def main() -> None:
+        yard = Holding()
+        yard.sqs._clock = asyncio.get_running_loop().time  # the queues' time is virtual, too
+        change, hung = yard.sqs.change_visibility, asyncio.Event()
+
+        async def hang_once(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+            if not hung.is_set():
+                hung.set()
+                await asyncio.Event().wait()
+            return await change(queue, handles, seconds)
+
+        yard.sqs.change_visibility = hang_once  # type: ignore[method-assign]
+        async with yard.held(25, for_seconds=0, limit=1_000.0) as accounts:
+            handles = [account.handle for account in accounts]
+            await asyncio.sleep(600)
+            assert hung.is_set()
+            assert [account.handle for account in yard.worker.in_flight] == handles, "none was handed out again"
+
+    run(main())
 
 
 def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace() -> None:

@@ -106,3 +106,27 @@ def test_slots_are_never_lost_or_made_up() -> None:
         # A cancelled worker in the middle of its call did not give its slot back here; the outbox does, in a finally.
 
     asyncio.run(main())
+
+
+def test_under_pressure_that_never_ceases_nobody_who_was_served_stays_in_a_line() -> None:
+    async def main() -> int:
+        slots = Slots(1)
+        await slots.acquire(0)
+
+        async def customer(priority: int) -> None:
+            for _ in range(500):
+                await slots.acquire(priority)
+                await asyncio.sleep(0)
+                slots.release()
+
+        tasks = [asyncio.create_task(customer(priority)) for priority in (0, 0, 0, 9)]
+        await asyncio.sleep(0)
+        slots.release()
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        standing = len(slots._urgent) + len(slots._oldest)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+        return standing
+
+    assert asyncio.run(main()) <= 16 * 5

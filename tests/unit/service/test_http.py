@@ -179,7 +179,14 @@ def test_a_token_with_umlauts_works_as_browsers_send_it() -> None:
 
 @pytest.mark.parametrize(
     ("host", "status"),
-    [("localhost:1", 200), ("127.0.0.1", 200), ("[::1]:80", 200), ("rebound.example", 403), ("10.0.0.1", 403)],
+    [
+        ("localhost:1", 200),
+        ("127.0.0.1", 200),
+        ("[::1]:80", 200),
+        ("rebound.example", 403),
+        ("10.0.0.1", 403),
+        ("[::", 403),
+    ],
 )
 def test_without_a_token_foreign_names_of_this_machine_are_refused(host: str, status: int) -> None:
     assert get("/hello", None, {"Host": host}).status_code == status

@@ -152,6 +152,11 @@ class Connection(asyncio.Protocol):
 
     # httptools
 
+    def on_message_begin(self) -> None:
+        """The parser has the begin of an answer."""
+        if self._waiter is None:
+            self.reusable = False  # a second answer to one request
+
     def on_header(self, name: bytes, value: bytes) -> None:
         """The parser has a header."""
         self._headers.append((name, value))
@@ -181,9 +186,7 @@ class Connection(asyncio.Protocol):
 
     def _answer(self) -> None:
         waiter, self._waiter = self._waiter, None
-        if waiter is None:
-            self.reusable = False  # a second answer to one request
-        elif not waiter.done():
+        if waiter is not None and not waiter.done():
             body = self._body[0] if len(self._body) == 1 else b"".join(self._body)
             waiter.set_result(Answer(self._parser.get_status_code(), self._headers, body))
         self._reset()
