@@ -338,11 +338,12 @@ def test_an_answer_without_end_is_not_read_for_ever(start: bytes, part: bytes, m
     run(test())
 
 
-def test_bytes_nobody_asked_for_end_the_connection() -> None:
+@pytest.mark.parametrize("more", [answer(b"nobody's"), b"HTTP/1.1 20", b"H"])
+def test_bytes_nobody_asked_for_end_the_connection(more: bytes) -> None:
     async def test() -> None:
         async def converse(peer: Peer) -> None:
             await peer.request()
-            await peer.write(answer(b"mine") + answer(b"nobody's"))
+            await peer.write(answer(b"mine") + more)
             await peer.closed()
 
         async with raw_server(converse) as server, open_route(server.url) as route:
