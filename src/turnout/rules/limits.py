@@ -31,6 +31,10 @@ class Limits:
     """Characters of one regular expression."""
     regex_memory_bytes: int = 1 << 20
     """What RE2 may use for one compiled expression."""
+    regex_steps: int = 2_000
+    """Steps (RE2's instructions) of one regular expression."""
+    regex_work: int = 4_000_000
+    """Bytes of a text times the steps of the expression it is tried on: some 50 ms a text at worst, mostly far less."""
     file_bytes: int = 32 << 20
     """Size of one rule file."""
     yaml_depth: int = 100

@@ -113,6 +113,8 @@ def test_a_constant_condition_says_that_it_is_one() -> None:
         ("starts_with(detail.channel, 'vo')", "it differs in upper and lower case only"),
         ("detail.padded == 'x'", "it differs in blanks at its ends only"),
         ("cidr(detail.channel, '10.0.0.0/8')", "it is not an IP address"),
+        ("matches(detail.long, '(x?){400}y')", "it is too long for this regular expression, which is not tried on it"),
+        ("matches(detail.long, 'y')", ""),
         ("lower(detail.duration_ms) == 'x'", "the values found are of no kind that this looks at"),
         ("detail.channel == detail.duration_ms", "text and a number never compare"),
         ("detail.channel == 'chat'", ""),
@@ -128,6 +130,7 @@ def test_a_remark_says_why_nothing_fits(text: str, note: str) -> None:
             "channel": "VOICE",
             "flag": True,
             "padded": " x\n",
+            "long": "x" * 100_000,
         }
     }
     finding = of(text, event)

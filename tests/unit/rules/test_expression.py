@@ -126,6 +126,21 @@ def test_a_regular_expression_is_limited_in_length_and_in_what_it_expands_to() -
         read("matches(a, '((a{100}){100}){100}')")
 
 
+@pytest.mark.parametrize("pattern", ["a.{0,200}b.{0,200}c", "(a?b?){500}c"])
+def test_a_regular_expression_of_too_many_steps_is_refused_with_what_to_write_instead(pattern: str) -> None:
+    text = f"matches(a, '{pattern}')"
+    with pytest.raises(ExpressionError, match=r"more than 2,000 steps .* smaller counts, or \* and \+") as caught:
+        read(text)
+    assert caught.value.code is Code.LIMIT
+    at = caught.value.at
+    assert text[at.start : at.end] == f"'{pattern}'"
+
+
+def test_ordinary_regular_expressions_are_far_from_the_limit_of_their_steps() -> None:
+    for pattern in (r"^\\+?[0-9]{7,15}$", r"^\\pL+$", "^.{1,200}$", "[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}"):
+        read(f"matches(a, '{pattern}')")
+
+
 def test_stars_in_a_wildcard_are_limited() -> None:
     with pytest.raises(ExpressionError, match="'\\*' in a wildcard"):
         read(f"wildcard(a, '{'*a' * 20}')")

@@ -211,6 +211,23 @@ def test_a_catastrophic_regular_expression_is_linear() -> None:
     assert not verdict("matches(a, '(a+)+$')", {"a": "a" * 50_000 + "b"})
 
 
+@pytest.mark.parametrize("pattern", ["(a?){490}c?", ".{200}b?$"])
+def test_a_regular_expression_of_many_steps_is_not_found_in_a_very_long_text(pattern: str) -> None:
+    assert verdict(f"matches(a, '{pattern}')", {"a": "a" * 2_000})
+    assert not verdict(f"matches(a, '{pattern}')", {"a": "a" * 1_000_000})
+    assert verdict(f"not matches(a, '{pattern}')", {"a": "a" * 1_000_000})
+    assert not verdict(f"matches(a, '{pattern}')", {"a": "\ud800" + "a" * 1_000_000})
+
+
+def test_how_long_a_text_may_be_for_a_regular_expression_is_counted_in_bytes() -> None:
+    assert verdict("matches(a, '.{200}b?$')", {"a": "a" * 2_100})
+    assert not verdict("matches(a, '.{200}b?$')", {"a": "\N{EURO SIGN}" * 2_100})
+
+
+def test_a_regular_expression_of_few_steps_is_found_in_a_very_long_text() -> None:
+    assert verdict("matches(a, '(?i)refund|complaint')", {"a": "a" * 150_000 + "Refund"})
+
+
 @pytest.mark.parametrize(
     ("pattern", "text", "fits"),
     [

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from turnout.rules.condition import networks
+from turnout.rules.condition import networks, regexes
 from turnout.rules.condition.ast import (
     Compare,
     Condition,
@@ -66,6 +66,8 @@ def _remarks(predicate: Predicate, value: object) -> Iterator[str]:
                 yield "it differs in blanks at its ends only"
         if isinstance(predicate, InNetwork) and networks.address(value) is None:
             yield "it is not an IP address"
+        if isinstance(predicate, Matches) and regexes.too_long(predicate.pattern, value):
+            yield "it is too long for this regular expression, which is not tried on it"
 
 
 def _kinds(predicate: Predicate) -> tuple[str, ...]:

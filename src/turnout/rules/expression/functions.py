@@ -105,5 +105,8 @@ def _check_regex(text: str, at: Span, limits: Limits) -> None:
         raise ExpressionError(Code.LIMIT, f"more than {limits.regex_length} characters in a regular expression", at)
     try:
         regexes.searcher(text, limits)
+    except regexes.RegexTooLarge as error:
+        hint = "counted repetitions multiply what they repeat: write smaller counts, or * and +"
+        raise ExpressionError(Code.LIMIT, f"{error}; {hint}", at) from error
     except regexes.RegexError as error:
         raise ExpressionError(Code.REGEX, f"not a regular expression that RE2 takes: {error}", at) from error
