@@ -12,6 +12,7 @@ import boto3
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
+from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.errors import ArchiveError, Fault
 from turnout.recovery.archive import ArchiveStore, MemoryArchive, Stored
@@ -164,3 +165,55 @@ def test_a_bucket_that_does_not_answer_may_be_tried_again(monkeypatch: pytest.Mo
         assert (raised.value.fault, raised.value.retryable) == (Fault.SYSTEM, True)
 
     run(lambda: open_s3_archive("b"), scenario)
+
+
+@pytest.mark.parametrize("page", [b"<html><body>Please log in</body></html>", b""])
+def test_an_answer_of_something_else_than_s3_stores_finds_and_lists_nothing(
+    page: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def keys(archive: ArchiveStore) -> list[str]:
+        return [key async for key in archive.keys("k")]
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(lambda _: answer(page, Content_Type="text/html"))) as server:
+            point_at(server.url, monkeypatch)
+            async with open_s3_archive("b") as archive:
+                for call in (archive.put("k", b"x", ONE), archive.get("k"), keys(archive)):
+                    with pytest.raises(ArchiveError) as raised:
+                        await call
+                    assert (raised.value.fault, raised.value.retryable) == (Fault.SYSTEM, True)
+
+    asyncio.run(main())
+
+
+def test_a_page_in_place_of_an_object_is_not_taken_for_another_letter(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def handle(request: Request) -> bytes:
+        taken = b"<Error><Code>PreconditionFailed</Code></Error>"
+        return answer(taken, 412) if request.line.startswith("PUT") else answer(b"")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            point_at(server.url, monkeypatch)
+            async with open_s3_archive("b") as archive:
+                with pytest.raises(ArchiveError, match="BadAnswer"):
+                    await archive.put("k", b"x", ONE)
+
+    asyncio.run(main())
+
+
+def test_a_document_that_is_cut_off_may_be_fetched_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def cut_off(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 1000\r\n\r\n{"half')
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(cut_off) as server:
+            point_at(server.url, monkeypatch)
+            async with open_s3_archive("b") as archive:
+                with pytest.raises(ArchiveError) as raised:
+                    await archive.get("k")
+                assert (raised.value.fault, raised.value.retryable) == (Fault.SYSTEM, True)
+
+    asyncio.run(main())

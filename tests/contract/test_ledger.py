@@ -18,9 +18,10 @@ import boto3
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
+from tests.servers.raw import Request, answer, raw_server, serving
 
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable, PlanExists, UnknownPlan
-from turnout.recovery.ledger.dynamodb import INDEX
+from turnout.recovery.ledger.dynamodb import INDEX, open_dynamo_ledger
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import (
     Action,
@@ -601,3 +602,53 @@ def test_a_missing_table_and_a_dead_endpoint_are_told_as_unavailable(
     for url in ("http://127.0.0.1:9", servers["ministack"].url):
         monkeypatch.setenv("AWS_ENDPOINT_URL", url)
         asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "page", [b"<html>Please log in</html>", b"", b"[]", b'"text"', b"{}", b'{"Items": 1}', b"\xff"]
+)
+def test_an_answer_of_something_else_than_dynamodb_is_told_as_unavailable(
+    page: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(lambda _: answer(page, Content_Type="text/html"))) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                calls = (
+                    ledger.see([SIGHTING], by="jo"),
+                    ledger.record(RETRIED),
+                    ledger.records("a"),
+                    ledger.history("a"),
+                    ledger.claim("a", by="me", lease_seconds=1),
+                    ledger.release("a", by="me"),
+                    ledger.save_plan(PLAN, [Item("a")]),
+                    ledger.plans(),
+                )
+                for result in await asyncio.gather(*calls, return_exceptions=True):
+                    assert isinstance(result, LedgerUnavailable)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
+def test_a_page_after_the_first_answers_does_not_count_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(request: Request) -> bytes:
+        read = request.operation == "GetItem"
+        return answer(b"{}", x_amzn_requestid="1") if read else answer(b"<html>Please log in</html>")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                for call in (
+                    ledger.see([SIGHTING], by="jo"),
+                    ledger.save_plan(PLAN, []),
+                    ledger.save_plan(PLAN, [Item("a")]),
+                ):
+                    with pytest.raises(LedgerUnavailable, match="not DynamoDB's"):
+                        await call
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())

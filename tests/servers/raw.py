@@ -45,6 +45,8 @@ class Peer:
         head = await self._reader.readuntil(b"\r\n\r\n")
         line, *lines = head.decode().removesuffix("\r\n\r\n").split("\r\n")
         headers = {name.lower(): value for name, _, value in (line.partition(": ") for line in lines)}
+        if headers.get("expect") == "100-continue":
+            await self.write(b"HTTP/1.1 100 Continue\r\n\r\n")
         body = await self._reader.readexactly(int(headers.get("content-length", "0")))
         return Request(line, headers, body)
 

@@ -12,12 +12,14 @@ import base64
 import contextlib
 import hashlib
 import os
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Iterator
 from typing import Any
 
 import aioboto3
+import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ParamValidationError
+from botocore.parsers import ResponseParserError
 
 from turnout.errors import ArchiveError, Fault
 from turnout.recovery.archive.store import Stored, unmistakable
@@ -45,6 +47,9 @@ _CONFIG = frozenset(
     }
 )
 _DATA = frozenset({"EntityTooLarge", "InvalidRequest", "KeyTooLongError", "NoSuchKey"})
+
+# What botocore's parsers and the reading of answers say when something else than S3 answers.
+_BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
 
 @contextlib.asynccontextmanager
@@ -90,7 +95,7 @@ class S3Archive:
     async def get(self, key: str) -> bytes:
         """See `ArchiveStore.get`."""
         with self._errors(key):
-            answer = await self._client.get_object(Bucket=self._bucket, Key=key)
+            answer = await _answer(self._client.get_object(Bucket=self._bucket, Key=key))
             document: bytes = await answer["Body"].read()
         return document
 
@@ -100,9 +105,10 @@ class S3Archive:
         while True:
             with self._errors(prefix):
                 page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **start)
+                more = page["IsTruncated"]
             for found in page.get("Contents", ()):
                 yield found["Key"]
-            if not page.get("IsTruncated"):
+            if not more:
                 return
             start = {"ContinuationToken": page["NextContinuationToken"]}
 
@@ -113,7 +119,7 @@ class S3Archive:
             tries += 1
             try:
                 with self._errors(key):
-                    await self._client.put_object(
+                    request = self._client.put_object(
                         Bucket=self._bucket,
                         Key=key,
                         Body=document,
@@ -124,6 +130,7 @@ class S3Archive:
                         Metadata={_IDENTITY: identity},
                         **self._encryption,
                     )
+                    await _answer(request)
             except ArchiveError as error:
                 if error.code == "PreconditionFailed":
                     return False
@@ -136,7 +143,7 @@ class S3Archive:
         """Which letter an object is; empty when that cannot be known."""
         try:
             with self._errors(key):
-                answer = await self._client.head_object(Bucket=self._bucket, Key=key)
+                answer = await _answer(self._client.head_object(Bucket=self._bucket, Key=key))
         except ArchiveError as error:
             if error.fault is Fault.SYSTEM:
                 raise
@@ -145,6 +152,16 @@ class S3Archive:
 
     def _errors(self, key: str) -> contextlib.AbstractContextManager[None]:
         return _foreign_errors(f"{self.name}/{key}")
+
+
+async def _answer(request: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """S3's answer about an object. Raises KeyError when it is not: S3's has the object's ETag.
+
+    botocore takes a page of HTML with status 200 for an answer that says nothing, a letter to be deleted for stored.
+    """
+    answer = await request
+    answer["ETag"]
+    return answer
 
 
 @contextlib.contextmanager
@@ -165,6 +182,9 @@ def _foreign_errors(place: str) -> Iterator[None]:
         raise ArchiveError(message, code=code, fault=fault, retryable=retryable, place=place) from error
     except (NoCredentialsError, NoRegionError, ParamValidationError) as error:
         raise ArchiveError(str(error), code=type(error).__name__, fault=Fault.CONFIG, place=place) from error
-    except (BotoCoreError, OSError, TimeoutError) as error:
+    except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
         code, message = type(error).__name__, str(error) or "no answer"
         raise ArchiveError(message, code=code, fault=Fault.SYSTEM, retryable=True, place=place) from error
+    except _BAD_ANSWER as error:
+        message = f"the answer is not S3's: {error}"
+        raise ArchiveError(message, code="BadAnswer", fault=Fault.SYSTEM, retryable=True, place=place) from error

@@ -6,12 +6,14 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from typing import Any
 
 import aioboto3
+import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
+from botocore.parsers import ResponseParserError
 
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.sqs.place import configured_region
@@ -26,6 +28,9 @@ TRIES = 12
 """How often a call is repeated while others are in the way."""
 _BATCH = 25
 """BatchWriteItem takes so many."""
+
+# What botocore's parsers and the reading of answers say when something else than DynamoDB answers.
+_BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
 
 class ConditionFailed(Exception):
@@ -87,19 +92,21 @@ class Table:
     async def get(self, pk: str, sk: str) -> Attributes:
         """An item as it is now; empty when there is none."""
         with _foreign_errors(self.name):
-            response = await self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True)
-        return dict(response.get("Item", {}))
+            request = self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True)
+            return dict((await _answer(request)).get("Item", {}))
 
     async def add(self, row: Attributes) -> None:
         """Write an item that is not there yet. Raises `ConditionFailed` when it is."""
         with _foreign_errors(self.name):
-            await self._client.put_item(TableName=self.name, Item=row, ConditionExpression="attribute_not_exists(pk)")
+            await _answer(
+                self._client.put_item(TableName=self.name, Item=row, ConditionExpression="attribute_not_exists(pk)")
+            )
 
     async def update(self, pk: str, sk: str, update: str, condition: str, values: Attributes) -> Attributes | None:
         """The item after the update; None when the condition does not hold."""
         try:
             with _foreign_errors(self.name):
-                response = await self._client.update_item(
+                request = self._client.update_item(
                     TableName=self.name,
                     Key=key(pk, sk),
                     UpdateExpression=update,
@@ -107,17 +114,18 @@ class Table:
                     ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
                 )
+                return dict((await _answer(request))["Attributes"])
         except ConditionFailed:
             return None
-        return dict(response.get("Attributes", {}))
 
     async def query(self, **query: Any) -> AsyncIterator[Attributes]:
         """All items of a query, page by page."""
         start: Attributes = {}
         while True:
             with _foreign_errors(self.name):
-                page = await self._client.query(TableName=self.name, **query, **start)
-            for item in page.get("Items", ()):
+                page = await _answer(self._client.query(TableName=self.name, **query, **start))
+                items = page["Items"]
+            for item in items:
                 yield item
             if not page.get("LastEvaluatedKey"):
                 return
@@ -131,13 +139,13 @@ class Table:
     async def transact(self, operations: Sequence[Attributes]) -> None:
         """All of these writes or none. Raises `TransactionLost` when it was none."""
         with _foreign_errors(self.name):
-            await self._client.transact_write_items(TransactItems=operations)
+            await _answer(self._client.transact_write_items(TransactItems=operations))
 
     async def _write(self, requests: list[Attributes]) -> None:
         pending: Attributes = {self.name: requests}
         for attempt in range(TRIES):
             with _foreign_errors(self.name):
-                response = await self._client.batch_write_item(RequestItems=pending)
+                response = await _answer(self._client.batch_write_item(RequestItems=pending))
             pending = response.get("UnprocessedItems") or {}
             if not pending:
                 return
@@ -148,6 +156,16 @@ class Table:
 def key(pk: str, sk: str) -> Attributes:
     """The primary key of an item."""
     return {"pk": {"S": pk}, "sk": {"S": sk}}
+
+
+async def _answer(request: Awaitable[Attributes]) -> Attributes:
+    """DynamoDB's answer. Raises KeyError when it is not: DynamoDB numbers all of its own.
+
+    botocore takes a page of HTML with status 200 for an answer that says nothing: no item is there, all was written.
+    """
+    answer = await request
+    answer["ResponseMetadata"]["RequestId"]
+    return answer
 
 
 @contextlib.contextmanager
@@ -165,5 +183,8 @@ def _foreign_errors(table: str) -> Iterator[None]:
         if code in ("TransactionConflictException", "TransactionInProgressException"):
             raise TransactionLost(()) from error
         raise LedgerUnavailable(f"the ledger's table {table} cannot be used: {code}: {error}") from error
-    except (BotoCoreError, OSError, TimeoutError) as error:
+    except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {error}") from error
+    except _BAD_ANSWER as error:
+        message = f"the ledger's table {table} cannot be reached: the answer is not DynamoDB's ({error})"
+        raise LedgerUnavailable(message) from error
