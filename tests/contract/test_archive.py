@@ -150,10 +150,27 @@ def test_objects_are_encrypted_typed_and_carry_their_hash(bucket: str) -> None:
     run(lambda: open_s3_archive(bucket, kms_key="alias/archive"), with_a_key)
     client = boto3.client("s3")
     plain = client.head_object(Bucket=bucket, Key="plain", ChecksumMode="ENABLED")
-    assert (plain["ServerSideEncryption"], plain["ContentType"]) == ("AES256", "application/json")
+    assert plain["ContentType"] == "application/json"
     assert plain["ChecksumSHA256"] == base64.b64encode(hashlib.sha256(b"{}").digest()).decode()
     own = client.head_object(Bucket=bucket, Key="own")
     assert (own["ServerSideEncryption"], own["SSEKMSKeyId"]) == ("aws:kms", "alias/archive")
+
+
+@pytest.mark.parametrize("aws", ["moto"], indirect=True)
+def test_without_a_key_of_its_own_an_archive_leaves_encryption_to_the_bucket(bucket: str) -> None:
+    client = boto3.client("s3")
+    own = {"SSEAlgorithm": "aws:kms", "KMSMasterKeyID": "alias/of-the-bucket"}
+    client.put_bucket_encryption(
+        Bucket=bucket,
+        ServerSideEncryptionConfiguration={"Rules": [{"ApplyServerSideEncryptionByDefault": own}]},
+    )
+
+    async def scenario(archive: ArchiveStore) -> None:
+        await archive.put("k", b"{}", ONE)
+
+    run(lambda: open_s3_archive(bucket), scenario)
+    stored = client.head_object(Bucket=bucket, Key="k")
+    assert (stored["ServerSideEncryption"], stored["SSEKMSKeyId"]) == ("aws:kms", "alias/of-the-bucket")
 
 
 def test_a_bucket_that_does_not_answer_may_be_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:

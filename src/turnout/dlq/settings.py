@@ -63,7 +63,7 @@ class DlqSettings(msgspec.Struct, frozen=True, kw_only=True):
     archive_key: Annotated[str, Meta(min_length=1)] = "dlq/archives/{event_type}/{code}/{event_id}-{timestamp}.json"
     """Template of the keys."""
     archive_kms_key: str = ""
-    """A KMS key's id, ARN or alias; without one S3's own encryption is used."""
+    """A KMS key's id, ARN or alias; without one the bucket's own encryption is used."""
 
 
 def variable(field: str) -> str:

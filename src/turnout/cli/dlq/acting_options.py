@@ -53,7 +53,7 @@ _ARCHIVE = (
     click.option(
         "--kms-key",
         metavar="ID",
-        help="KMS key that encrypts; without one S3 does.  [TURNOUT_DLQ_ARCHIVE_KMS_KEY]",
+        help="KMS key that encrypts; without one the bucket's own does.  [TURNOUT_DLQ_ARCHIVE_KMS_KEY]",
     ),
 )
 

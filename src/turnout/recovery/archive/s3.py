@@ -2,8 +2,8 @@
 
 Objects are written only where there is none yet (`If-None-Match: *`), encrypted, and with a SHA-256 that S3 checks on
 arrival. Needs `s3:PutObject` on the keys; `s3:GetObject` for telling a repeated letter from another one and for
-bringing letters back; `s3:ListBucket` on the bucket for bringing back by prefix; with a key of your own
-`kms:GenerateDataKey` and `kms:Decrypt`.
+bringing letters back; `s3:ListBucket` on the bucket for bringing back by prefix; with a key of your own, named here or
+by the bucket, `kms:GenerateDataKey` and `kms:Decrypt`.
 """
 
 from __future__ import annotations
@@ -58,7 +58,8 @@ async def open_s3_archive(
 ) -> AsyncIterator[S3Archive]:
     """The archive in this bucket; AWS's own settings say where and as whom.
 
-    `kms_key` is the id or ARN of the KMS key to encrypt with; without one S3 encrypts with its own (SSE-S3).
+    `kms_key` is the id or ARN of the KMS key to encrypt with; without one S3 encrypts as the bucket
+    says, by default with keys of its own (SSE-S3).
     """
     config = AioConfig(
         connect_timeout=5.0, read_timeout=timeout_seconds, retries={"total_max_attempts": 4, "mode": "standard"}
@@ -77,10 +78,9 @@ class S3Archive:
         self.name = f"s3://{bucket}"
         self._client = client
         self._bucket = bucket
+        # To name SSE-S3 here would overrule the key that the bucket itself encrypts with.
         self._encryption = (
-            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key, "BucketKeyEnabled": True}
-            if kms_key
-            else {"ServerSideEncryption": "AES256"}
+            {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key, "BucketKeyEnabled": True} if kms_key else {}
         )
 
     async def put(self, key: str, document: bytes, identity: str) -> Stored:
