@@ -38,11 +38,11 @@ class InvalidStep(TurnoutError):
 
 
 class NotDelivered(TurnoutError):
-    """An attempt at a delivery failed. The state machine retries it, with backoff."""
+    """An attempt at a delivery failed, or another call is at the letter. The state machine retries it, with backoff."""
 
 
 class NotArchived(TurnoutError):
-    """The archive did not take the letter. The state machine retries it, with backoff."""
+    """The archive did not take the letter, or another call is at it. The state machine retries it, with backoff."""
 
 
 class Refused(TurnoutError):
@@ -136,15 +136,20 @@ class LetterSteps:
 
     async def _once(self, letter: Letter, course: Course, failed: type[TurnoutError], seconds: float) -> Step:
         record = await self._recovery.see(letter)
-        choice = self._recovery.choose(Work.of(letter, record))
-        if record.resolved_ms or choice.course is Course.NOTHING:
+        if record.resolved_ms:
             return {"reached": list(record.reached), "attempts": record.attempts}
-        if choice.course is not course:
-            raise InvalidStep(f"the course of this letter is {choice.course}, not {course}: {choice.why}")
-        outcome, record = await self._recovery.attempt(choice, letter, record, seconds)
-        if not outcome.done:
-            raise (failed if outcome.again else Refused)(outcome.sentence)
-        await self._recovery.resolve(letter)
+        async with self._recovery.hold(letter, seconds) as held:
+            if held is None:
+                raise failed("another call is at this letter")
+            choice = self._recovery.choose(Work.of(letter, held))
+            if choice.course is Course.NOTHING:
+                return {"reached": list(held.reached), "attempts": held.attempts}
+            if choice.course is not course:
+                raise InvalidStep(f"the course of this letter is {choice.course}, not {course}: {choice.why}")
+            outcome, record = await self._recovery.attempt(choice, letter, held, seconds)
+            if not outcome.done:
+                raise (failed if outcome.again else Refused)(outcome.sentence)
+            await self._recovery.resolve(letter)
         return {"reached": list(outcome.reached), "attempts": record.attempts}
 
     def _letter(self, step: Step) -> Letter:

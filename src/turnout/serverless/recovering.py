@@ -10,7 +10,8 @@ import asyncio
 import logging
 import random
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from enum import StrEnum
 
 from turnout.genesys.writeback import RetryStatus
@@ -118,6 +119,21 @@ class Recovery:
         """Note in the ledger that a letter was found. Raises `LedgerError`."""
         return (await self._ledger.see([Sighting.of(letter)], by=self._by))[letter.id]
 
+    @asynccontextmanager
+    async def hold(self, letter: Letter, seconds: float) -> AsyncIterator[Record | None]:
+        """Keep other calls from a letter that was seen, for the `seconds` that this one has left at most.
+
+        Gives its record; None when another call is at it, or it is resolved. Raises `LedgerError`.
+        """
+        claimed = await self._ledger.claim([letter.id], by=self._by, lease_seconds=seconds + _RESERVE_SECONDS)
+        if letter.id not in claimed:
+            yield None
+            return
+        try:
+            yield claimed[letter.id]
+        finally:
+            await self._ledger.release([letter.id], by=self._by)
+
     async def attempt(self, choice: Choice, letter: Letter, record: Record, seconds: float) -> tuple[Outcome, Record]:
         """Take a letter's course once, within `seconds`; the ledger knows of it before and after.
 
@@ -164,15 +180,12 @@ class Recovery:
         if record.resolved_ms:
             self.counts[Became.KNOWN] += 1
             return True
-        claimed = await self._ledger.claim([letter.id], by=self._by, lease_seconds=left + _RESERVE_SECONDS)
-        if letter.id not in claimed:
-            self.counts[Became.HELD] += 1
-            log.info("another call is at this letter", extra=_about(letter))
-            return False
-        try:
-            return await self._take_course(letter, claimed[letter.id], end)
-        finally:
-            await self._ledger.release([letter.id], by=self._by)
+        async with self.hold(letter, left) as held:
+            if held is not None:
+                return await self._take_course(letter, held, end)
+        self.counts[Became.HELD] += 1
+        log.info("another call is at this letter", extra=_about(letter))
+        return False
 
     async def _take_course(self, letter: Letter, record: Record, end: float) -> bool:
         choice = self.choose(Work.of(letter, record))
