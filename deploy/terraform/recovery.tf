@@ -129,7 +129,7 @@ resource "aws_pipes_pipe" "recovery" {
   source      = each.value.arn
   target      = aws_sfn_state_machine.recovery[0].arn
 
-  # One letter for each execution: the input of one is 256 KiB at most, and a large letter must not keep others out.
+  # One letter for each execution: its state is 256 KiB at most, and a large letter must not fail others with it.
   source_parameters {
     sqs_queue_parameters {
       batch_size = 1

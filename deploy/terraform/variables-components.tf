@@ -138,7 +138,7 @@ variable "router" {
 variable "recovery" {
   description = <<-EOT
     Recovers letters by itself: `by` is "function" (one function on the dead-letter queues) or "state-machine" (Step
-    Functions, one function for each state; letters of up to 256 KiB). What neither can do waits in the queue `parked`,
+    Functions, one function for each state; letters of up to 224 KiB). What neither can do waits in the queue `parked`,
     after `max_receive_count` calls. `environment` are further TURNOUT_ and OTEL_ variables.
   EOT
   type = object({

@@ -24,6 +24,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.messages import as_message
 from turnout.serverless.choosing import Choice, Course
 from turnout.serverless.recovering import Recovery
+from turnout.serverless.telling import foremost
 from turnout.sqs.api import OutgoingMessage, Sqs
 
 __all__ = ["InvalidStep", "LetterSteps", "NotArchived", "NotDelivered", "NotParked", "Refused"]
@@ -31,6 +32,12 @@ __all__ = ["InvalidStep", "LetterSteps", "NotArchived", "NotDelivered", "NotPark
 log = logging.getLogger(__name__)
 
 Step = dict[str, Any]
+
+# An execution whose state grows over 262,144 bytes fails at once, and nothing can catch that. The state is the letter's
+# record, and what the steps answer or fail with.
+_LARGEST_RECORD = 224 * 1024
+_LONGEST_TEXT = 256
+_MOST = 20
 
 
 class InvalidStep(TurnoutError):
@@ -68,6 +75,10 @@ class LetterSteps:
         choice = self._recovery.choose(Work.of(letter, record))
         if record.resolved_ms:
             choice = Choice(Course.NOTHING, "it was resolved before")
+        elif choice.course in (Course.DELIVER, Course.ARCHIVE) and _bytes(step["record"]) > _LARGEST_RECORD:
+            choice = Choice(
+                Course.PARK, f"it is larger than the {_LARGEST_RECORD // 1024} KiB a state machine can hold"
+            )
         return {
             "id": letter.id,
             "course": str(choice.course),
@@ -75,19 +86,26 @@ class LetterSteps:
             "aims": list(choice.aims),
             "cause": str(letter.cause),
             "disposition": str(letter.disposition),
-            "event_id": letter.event_id,
-            "event_type": letter.event_type,
-            "conversation_id": letter.conversation_id,
+            "event_id": letter.event_id[:_LONGEST_TEXT],
+            "event_type": letter.event_type[:_LONGEST_TEXT],
+            "conversation_id": letter.conversation_id[:_LONGEST_TEXT],
             "attempts": record.attempts,
         }
 
     async def correlate(self, step: Step, seconds: float) -> Step:
-        """The conversation that the letter is about, as far as Genesys knows it."""
+        """The conversation that the letter is about, as far as Genesys knows it, and no more of it than needed."""
         found = await self._recovery.teller.correlate(self._letter(step), seconds)
         if found is None:
             return {"presence": "unknown"}
-        conversation = msgspec.to_builtins(found.conversation) if found.conversation is not None else None
-        return {"presence": str(found.presence), "conversation": conversation}
+        conversation = found.conversation
+        if conversation is not None:
+            conversation = msgspec.structs.replace(
+                conversation,
+                participants=tuple(foremost(conversation.participants)[:_MOST]),
+                queue_ids=conversation.queue_ids[:_MOST],
+                division_ids=conversation.division_ids[:_MOST],
+            )
+        return {"presence": str(found.presence), "conversation": msgspec.to_builtins(conversation)}
 
     async def deliver(self, step: Step, seconds: float) -> Step:
         """One attempt. Raises `NotDelivered`, `Refused`."""
@@ -163,6 +181,11 @@ class LetterSteps:
             identity = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:32]
             message = Message(f"event-{identity}", "", body, "")
         return self._recovery.read(msgspec.structs.replace(message, body_md5=None))
+
+
+def _bytes(record: object) -> int:
+    """How much of a state a record takes."""
+    return len(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
 
 
 def _conversation(step: Step) -> Conversation | None:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from turnout.errors import GenesysError
-from turnout.genesys.conversation import Conversation
+from turnout.genesys.conversation import Conversation, Participant
 from turnout.genesys.conversations import Correlation, Presence
 from turnout.genesys.session import Genesys
 from turnout.genesys.writeback import RetryStatus, StatusUpdate, WriteOutcome
 from turnout.recovery.letter import Letter
 
-__all__ = ["Teller", "event_of"]
+__all__ = ["Teller", "event_of", "foremost"]
 
 log = logging.getLogger(__name__)
 
@@ -76,15 +76,18 @@ def event_of(letter: Letter) -> dict[str, Any]:
     return event if isinstance(event, dict) else {}
 
 
+def foremost(participants: Sequence[Participant]) -> list[Participant]:
+    """The participants, first those to whose attributes a status is written when the event names nobody."""
+    return sorted(participants, key=lambda each: each.purpose.lower() not in _PURPOSES)
+
+
 def _participant(event: Mapping[str, Any], found: Conversation | None) -> str:
     detail = event.get("detail")
     body = detail.get("eventBody") if isinstance(detail, dict) else None
     named = body.get("participantId") if isinstance(body, dict) else None
     if isinstance(named, str) and named:
         return named
-    participants = found.participants if found is not None else ()
-    customers = [each.id for each in participants if each.purpose.lower() in _PURPOSES]
-    return next(iter(customers or [each.id for each in participants]), "")
+    return next((each.id for each in foremost(found.participants)), "") if found is not None else ""
 
 
 def _about(letter: Letter) -> dict[str, str]:

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.serverless.acts import FakeAct
 from tests.unit.serverless.mapping import sqs_record
 from tests.unit.serverless.test_recovering import letter
 
 from turnout.errors import TurnoutError
+from turnout.genesys.conversation import Conversation, Participant
+from turnout.genesys.conversations import Correlation, Presence
+from turnout.message import Message
 from turnout.recovery.deliver.api import Outcome, Work
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.recovery.letter import Letter
 from turnout.serverless.lettersteps import LetterSteps, NotArchived, NotDelivered, Refused, Step
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
@@ -40,9 +46,25 @@ class SlowAct(FakeAct):
         return await super().__call__(works)
 
 
-def steps(ledger: Ledger, act: FakeAct, archive: FakeAct | None = None, by: str = "one") -> LetterSteps:
+class Crowd(Teller):
+    """Finds a conversation of very many, the customer last."""
+
+    def __init__(self) -> None:
+        super().__init__(None)
+
+    async def correlate(self, letter: Letter, seconds: float) -> Correlation:
+        agents = [Participant(f"agent-{number}", "agent") for number in range(5_000)]
+        queues = tuple(f"queue-{number}" for number in range(5_000))
+        participants = (*agents, Participant("caller", "customer"))
+        conversation = Conversation(id="c", participants=participants, queue_ids=queues)
+        return Correlation(conversation_id="c", presence=Presence.FOUND, conversation=conversation)
+
+
+def steps(
+    ledger: Ledger, act: FakeAct, archive: FakeAct | None = None, *, by: str = "one", teller: Teller | None = None
+) -> LetterSteps:
     """The steps of one container."""
-    recovery = Recovery(ledger=ledger, deliveries=[act], archive=archive, teller=Teller(None), by=by)
+    recovery = Recovery(ledger=ledger, deliveries=[act], archive=archive, teller=teller or Teller(None), by=by)
     return LetterSteps(recovery, MemorySqs(), "")
 
 
@@ -65,7 +87,7 @@ def test_two_calls_at_once_act_on_a_letter_once(
     async def main() -> None:
         async with ledger_in(tmp_path) as ledger:
             act = SlowAct(action)
-            one, other = (steps(ledger, act, act, by) for by in ("one", "other"))
+            one, other = (steps(ledger, act, act, by=by) for by in ("one", "other"))
             step: Step = {"record": sqs_record(letter(1, code))}
             first = asyncio.create_task(call(one, step, 10.0))
             await act.begun.wait()
@@ -94,3 +116,56 @@ def test_an_attempt_that_failed_keeps_nobody_from_the_next(
             assert await steps(ledger, act, by="other").deliver(step, 10.0) == {"reached": ["crm"], "attempts": 2}
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("kib", "filling", "code", "course"),
+    [
+        (215, "x", "THROTTLING", "deliver"),
+        (230, "x", "THROTTLING", "park"),
+        (230, "\u00e9", "THROTTLING", "park"),
+        (230, "x", "INVALID_JSON", "park"),
+    ],
+)
+def test_a_letter_that_leaves_an_execution_no_room_is_parked(
+    tmp_path: Path, kib: int, filling: str, code: str, course: str
+) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            step: Step = {"record": sqs_record(filled(kib * 1024, filling, code))}
+            answer = await steps(ledger, FakeAct(), FakeAct(Action.ARCHIVE)).classify(step, 10.0)
+            assert answer["course"] == course
+            assert ("224 KiB" in answer["why"]) == (course == "park")
+
+    asyncio.run(main())
+
+
+def test_a_large_letter_that_was_dealt_with_needs_nothing_more(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            step: Step = {"record": sqs_record(filled(230 * 1024, "x", "THROTTLING"))}
+            one = steps(ledger, FakeAct())
+            await one.deliver(step, 10.0)
+            assert (await one.classify(step, 10.0))["course"] == "nothing"
+
+    asyncio.run(main())
+
+
+def test_of_a_conversation_of_thousands_the_state_gets_a_few_and_the_customer(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            step: Step = {"record": sqs_record(letter(1))}
+            answer = await steps(ledger, FakeAct(), teller=Crowd()).correlate(step, 10.0)
+            assert len(json.dumps(answer)) < 4_096
+            assert answer["conversation"]["participants"][0] == {"id": "caller", "purpose": "customer"}
+            assert len(answer["conversation"]["participants"]) == 20
+
+    asyncio.run(main())
+
+
+def filled(size: int, filling: str, code: str) -> Message:
+    """A letter whose body is of about that many bytes."""
+    small = letter(1, code)
+    event = json.loads(small.body)
+    event["detail"]["filling"] = filling * (size // len(filling.encode()))
+    return msgspec.structs.replace(small, body=json.dumps(event, ensure_ascii=False))
