@@ -8,6 +8,7 @@ import boto3
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
+from tests.servers.raw import answer, raw_server, serving
 
 from turnout.idempotency.api import IdempotencyStore, StoreUnavailable
 from turnout.idempotency.dynamodb import open_dynamo_store
@@ -178,6 +179,25 @@ def test_a_missing_table_and_a_dead_endpoint_are_told_as_unavailable(monkeypatch
     with ministack() as server:
         monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
         asyncio.run(main())
+
+
+@pytest.mark.parametrize("page", [b"<html>Please log in</html>", b"", b"[]", b"{}"])
+def test_an_answer_of_something_else_than_dynamodb_claims_nothing(page: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(lambda _: answer(page, Content_Type="text/html"))) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_store("events", ttl_days=15, region="us-east-1") as store:
+                for call in (
+                    store.claim({"a": "me"}, 30),
+                    store.renew({"a": "me"}, 30),
+                    store.record({"a": ("me", frozenset({"crm"}))}),
+                ):
+                    with pytest.raises(StoreUnavailable, match="not DynamoDB's"):
+                        await call
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
 
 
 def test_the_memory_of_one_process_is_bounded() -> None:

@@ -11,7 +11,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from typing import Any
 
 import aioboto3
@@ -138,7 +138,7 @@ class DynamoStore:
             request["ConditionExpression"] = condition
         with _foreign_errors():
             try:
-                response = await self._client.update_item(**request)
+                response = await _answer(self._client.update_item(**request))
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                     return None
@@ -147,8 +147,20 @@ class DynamoStore:
 
     async def _get(self, key: str) -> dict[str, Any]:
         with _foreign_errors():
-            response = await self._client.get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
+            response = await _answer(
+                self._client.get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
+            )
         return dict(response.get("Item", {}))
+
+
+async def _answer(request: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+    """DynamoDB's answer. Raises KeyError when it is not: DynamoDB numbers all of its own.
+
+    botocore takes a page of HTML with status 200 for an answer that says nothing: an event would count as claimed.
+    """
+    answer = await request
+    answer["ResponseMetadata"]["RequestId"]
+    return answer
 
 
 async def _together(calls: list[Any]) -> list[Any]:

@@ -27,7 +27,7 @@ from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import foremost
 from turnout.sqs.api import OutgoingMessage, Sqs
 
-__all__ = ["InvalidStep", "LetterSteps", "NotArchived", "NotDelivered", "NotParked", "Refused"]
+__all__ = ["InvalidStep", "LetterHeld", "LetterSteps", "NotArchived", "NotDelivered", "NotParked", "Refused"]
 
 log = logging.getLogger(__name__)
 
@@ -45,11 +45,15 @@ class InvalidStep(TurnoutError):
 
 
 class NotDelivered(TurnoutError):
-    """An attempt at a delivery failed, or another call is at the letter. The state machine retries it, with backoff."""
+    """An attempt at a delivery failed. The state machine retries it, with backoff."""
 
 
 class NotArchived(TurnoutError):
-    """The archive did not take the letter, or another call is at it. The state machine retries it, with backoff."""
+    """The archive did not take the letter. The state machine retries it, with backoff."""
+
+
+class LetterHeld(TurnoutError):
+    """Another execution is at the letter. The state machine waits until that one must have ended, and asks again."""
 
 
 class Refused(TurnoutError):
@@ -108,11 +112,11 @@ class LetterSteps:
         return {"presence": str(found.presence), "conversation": msgspec.to_builtins(conversation)}
 
     async def deliver(self, step: Step, seconds: float) -> Step:
-        """One attempt. Raises `NotDelivered`, `Refused`."""
+        """One attempt. Raises `NotDelivered`, `LetterHeld`, `Refused`."""
         return await self._once(self._letter(step), Course.DELIVER, NotDelivered, seconds)
 
     async def archive(self, step: Step, seconds: float) -> Step:
-        """Write the letter to the archive. Raises `NotArchived`, `Refused`."""
+        """Write the letter to the archive. Raises `NotArchived`, `LetterHeld`, `Refused`."""
         return await self._once(self._letter(step), Course.ARCHIVE, NotArchived, seconds)
 
     async def notify(self, step: Step, seconds: float) -> Step:
@@ -158,7 +162,7 @@ class LetterSteps:
             return {"reached": list(record.reached), "attempts": record.attempts}
         async with self._recovery.hold(letter, seconds) as held:
             if held is None:
-                raise failed("another call is at this letter")
+                raise LetterHeld("another call is at this letter")
             choice = self._recovery.choose(Work.of(letter, held))
             if choice.course is Course.NOTHING:
                 return {"reached": list(held.reached), "attempts": held.attempts}

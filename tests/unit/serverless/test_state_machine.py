@@ -304,4 +304,7 @@ def _reachable(machine: dict[str, Any]) -> None:
         if state["Type"] == "Task":
             assert state["Retry"], name
             assert state["Catch"], name
+            for retry in state["Retry"]:  # long enough for the execution that holds the letter to end, or its lease
+                if "LetterHeld" in retry["ErrorEquals"]:
+                    assert retry["IntervalSeconds"] * retry["MaxAttempts"] > state["TimeoutSeconds"] + 2, name
     assert seen == set(states)
