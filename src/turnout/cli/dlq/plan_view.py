@@ -95,6 +95,7 @@ def print_tally(tally: Tally) -> None:
     parts += [f"{tally.failed:,} failed"] if tally.failed else []
     parts += [f"{tally.undeleted:,} done but not taken out"] if tally.undeleted else []
     parts += [f"{tally.skipped:,} left to another process"] if tally.skipped else []
+    parts += [f"{tally.behind:,} not tried behind another of their group"] if tally.behind else []
     left = tally.total - tally.ended
     parts += [f"{left:,} not tried"] if left else []
     click.echo(", ".join(parts) + ".")

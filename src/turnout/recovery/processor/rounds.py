@@ -219,7 +219,7 @@ class Processor:
         for letter in letters:
             record = granted.get(letter.id) or known[letter.id]
             if letter.id not in granted and not record.resolved_ms:
-                turns.group(letter).waits = True
+                turns.groups.of(letter).waits = True
                 self._count(Result.ELSEWHERE, turns)
                 continue
             await turns.room.acquire()
@@ -228,7 +228,7 @@ class Processor:
     async def _turn_of(self, letter: Letter, record: Record, source: Source, turns: Turns) -> None:
         self.counts.held += 1
         result, began_ns = Result.FAILED, time.time_ns()
-        group = turns.group(letter)
+        group = turns.groups.of(letter)
         try:
             async with group.lock:
                 if group.waits or self._stop.is_set():

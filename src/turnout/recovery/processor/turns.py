@@ -7,18 +7,10 @@ import asyncio
 import msgspec
 
 from turnout.errors import TurnoutError
-from turnout.recovery.letter import Letter
+from turnout.recovery.groups import Groups
 from turnout.recovery.processor.counts import Result
 
-__all__ = ["Group", "Turns"]
-
-
-class Group:
-    """Letters of one group of a FIFO queue: one after the other, and none past one that has to wait."""
-
-    def __init__(self) -> None:
-        self.lock = asyncio.Lock()  # fair: in the order in which turns were begun
-        self.waits = False
+__all__ = ["Turns"]
 
 
 class Turns(msgspec.Struct):
@@ -26,11 +18,6 @@ class Turns(msgspec.Struct):
 
     room: asyncio.Semaphore
     results: list[Result] = []
-    groups: dict[str, Group] = {}
+    groups: Groups = msgspec.field(default_factory=Groups)
     problem: TurnoutError | None = None
     """What keeps the round from going on."""
-
-    def group(self, letter: Letter) -> Group:
-        """The group of a letter; one of its own where there is no order to keep."""
-        name = letter.message.system.get("MessageGroupId", "") if letter.queue.endswith(".fifo") else ""
-        return self.groups.setdefault(name, Group()) if name else Group()

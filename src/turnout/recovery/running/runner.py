@@ -1,7 +1,8 @@
 """Acts on letters as a plan says: at a bounded rate, until it is done, too much fails, or somebody stops it.
 
 The order for each letter is what makes a crash harmless: claim, STARTED, act, DONE or FAILED, delete, RESOLVE. Nothing
-is deleted before its outcome is durable; what was sent and recorded is not sent again.
+is deleted before its outcome is durable; what was sent and recorded is not sent again. Within a message group of a FIFO
+queue nothing is delivered past a letter that failed.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import msgspec
 
 from turnout.errors import TurnoutError
 from turnout.recovery.deliver.api import Act, Outcome, Work
+from turnout.recovery.groups import Group, Groups
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.letter import Letter
@@ -90,6 +92,7 @@ class Runner:
         self._told = told
         self._pace = Pace(self._config.rate)
         self._error: TurnoutError | None = None
+        self._groups = Groups()
         self.tally = Tally()
 
     async def run(self, made: Draft, stop: asyncio.Event) -> Tally:
@@ -121,7 +124,7 @@ class Runner:
                 waiting.appendleft(works)
                 return
             try:
-                await self._step(works)
+                await self._in_order(works, stop)
             except TurnoutError as error:
                 self._error = self._error or error
                 stop.set()
@@ -129,28 +132,45 @@ class Runner:
                 stop.set()
             self._told(self.tally)
 
-    async def _step(self, works: Sequence[Work]) -> None:
+    async def _in_order(self, works: Sequence[Work], stop: asyncio.Event) -> None:
+        """Act on works when all before them in their group have ended well; else leave them to the plan."""
+        # An archive keeps no order, and neither does what takes many letters at a time.
+        orders = self._act.batch == 1 and self._act.action is not Action.ARCHIVE
+        group = self._groups.of(works[0].letter) if orders else Group()
+        async with group.lock:
+            if group.waits:
+                self.tally.behind += len(works)
+            elif not stop.is_set():
+                group.waits = True  # also behind one of which nothing is known, because the ledger fails
+                group.waits = not await self._step(works)
+
+    async def _step(self, works: Sequence[Work]) -> bool:
+        """Claim works and act on them. Whether all were dealt with, by us or by others."""
         records = await self._ledger.claim(
             [work.letter.id for work in works], by=self._holder, lease_seconds=LEASE_SECONDS
         )
+        # A letter that is resolved cannot be claimed.
+        refused = [work.letter.id for work in works if work.letter.id not in records]
+        known = await self._ledger.records(refused) if refused else {}
+        resolved = {each: record for each, record in known.items() if record.resolved_ms}
+        well = len(resolved) == len(refused)
         if self._config.again:
-            # A letter that is resolved cannot be claimed.
-            known = await self._ledger.records([work.letter.id for work in works if work.letter.id not in records])
-            resolved = {each: record for each, record in known.items() if record.resolved_ms}
-            await self._act_on([anew(w.letter, resolved[w.letter.id]) for w in works if w.letter.id in resolved])
+            once_more = [work.letter for work in works if work.letter.id in resolved]
+            well &= await self._act_on([anew(letter, resolved[letter.id]) for letter in once_more])
             works = [work for work in works if work.letter.id not in resolved]
         # Another process may have been faster since the plan was made, and may have got further.
         self.tally.skipped += len(works) - len(records)
         granted = [work.letter for work in works if work.letter.id in records]
         if settled := [letter for letter in granted if is_settled(records[letter.id])]:
             await self._finish(settled)
-        await self._act_on(
+        return well & await self._act_on(
             [Work.of(letter, records[letter.id]) for letter in granted if not is_settled(records[letter.id])]
         )
 
-    async def _act_on(self, works: Sequence[Work]) -> None:
+    async def _act_on(self, works: Sequence[Work]) -> bool:
+        """Act on letters that are claimed. Whether none failed."""
         if not works:
-            return
+            return True
         await self._record([self._started(work) for work in works])
         outcomes = await self._act(works)
         pairs = list(zip(works, outcomes, strict=True))
@@ -165,6 +185,7 @@ class Runner:
         done = [work.letter for work, outcome in pairs if outcome.done]
         if done:
             await self._finish(done)
+        return not failed
 
     async def _finish(self, letters: Sequence[Letter]) -> None:
         """Delete letters whose outcome is durable, and say so."""

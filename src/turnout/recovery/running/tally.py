@@ -13,7 +13,7 @@ _FEWEST_TRIED = 10
 
 
 class Tally(msgspec.Struct):
-    """Counts of letters. Each letter of a run ends in exactly one of the first four."""
+    """Counts of letters. Each letter of a run ends in exactly one of the first five."""
 
     done: int = 0
     """The outcome is durable, and the letter is deleted."""
@@ -22,6 +22,8 @@ class Tally(msgspec.Struct):
     """The outcome is durable; the letter is still in its queue, and only its deletion is to be repeated."""
     skipped: int = 0
     """Another process holds it, or has dealt with it."""
+    behind: int = 0
+    """Not tried: before it in its message group one failed, or is held by another process. It stays in the plan."""
     total: int = 0
     failures: Counter[str] = msgspec.field(default_factory=Counter)
     """How often each sentence was the reason."""
@@ -29,7 +31,7 @@ class Tally(msgspec.Struct):
     @property
     def ended(self) -> int:
         """Letters whose turn is over."""
-        return self.done + self.failed + self.undeleted + self.skipped
+        return self.done + self.failed + self.undeleted + self.skipped + self.behind
 
     def too_many_failures(self, percent: float) -> bool:
         """Whether more than so many percent of the letters that were tried have failed."""

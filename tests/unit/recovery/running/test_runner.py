@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,12 @@ import pytest
 from tests.unit.recovery import letters as shapes
 from tests.unit.recovery.running.bench import Bench, Refusing
 
+from turnout.errors import ArchiveError, Fault
 from turnout.recovery import read_letter
+from turnout.recovery.archive import KeyTemplate
+from turnout.recovery.archive.archiving import Archiving
+from turnout.recovery.archive.memory import MemoryArchive
+from turnout.recovery.archive.store import Stored
 from turnout.recovery.deliver.address import Address
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.deliver.delivering import Delivering
@@ -307,3 +313,71 @@ class Listed:
         return {}
 
     async def aclose(self) -> None: ...
+
+
+def grouped(number: int, group: str, queue: str = "dead.fifo") -> Letter:
+    message = shapes.own(body=json.dumps(shapes.EVENT | {"id": f"event-{number}"}), owed=("crm",))
+    attributes = message["Attributes"] | {"MessageGroupId": group, "SequenceNumber": f"{number:020}"}
+    return read_letter(message | {"MessageId": f"m-{number}", "Attributes": attributes}, queue=queue)
+
+
+async def carried_out(
+    bench: Bench, letters: list[Letter], held: str = "", act: Act | None = None
+) -> tuple[Tally, dict[str, ItemState]]:
+    async with open_sqlite_ledger(bench.path) as ledger:
+        source, act = Listed(letters), act or bench.act(bench.sqs)
+        made = await draft(source, ledger, lambda _: True, act, 10)
+        await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+        if held:
+            await ledger.see([Sighting(held, "dead")], by="other")
+            await ledger.claim([held], by="other", lease_seconds=LEASE_SECONDS)
+        runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=RunConfig(10_000, 100.0))
+        tally = await runner.run(made, asyncio.Event())
+        return tally, {item.letter: item.state for item in await ledger.items("p")}
+
+
+def test_in_a_group_of_a_fifo_queue_nothing_passes_a_letter_that_failed(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Picky(tmp_path)
+        bench.refuses = {"event-1"}
+        tally, states = await carried_out(bench, [grouped(n, "ab"[n % 2]) for n in range(6)])
+        assert (tally.done, tally.failed, tally.behind, tally.ended) == (3, 1, 2, 6)
+        assert sorted(bench.got("crm")) == ["event-0", "event-2", "event-4"]
+        assert states["m-1"] is ItemState.FAILED
+        assert states["m-3"] is states["m-5"] is ItemState.PENDING, "they are left to the plan"
+
+    asyncio.run(story())
+
+
+def test_in_a_group_of_a_fifo_queue_nothing_passes_a_letter_that_another_process_holds(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        tally, _ = await carried_out(bench, [grouped(n, "a") for n in range(3)], held="m-1")
+        assert (tally.done, tally.skipped, tally.behind) == (1, 1, 1)
+
+    asyncio.run(story())
+
+
+def test_letters_of_a_standard_queue_pass_one_that_failed_also_where_they_name_a_group(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Picky(tmp_path)
+        bench.refuses = {"event-1"}
+        tally, _ = await carried_out(bench, [grouped(n, "a", "dead") for n in range(3)])
+        assert (tally.done, tally.failed, tally.behind) == (2, 1, 0)
+
+    asyncio.run(story())
+
+
+def test_an_archive_keeps_no_order(tmp_path: Path) -> None:
+    class Failing(MemoryArchive):
+        async def put(self, key: str, document: bytes, identity: str) -> Stored:
+            if "event-1" in document.decode():
+                raise ArchiveError("not today", code="AccessDenied", fault=Fault.CONFIG, place=key)
+            return await super().put(key, document, identity)
+
+    async def story() -> None:
+        act = Archiving(Failing(), KeyTemplate("{event_id}"), by="jo")
+        tally, _ = await carried_out(Bench(tmp_path), [grouped(n, "a") for n in range(3)], act=act)
+        assert (tally.done, tally.failed, tally.behind) == (2, 1, 0)
+
+    asyncio.run(story())
