@@ -14,7 +14,6 @@ import secrets
 import socket
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import msgspec
@@ -136,8 +135,12 @@ async def _processor(
         for note in notes:
             log.warning("%s", note)
 
-        def opened() -> AbstractAsyncContextManager[Source]:
-            return open_source(services, job.place, visibility_seconds=visibility)
+        @contextlib.asynccontextmanager
+        async def opened() -> AsyncIterator[Source]:
+            # Before a round, when nothing is under way that begins by the old rules and would end by others.
+            await services.renew_rules()
+            async with open_source(services, job.place, visibility_seconds=visibility) as source:
+                yield source
 
         config = RoundsConfig(
             interval_seconds=work.interval_seconds,

@@ -15,7 +15,7 @@ __all__ = ["Doors"]
 
 
 class Doors:
-    """Implements `turnout.recovery.deliver.delivering.Doors`; each destination is made once.
+    """Implements `turnout.recovery.deliver.delivering.Doors`: each destination once, anew when the rules changed.
 
     `rules` are loaded when the first target is asked for by name. `instead` replaces places by others, ARN by endpoint:
     an API destination's URL is nowhere to be read.
@@ -28,9 +28,13 @@ class Doors:
         self._rules = rules
         self._instead = instead or {}
         self._made: dict[Address, Destination] = {}
+        self._fingerprint = ""
 
     def __call__(self, address: Address) -> Destination:
         """See the protocol. Raises `TargetError`, `RulesError`."""
+        if address.kind is Kind.TARGET and (fingerprint := self._rules().fingerprint) != self._fingerprint:
+            self._made.clear()
+            self._fingerprint = fingerprint
         destination = self._made.get(address)
         if destination is None:
             destination = self._made[address] = self._make(address)

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from turnout.dlq.settings import DlqSettings, variable
-from turnout.errors import SettingsError
+from turnout.errors import RulesError, SettingsError
 from turnout.recovery.causes import CauseTable, default_causes, load_causes
 from turnout.recovery.ledger.api import Ledger
 from turnout.sqs.api import Sqs
@@ -18,9 +20,12 @@ if TYPE_CHECKING:
     from turnout.genesys.session import Genesys
     from turnout.recovery.archive.store import ArchiveStore
     from turnout.rules import Ruleset
+    from turnout.rules.files.signature import Signature
     from turnout.targets.destinations import Destinations
 
 __all__ = ["Services", "open_services"]
+
+log = logging.getLogger(__name__)
 
 # Libraries are imported on demand: who looks into a file needs no AWS client, who looks into a queue no Genesys.
 
@@ -44,6 +49,7 @@ class Services:
         self._genesys: Genesys | None = None
         self._destinations: Destinations | None = None
         self._rules: Ruleset | None = None
+        self._rules_seen: Signature = ()
         self._archive: ArchiveStore | None = None
         self._causes: CauseTable | None = None
 
@@ -73,10 +79,38 @@ class Services:
     def rules(self) -> Ruleset:
         """The rules: what the owed targets are. Raises `RulesError`."""
         if self._rules is None:
-            from turnout.rules import load_rules
+            from turnout.rules.files.signature import signature
 
-            self._rules = load_rules(self.settings.rules, environ=self.environ)
+            # First: what is written while they are read is a change.
+            self._rules_seen = signature(Path(self.settings.rules))
+            self._rules = self._read_rules()
         return self._rules
+
+    async def renew_rules(self) -> None:
+        """Read the rules again when their files have changed since. When they cannot be used, the old ones stay."""
+        if self._rules is None:
+            return  # nobody has needed them yet: whoever does reads them as they are then
+        from turnout.rules.files.signature import signature
+
+        seen = await asyncio.to_thread(signature, Path(self.settings.rules))
+        if seen == self._rules_seen:
+            return
+        self._rules_seen = seen
+        try:
+            ruleset = await asyncio.to_thread(self._read_rules)
+        except RulesError as error:
+            for problem in error.problems:
+                log.error("rules not reloaded: %s", problem)
+            log.error("rules not reloaded, the old ones stay active", extra={"ruleset": self._rules.fingerprint})
+            return
+        except Exception:  # a bug of ours in loading must not end a processor that has rules to work by
+            log.exception("rules not reloaded, please report this; the old ones stay active")
+            return
+        before, self._rules = self._rules.fingerprint, ruleset
+        if ruleset.fingerprint != before:
+            log.info(
+                "rules reloaded: %d rules", len(ruleset.rules), extra={"ruleset": ruleset.fingerprint, "was": before}
+            )
 
     async def ledger(self) -> Ledger:
         """The ledger. Raises `LedgerUnavailable`."""
@@ -107,6 +141,11 @@ class Services:
 
             self._genesys = await self._stack.enter_async_context(open_genesys(load_genesys_config(self.environ)))
         return self._genesys
+
+    def _read_rules(self) -> Ruleset:
+        from turnout.rules import load_rules
+
+        return load_rules(self.settings.rules, environ=self.environ)
 
     def _read_causes(self) -> CauseTable:
         path = self.settings.causes

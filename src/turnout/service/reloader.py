@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +17,7 @@ from watchfiles import awatch
 
 from turnout.errors import RulesError
 from turnout.rules import Ruleset
+from turnout.rules.files.signature import signature
 
 __all__ = ["Reloader"]
 
@@ -26,8 +26,6 @@ log = logging.getLogger(__name__)
 # Editors and ConfigMap updates touch several files; what comes within this time is one change.
 _SETTLE_SECONDS = 0.1
 _LOOK_SECONDS = 2.0
-
-_Signature = tuple[tuple[str, int, int, str], ...]
 
 
 class Reloader:
@@ -114,21 +112,3 @@ class Reloader:
             await asyncio.sleep(self._look_seconds)
             if await asyncio.to_thread(signature, self._path) != self._seen:
                 self.ask()
-
-
-def signature(path: Path) -> _Signature:
-    """Names, sizes, times and link targets of what is at a path; empty when nothing is there."""
-    try:
-        found = sorted(path.iterdir()) if path.is_dir() else [path]
-        return tuple(_entry(entry) for entry in found)
-    except OSError:
-        return ()
-
-
-def _entry(path: Path) -> tuple[str, int, int, str]:
-    target = os.readlink(path) if path.is_symlink() else ""
-    try:
-        status = path.stat()
-    except FileNotFoundError:  # a dangling link, for a moment
-        return (path.name, 0, 0, target)
-    return (path.name, status.st_size, status.st_mtime_ns, target)
