@@ -163,6 +163,16 @@ def test_what_cannot_be_sent_to_is_told(arn: str, says: str) -> None:
     [
         ("arn:aws:sqs:eu-west-1:1:q", DEAD, "https://sqs.eu-west-1.amazonaws.com/1/q"),
         ("arn:aws-cn:sqs:cn-north-1:1:q", "", "https://sqs.cn-north-1.amazonaws.com.cn/1/q"),
+        (
+            "arn:aws-eusc:sqs:eusc-de-east-1:1:q",
+            "https://sqs.eusc-de-east-1.amazonaws.eu/1/dead",
+            "https://sqs.eusc-de-east-1.amazonaws.eu/1/q",
+        ),
+        (
+            "arn:aws-iso-f:sqs:us-isof-south-1:1:q",
+            "https://sqs.us-isof-south-1.csp.hci.ic.gov/1/dead",
+            "https://sqs.us-isof-south-1.csp.hci.ic.gov/1/q",
+        ),
         ("arn:aws:sqs:eu-west-1:1:q.fifo", "http://127.0.0.1:4566/000000000000/dead", "http://127.0.0.1:4566/1/q.fifo"),
     ],
 )

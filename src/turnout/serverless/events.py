@@ -14,6 +14,7 @@ import msgspec
 from turnout.errors import TurnoutError
 from turnout.message import Message, queue_name
 from turnout.recovery.messages import as_message
+from turnout.sqs.place import amazons_url
 
 __all__ = ["Context", "InvalidEvent", "Response", "messages_of", "partial_response", "queue_of", "seconds_left"]
 
@@ -63,10 +64,8 @@ def queue_of(arn: str, queues: Iterable[str]) -> str:
     parts = arn.split(":")
     if len(parts) != 6:
         return next(iter(queues), "")
-    partition, region, account, name = parts[1], parts[3], parts[4], parts[5]
-    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
     known = {queue_name(url): url for url in queues}
-    return known.get(name) or f"https://sqs.{region}.{suffix}/{account}/{name}"
+    return known.get(parts[5]) or amazons_url(arn)
 
 
 def partial_response(failed: Collection[str]) -> Response:

@@ -1,6 +1,6 @@
-"""Where a queue lives: the region and, when its URL demands one, the endpoint to speak to.
+"""Where a queue lives: the region and, when its URL demands one, the endpoint to speak to; the URL of a queue's ARN.
 
-Pure text work on queue URLs and AWS's own settings; asking botocore for the endpoint of a region is in
+Pure text work on queue URLs, ARNs and AWS's own settings; asking botocore for the endpoint of a region is in
 `turnout.sqs.session`.
 """
 
@@ -12,9 +12,22 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-__all__ = ["Place", "configured_region", "find_place"]
+__all__ = ["Place", "amazons_url", "configured_region", "find_place", "is_amazons"]
 
-_SUFFIX = r"(?:amazonaws\.(?:com(?:\.cn)?|eu)|api\.aws|api\.amazonwebservices\.com\.cn|[a-z0-9.]+\.(?:ic|sgov)\.gov)"
+# By partition: what ends the host names of its endpoints, and of those that also speak IPv6. botocore has the same in a
+# file that takes longer to load than most commands take.
+_ENDS = {
+    "aws": ("amazonaws.com", "api.aws"),
+    "aws-cn": ("amazonaws.com.cn", "api.amazonwebservices.com.cn"),
+    "aws-eusc": ("amazonaws.eu", "api.amazonwebservices.eu"),
+    "aws-iso": ("c2s.ic.gov", "api.aws.ic.gov"),
+    "aws-iso-b": ("sc2s.sgov.gov", "api.aws.scloud"),
+    "aws-iso-e": ("cloud.adc-e.uk", "api.cloud-aws.adc-e.uk"),
+    "aws-iso-f": ("csp.hci.ic.gov", "api.aws.hci.ic.gov"),
+    "aws-us-gov": ("amazonaws.com", "api.aws"),
+}
+_SUFFIX = "(?:" + "|".join(sorted({re.escape(end) for ends in _ENDS.values() for end in ends})) + ")"
+_AMAZONS = tuple({f".{end}" for ends in _ENDS.values() for end in ends})
 _REGION = r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)"
 _HOST = re.compile(rf"(?P<front>[a-z0-9-]+\.)?sqs(?P<fips>-fips)?\.{_REGION}\.(?P<vpce>vpce\.)?(?P<suffix>{_SUFFIX})")
 _LEGACY_HOST = re.compile(r"(?:(?P<region>[a-z0-9-]+)\.)?queue\.amazonaws\.com(?:\.cn)?")
@@ -53,3 +66,15 @@ def find_place(queue: str, region: str | None, environment: Mapping[str, str]) -
         special = found["front"] or found["fips"] or found["vpce"] or found["suffix"].startswith("api.")
         return Place(found["region"], origin if special else None)
     return Place(configured, origin)
+
+
+def is_amazons(host: str) -> bool:
+    """Whether a host is Amazon's, and no emulator."""
+    return host.endswith(_AMAZONS)
+
+
+def amazons_url(arn: str) -> str:
+    """The URL of the queue with this ARN, in Amazon's own form."""
+    _, partition, _, region, account, name = arn.split(":", 5)
+    end, _ = _ENDS.get(partition, _ENDS["aws"])
+    return f"https://sqs.{region}.{end}/{account}/{name}"

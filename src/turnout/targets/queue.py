@@ -19,6 +19,7 @@ from turnout.sqs.api import (
     SentBatch,
     Sqs,
 )
+from turnout.sqs.place import amazons_url, is_amazons
 from turnout.targets.api import MESSAGE_TOO_LONG
 
 __all__ = ["QueueDestination", "arn_queue_url"]
@@ -91,10 +92,8 @@ class QueueDestination:
 
 def arn_queue_url(arn: str, *, beside: str) -> str:
     """The URL of the queue with this ARN. Where the queue `beside` is not at Amazon's (an emulator), so is this one."""
-    _, partition, _, region, account, name = arn.split(":", 5)
-    host = urlsplit(beside).hostname or ""
-    if host and ".amazonaws.com" not in host and not host.endswith((".api.aws", ".amazonaws.eu")):
-        parts = urlsplit(beside)
-        return f"{parts.scheme}://{parts.netloc}/{account}/{name}"
-    suffix = "amazonaws.com.cn" if partition == "aws-cn" else "amazonaws.com"
-    return f"https://sqs.{region}.{suffix}/{account}/{name}"
+    parts = urlsplit(beside)
+    if not parts.hostname or is_amazons(parts.hostname):
+        return amazons_url(arn)
+    account, name = arn.split(":", 5)[4:]
+    return f"{parts.scheme}://{parts.netloc}/{account}/{name}"

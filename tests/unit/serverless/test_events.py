@@ -30,6 +30,8 @@ def test_digests_are_not_believed() -> None:
     [
         (ARN, URL),
         ("arn:aws-cn:sqs:cn-north-1:1:x", "https://sqs.cn-north-1.amazonaws.com.cn/1/x"),
+        ("arn:aws-eusc:sqs:eusc-de-east-1:1:x", "https://sqs.eusc-de-east-1.amazonaws.eu/1/x"),
+        ("arn:aws-iso-e:sqs:eu-isoe-west-1:1:x", "https://sqs.eu-isoe-west-1.cloud.adc-e.uk/1/x"),
         ("arn:aws:sqs:us-east-1:1:other.fifo", "https://sqs.us-east-1.amazonaws.com/1/other.fifo"),
         ("nonsense", URL),
         ("", URL),
