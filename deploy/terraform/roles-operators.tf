@@ -30,6 +30,16 @@ data "aws_iam_policy_document" "operator" {
     resources = concat([for queue in local.queues : queue.arn], var.other_targets.queues)
   }
 
+  # To bring archived letters back.
+  dynamic "statement" {
+    for_each = aws_s3_bucket.archive[*].arn
+    content {
+      sid       = "ListTheArchive"
+      actions   = ["s3:ListBucket"]
+      resources = [statement.value]
+    }
+  }
+
   dynamic "statement" {
     for_each = aws_s3_bucket.archive[*].arn
     content {

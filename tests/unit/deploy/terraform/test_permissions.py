@@ -24,6 +24,8 @@ LAMBDA_READS = {"sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessa
 """What an event source mapping does with the function's role (Lambda's developer guide)."""
 BY_RECOVERY = {"lambda:InvokeFunction"}
 """No rule names a function as its target."""
+BY_OPERATORS = {"s3:ListBucket"}
+"""Only people bring archived letters back, and look for them by the beginning of their keys."""
 LOG = {"logs:CreateLogStream", "logs:PutLogEvents"}
 ECS_STARTS = LOG | {
     "ecr:BatchCheckLayerAvailability",
@@ -71,6 +73,13 @@ def test_functions_are_invoked_by_recovery_alone() -> None:
     assert made == ["targets.aws", "targets.destinations"]
     reached = {name.partition(".")[0] for name, path in MODULES.items() if ".at_arn(" in path.read_text()}
     assert reached <= {"recovery", "dlq"}
+
+
+def test_the_archive_is_listed_for_people_alone() -> None:
+    listing = [name for name, path in MODULES.items() if re.search(r"store\.keys\(", path.read_text())]
+    assert listing == ["recovery.archive.source"]
+    opening = [name for name, path in MODULES.items() if "ArchiveSource(" in path.read_text()]
+    assert opening == ["dlq.sources"], "a place that the processor refuses: its letters are archived already"
 
 
 def test_the_worker_is_granted_what_it_calls_and_nothing_else() -> None:
@@ -152,18 +161,18 @@ BY_LAMBDA = {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMes
 
 
 def test_recovery_by_a_function_is_granted_what_it_calls_and_nothing_else() -> None:
-    assert granted("recovery") == (actions("serverless.recovery") - BY_LAMBDA) | LAMBDA_READS | LOG | KEY
+    assert granted("recovery") == (actions("serverless.recovery") - BY_LAMBDA - BY_OPERATORS) | LAMBDA_READS | LOG | KEY
 
 
 def test_recovery_by_a_state_machine_is_granted_what_it_calls_and_nothing_else() -> None:
-    calls = actions("serverless.steps") - BY_LAMBDA - {"sqs:GetQueueAttributes"}
+    calls = actions("serverless.steps") - BY_LAMBDA - BY_OPERATORS - {"sqs:GetQueueAttributes"}
     assert granted("steps") == calls | LOG | KEY
     assert granted("state_machine") == {"lambda:InvokeFunction"} | KEY
     assert granted("pipe") == LAMBDA_READS | {"states:StartExecution"} | KEY
 
 
 def test_recovery_in_kubernetes_is_granted_what_the_processor_calls_and_nothing_else() -> None:
-    assert granted("kubernetes_recovery") == actions("recovering") | KEY
+    assert granted("kubernetes_recovery") == (actions("recovering") - BY_OPERATORS) | KEY
 
 
 def test_each_service_account_of_kubernetes_has_its_own_role() -> None:
