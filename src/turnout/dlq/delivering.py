@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from turnout.recovery.deliver.api import Act, Unfit, Work
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter, Origin
@@ -30,9 +32,9 @@ class Deliveries:
         except Unfit as error:
             raise NotDeliverable(str(error)) from error
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
         """See `Deliver.__call__`."""
-        (made,) = await self._act(letter)([Work(letter, reached)])
+        (made,) = await self._act(letter)([Work(letter, reached, cut=cut)])
         return Attempt(made.reached, made.failures, made.again, made.retry_after)
 
     def _act(self, letter: Letter) -> Act:

@@ -36,7 +36,7 @@ class ReplayRequests:
             raise NotDeliverable("it has no id by which the API could replay it")
         return () if self._label in reached else (self._label,)
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
         """See `Deliver.__call__`."""
         answer: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
         if not self._waiting:

@@ -18,6 +18,7 @@ from turnout.genesys.writeback import RetryStatus
 from turnout.message import Message
 from turnout.recovery.causes import CauseTable
 from turnout.recovery.deliver.api import Act, Outcome, Work
+from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger, LedgerError
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.letter import Letter
@@ -145,12 +146,16 @@ class Recovery:
         number = record.attempts + 1 if choice.course is Course.DELIVER else 1
         record = await self._note(letter, act.action, Phase.STARTED, number)
         seconds = max(0.0, seconds)
+        # The act ends a moment before, by itself: it can tell which targets have the letter already.
+        cut = asyncio.Event()
+        cutting = asyncio.get_running_loop().call_later(seconds - min(_CUT_SECONDS, seconds * 0.1), cut.set)
         try:
             async with asyncio.timeout(seconds):
-                # The act ends a moment before, by itself: it can tell which targets have the letter already.
-                (outcome,) = await act([Work.of(letter, record, seconds - min(_CUT_SECONDS, seconds * 0.1))])
+                (outcome,) = await act([Work.of(letter, record, cut)])
         except TimeoutError:
-            outcome = Outcome(failures=dict.fromkeys(choice.aims, "no time left; it may have arrived"), again=True)
+            outcome = Outcome(failures=dict.fromkeys(choice.aims, LATE), again=True)
+        finally:
+            cutting.cancel()
         phase = Phase.DONE if outcome.done else Phase.FAILED
         record = await self._note(letter, act.action, phase, number, outcome.reached, outcome.sentence)
         return outcome, record

@@ -38,7 +38,7 @@ def deliver(api: Api, *letters: Letter) -> list[Attempt]:
     async def main() -> list[Attempt]:
         requests = ReplayRequests(api, "replay API sub-1")
         try:
-            return list(await asyncio.gather(*(requests(letter, ()) for letter in letters)))
+            return list(await asyncio.gather(*(requests(letter, (), asyncio.Event()) for letter in letters)))
         finally:
             await requests.aclose()
 
@@ -77,7 +77,7 @@ def test_an_api_that_does_not_exist_is_an_answer_too() -> None:
         yield ReplayBatch(())
 
     async def main() -> Attempt:
-        return await ReplayRequests(replay, "api")(listed("fe-1"), ())
+        return await ReplayRequests(replay, "api")(listed("fe-1"), (), asyncio.Event())
 
     made = asyncio.run(main())
     assert "no such client" in made.sentence

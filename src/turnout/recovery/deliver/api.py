@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
@@ -27,15 +28,15 @@ class Work(msgspec.Struct, frozen=True):
     """Targets that earlier attempts of recovery have delivered it to: nothing is sent to them again."""
     attempt: int = 1
     """Of recovery, this one included."""
-    seconds: float | None = None
-    """How long it may take: what several targets are sent is cut short then, and those that have it are told of."""
+    cut: asyncio.Event | None = None
+    """Set when time is up: what several targets are sent is cut short then, and those that have it are told of."""
 
     @classmethod
-    def of(cls, letter: Letter, record: Record | None = None, seconds: float | None = None) -> Work:
+    def of(cls, letter: Letter, record: Record | None = None, cut: asyncio.Event | None = None) -> Work:
         """The work that is left of a letter, as far as the ledger knows."""
         if record is None:
-            return cls(letter, seconds=seconds)
-        return cls(letter, record.reached, record.attempts + 1, seconds)
+            return cls(letter, cut=cut)
+        return cls(letter, record.reached, record.attempts + 1, cut)
 
 
 class Outcome(msgspec.Struct, frozen=True):

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from turnout.errors import TargetError, TurnoutError
 from turnout.recovery.deliver.address import Address, Kind, owed_addresses, refuse_incomplete
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose
-from turnout.recovery.deliver.sending import Patience, Refused, send
+from turnout.recovery.deliver.sending import LATE, Patience, Refused, send
 from turnout.recovery.ledger.records import Action
 from turnout.rules import Ruleset
 from turnout.targets.api import Destination
 
 __all__ = ["Delivering", "Doors"]
 
-_LATE = Refused("no time left; it may have arrived", again=True)
+_LATE = Refused(LATE, again=True)
 
 
 class Doors(Protocol):
@@ -82,10 +82,10 @@ class Delivering:
                 address.label: tasks.create_task(self._send(work, address), name=f"deliver-{address.label}")
                 for address in addresses
             }
-            if sends:
-                _, late = await asyncio.wait(sends.values(), timeout=work.seconds)
-                for task in late:
-                    task.cancel()
+            if sends and work.cut is not None:
+                cutting = tasks.create_task(_cut(work.cut, sends.values()), name="cut-deliveries")
+                await asyncio.wait(sends.values())
+                cutting.cancel()
         return Outcome.of({label: _LATE if task.cancelled() else task.result() for label, task in sends.items()})
 
     async def _send(self, work: Work, address: Address) -> Refused | None:
@@ -96,3 +96,9 @@ class Delivering:
         rules = self._rules() if self._rules is not None and address.kind is Kind.TARGET else None
         message = compose(work.letter, address, destination, rules, replay=self._replay)
         return await send(destination, message, self._patience)
+
+
+async def _cut(cut: asyncio.Event, sends: Collection[asyncio.Task[Refused | None]]) -> None:
+    await cut.wait()
+    for task in sends:
+        task.cancel()

@@ -13,9 +13,12 @@ from turnout.errors import CallError
 from turnout.sqs.api import OutgoingMessage
 from turnout.targets.api import Destination
 
-__all__ = ["Patience", "Refused", "send"]
+__all__ = ["LATE", "Patience", "Refused", "send"]
 
 log = logging.getLogger(__name__)
+
+LATE = "no time left; it may have arrived"
+"""Why a delivery failed that was cut short."""
 
 
 class Patience(msgspec.Struct, frozen=True):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from enum import StrEnum
 from typing import Protocol
@@ -49,8 +50,8 @@ class Deliver(Protocol):
         """What it would be delivered to, without what has it already. Raises `NotDeliverable`. Does nothing."""
         ...
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> Attempt:
-        """One attempt. Raises nothing of its own."""
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+        """One attempt; when `cut` is set, it ends and tells what has the letter by then. Raises nothing of its own."""
         ...
 
 

@@ -6,12 +6,14 @@ and the ledger knows which.
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
 import msgspec
 
 from turnout.errors import ArchiveError, CallError
+from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 from turnout.recovery.letter import Letter
@@ -26,6 +28,8 @@ __all__ = ["Handler", "Tools"]
 
 log = logging.getLogger(__name__)
 
+_LET_GO_SECONDS = 1.0
+"""For so long an attempt that is cut short may take to tell what has the letter."""
 _ABSENT = "absent"
 _NOT_YET = "not_yet"
 
@@ -45,7 +49,7 @@ class Handler:
     """Handles letters that are held in their source and claimed in the ledger, any number of them at a time.
 
     `turn` waits until the rate allows another action. `pause` waits for so many seconds and returns True; when the
-    processor is to stop it returns False at once.
+    processor is to stop it returns False at once. When `cut` is set, attempts end, and what came of them is settled.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Handler:
         *,
         turn: Callable[[], Awaitable[None]],
         pause: Callable[[float], Awaitable[bool]],
+        cut: asyncio.Event,
     ) -> None:
         self._tools = tools
         self._policy = policy
@@ -64,6 +69,7 @@ class Handler:
         self._counts = counts
         self._turn = turn
         self._pause = pause
+        self._cut = cut
 
     def waits(self, letter: Letter, record: Record | None) -> bool:
         """Whether a letter waits for somebody already, so that it needs no turn."""
@@ -100,11 +106,13 @@ class Handler:
             if self._resting.wait(aims) > 0:
                 return Result.PUT_OFF
             await self._turn()
+            if self._cut.is_set():
+                return Result.PUT_OFF
             attempt += 1
             await self._note(letter, deliver.action, Phase.STARTED, attempt)
             await self._tell(letter, Told.RETRYING, attempt)
             # When every target has it already, an earlier run died before it could say so.
-            made = await deliver(letter, reached) if aims else Attempt()
+            made = await self._attempt(letter, reached, aims) if aims else Attempt()
             self._learn(made, attempt, letter)
             phase = Phase.FAILED if made.failures else Phase.DONE
             await self._note(letter, deliver.action, phase, attempt, targets=made.reached, note=made.sentence)
@@ -124,6 +132,17 @@ class Handler:
                 return Result.PUT_OFF  # its target rests for so long
             if not await self._pause(self._policy.wait(attempt, made.retry_after)):
                 return Result.PUT_OFF
+
+    async def _attempt(self, letter: Letter, reached: tuple[str, ...], aims: tuple[str, ...]) -> Attempt:
+        attempt = asyncio.create_task(self._tools.deliver(letter, reached, self._cut), name=f"attempt-{letter.id}")
+        cut = asyncio.create_task(self._cut.wait(), name=f"cut-{letter.id}")
+        try:
+            await asyncio.wait({attempt, cut}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({attempt}, timeout=_LET_GO_SECONDS)
+            return attempt.result() if attempt.done() else Attempt((), dict.fromkeys(aims, LATE))
+        finally:
+            attempt.cancel()
+            cut.cancel()
 
     async def _without_conversation(self, letter: Letter, record: Record, source: Source) -> Result | None:
         """The end of the turn of a letter whose conversation is not there, or not yet; None: go on.

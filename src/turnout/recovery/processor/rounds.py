@@ -2,7 +2,7 @@
 
 A round reads what is there, holds it, and gives back at its end what stays; between rounds nothing is held, so that
 whoever looks into the queue sees all of it. Every wait ends when the processor is told to stop; what is under way then
-may finish until the drain is over.
+may finish. Shortly before the drain is over the rest is cut short, and the ledger learns what has arrived.
 """
 
 from __future__ import annotations
@@ -42,6 +42,10 @@ _MOST_FAILURES = 5
 _MOST_IDLE = 5
 """Rounds without progress before such a processor takes it that there will be none."""
 _SOON_SECONDS = 2.0
+_SETTLE_SECONDS = 5.0
+"""Of the drain, at most, for noting and deleting what has arrived when deliveries are cut short."""
+_CLOSE_SECONDS = 3.0
+"""For giving back claims and letters at the end of all, which come back by themselves otherwise."""
 _BEAT_SECONDS = 5.0
 _PROGRESS = frozenset({Result.DELIVERED, Result.ARCHIVED, Result.PARKED, Result.EXHAUSTED, Result.REMOVED})
 _UNFINISHED = frozenset({Result.PUT_OFF, Result.ELSEWHERE, Result.FAILED})
@@ -87,11 +91,14 @@ class Processor:
         self._spans = spans or FinishedSpans()
         self._clock = clock
         self._stop = asyncio.Event()
+        self._cut = asyncio.Event()
         self._next_turn = 0.0
         self._claimed: set[str] = set()
         self._resting = Resting(policy, clock)
         self.counts = Counts(time.time())
-        self._handler = Handler(tools, policy, self._resting, self.counts, turn=self._turn, pause=self._pause)
+        self._handler = Handler(
+            tools, policy, self._resting, self.counts, turn=self._turn, pause=self._pause, cut=self._cut
+        )
 
     @property
     def resting(self) -> tuple[str, ...]:
@@ -112,17 +119,29 @@ class Processor:
                 self.counts.draining = True
                 self._stop.set()
                 log.info("draining: %d letters are under way", self.counts.held)
-                await asyncio.wait({rounds}, timeout=self._config.drain_seconds)
-            if not rounds.done():
-                log.warning("the drain is over; %d letters are let go of as they are", self.counts.held)
-                rounds.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await rounds
+                await self._drain(rounds)
+            if rounds.done() and not rounds.cancelled():
+                rounds.result()
         finally:
             rounds.cancel()
             stopping.cancel()
-            await asyncio.wait({rounds, stopping})
+            _, late = await asyncio.wait({rounds, stopping}, timeout=_CLOSE_SECONDS)
+            if late:
+                log.warning("not everything could be given back; it comes back by itself")
             self.counts.running = False
+
+    async def _drain(self, rounds: asyncio.Task[None]) -> None:
+        """Wait for what is under way, and for what came of it; let go of the rest."""
+        drain = self._config.drain_seconds
+        settle = min(_SETTLE_SECONDS, drain * 0.2)
+        await asyncio.wait({rounds}, timeout=drain - settle)
+        if not rounds.done():
+            self._cut.set()
+            await asyncio.wait({rounds}, timeout=settle)
+        if not rounds.done():
+            log.warning("the drain is over; %d letters are let go of as they are", self.counts.held)
+            rounds.cancel()
+            await asyncio.wait({rounds}, timeout=_CLOSE_SECONDS)
 
     async def _rounds(self, *, once: bool) -> None:
         failures = idle = 0

@@ -111,7 +111,7 @@ class Delivery:
         delivery = letter.delivery
         return tuple(aim for aim in ([delivery.target] if delivery else []) if aim not in reached)
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
         self.before(letter)
         if self.gate is not None:
             await self.gate.wait()

@@ -1,0 +1,115 @@
+"""At the end of a drain what has arrived is settled, and nothing holds up the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from tests.unit.recovery.processor.bench import Bench, Delivery, on_bench, transient
+
+from turnout.recovery import Letter
+from turnout.recovery.deliver.sending import LATE
+from turnout.recovery.processor import handling, rounds
+from turnout.recovery.processor.effects import Attempt
+from turnout.recovery.processor.rounds import Processor
+
+
+class Half(Delivery):
+    """One of two targets takes the letter at once, the other one when it is asked again."""
+
+    hangs = False
+
+    def __init__(self, diary: list[str]) -> None:
+        super().__init__(diary)
+        self.begun = asyncio.Event()
+
+    def aims(self, letter: Letter, reached: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(each for each in ("crm", "audit") if each not in reached)
+
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+        self.diary.append(f"asked {', '.join(self.aims(letter, reached))}")
+        if reached:
+            return Attempt(self.aims(letter, reached))
+        self.begun.set()
+        await (asyncio.Event() if self.hangs else cut).wait()
+        return Attempt(("crm",), {"audit": LATE})
+
+
+async def stopped(bench: Bench, delivery: Half, drain: float) -> Processor:
+    bench.delivery = delivery
+    processor = bench.make(drain_seconds=drain)
+    stop = asyncio.Event()
+    running = asyncio.create_task(processor.run(stop))
+    await delivery.begun.wait()
+    stop.set()
+    async with asyncio.timeout(10):
+        await running
+    return processor
+
+
+def test_what_has_arrived_at_one_target_is_known_when_the_other_takes_longer_than_the_drain(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        processor = await stopped(bench, Half(bench.diary), 0.5)
+        assert processor.counts.results == {"put_off": 1}
+        record = (await bench.ledger.records(["m-1"]))["m-1"]
+        assert (record.status, record.reached) == ("failed_retry", ("crm",))
+        assert await bench.once("worker-2") == {"delivered": 1}
+        assert bench.diary == ["asked crm, audit", "asked audit", "delete m-1"]
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_an_attempt_that_does_not_end_when_it_is_cut_short_is_known_to_have_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handling, "_LET_GO_SECONDS", 0.01)
+
+    async def story(bench: Bench) -> None:
+        delivery = Half(bench.diary)
+        delivery.hangs = True
+        await stopped(bench, delivery, 0.5)
+        assert await bench.status("m-1") == "failed_retry"
+        claimed = await bench.ledger.claim(["m-1"], by="somebody else", lease_seconds=1)
+        assert "m-1" in claimed, "the claim was released"
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_what_arrives_when_time_is_up_is_deleted(tmp_path: Path) -> None:
+    class AtTheLastMoment(Half):
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+            self.begun.set()
+            await cut.wait()
+            return Attempt(self.aims(letter, reached))
+
+    async def story(bench: Bench) -> None:
+        processor = await stopped(bench, AtTheLastMoment(bench.diary), 0.5)
+        assert processor.counts.results == {"delivered": 1}
+        assert not bench.place.here
+        assert await bench.status("m-1") == "retried"
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_a_place_that_takes_nothing_back_does_not_hold_up_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rounds, "_CLOSE_SECONDS", 0.05)
+
+    async def story(bench: Bench) -> None:
+        open_place = bench.place.open
+
+        @contextlib.asynccontextmanager
+        async def open_for_ever() -> AsyncIterator[object]:
+            async with open_place() as place:
+                yield place
+                await asyncio.Event().wait()
+
+        bench.place.open = open_for_ever  # type: ignore[method-assign, assignment]
+        await stopped(bench, Half(bench.diary), 0.2)
+        assert "the drain is over" in caplog.text
+
+    on_bench(tmp_path, story, transient(1))
