@@ -36,7 +36,8 @@ def grants(policy: str) -> list[Grant]:
 def allows_account(policy: str, account: str, arn: str) -> bool:
     """Whether a policy names this account or caller at all, so that IAM's own policies may not be the last word."""
     role = arn.replace(":sts:", ":iam:").replace("assumed-role", "role").rpartition("/")[0] or arn
-    names = ("*", account, f"arn:aws:iam::{account}:root", arn, role)
+    partition = arn.partition(":")[2].partition(":")[0]
+    names = ("*", account, f"arn:{partition}:iam::{account}:root", arn, role)
     for statement in _statements(policy):
         if statement.get("Effect") == "Allow":
             for _, principal in _principals(statement):

@@ -1,5 +1,6 @@
 """What the doctor says about callers, clocks, permissions, stores and everything else that is no queue."""
 
+import msgspec
 import pytest
 from tests.unit.doctor.facts import ACCOUNT, CALLER, EMULATOR, bad, policy, source, target, worst
 
@@ -74,6 +75,13 @@ def test_what_only_the_queues_own_policy_may_allow_is_a_warning() -> None:
     queue = target({"Policy": mine}, decisions=decisions)
     assert worst(judge_permissions(queue, CALLER), "permission") is Severity.WARNING
     assert worst(judge_permissions(target(decisions=decisions), CALLER), "permission") is Severity.ERROR
+
+
+def test_an_account_of_another_partition_is_known_in_a_policy() -> None:
+    china = msgspec.structs.replace(CALLER, arn=CALLER.arn.replace("arn:aws:", "arn:aws-cn:"))
+    account = policy(Principal={"AWS": f"arn:aws-cn:iam::{ACCOUNT}:root"})
+    queue = target({"Policy": account}, decisions={"sqs:SendMessage": "implicitDeny"})
+    assert worst(judge_permissions(queue, china), "permission") is Severity.WARNING
 
 
 def test_a_queue_that_is_not_there_refuses_nothing() -> None:
