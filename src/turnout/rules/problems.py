@@ -84,6 +84,7 @@ class Code(StrEnum):
     FEW_EXAMPLES = "TR508"
     SCAN = "TR509"
     MISSPELT = "TR510"
+    UNQUOTED = "TR511"
 
 
 class ExpressionError(ValueError):

@@ -50,6 +50,11 @@ class Reloads(Protocol):
         ...
 
     @property
+    def error(self) -> str:
+        """Why it was none: the first problem, with its place."""
+        ...
+
+    @property
     def loaded_at(self) -> float:
         """When the last success was, in seconds since the epoch."""
         ...
@@ -209,6 +214,7 @@ class Observer:
             disabled=known.disabled,
             loaded_at=self._reloads.loaded_at,
             reload_success=self._reloads.success,
+            reload_error=self._reloads.error,
         )
 
     def _calls(self) -> Iterator[CallsSnapshot]:

@@ -31,7 +31,7 @@ _LOOK_SECONDS = 2.0
 class Reloader:
     """Keeps a worker's rules equal to their files. `load` makes rules ready, `use` puts them to work.
 
-    `success` and `loaded_at` (seconds since the epoch) speak of the last attempt and the last success.
+    `success`, `error` and `loaded_at` (seconds since the epoch) speak of the last attempt and the last success.
     """
 
     def __init__(
@@ -51,6 +51,8 @@ class Reloader:
         self._seen = signature(path)
         self.fingerprint = active
         self.success = True
+        self.error = ""
+        """Why the last attempt failed: the first problem, with its place."""
         self.loaded_at = time.time()
         self.attempts = 0
 
@@ -77,15 +79,18 @@ class Reloader:
             ruleset = await asyncio.to_thread(self._load)
         except RulesError as error:
             self.success = False
+            more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+            self.error = f"{error.problems[0]}{more}"
             for problem in error.problems:
                 log.error("rules not reloaded: %s", problem)
             log.error("rules not reloaded, the old ones stay active", extra={"ruleset": self.fingerprint})
             return False
         except Exception:  # a bug of ours in loading must not end a worker that has rules to work by
             self.success = False
+            self.error = "an error of Turnout's own, see the log"
             log.exception("rules not reloaded, please report this; the old ones stay active")
             return False
-        self.success = True
+        self.success, self.error = True, ""
         self.loaded_at = time.time()
         if ruleset.fingerprint == self.fingerprint:
             log.info("rules unchanged", extra={"ruleset": self.fingerprint})

@@ -101,7 +101,8 @@ def _troubles(snapshot: Snapshot) -> Iterator[str]:
         if target.breaker != "closed":
             yield f"target {target.name} fails: {_breaker(target)}"
     if not snapshot.rules.reload_success:
-        yield "the rule files have changed to something that cannot be used; the rules from before are active"
+        why = f": {snapshot.rules.reload_error}" if snapshot.rules.reload_error else ""
+        yield f"the rule files have changed to something that cannot be used, and the rules from before are active{why}"
     if snapshot.in_flight >= snapshot.in_flight_limit:
         yield "as many messages are in flight as may be: nothing more is received until some are settled"
 

@@ -244,6 +244,21 @@ def test_files_without_rules_are_a_problem(tmp_path: Path) -> None:
     assert "no rules in these files" in problems(tmp_path)[0]
 
 
+@pytest.mark.parametrize("text", ["", "\n", "# rules:\n", "---\n", "null\n", "\ufeff"])
+def test_a_file_that_holds_nothing_does_not_let_its_rules_go_without_a_word(tmp_path: Path, text: str) -> None:
+    write(tmp_path, RULE, "1.yaml")
+    write(tmp_path, text, "2.yaml")
+    (problem,) = problems(tmp_path)
+    assert problem.startswith("2.yaml:1:1: TR101 there is nothing in this file")
+
+
+def test_a_pipe_among_the_files_is_named_and_not_waited_for(tmp_path: Path) -> None:
+    write(tmp_path, RULE, "1.yaml")
+    os.mkfifo(tmp_path / "2.yaml")
+    (problem,) = problems(tmp_path)
+    assert "2.yaml: TR102 cannot be read: it is no ordinary file" in problem
+
+
 def test_a_file_beyond_the_size_limit_is_not_read(tmp_path: Path) -> None:
     write(tmp_path, RULE)
     with pytest.raises(RulesError, match="larger than 10 bytes"):

@@ -94,6 +94,7 @@ class Reloaded:
     """What a reloader knows."""
 
     success = True
+    error = ""
     loaded_at = NOW
 
 

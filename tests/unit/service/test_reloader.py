@@ -123,10 +123,11 @@ def test_a_broken_file_leaves_the_old_rules_and_the_repaired_one_takes_effect(fo
         await watched.attempt(1)
         assert watched.names == ["one"]
         assert not watched.reloader.success
+        assert "rules.yaml" in watched.reloader.error
         (folder / "rules.yaml").write_text(rules("three"))
         await watched.change()
         assert watched.names == ["three"]
-        assert watched.reloader.success
+        assert (watched.reloader.success, watched.reloader.error) == (True, "")
 
     watch(folder, scenario)
 

@@ -37,7 +37,12 @@ def rule_files(path: Path, problems: list[Problem]) -> Iterable[RuleFile]:
         return []
     if not names:
         problems.append(_file_problem(path, Code.NO_RULES, "no rule files here; they end in .yaml or .yml"))
-    return [RuleFile(path / name, data / name if (data / name).exists() else path / name) for name in names]
+    found = [RuleFile(path / name, data / name if (data / name).exists() else path / name) for name in names]
+    # To open a pipe would wait for ever; named by itself, as `<(...)` is, it is what somebody wants read.
+    for odd in [file for file in found if file.real.exists() and not file.real.is_file()]:
+        problems.append(_file_problem(odd.shown, Code.UNREADABLE, "cannot be read: it is no ordinary file"))
+        found.remove(odd)
+    return found
 
 
 def read_text(file: RuleFile, limits: Limits, problems: list[Problem]) -> str | None:

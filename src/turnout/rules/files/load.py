@@ -231,6 +231,9 @@ def _read_file(
         drafts.partial = True
         return
     if root is None or (isinstance(root, ScalarNode) and root.value is None):
+        # A full disk or a copy under way leaves such a file; its rules would be gone without a word.
+        reporter.at(Code.NO_RULES, "there is nothing in this file; delete it, if its rules are to go", 0, 0)
+        drafts.partial = True
         return
     if not isinstance(root, MapNode):
         reporter.node(Code.WRONG_TYPE, "a rule file is a mapping with targets, unmatched and rules", root)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.rules.condition.ast import Constant, Key, Root, plain_path, terms, walk
+from turnout.rules.condition.ast import Compare, Constant, Key, Root, plain_path, terms, walk
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
@@ -14,6 +14,7 @@ __all__ = ["warn_of_few_examples", "warn_of_misspelt_members", "warn_of_unused_t
 _ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 """The members of every event of EventBridge."""
 _CLOSE = 0.8
+_CONSTANTS = {"True": "true", "False": "false", "None": "null"}
 
 
 def warn_of_unused_targets(reading: Reading, findings: Findings) -> None:
@@ -39,8 +40,9 @@ def warn_of_few_examples(rule: Rule, findings: Findings) -> None:
 
 
 def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
-    """A warning per member of the event that is called nearly like one of EventBridge's, and that no example shows.
+    """A warning per member of the event that no example shows and that is probably something else.
 
+    It is called nearly like one of EventBridge's; or it is compared with another path, as a text without quotes is.
     Events need not come from EventBridge: an example that matches and has the member settles it.
     """
     matching = [example for example in rule.examples if example.match]
@@ -55,3 +57,10 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
                 if hint := nearest(first.name, _ENVELOPE, cutoff=_CLOSE):
                     message = f"an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
                     findings.condition(Code.MISSPELT, message, rule, condition)
+                elif isinstance(condition, Compare) and len(path.segments) == 1:
+                    findings.condition(Code.UNQUOTED, _unquoted(first.name), rule, condition)
+
+
+def _unquoted(name: str) -> str:
+    meant, kind = (_CONSTANTS[name], "constant") if name in _CONSTANTS else (f"'{name}'", "text")
+    return f"{name} stands for a member of the event, beside detail; for the {kind} write {meant}"

@@ -1,4 +1,4 @@
-"""TR507, TR508 and TR510: targets that nothing uses, rules without examples of both kinds, misspelt members."""
+"""TR507, TR508, TR510, TR511: unused targets, rules without examples of both kinds, misspelt members, lost quotes."""
 
 from __future__ import annotations
 
@@ -87,3 +87,30 @@ def test_an_example_that_matches_settles_what_the_member_is_called() -> None:
     example = {"event": {"details": {"x": 1}}, "match": True}
     assert warned("details.x == 1", Code.MISSPELT, examples=[example]) == []
     assert warned("details.x == 1", Code.MISSPELT, examples=[{**example, "match": False}]) != []
+
+
+@pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("detail.channel == voice", "for the text write 'voice'"),
+        ("voice != detail.channel", "for the text write 'voice'"),
+        ("detail.x == True", "for the constant write true"),
+        ("detail.x == None", "for the constant write null"),
+        ("any(detail.list, @.y == voice)", "for the text write 'voice'"),
+    ],
+)
+def test_a_text_without_quotes_is_pointed_out(expression: str, says: str) -> None:
+    (found,) = warned(expression, Code.UNQUOTED)
+    assert says in found.message
+
+
+@pytest.mark.parametrize(
+    "expression", ["detail.a == detail.b", "urgent == true", "detail.account == account", "exists(voice)"]
+)
+def test_members_that_are_meant_are_not_taken_for_texts(expression: str) -> None:
+    assert warned(expression, Code.UNQUOTED) == []
+
+
+def test_an_example_that_matches_shows_that_a_member_is_meant() -> None:
+    example = {"event": {"voice": "x", "detail": {"channel": "x"}}, "match": True}
+    assert warned("detail.channel == voice", Code.UNQUOTED, examples=[example]) == []

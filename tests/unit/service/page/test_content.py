@@ -41,8 +41,9 @@ def test_trouble_is_named_though_the_worker_is_alive_and_ready() -> None:
     made = page(snapshot())
     assert (made.tone, made.headline) == ("warn", "Working, with trouble")
     assert made.reasons == ("target archive fails: left alone, next try in 7.5 s",)
-    rules = msgspec.structs.replace(healthy().rules, reload_success=False)
-    assert "cannot be used" in page(msgspec.structs.replace(healthy(), rules=rules)).reasons[0]
+    why = "rules/10.yaml:4:9: vip: TR201 unexpected '='"
+    rules = msgspec.structs.replace(healthy().rules, reload_success=False, reload_error=why)
+    assert page(msgspec.structs.replace(healthy(), rules=rules)).reasons[0].endswith(f"are active: {why}")
     assert "nothing more is received" in page(msgspec.structs.replace(healthy(), in_flight=2000)).reasons[0]
 
 
