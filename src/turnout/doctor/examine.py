@@ -90,9 +90,7 @@ def _rules(reading: Reading) -> Iterable[Finding]:
     problems = [*reading.problems, *reading.unresolved]
     if problems:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
-        yield error(
-            "rules", "rules", f"{problems[0].message}{more}", "run turnout check, which shows all with their place"
-        )
+        yield error("rules", "rules", f"{problems[0]}{more}", "run turnout check, which shows all with their place")
     else:
         yield fine("rules", "rules", f"{len(reading.rules)} rules, {len(reading.targets)} targets")
 

@@ -47,5 +47,6 @@ class Environment:
         return REFERENCE.sub(replace, text), tuple(dict.fromkeys(missing))
 
     def unset(self, name: str) -> str:
-        """A sentence that says a variable is not set, with the nearest name that is."""
-        return f"environment variable {name} is not set{nearest(name, self._variables)}"
+        """A sentence that says a variable is not set, with the nearest name that is, and that serves nothing else."""
+        free = self._variables.keys() - self.used.keys()
+        return f"environment variable {name} is not set{nearest(name, sorted(free))}"

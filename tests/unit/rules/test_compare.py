@@ -28,7 +28,7 @@ B = "id: b, when: y == 1, send: [standard]"
 def test_the_same_rules_change_nothing(tmp_path: Path) -> None:
     rules = ruleset(tmp_path, A, B)
     comparison = compared(rules, rules, {"x": 9}, {"y": 1}, {}, [1])
-    assert comparison == Comparison(events=4, elsewhere=0, otherwise=0, other_rules=0, changes=())
+    assert comparison == Comparison(events=4, rejected=1, elsewhere=0, otherwise=0, other_rules=0, changes=())
 
 
 def test_events_that_change_alike_are_counted_together_with_the_first_one_as_an_example(tmp_path: Path) -> None:

@@ -167,6 +167,23 @@ def test_a_configmap_is_swapped_by_its_link(tmp_path: Path) -> None:
     watch(mount, scenario)
 
 
+def test_a_swapped_folder_counts_though_its_files_have_the_same_sizes_and_times(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "rules.yaml").write_text(rules(name))
+        os.utime(tmp_path / name / "rules.yaml", (1, 1))
+    current = tmp_path / "current"
+    current.symlink_to("one")
+
+    async def scenario(watched: Watched) -> None:
+        (tmp_path / "next").symlink_to("two")
+        (tmp_path / "next").replace(current)
+        await watched.change()
+        assert watched.names == ["two"]
+
+    watch(current, scenario)
+
+
 def test_a_single_file_is_watched_through_replacement(tmp_path: Path) -> None:
     file = tmp_path / "only.yaml"
     file.write_text(rules("one"))

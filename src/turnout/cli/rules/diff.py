@@ -32,7 +32,11 @@ __all__ = ["diff"]
 @click.option(
     "--sample", "sample", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Events of the queue."
 )
-@click.option("--fail-on-change", is_flag=True, help="Exit 1 if anything is sent elsewhere or otherwise.")
+@click.option(
+    "--fail-on-change",
+    is_flag=True,
+    help="Exit 1 if anything is sent elsewhere or otherwise; 2 if nothing could be compared.",
+)
 @click.option(
     "--excerpt", "with_excerpt", is_flag=True, help="Show the beginning of each example, contact data masked."
 )
@@ -63,6 +67,10 @@ def diff(
         click.echo(msgspec.json.encode(_record(comparison, with_excerpt)))
     else:
         _print(comparison, with_excerpt)
+    if comparison.events == comparison.rejected and (comparison.events or fail_on_change):
+        said = "nothing was compared: no event is there that rules can be tried on; give one event per line, as JSON"
+        click.echo(said, err=True)
+        sys.exit(2)
     sys.exit(1 if fail_on_change and comparison.changes else 0)
 
 
@@ -95,7 +103,9 @@ def _record(comparison: Comparison, with_excerpt: bool) -> dict[str, object]:
         if with_excerpt:
             record["excerpt"] = _excerpt(change)
         changes.append(record)
-    counts = {name: getattr(comparison, name) for name in ("events", "elsewhere", "otherwise", "other_rules")}
+    counts = {
+        name: getattr(comparison, name) for name in ("events", "rejected", "elsewhere", "otherwise", "other_rules")
+    }
     return {**counts, "changes": changes}
 
 
@@ -111,8 +121,9 @@ def _print(comparison: Comparison, with_excerpt: bool) -> None:
         )
         if with_excerpt and (text := _excerpt(change)):
             click.echo(f"{'':10}{text}")
+    none = f", {comparison.rejected:,} of them none that rules can be tried on" if comparison.rejected else ""
     click.echo(
-        f"{count(comparison.events, 'event')}: {comparison.elsewhere:,} would go elsewhere, "
+        f"{count(comparison.events, 'event')}{none}: {comparison.elsewhere:,} would go elsewhere, "
         f"{comparison.otherwise:,} otherwise to the same places, {comparison.other_rules:,} only match other rules"
     )
 

@@ -61,6 +61,8 @@ class Comparison(msgspec.Struct):
     """What became of all events. `changes` are sorted: those that go elsewhere first, then the most frequent first."""
 
     events: int
+    rejected: int
+    """Events that neither set takes, because they are no JSON or too little of an event: nothing is known by them."""
     elsewhere: int
     otherwise: int
     """Events that go to the same places, with other groups, deduplication ids, delays or attributes."""
@@ -77,11 +79,12 @@ class _Outcome(NamedTuple):
 
 def compare(old: Ruleset, new: Ruleset, samples: Iterable[Sample]) -> Comparison:
     """Hold every event against both sets of rules. Never raises for what an event holds."""
-    events = other_rules = 0
+    events = rejected = other_rules = 0
     changes: dict[tuple[object, ...], Change] = {}
     for sample in samples:
         events += 1
         matches = old.match(sample.body, sample.metadata), new.match(sample.body, sample.metadata)
+        rejected += all(match.rejected is not None for match in matches)
         before, after = _outcome(old, matches[0]), _outcome(new, matches[1])
         differs = _differences(before, after)
         rules = _ids(matches[0]), _ids(matches[1])
@@ -100,6 +103,7 @@ def compare(old: Ruleset, new: Ruleset, samples: Iterable[Sample]) -> Comparison
     ordered = sorted(changes.values(), key=lambda change: (not change.is_elsewhere, -change.count))
     return Comparison(
         events=events,
+        rejected=rejected,
         elsewhere=sum(change.count for change in ordered if change.is_elsewhere),
         otherwise=sum(change.count for change in ordered if not change.is_elsewhere),
         other_rules=other_rules,

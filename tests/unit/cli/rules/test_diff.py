@@ -49,6 +49,22 @@ def test_fail_on_change_exits_1_only_when_there_is_one(tmp_path: Path) -> None:
     assert run(tmp_path, "--fail-on-change", limit=5).exit_code == 0
 
 
+@pytest.mark.parametrize("written", [b'{\n"id": "e"\n}\n', b"[{}]", b"\xe4\n", b'{"id": "\xe4"}\n'])
+def test_what_cannot_be_compared_is_no_all_clear(tmp_path: Path, written: bytes) -> None:
+    old = str(write(tmp_path, HEAD + RULE))
+    result = CliRunner().invoke(rules, ["diff", old, old, "--events", "-"], input=written)
+    assert result.exit_code == 2
+    assert "of them none that rules can be tried on: 0 would go elsewhere" in result.stdout
+    assert "nothing was compared" in result.stderr
+
+
+def test_no_events_are_no_all_clear_for_a_pipeline(tmp_path: Path) -> None:
+    old = str(write(tmp_path, HEAD + RULE))
+    arguments = ["diff", old, old, "--events", "-"]
+    assert CliRunner().invoke(rules, arguments, input=b"").exit_code == 0
+    assert CliRunner().invoke(rules, [*arguments, "--fail-on-change"], input=b"").exit_code == 2
+
+
 def test_an_excerpt_is_shown_when_asked_for_and_has_no_contact_data(tmp_path: Path) -> None:
     assert '"ani"' not in run(tmp_path).stdout
     shown = run(tmp_path, "--excerpt").stdout
