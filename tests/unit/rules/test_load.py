@@ -222,6 +222,25 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
     assert "TR103" in problem
 
 
+@pytest.mark.parametrize(
+    ("written", "replaced", "place", "words"),
+    [
+        ("when: detail.x", "when: 'vip' in detail.x", "5:17", "begins with a quote"),
+        ("when: detail.x", "when detail.x", "6:5", "that begins in line 5, could not find expected ':'; a field is"),
+        ("when: detail.x", "description: Calls: all\n    when: detail.x", "5:23", "quote a text that holds ': '"),
+        ("send: [standard]", "send: [standard\n  - id: q", "7:7", "that begins in line 6, did not find"),
+        ("send: [standard]", "send: [standard]\n>>>>>>> theirs", "7:1", "a merge was not finished: >>>>>>> is left"),
+    ],
+)
+def test_what_yaml_does_not_take_is_said_with_what_to_do(
+    tmp_path: Path, written: str, replaced: str, place: str, words: str
+) -> None:
+    write(tmp_path, RULE.replace(written, replaced))
+    (problem,) = problems(tmp_path)
+    assert problem.startswith(f"rules.yaml:{place}: TR103")
+    assert words in problem
+
+
 def test_a_value_that_yaml_does_not_let_begin_with_an_at_sign_is_to_be_quoted(tmp_path: Path) -> None:
     write(tmp_path, RULE.replace("detail.x", "@receive_count"))
     (problem,) = problems(tmp_path)

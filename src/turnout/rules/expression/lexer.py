@@ -54,6 +54,7 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = frozenset({"and", "or", "not", "in"})
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _HINTS = {
+    "<>": "write !=",
     "=~": "write matches(path, 'expression')",
     "=": "write ==",
     "&": "write 'and'",
@@ -112,7 +113,7 @@ def _next(text: str, start: int) -> Token:
         return _path(text, start)
     if number := _NUMBER.match(text, start):
         return _number(number[0], Span(start, number.end()))
-    if operator := _OPERATOR.match(text, start):
+    if (operator := _OPERATOR.match(text, start)) and not text.startswith("<>", start):
         return Token(TokenKind.OPERATOR, operator[0], operator[0], Span(start, operator.end()))
     hint = _HINTS.get(text[start : start + 2]) or _HINTS.get(character)
     if not character.isascii() and character.isalpha():
@@ -160,7 +161,9 @@ def _closing_bracket(text: str, start: int) -> int:
 def _string(text: str, start: int) -> Token:
     found = _STRING.match(text, start)
     if not found:
-        raise ExpressionError(Code.SYNTAX, "this string is never closed", Span(start, start + 1))
+        # Where YAML sees a comment, the expression ends.
+        message = "this string is never closed; if it holds ' #', put the whole expression in quotes, too"
+        raise ExpressionError(Code.SYNTAX, message, Span(start, start + 1))
     at = Span(start, found.end())
     return Token(TokenKind.STRING, found[0], _unescape(found[0][1:-1]), at)
 

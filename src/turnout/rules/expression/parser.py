@@ -57,6 +57,17 @@ __all__ = ["ExpressionError", "parse", "parse_path"]
 
 
 _ORDERS = {order.value: order for order in Order}
+_OTHER_WORDS = {
+    "and": "write 'and'",
+    "or": "write 'or'",
+    "in": "write 'in'",
+    "is": "write == null, or exists(path)",
+    "like": "write wildcard(path, 'a*')",
+    "contains": "write contains(path, 'text')",
+    "matches": "write matches(path, 'expression')",
+    "between": "write 1 <= path <= 9",
+}
+"""What other languages say between two values."""
 _LIST_HOLDS = "a list holds strings, numbers, true, false and null only"
 
 
@@ -164,6 +175,8 @@ class _Parser(Cursor):
         return self._chain(operands, orders, Span(start.at.start, self.end))
 
     def _bare(self, operand: Operand, token: Token) -> NoReturn:
+        if self.token.kind is TokenKind.PATH and (hint := _OTHER_WORDS.get(self.token.text.lower())):
+            self.fail(f"unexpected '{self.token.text}'; {hint}")
         if isinstance(operand, Path):
             text = operand.text
             hint = f"; did you mean '{text.lower()}'?" if text.lower() in ("and", "or", "not", "true", "false") else ""
@@ -184,6 +197,8 @@ class _Parser(Cursor):
             return None
         self.position += 2 if negated else 1
         start = left.at.start if left.at else word.at.start
+        if self.token.text == "(" and self.peek(1).kind in (TokenKind.STRING, TokenKind.NUMBER):
+            self.fail("after 'in' comes a list in square brackets: ['a', 'b']")
         right = self._primary()
         at = Span(start, self.end)
         if isinstance(left, ListLiteral):

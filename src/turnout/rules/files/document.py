@@ -80,6 +80,17 @@ class MapNode(msgspec.Struct, gc=False):
 Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 
+_CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+_ADVICE = {
+    "cannot start any token": "; quote a value that begins with '@', '`' or '%', and indent with spaces",
+    "mapping values are not allowed": "; quote a text that holds ': ', and look at the indentation and the line above",
+    "could not find expected ':'": "; a field is written 'name: value', with a ':' and a space",
+    "did not find expected ',' or": "; look for a bracket that is not closed, and quote texts that hold brackets",
+    "did not find expected key": "; look at the indentation, and quote a whole text that begins with a quote",
+}
+"""What to do, by what the parser says."""
+
+
 class YamlError(ValueError):
     """The text is not YAML, or not the YAML that rule files are written in. `line` and `column` count from 0."""
 
@@ -105,9 +116,13 @@ def read_document(
         if mark is None or (error.context_mark and mark.line > text.count("\n")):
             mark = error.context_mark  # what is never closed is found at the end, and its beginning helps more
         line, column = (mark.line, mark.column) if mark else (0, 0)
-        message = ", ".join(part for part in (error.context, error.problem) if part)
-        if "cannot start any token" in message:
-            message += "; quote a value that begins with '@', '`' or '%', and indent with spaces"
+        if conflict := _CONFLICT.search(text):
+            message = f"a merge was not finished: {conflict[1]} is left in the file"
+            raise YamlError(Code.YAML, message, text.count("\n", 0, conflict.start()), 0) from error
+        begun = error.context_mark.line if error.context and error.context_mark else line
+        context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
+        message = ", ".join(part for part in (context, error.problem) if part)
+        message += next((advice for said, advice in _ADVICE.items() if said in message), "")
         raise YamlError(Code.YAML, message, line, column) from error
     except yaml.YAMLError as error:
         line, column = _place_of_reader_error(text, error)
