@@ -107,7 +107,7 @@ class AwsSession:
                 self.aioboto3 = aioboto3.Session(profile_name=self.config.profile)
             found = await self.aioboto3.get_credentials()
             if found is None:
-                raise boto.NoCredentialsError
+                raise _no_credentials()
             frozen = await found.get_frozen_credentials()
         for text in (frozen.access_key, frozen.secret_key, frozen.token or ""):
             if not (text.isascii() and text.isprintable()):  # it would end up in a header
@@ -149,7 +149,6 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 # Somebody has to act; everything else that is not an answer may pass.
 _DENIED = (
-    boto.NoCredentialsError,
     boto.PartialCredentialsError,
     boto.ConfigNotFound,
     boto.ConfigParseError,
@@ -170,6 +169,11 @@ _DENIED = (
 _BAD_ANSWER = (UnicodeDecodeError, AttributeError, TypeError, RecursionError)
 
 
+def _no_credentials() -> SqsDenied:
+    advice = "give this machine or pod a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    return SqsDenied(f"there are no credentials for AWS: {advice}", code="NoCredentialsError", operation="Credentials")
+
+
 @contextmanager
 def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
     """Turn whatever aioboto3 and the libraries below it raise into an `SqsError`. `queue` is a URL."""
@@ -179,6 +183,8 @@ def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
         raise
     except boto.ClientError as error:
         raise _answered(error, operation, queue) from error
+    except boto.NoCredentialsError as error:
+        raise _no_credentials() from error
     except _DENIED as error:
         raise SqsDenied(str(error), code=type(error).__name__, operation=operation, queue=queue_name(queue)) from error
     except (boto.BotoCoreError, aiohttp.ClientError, OSError) as error:

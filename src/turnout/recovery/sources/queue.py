@@ -50,6 +50,11 @@ async def open_queue_source(
             f"This queue has a redrive policy of its own: after {receives} receives, and each look counts as one, "
             f"a letter moves on to {further}."
         )
+    if held := int(attributes.get("ApproximateNumberOfMessagesNotVisible") or 0):
+        notes.append(
+            f"About {held:,} more cannot be seen now: somebody has received them, another run or a consumer. They come "
+            "back when their visibility timeout ends, unless they are deleted before."
+        )
     if queue.endswith(".fifo"):
         notes.append(
             "This is a FIFO queue: of each message group only the first letters can be seen, until those are gone."

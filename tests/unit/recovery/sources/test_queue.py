@@ -169,6 +169,20 @@ def test_a_redrive_policy_of_the_queue_is_pointed_out_and_so_is_each_last_receiv
     run(story)
 
 
+def test_letters_that_somebody_holds_are_pointed_out() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 3)
+        await sqs.receive(queue, max_messages=2, wait_seconds=0)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        assert len([letter async for letter in source.letters()]) == 1
+        (note,) = source.notes
+        assert "About 2 more cannot be seen now" in note
+        await source.aclose()
+
+    run(story)
+
+
 def test_a_fifo_queue_shows_what_it_shows_and_says_so() -> None:
     async def story(sqs: MemorySqs) -> None:
         queue = sqs.create_queue("dead.fifo")
