@@ -199,7 +199,8 @@ def test_replays_go_to_a_queue_and_to_a_file(desk: Desk, tmp_path: Path) -> None
     assert desk.queues.count("events-dead") == 0
 
 
-def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
+def interrupted(desk: Desk) -> tuple[str, str]:
+    """The id of a plan that Ctrl-C stopped in the middle of 20 letters, and what was said."""
     desk.dead_letter(20)
     desk.again("high")
     command = [TURNOUT, "dlq", "retry", "--disposition", "needs-fix", "--yes", "--rate", "5"]
@@ -219,16 +220,31 @@ def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
         process.kill()
         process.wait()
     assert process.returncode == 1, said
+    return said.rpartition("--resume ")[2].strip(), said
+
+
+def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
+    plan, said = interrupted(desk)
     assert "Stopping when the letters under way are done" in said
     done = desk.queues.count("high")
     assert 3 <= done < 20
     assert f"{20 - done} letters of this plan left. To go on: turnout dlq retry --resume retry-" in said
-    plan = said.rpartition("--resume ")[2].strip()
     assert f"{20 - done} done" in desk.dlq("retry", "--resume", plan, "--yes")
     assert desk.queues.event_ids("high") == each_once(20)
     assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
     assert "no plan" in desk.dlq("retry", "--resume", "retry-nonsense", "--yes", code=1)
     assert "is no plan of turnout dlq replay" in desk.dlq("replay", "--resume", plan, "--yes", code=2)
+
+
+def test_a_plan_whose_rest_somebody_else_has_done_is_finished(desk: Desk) -> None:
+    plan, _ = interrupted(desk)
+    left = 20 - desk.queues.count("high")
+    assert f"{left} done" in desk.dlq("retry", "--disposition", "needs-fix", "--yes")
+    said = desk.dlq("retry", "--resume", plan, "--yes")
+    assert f"already done: {left}, which are in" in said
+    assert "left. To go on" not in said
+    assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
+    assert desk.queues.event_ids("high") == each_once(20)
 
 
 def at_a_terminal(environment: dict[str, str], answer: str, *arguments: str) -> tuple[int, str]:

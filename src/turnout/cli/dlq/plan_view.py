@@ -45,6 +45,8 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
         click.echo(f"left alone: {number:,}: {printable(reason)}")
     if made.finishing:
         click.echo(f"already done: {len(made.finishing):,}, which are only taken out")
+    if made.gone:
+        click.echo(f"already done: {len(made.gone):,}, which are in {source.name} no more")
     if made.absent:
         click.echo(
             f"not there: {len(made.absent):,} letters of the plan cannot be seen in {source.name} now. "

@@ -41,7 +41,8 @@ class Draft(msgspec.Struct):
     absent: tuple[str, ...] = ()
     """Ids of letters that a plan is still to act on, and the source has not (or not now)."""
     gone: tuple[str, ...] = ()
-    """Ids of letters that a plan has acted on and the source has not: they were deleted, and nobody noted it."""
+    """Ids of letters that the source has not, because they are dealt with: by this plan, which could not note that they
+    were deleted, or by another one."""
 
     @property
     def items(self) -> list[Item]:
@@ -114,13 +115,24 @@ async def draft_again(
     await source.give_back(others)
     found = {letter.id for letter in selected}
     missing = [item for each, item in left.items() if each not in found]
-    made.absent = tuple(item.letter for item in missing if item.state is not ItemState.DONE)
-    made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE)
+    open_ = [item.letter for item in missing if item.state is not ItemState.DONE]
+    # Letters to be dealt with once more were resolved before this plan was made.
+    elsewhere = set() if again else await _resolved(ledger, open_)
+    made.absent = tuple(letter for letter in open_ if letter not in elsewhere)
+    made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
     done = {item.letter for item in left.values() if item.state is ItemState.DONE}
     finishing = [letter for letter in selected if letter.id in done]
     await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, again)
     made.finishing += finishing
     return made
+
+
+async def _resolved(ledger: Ledger, letters: Sequence[str]) -> set[str]:
+    resolved: set[str] = set()
+    for first in range(0, len(letters), _PAGE):
+        records = await ledger.records(letters[first : first + _PAGE])
+        resolved.update(letter for letter, record in records.items() if record.resolved_ms)
+    return resolved
 
 
 async def _sort(
