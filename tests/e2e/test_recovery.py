@@ -101,7 +101,9 @@ def test_letters_are_looked_at_without_being_consumed_and_retried_to_the_owed_ta
     assert "+14295550100" in desk.dlq("show", "event-3", "--show-pii")
     assert len(desk.letters("--where", "detail.interactionId == 'c-3' and contains(@owed, 'high')")) == 1
 
-    assert "Nothing to do" in desk.dlq("retry", "--yes"), "they are not transient"
+    nothing = desk.dlq("retry", "--target", "high", "--yes")
+    assert "not asked for: 6: without --cause, --disposition or --id only transient letters" in nothing
+    assert "Nothing to do" in nothing
     desk.again("high")
     plan = desk.dlq("retry", "--disposition", "needs-fix", "--dry-run")
     assert "6 letters" in plan
@@ -271,6 +273,13 @@ def at_a_terminal(environment: dict[str, str], answer: str, *arguments: str) -> 
         os.close(terminal)
         _, status = os.waitpid(child, 0)
     return os.waitstatus_to_exitcode(status), shown
+
+
+def test_letters_that_were_left_alone_are_no_success(desk: Desk) -> None:
+    desk.dead_letter()
+    command = ("retry", "--disposition", "needs-fix", "--to-target", "nosuch")
+    assert "left alone: 6: " in desk.dlq(*command, "--yes", code=1)
+    assert "left alone: 6: " in desk.dlq(*command, "--dry-run")
 
 
 @pytest.mark.parametrize("answer", ["n\n", "\n", "\x03"], ids=["no", "enter", "ctrl-c"])

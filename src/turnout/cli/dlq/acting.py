@@ -47,6 +47,8 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     selects: Callable[[Letter], bool]
     what: str
     """For people: `Retry, by --cause X, to ...`."""
+    unselected: str = ""
+    """Why others were not selected, where the command assumed something that nobody wrote."""
     make: Callable[[Services, Plan], Awaitable[Act]]
     """Makes the action, of the plan's own options."""
     options: Mapping[str, str] = {}
@@ -157,8 +159,10 @@ class _Course:
         if not (made.works or made.finishing or made.gone):
             if self._job.resume and not made.absent:
                 await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
+            if made.unselected and self._job.unselected:
+                click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
             click.echo("Nothing to do.")
-            return 1 if made.absent else 0
+            return 1 if made.absent or (made.unfit and not self._job.dry_run) else 0
         if self._stop.is_set():
             click.echo("Nothing was changed.")
             return 1
@@ -229,4 +233,4 @@ class _Course:
                 f"{count(len(left), 'letter')} of this plan left. To go on: "
                 f"turnout dlq {self._job.command} --resume {self._plan.id}"
             )
-        return 1 if left or tally.failed else 0
+        return 1 if left or tally.failed or made.unfit else 0

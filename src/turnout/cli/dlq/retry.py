@@ -47,7 +47,8 @@ def retry(
     Letters of Turnout go to their targets in the rules, those of EventBridge and Lambda to the ARN that did not take
     them. Without --cause, --disposition or --id only transient failures are retried: time may have repaired them.
     """
-    if not (selection.causes or selection.dispositions or selection.ids):
+    assumed = not (selection.causes or selection.dispositions or selection.ids)
+    if assumed:
         selection = msgspec.structs.replace(selection, dispositions=frozenset({Disposition.TRANSIENT}))
 
     async def make(services: Services, plan: Plan) -> Act:
@@ -60,6 +61,7 @@ def retry(
         action=Action.RETRY,
         place=place,
         selects=selection,
+        unselected="without --cause, --disposition or --id only transient letters are retried" if assumed else "",
         what=f"Retry to {to}, {selection}",
         make=make,
         options={"to": to.text},
