@@ -111,7 +111,7 @@ def test_letters_are_looked_at_without_being_consumed_and_retried_to_the_owed_ta
     assert desk.queues.count("events-dead") == COUNT
     assert "give --yes" in desk.dlq("retry", "--disposition", "needs-fix", code=2)
 
-    assert "6 done" in desk.dlq("retry", "--disposition", "needs-fix", "--yes")
+    assert "6 done" in desk.dlq("retry", "--target", "high", "--disposition", "needs-fix", "--yes")
     assert desk.queues.event_ids("high") == each_once()
     assert desk.queues.count("critical") == 0, "it had its copies already"
     assert desk.queues.count("events-dead") == 0
