@@ -201,7 +201,7 @@ def test_replays_go_to_a_queue_and_to_a_file(desk: Desk, tmp_path: Path) -> None
     assert desk.queues.count("events-dead") == 0
 
 
-def interrupted(desk: Desk) -> tuple[str, str]:
+def interrupted(desk: Desk, by: signal.Signals = signal.SIGINT) -> tuple[str, str]:
     """The id of a plan that Ctrl-C stopped in the middle of 20 letters, and what was said."""
     desk.dead_letter(20)
     desk.again("high")
@@ -216,13 +216,15 @@ def interrupted(desk: Desk) -> tuple[str, str]:
     )
     try:
         wait_until(lambda: desk.queues.count("high") >= 3, "the first letters")
-        process.send_signal(signal.SIGINT)
+        process.send_signal(by)
         said, _ = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 1, said
-    return said.rpartition("--resume ")[2].strip(), said
+    assert process.returncode == (-by if by is signal.SIGKILL else 1), said
+    plan, _, ledger = said.partition("\nPlan ")[2].partition(", in the ledger ")
+    assert ledger.startswith(f"{desk.environment['TURNOUT_DLQ_LEDGER']}.\n")
+    return plan, said
 
 
 def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
@@ -234,8 +236,24 @@ def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
     assert f"{20 - done} done" in desk.dlq("retry", "--resume", plan, "--yes")
     assert desk.queues.event_ids("high") == each_once(20)
     assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
-    assert "no plan" in desk.dlq("retry", "--resume", "retry-nonsense", "--yes", code=1)
+    assert f"To go on: turnout dlq retry --resume {plan}\n" in said
+    unknown = desk.dlq("retry", "--resume", "retry-nonsense", "--yes", code=1)
+    assert f"the ledger {desk.environment['TURNOUT_DLQ_LEDGER']} has no plan retry-nonsense" in unknown
+    assert "give the ledger of the run that made it" in unknown
     assert "is no plan of turnout dlq replay" in desk.dlq("replay", "--resume", plan, "--yes", code=2)
+
+
+def test_a_killed_run_has_said_its_plan_and_what_it_holds_is_told_of(desk: Desk) -> None:
+    plan, _ = interrupted(desk, signal.SIGKILL)
+    held = 20 - desk.queues.count("high")
+    told = "more cannot be seen now: somebody has received them"
+    assert told in desk.dlq("show", "event-19", code=1)
+    assert told in desk.dlq("work", "--dry-run")
+    assert told in desk.dlq("retry", "--disposition", "needs-fix", "--dry-run")
+    fresh = desk.dlq("retry", "--disposition", "needs-fix", "--yes", code=1)
+    assert told in fresh
+    assert "Nothing to do." in fresh, "which is no success: they are there"
+    assert f"not there: {held:,} letters of the plan" in desk.dlq("retry", "--resume", plan, "--yes", code=1)
 
 
 def test_a_plan_whose_rest_somebody_else_has_done_is_finished(desk: Desk) -> None:

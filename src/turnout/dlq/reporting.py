@@ -18,7 +18,7 @@ from turnout.recovery.report.model import Interaction
 from turnout.recovery.report.steps import Command
 from turnout.recovery.selection import Selection
 
-__all__ = ["gathered", "known_of", "ledger_is_there", "records_of"]
+__all__ = ["gathered", "known_of", "ledger_is_there", "ledger_place", "records_of"]
 
 _MOST_RECORDS = 1_000
 """Records that are asked for at a time."""
@@ -86,6 +86,12 @@ def _again(place: Place, selection: Selection) -> Command:
 def ledger_is_there(settings: DlqSettings) -> bool:
     """Whether there is a ledger to be read: to look makes none."""
     return settings.ledger.startswith("dynamodb:") or Path(settings.ledger).exists()
+
+
+def ledger_place(settings: DlqSettings) -> str:
+    """For people: where the ledger is, to be found from any folder."""
+    there = settings.ledger
+    return there if there.startswith("dynamodb:") else str(Path(there).resolve())
 
 
 async def known_of(ledger: Ledger, letters: Sequence[Letter], source: str) -> list[Record]:

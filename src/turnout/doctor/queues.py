@@ -180,11 +180,14 @@ def _visibility(queue: QueueFacts, attributes: Attributes, settings: Settings) -
 
 
 def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
-    if waiting := _number(attributes, "ApproximateNumberOfMessages"):
+    waiting = _number(attributes, "ApproximateNumberOfMessages")
+    held = _number(attributes, "ApproximateNumberOfMessagesNotVisible")
+    if waiting or held:
+        said = f"{waiting:,} letters wait here" if waiting else "no letter can be seen here now"
         yield warning(
             "letters",
             queue.name,
-            f"{waiting:,} letters wait here",
+            f"{said}, about {held:,} more are held by another run or a consumer" if held else said,
             "see what they are: turnout dlq list; why, and what to do: turnout dlq report",
         )
     if attributes.get("RedrivePolicy"):

@@ -117,6 +117,16 @@ def test_letters_that_wait_are_a_warning() -> None:
     assert worst(judged(letters({"ApproximateNumberOfMessages": "3"})), "letters") is Severity.WARNING
 
 
+def test_letters_that_somebody_holds_are_told_of() -> None:
+    held = {"ApproximateNumberOfMessagesNotVisible": "2"}
+    for waiting, said in (
+        ("0", "no letter can be seen here now, about 2 more are held by another run or a consumer"),
+        ("3", "3 letters wait here, about 2 more are held by another run or a consumer"),
+    ):
+        found = judged(letters({"ApproximateNumberOfMessages": waiting, **held}))
+        assert [each.message for each in found if each.check == "letters"] == [said]
+
+
 def test_a_dead_letter_queue_must_not_redrive() -> None:
     assert worst(judged(letters({"RedrivePolicy": redrive()})), "letters") is Severity.WARNING
 

@@ -19,6 +19,7 @@ from turnout.cli.dlq.asking import confirmed
 from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
 from turnout.cli.words import count
 from turnout.dlq.acts import To
+from turnout.dlq.reporting import ledger_is_there, ledger_place
 from turnout.dlq.services import Services, open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place, open_source
@@ -33,6 +34,8 @@ from turnout.recovery.sources.api import Source
 from turnout.service.signals import stop_on_signals
 
 __all__ = ["Job", "carry_out", "remembered", "who"]
+
+_OTHER_LEDGER = "give the ledger of the run that made it, with --ledger or TURNOUT_DLQ_LEDGER"
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -71,7 +74,9 @@ def who() -> str:
 
 def carry_out(job: Job, settings: DlqSettings) -> int:
     """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left. Raises `TurnoutError`."""
-    if job.dry_run and not settings.ledger.startswith("dynamodb:") and not Path(settings.ledger).exists():
+    if job.resume and not ledger_is_there(settings):
+        raise UnknownPlan(f"there is no ledger {ledger_place(settings)}, and so no plan: {_OTHER_LEDGER}")
+    if job.dry_run and not ledger_is_there(settings):
         # To show a plan leaves no trace, not even an empty ledger.
         with tempfile.TemporaryDirectory() as folder:
             return asyncio.run(_carry_out(job, msgspec.structs.replace(settings, ledger=str(Path(folder, "ledger")))))
@@ -93,7 +98,7 @@ async def _carry_out(job: Job, settings: DlqSettings) -> int:
     with stop_on_signals(stop):
         async with open_services(settings) as services:
             ledger = await services.ledger()
-            plan = await _old_plan(ledger, job) if job.resume else _new_plan(job, settings)
+            plan = await _old_plan(ledger, job, settings) if job.resume else _new_plan(job, settings)
             act = await job.make(services, plan)
             async with open_source(services, Place.of(plan.options["place"])) as source:
                 if source.undeliverable:
@@ -114,11 +119,12 @@ def _new_plan(job: Job, settings: DlqSettings) -> Plan:
     return Plan(name, job.action, "", who(), int(now * 1000), options)
 
 
-async def _old_plan(ledger: Ledger, job: Job) -> Plan:
+async def _old_plan(ledger: Ledger, job: Job, settings: DlqSettings) -> Plan:
     plan = await ledger.plan(job.resume or "")
     if plan is None:
         known = [each.id for each in await ledger.plans() if each.state is not PlanState.FINISHED]
-        raise UnknownPlan(f"the ledger has no plan {job.resume}; to be resumed: {', '.join(known[:5]) or 'none'}")
+        there = f"to be resumed there: {', '.join(known[:5])}" if known else _OTHER_LEDGER
+        raise UnknownPlan(f"the ledger {ledger_place(settings)} has no plan {job.resume}; {there}")
     if plan.action is not job.action or not plan.id.startswith(job.kind):
         raise click.UsageError(f"{plan.id} is no plan of turnout dlq {job.command}")
     return plan
@@ -162,7 +168,8 @@ class _Course:
             if made.unselected and self._job.unselected:
                 click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
             click.echo("Nothing to do.")
-            return 1 if made.absent or (made.unfit and not self._job.dry_run) else 0
+            left = made.unfit or self._source.unseen
+            return 1 if made.absent or (left and not self._job.dry_run) else 0
         if self._stop.is_set():
             click.echo("Nothing was changed.")
             return 1
@@ -176,6 +183,8 @@ class _Course:
             await self._ledger.end_plan(self._plan.id, PlanState.OPEN)
         else:
             await self._ledger.save_plan(self._plan, made.items)
+            # Now, since a run that is killed says nothing at its end.
+            click.echo(f"Plan {self._plan.id}, in the ledger {ledger_place(settings)}.")
         return await self._act_on(made)
 
     async def _say_stopping(self, tally: Tally) -> None:

@@ -19,6 +19,7 @@ from turnout.recovery.ledger.records import Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.processor.policy import Next, Policy, decide
 from turnout.recovery.selection import Selection
+from turnout.recovery.sources.api import Source
 
 __all__ = ["print_foreseen"]
 
@@ -34,7 +35,7 @@ _WIDTH_ELSEWHERE = 140
 
 def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) -> None:
     """Read the letters without consuming them, and print what would be done with how many. Raises `TurnoutError`."""
-    name, letters, records = asyncio.run(_looked(settings, place, selection))
+    source, letters, records = asyncio.run(_looked(settings, place, selection))
     policy = Policy(attempts=settings.attempts, archives=bool(settings.archive_bucket))
     decided: Counter[tuple[Next, str, str]] = Counter()
     for letter in letters:
@@ -47,15 +48,17 @@ def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) ->
             table.add_row(_WORDS[following], cause, f"{number:,}", Text(note))
         console = Console(highlight=False)
         (console if console.is_terminal else Console(highlight=False, width=_WIDTH_ELSEWHERE)).print(table)
-    click.echo(f"{count(len(letters), 'letter')} in {name}. Nothing was changed: this was a dry run.")
+    for note in source.notes:
+        click.echo(f"note: {note}")
+    click.echo(f"{count(len(letters), 'letter')} in {source.name}. Nothing was changed: this was a dry run.")
 
 
 async def _looked(
     settings: DlqSettings, place: Place, selection: Selection
-) -> tuple[str, list[Letter], dict[str, Record]]:
+) -> tuple[Source, list[Letter], dict[str, Record]]:
     async with open_services(settings) as services:
         async with open_source(services, place, visibility_seconds=LOOKING_SECONDS) as source:
             letters = [letter async for letter in source.letters() if selection(letter)]
         if not ledger_is_there(settings):
-            return source.name, letters, {}
-        return source.name, letters, await records_of(await services.ledger(), letters)
+            return source, letters, {}
+        return source, letters, await records_of(await services.ledger(), letters)

@@ -38,7 +38,8 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
     settings = settings_of_command()
     seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)
     if not seen.letters:
-        raise click.ClickException(f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read")
+        notes = "".join(f"\nnote: {note}" for note in seen.notes)
+        raise click.ClickException(f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read{notes}")
     redaction = Redaction(os.environ, show_pii=show_pii)
     for letter in seen.letters:
         history = _history(settings, letter.id)

@@ -23,6 +23,7 @@ class ArchiveSource:
     """
 
     undeliverable = ""
+    unseen = 0
     notes = ()
 
     def __init__(self, store: ArchiveStore, prefix: str, *, causes: CauseTable | None = None) -> None:

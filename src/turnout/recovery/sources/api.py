@@ -37,6 +37,11 @@ class Source(Protocol):
         """What an operator should know about it, in sentences. Complete once the letters were read."""
         ...
 
+    @property
+    def unseen(self) -> int:
+        """About how many more letters cannot be seen now, because somebody else holds them."""
+        ...
+
     def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:
         """The letters that are there now, each once, at most `limit`. Raises `TurnoutError`.
 

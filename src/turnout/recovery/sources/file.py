@@ -25,6 +25,8 @@ def open_file_source(path: Path, *, causes: CauseTable | None = None) -> FileSou
 class FileSource:
     """Implements `turnout.recovery.sources.api.Source`. Make it with `open_file_source`."""
 
+    unseen = 0
+
     def __init__(self, path: Path, lines: list[str], causes: CauseTable | None) -> None:
         self.url = str(path)
         self._header = read_header(lines[0], self.url)

@@ -50,16 +50,18 @@ async def open_queue_source(
             f"This queue has a redrive policy of its own: after {receives} receives, and each look counts as one, "
             f"a letter moves on to {further}."
         )
-    if held := int(attributes.get("ApproximateNumberOfMessagesNotVisible") or 0):
+    if unseen := int(attributes.get("ApproximateNumberOfMessagesNotVisible") or 0):
         notes.append(
-            f"About {held:,} more cannot be seen now: somebody has received them, another run or a consumer. They come "
-            "back when their visibility timeout ends, unless they are deleted before."
+            f"About {unseen:,} more cannot be seen now: somebody has received them, another run or a consumer. They "
+            "come back when their visibility timeout ends, unless they are deleted before."
         )
     if queue.endswith(".fifo"):
         notes.append(
             "This is a FIFO queue: of each message group only the first letters can be seen, until those are gone."
         )
-    return QueueSource(sqs, queue, Holding(sqs, queue, visibility_seconds), causes, receives, notes, wait_seconds)
+    return QueueSource(
+        sqs, queue, Holding(sqs, queue, visibility_seconds), causes, receives, notes, unseen, wait_seconds
+    )
 
 
 def _redrive(attributes: Mapping[str, str]) -> tuple[int | None, str]:
@@ -85,10 +87,12 @@ class QueueSource:
         causes: CauseTable | None,
         max_receives: int | None,
         notes: list[str],
+        unseen: int,
         wait_seconds: int,
     ) -> None:
         self.url = queue
         self.name = queue_name(queue)
+        self.unseen = unseen
         self._sqs = sqs
         self._holding = holding
         self._causes = causes

@@ -51,6 +51,7 @@ class Place:
     name = "dead"
     url = QUEUE
     undeliverable = ""
+    unseen = 0
     notes = ()
 
     def __init__(self, here: Sequence[Letter], diary: list[str]) -> None:

@@ -298,6 +298,7 @@ class Listed:
 
     name = url = "listed"
     undeliverable = ""
+    unseen = 0
     notes = ()
 
     def __init__(self, letters: list[Letter]) -> None:
