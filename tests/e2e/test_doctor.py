@@ -69,6 +69,17 @@ def test_a_misspelt_setting_of_recovery_is_a_warning(server: Server) -> None:
     assert found["message"].endswith("did you mean TURNOUT_DLQ_LEDGER?")
 
 
+def test_without_credentials_that_is_the_one_thing_said_of_aws(server: Server, tmp_path: Path) -> None:
+    environment = made(server, "nobody")
+    unset = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_EC2_METADATA_DISABLED": "true"}
+    home = {"AWS_CONFIG_FILE": str(tmp_path / "none"), "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "none")}
+    done = turnout("doctor", "--json", **environment, **unset, **home)
+    assert done.returncode == 1, done.stdout + done.stderr
+    wrong = [one for one in json.loads(done.stdout)["findings"] if one["severity"] == "error"]
+    assert [one["check"] for one in wrong] == ["credentials"]
+    assert "allow " not in done.stdout
+
+
 def test_looking_changes_nothing(server: Server) -> None:
     import boto3
 

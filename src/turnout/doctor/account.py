@@ -14,6 +14,8 @@ _REFUSED_SECONDS = 300.0
 _NOTICED_SECONDS = 30.0
 
 _SUBJECT = "AWS"
+_NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError"})
+_UNASKED = ": it was asked nothing about queues, targets and stores"
 
 
 def judge_caller(caller: Caller) -> Iterator[Finding]:
@@ -25,11 +27,20 @@ def judge_caller(caller: Caller) -> Iterator[Finding]:
     silence = caller.silence
     if silence is None:
         yield fine("credentials", _SUBJECT, caller.arn)
-    elif silence.why is Why.DENIED:
+    elif silence.code in _NO_CREDENTIALS:
         yield error(
             "credentials",
             _SUBJECT,
-            f"AWS does not accept the credentials: {silence.code}: {silence.message}",
+            f"there are no credentials for AWS{_UNASKED}",
+            "give this process a role (task role, IRSA, instance profile), or set AWS_PROFILE, or "
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY",
+        )
+    elif silence.why in (Why.DENIED, Why.UNKNOWN_CALLER):
+        unasked = _UNASKED if silence.why is Why.UNKNOWN_CALLER else ""
+        yield error(
+            "credentials",
+            _SUBJECT,
+            f"AWS does not accept the credentials: {silence.code}: {silence.message}{unasked}",
             "give this process a role (task role, IRSA, instance profile), or set AWS_PROFILE; "
             "temporary credentials expire: log in again",
         )

@@ -15,7 +15,7 @@ from turnout.doctor.asking.genesys import ask_genesys
 from turnout.doctor.asking.queues import QueueAsker
 from turnout.doctor.asking.stores import ask_bucket, ask_table
 from turnout.doctor.asking.targets import ask_target, connect
-from turnout.doctor.facts import Caller, Role
+from turnout.doctor.facts import Caller, Role, Why
 from turnout.doctor.findings import Finding, Severity, error, fine, warning
 from turnout.doctor.permissions import judge_permissions
 from turnout.doctor.queues import judge_queue
@@ -64,17 +64,19 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
     async with _asking() as (clients, queues):
         caller = await queues.caller(settings.source_queue_url[0])
         findings += (*judge_caller(caller), *judge_clock(caller))
-        if caller.endpoint:
+        answers_us = bool(caller.endpoint) and (caller.silence is None or caller.silence.why is not Why.UNKNOWN_CALLER)
+        if answers_us:
             facts = await _each(
                 slots, [queues.facts(each.url, each.role, each.targets, caller) for each in _queues(settings, usable)]
             )
-            answers = await _each(slots, [ask_target(clients, caller.region, each) for each in others])
             for queue in facts:
                 findings += (*judge_queue(queue, settings, caller), *judge_permissions(queue, caller))
             findings += judge_together(facts, reading.rules)
-            for target, answer in zip(others, answers, strict=True):
-                findings += judge_target(target, answer, environ)
             findings += await _stores(settings, environ, clients, caller)
+        asked = [target for target in others if answers_us or target.kind is Kind.URL]
+        answers = await _each(slots, [ask_target(clients, caller.region, each) for each in asked])
+        for target, answer in zip(asked, answers, strict=True):
+            findings += judge_target(target, answer, environ)
         findings += await _telemetry(environ)
         findings += await _genesys(environ)
     worst_first = list(Severity)

@@ -27,6 +27,8 @@ class Why(StrEnum):
 
     DENIED = "denied"
     """We may not ask (or, for a probe, not do it)."""
+    UNKNOWN_CALLER = "unknown-caller"
+    """There are no credentials, or AWS does not accept them: it answers nothing to anybody like that."""
     MISSING = "missing"
     """What was asked about does not exist."""
     FAILED = "failed"

@@ -34,6 +34,13 @@ def test_clocks_may_differ_by_less_than_what_signatures_bear(ahead: float | None
     assert worst(judge_clock(caller), "clock") is severity
 
 
+def test_that_there_are_no_credentials_is_said_with_what_to_set() -> None:
+    nobody = Silence(Why.UNKNOWN_CALLER, "NoCredentialsError", "Unable to locate credentials")
+    (finding,) = bad(judge_caller(Caller("", "", "eu-west-1", "https://x", emulator=False, silence=nobody)))
+    assert finding.message.startswith("there are no credentials for AWS")
+    assert "AWS_ACCESS_KEY_ID" in finding.advice
+
+
 @pytest.mark.parametrize(("why", "severity"), [(DENIED, Severity.ERROR), (FAILED, Severity.UNKNOWN)])
 def test_credentials_that_are_refused_differ_from_nobody_to_ask(why: Silence, severity: Severity) -> None:
     caller = Caller("", "", "eu-west-1", "https://x", emulator=False, silence=why)

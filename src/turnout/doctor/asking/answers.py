@@ -31,22 +31,26 @@ _MISSING = frozenset(
         "TableNotFoundException",
     }
 )
+_UNKNOWN_CALLER = frozenset(
+    {
+        "ExpiredToken",
+        "ExpiredTokenException",
+        "InvalidAccessKeyId",
+        "InvalidClientTokenId",
+        "InvalidSecurity",
+        "RequestExpired",
+        "SignatureDoesNotMatch",
+        "UnrecognizedClientException",
+    }
+)
 _DENIED = frozenset(
     {
         "403",
         "AccessDenied",
         "AccessDeniedException",
         "AuthorizationError",
-        "ExpiredToken",
-        "ExpiredTokenException",
-        "InvalidAccessKeyId",
-        "InvalidClientTokenId",
-        "InvalidSecurity",
         "KmsAccessDenied",
-        "RequestExpired",
-        "SignatureDoesNotMatch",
         "UnauthorizedOperation",
-        "UnrecognizedClientException",
     }
 )
 
@@ -61,10 +65,12 @@ async def ask(question: Awaitable[Answer], action: str) -> Answer | Silence:
         code = str(details.get("QueryErrorCode") or details.get("Code") or "Unknown")
         return Silence(_why(code), code, str(details.get("Message") or "").strip(), action)
     except (NoCredentialsError, PartialCredentialsError) as error:
-        return Silence(Why.DENIED, type(error).__name__, str(error), action)
+        return Silence(Why.UNKNOWN_CALLER, type(error).__name__, str(error), action)
     except SqsError as error:
-        denied = isinstance(error, SqsDenied)
-        why = Why.MISSING if isinstance(error, SqsQueueMissing) else Why.DENIED if denied else Why.FAILED
+        why = _why(error.code)
+        if why is Why.FAILED:
+            why = Why.MISSING if isinstance(error, SqsQueueMissing) else why
+            why = Why.DENIED if isinstance(error, SqsDenied) else why
         return Silence(why, error.code, str(error), action)
     except TimeoutError:
         return Silence(Why.FAILED, "TimeoutError", f"no answer within {ANSWER_SECONDS:.0f} s", action)
@@ -76,4 +82,6 @@ async def ask(question: Awaitable[Answer], action: str) -> Answer | Silence:
 def _why(code: str) -> Why:
     if code in _MISSING:
         return Why.MISSING
+    if code in _UNKNOWN_CALLER:
+        return Why.UNKNOWN_CALLER
     return Why.DENIED if code in _DENIED else Why.FAILED
