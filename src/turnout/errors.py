@@ -126,7 +126,7 @@ class TargetError(CallError):
 
 
 class ArchiveError(CallError):
-    """A call to the archive failed. `place` says for what: `s3://bucket/key`."""
+    """A call to the archive failed. `place` says for what: `s3://bucket/key`; `reason` is the rest of the sentence."""
 
     def __init__(
         self, message: str, *, code: str, fault: Fault = Fault.SYSTEM, retryable: bool = False, place: str = ""
@@ -135,7 +135,8 @@ class ArchiveError(CallError):
         self.fault = fault
         self.retryable = retryable
         self.place = place
-        super().__init__(f"{place}: {code}: {message}" if place else f"{code}: {message}")
+        self.reason = f"{code}: {message}"
+        super().__init__(f"{place}: {self.reason}" if place else self.reason)
 
 
 class GenesysError(CallError):

@@ -130,7 +130,11 @@ def test_letters_are_archived_once_and_brought_back_as_they_were(desk: Desk, tmp
     )
     s3.create_bucket(Bucket=bucket)
     before = {letter["event_id"]: letter for letter in desk.letters()}
+    assert "which bucket? Set TURNOUT_DLQ_ARCHIVE_BUCKET" in desk.dlq("list", "--archived", "dlq/", code=2)
     assert "which bucket?" in desk.dlq("archive", "--yes", code=2)
+    refused = desk.dlq("archive", "--bucket", f"{bucket}-not", "--yes", code=1)
+    (why,) = [line for line in refused.splitlines() if "NoSuchBucket" in line]
+    assert f": s3://{bucket}-not: NoSuchBucket: " in why, "one line for one reason, whatever the keys"
     desk.environment["TURNOUT_DLQ_ARCHIVE_BUCKET"] = bucket
     said = desk.dlq("archive", "--yes")
     assert "6 done" in said
@@ -153,7 +157,8 @@ def test_letters_are_archived_once_and_brought_back_as_they_were(desk: Desk, tmp
     assert {k: [v[name] for name in same] for k, v in after.items()} == {
         k: [v[name] for name in same] for k, v in before.items()
     }
-    assert "already done: 6" in desk.dlq("archive", "--restore", "dlq/archives/", "--yes")
+    twice = desk.dlq("archive", "--restore", "dlq/archives/", "--yes")
+    assert "already done: 6: nothing is taken out here; --again acts on them once more" in twice
     assert desk.queues.count("events-dead") == COUNT, "nothing is brought back twice"
 
 
@@ -261,7 +266,7 @@ def test_a_plan_whose_rest_somebody_else_has_done_is_finished(desk: Desk) -> Non
     left = 20 - desk.queues.count("high")
     assert f"{left} done" in desk.dlq("retry", "--disposition", "needs-fix", "--yes")
     said = desk.dlq("retry", "--resume", plan, "--yes")
-    assert f"already done: {left}, which are in" in said
+    assert f"already done: {left}: they are in" in said
     assert "left. To go on" not in said
     assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
     assert desk.queues.event_ids("high") == each_once(20)

@@ -126,7 +126,9 @@ class Services:
         if self._archive is None:
             bucket = self.settings.archive_bucket
             if not bucket:
-                raise SettingsError([f"which bucket? Give --bucket, or set {variable('archive_bucket')}"])
+                raise SettingsError(
+                    [f"which bucket? Set {variable('archive_bucket')} (what writes into it takes --bucket, too)"]
+                )
             from turnout.recovery.archive.s3 import open_s3_archive
 
             opening = open_s3_archive(bucket, kms_key=self.settings.archive_kms_key)

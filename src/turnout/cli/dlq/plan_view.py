@@ -44,9 +44,12 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
     for reason, number in made.unfit.most_common():
         click.echo(f"left alone: {number:,}: {printable(reason)}")
     if made.finishing:
-        click.echo(f"already done: {len(made.finishing):,}, which are only taken out")
+        rest = (
+            "nothing is taken out here; --again acts on them once more" if source.keeps else "they are only taken out"
+        )
+        click.echo(f"already done: {len(made.finishing):,}: {rest}")
     if made.gone:
-        click.echo(f"already done: {len(made.gone):,}, which are in {source.name} no more")
+        click.echo(f"already done: {len(made.gone):,}: they are in {source.name} no more")
     if made.absent:
         click.echo(
             f"not there: {len(made.absent):,} letters of the plan cannot be seen in {source.name} now. "

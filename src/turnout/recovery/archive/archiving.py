@@ -60,7 +60,8 @@ class Archiving:
             except ArchiveError as error:
                 wait = self._patience.wait(attempt, error.retry_after) if error.retryable else None
                 if wait is None:
-                    failures = {self._address(key): str(error)}
+                    # Without the key, which differs for each letter: the same reason of many is then counted as one.
+                    failures = {self._store.name: error.reason}
                     return Outcome((), failures, again=error.retryable, retry_after=error.retry_after)
                 await self._sleep(wait)
                 attempt += 1

@@ -23,6 +23,7 @@ class ArchiveSource:
     """
 
     undeliverable = ""
+    keeps = True
     unseen = 0
     notes = ()
 

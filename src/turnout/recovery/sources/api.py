@@ -38,6 +38,11 @@ class Source(Protocol):
         ...
 
     @property
+    def keeps(self) -> bool:
+        """Whether letters stay there for good: nothing is taken out of a file, an API or an archive."""
+        ...
+
+    @property
     def unseen(self) -> int:
         """About how many more letters cannot be seen now, because somebody else holds them."""
         ...
@@ -56,8 +61,8 @@ class Source(Protocol):
     async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
         """Take letters out for good, whose outcome is durable elsewhere. Raises nothing.
 
-        Returns why, by letter id, for those that could not be taken out. A place out of which nothing can be taken
-        (a file, an API) answers that all went well: the ledger remembers.
+        Returns why, by letter id, for those that could not be taken out. A place that `keeps` letters answers that all
+        went well: the ledger remembers.
         """
         ...
 

@@ -55,6 +55,7 @@ class FailedEventsSource:
     """Implements `turnout.recovery.sources.api.Source` over `listed`, which lists all entries, each once."""
 
     undeliverable = ""
+    keeps = True
     unseen = 0
     notes = ()
 

@@ -25,6 +25,7 @@ def open_file_source(path: Path, *, causes: CauseTable | None = None) -> FileSou
 class FileSource:
     """Implements `turnout.recovery.sources.api.Source`. Make it with `open_file_source`."""
 
+    keeps = True
     unseen = 0
 
     def __init__(self, path: Path, lines: list[str], causes: CauseTable | None) -> None:

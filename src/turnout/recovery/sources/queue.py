@@ -78,6 +78,7 @@ class QueueSource:
     """Implements `turnout.recovery.sources.api.Source`. Make it with `open_queue_source`."""
 
     undeliverable = ""
+    keeps = False
 
     def __init__(
         self,

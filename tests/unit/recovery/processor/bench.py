@@ -51,6 +51,7 @@ class Place:
     name = "dead"
     url = QUEUE
     undeliverable = ""
+    keeps = False
     unseen = 0
     notes = ()
 

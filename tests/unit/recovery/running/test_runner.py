@@ -298,6 +298,7 @@ class Listed:
 
     name = url = "listed"
     undeliverable = ""
+    keeps = False
     unseen = 0
     notes = ()
 
