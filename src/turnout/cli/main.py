@@ -5,6 +5,9 @@ Subcommands are imported when they are called, so that `turnout rules match` doe
 
 from __future__ import annotations
 
+import errno
+import io
+import os
 import sys
 
 import click
@@ -34,13 +37,26 @@ def turnout() -> None:
     """Route contact-centre events from Amazon SQS to the right queues, by rules, losing none."""
 
 
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
 def main() -> None:
     """Entry point of the `turnout` script.
 
     Exit codes: 0 done, 1 problems found, 2 wrong usage or settings, 3 only warnings found, where they fail.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the locale has no character for is shown by its number, as on standard error, and ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         turnout.main(standalone_mode=True)
     except TurnoutError as error:
         click.echo(f"turnout: {error}", err=True)
         sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        # Else Python would try once more at its end, and complain in its own words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        click.echo(f"turnout: what is to be printed cannot be written: {error.strerror}", err=True)
+        sys.exit(1)

@@ -8,13 +8,14 @@ import time
 import click
 import httpx
 import msgspec
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from turnout import __version__
 from turnout.cli.running import address_argument, asking, told, worker_url
+from turnout.cli.screen import wide_console
 from turnout.rules.showing import printable
 from turnout.service.history import History
 from turnout.service.summary import ago, cards, letter_rows, number, source_row, span, target_row, verdict
@@ -45,7 +46,7 @@ def top(address: str | None, once: bool, every: float) -> None:
         if once or not sys.stdout.isatty():
             time.sleep(_FIRST_SECONDS)
             history.add(_look(client))
-            Console().print(frame(history))
+            wide_console().print(frame(history))
             return
         _follow(client, history, every)
 
@@ -86,7 +87,7 @@ def frame(history: History, silent: str = "") -> Group:
         Text(),
         _sources(snapshot),
         Text(),
-        _targets(snapshot, history),
+        *_targets(snapshot, history),
         Text(),
         _rules(snapshot, history),
         Text(),
@@ -124,8 +125,9 @@ def _sources(snapshot: Snapshot) -> Table:
     return table
 
 
-def _targets(snapshot: Snapshot, history: History) -> Table:
-    table = _table("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >", "errors")
+def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
+    table = _table("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >")
+    errors = []
     window = history.window()
     for target in snapshot.targets:
         row = target_row(target, window)
@@ -137,9 +139,11 @@ def _targets(snapshot: Snapshot, history: History) -> Table:
             number(target.sent),
             number(target.retried),
             Text(number(target.failed), "red" if target.failed else ""),
-            Text(printable(row.trouble), "dim"),
         )
-    return table
+        if row.trouble:
+            # Below, since a terminal of 80 columns has no room for them beside the figures.
+            errors.append(Text(f"  {target.name}: {printable(row.trouble)}", "dim"))
+    return [table, *errors]
 
 
 def _rules(snapshot: Snapshot, history: History) -> Table:
@@ -167,9 +171,10 @@ def _letters(snapshot: Snapshot) -> Table:
     return table
 
 
-_SENTENCES = ("why", "errors", "state", "pollers")
-_LEAST = {"state": len("repaired"), "errors": 12}
-"""Columns of the longest word that must not be broken."""
+_FOLDED = ("source", "target", "rule", "why", "state", "pollers")
+"""Names and sentences, which go on in the next line where it is narrow."""
+_LEAST = {"state": len("repaired"), "target": 12, "rule": 12}
+"""Columns below which words are not broken."""
 
 
 def _table(*columns: str) -> Table:
@@ -180,8 +185,8 @@ def _table(*columns: str) -> Table:
         table.add_column(
             name,
             justify="right" if right else "left",
-            no_wrap=name not in _SENTENCES,
-            overflow="fold" if name in _SENTENCES else "ellipsis",
+            no_wrap=name not in _FOLDED,
+            overflow="fold" if name in _FOLDED else "ellipsis",
             min_width=len(name) if right else _LEAST.get(name, 0),
         )
     return table

@@ -141,6 +141,7 @@ def test_on_a_narrow_terminal_sentences_give_way_to_figures() -> None:
     assert "\u2026" not in text, "something was cut"
     (row,) = [line for line in text.splitlines() if line.startswith("archive ")]
     assert {"99", "12,345", "130"} <= set(row.split())
+    assert "archive: QueueDoesNotExist \u00d7 17" in text
 
 
 def test_hostile_text_in_a_picture_is_no_markup_and_no_escape() -> None:

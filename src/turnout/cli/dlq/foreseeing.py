@@ -6,10 +6,10 @@ import asyncio
 from collections import Counter
 
 import click
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from turnout.cli.screen import wide_console
 from turnout.cli.words import count
 from turnout.dlq.reporting import ledger_is_there, records_of
 from turnout.dlq.services import open_services
@@ -30,7 +30,6 @@ _WORDS = {
     Next.REMOVE: "take out: it is done with",
     Next.LEAVE: "leave: it is parked",
 }
-_WIDTH_ELSEWHERE = 140
 
 
 def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) -> None:
@@ -46,8 +45,7 @@ def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) ->
         table.columns[2].justify = "right"
         for (following, cause, note), number in decided.most_common():
             table.add_row(_WORDS[following], cause, f"{number:,}", Text(note))
-        console = Console(highlight=False)
-        (console if console.is_terminal else Console(highlight=False, width=_WIDTH_ELSEWHERE)).print(table)
+        wide_console().print(table)
     for note in source.notes:
         click.echo(f"note: {note}")
     click.echo(f"{count(len(letters), 'letter')} in {source.name}. Nothing was changed: this was a dry run.")

@@ -13,7 +13,7 @@ from rich.text import Text
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
-from turnout.cli.dlq.screen import wide_console
+from turnout.cli.screen import wide_console
 from turnout.cli.words import count
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import Disposition

@@ -13,7 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
-from turnout.cli.dlq.screen import wide_console
+from turnout.cli.screen import wide_console
 from turnout.cli.words import count
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.running.planning import Draft

@@ -13,6 +13,7 @@ from rich.console import Console
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.writing import write_whole
+from turnout.cli.screen import WIDTH_ELSEWHERE, wide_console
 from turnout.cli.words import count
 from turnout.dlq.reporting import gathered
 from turnout.dlq.services import open_services
@@ -23,9 +24,6 @@ from turnout.recovery.report.model import Report
 from turnout.recovery.selection import Selection
 
 __all__ = ["report"]
-
-_WIDTH_ELSEWHERE = 140
-"""Columns where the output is no terminal, which has no width of its own."""
 
 
 @click.command(short_help="Report what lies there, why, and what to do next.")
@@ -105,10 +103,9 @@ def _print(report: Report, output: str | None) -> None:
     from turnout.recovery.report.table import print_report
 
     if output is not None:
-        recorded = Console(width=_WIDTH_ELSEWHERE, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
+        recorded = Console(width=WIDTH_ELSEWHERE, file=open(os.devnull, "w"), record=True)  # noqa: SIM115
         with recorded.file:
             print_report(report, recorded)
         write_whole(Path(output), [recorded.export_text()])
         return
-    console = Console()
-    print_report(report, console if console.is_terminal else Console(width=_WIDTH_ELSEWHERE))
+    print_report(report, wide_console())

@@ -1,0 +1,61 @@
+"""What is printed where it cannot be written or shown: a full disk, a locale that knows ASCII alone."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from pathlib import Path
+from typing import IO, Any
+
+import pytest
+from tests.e2e.turnout import TURNOUT
+from tests.unit.recovery import letters
+from tests.unit.recovery.report.stories import NOW, event
+
+from turnout.recovery import read_letter
+from turnout.recovery.sources.export import Redacted, export_line, header_line
+
+RULES = Path(__file__).parents[2] / "rules"
+ASCII = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/events-dead"
+
+
+@pytest.fixture
+def exported(tmp_path: Path) -> Path:
+    body = event(1)
+    body["detail"]["eventBody"]["name"] = "Zoë → 日本"
+    message = letters.rule("THROTTLING", "Überlast, rate exceeded", json.dumps(body, ensure_ascii=False))
+    letter = read_letter({**message, "MessageId": "m-1"}, queue=QUEUE)
+    file = tmp_path / "dead.jsonl"
+    file.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(letter))
+    return file
+
+
+def turnout(
+    *arguments: str, stdout: IO[Any] | int = subprocess.PIPE, locale: dict[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [TURNOUT, *arguments],
+        check=False,
+        env={"PATH": "/usr/bin:/bin", "TURNOUT_RULES": str(RULES), **(locale or {})},
+        stdin=subprocess.DEVNULL,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("command", ["report", "list", "list --json", "show m-1"])
+def test_a_disk_that_is_full_is_said_in_one_sentence(command: str, exported: Path) -> None:
+    with open("/dev/full", "w") as full:
+        done = turnout("dlq", *command.split(), "--file", str(exported), stdout=full)
+    assert done.stderr == "turnout: what is to be printed cannot be written: No space left on device\n"
+    assert done.returncode == 1
+
+
+@pytest.mark.parametrize("command", ["report", "list", "list --json", "show m-1 --show-pii"])
+def test_a_locale_without_the_characters_ends_nothing(command: str, exported: Path) -> None:
+    done = turnout("dlq", *command.split(), "--file", str(exported), locale=ASCII)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.strip()
