@@ -12,6 +12,16 @@ from turnout.settings import SECRETS
 
 __all__ = ["read_settings"]
 
+_OPTIONS = {
+    "interval_seconds": "--interval",
+    "report_seconds": "--report-every",
+    "archive_bucket": "--bucket",
+    "archive_key": "--key",
+    "archive_kms_key": "--kms-key",
+    "causes": "--causes-file",
+}
+"""Options of the command line that do not have the name of their setting."""
+
 _BOUNDS = {">=": "{} or more", ">": "more than {}", "<=": "{} or less", "<": "less than {}"}
 _KINDS = {"int": "a whole number", "float": "a number"}
 
@@ -33,7 +43,7 @@ def read_settings(
     problems: list[str] = []
     for field in msgspec.structs.fields(settings):
         value = (given or {}).get(field.name)
-        name = "--" + field.name.replace("_", "-")
+        name = _OPTIONS.get(field.name) or "--" + field.name.replace("_", "-")
         if value is None:
             found = ((each, environ.get(each, "").strip()) for each in names(field.name))
             name, value = next(((each, text) for each, text in found if text), ("", None))

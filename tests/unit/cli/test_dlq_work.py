@@ -52,6 +52,12 @@ def test_wrong_settings_are_told_before_anything_is_opened(exported: Path) -> No
         assert isinstance(result.exception, SettingsError)
 
 
+@pytest.mark.parametrize(("option", "value"), [("--interval", "-1"), ("--report-every", "often"), ("--key", "")])
+def test_a_wrong_setting_is_called_by_the_option_that_was_given(exported: Path, option: str, value: str) -> None:
+    result = run("--file", str(exported), "--dry-run", option, value)
+    assert str(result.exception).startswith(f"{option}: ")
+
+
 def test_archived_letters_are_not_processed(exported: Path) -> None:
     result = run("--archived", "dlq/")
     assert result.exit_code == 2

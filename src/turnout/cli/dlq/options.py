@@ -122,6 +122,9 @@ def selection_options(command: Command) -> Command:
         where: str | None,
         **others: Any,
     ) -> None:
+        if since is not None and until is not None and since >= until:
+            first, last = (f"{each:%Y-%m-%d %H:%M:%S %Z}" for each in (since, until))
+            raise click.UsageError(f"no letter can be meant: --since ({first}) is not before --until ({last})")
         selection = Selection(
             causes=frozenset(map(Cause, causes)),
             dispositions=frozenset(map(Disposition, dispositions)),

@@ -63,3 +63,14 @@ def test_options_become_a_place_a_selection_and_settings() -> None:
 def test_without_options_letters_go_to_what_they_are_owed() -> None:
     seen = given()
     assert (seen["to"].kind, str(seen["selection"])) == ("owed", "all letters")
+
+
+def test_a_time_in_which_nothing_can_have_failed_is_refused() -> None:
+    @click.command()
+    @selection_options
+    def command(**options: Any) -> None:
+        assert not options
+
+    result = CliRunner().invoke(command, ["--since", "2026-01-05T11:00:00", "--until", "2026-01-05T10:00:00"])
+    assert result.exit_code == 2
+    assert "--since (2026-01-05 11:00:00 UTC) is not before --until (2026-01-05 10:00:00 UTC)" in result.output
