@@ -268,6 +268,7 @@ def test_a_plan_whose_rest_somebody_else_has_done_is_finished(desk: Desk) -> Non
     said = desk.dlq("retry", "--resume", plan, "--yes")
     assert f"already done: {left}: they are in" in said
     assert "left. To go on" not in said
+    assert said.endswith("Nothing was left of this plan: it is finished.\n")
     assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
     assert desk.queues.event_ids("high") == each_once(20)
 

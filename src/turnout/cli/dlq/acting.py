@@ -225,7 +225,8 @@ class _Course:
                 tally = await runner.run(made, self._stop)
             finally:
                 saying.cancel()
-        print_tally(tally)
+        if tally.total:
+            print_tally(tally)
         left = [
             item
             for item in await self._ledger.items(self._plan.id)
@@ -237,6 +238,8 @@ class _Course:
             await self._ledger.end_plan(self._plan.id, PlanState.STOPPED, note=why)
         elif not left:
             await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
+            if not tally.total:
+                click.echo("Nothing was left of this plan: it is finished.")
         if left:
             click.echo(
                 f"{count(len(left), 'letter')} of this plan left. To go on: "
