@@ -1,4 +1,4 @@
-"""Where a running worker is, and how to ask it: address, token, and what went wrong in plain words."""
+"""Where a running worker is, and how to ask it: address, token, its snapshot, and what went wrong in plain words."""
 
 from __future__ import annotations
 
@@ -9,8 +9,11 @@ from urllib.parse import urlsplit
 
 import click
 import httpx
+import msgspec
 
-__all__ = ["address_argument", "asking", "told", "worker_url"]
+from turnout.telemetry.snapshot import Snapshot
+
+__all__ = ["address_argument", "asking", "look", "told", "worker_url"]
 
 TOKEN = "TURNOUT_HTTP_TOKEN"  # noqa: S105 - a name
 
@@ -56,6 +59,15 @@ def asking(url: str) -> Iterator[httpx.Client]:
         raise click.ClickException(_refused(url, error.response)) from None
     except httpx.HTTPError as error:
         raise click.ClickException(f"no answer from {url}: {told(error)}") from None
+
+
+def look(client: httpx.Client) -> Snapshot:
+    """The worker's snapshot. Raises `httpx.HTTPError`, and `click.ClickException` when it is of another version."""
+    answer = client.get("/status.json").raise_for_status()
+    try:
+        return msgspec.json.decode(answer.content, type=Snapshot)
+    except msgspec.ValidationError as error:
+        raise click.ClickException(f"{client.base_url} is not a worker of this version: {error}") from None
 
 
 def told(error: httpx.HTTPError) -> str:

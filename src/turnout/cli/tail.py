@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sys
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
 import click
@@ -12,15 +13,20 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from turnout.cli.running import address_argument, asking, worker_url
+from turnout.cli.running import address_argument, asking, look, worker_url
+from turnout.message import queue_name
 from turnout.rules.showing import printable
+from turnout.rules.spelling import nearest
 from turnout.service.routed import Routed, RoutedDelivery
 from turnout.service.summary import span
+from turnout.telemetry.semconv import SYSTEM_SQS
+from turnout.telemetry.snapshot import Snapshot
 
 __all__ = ["tail"]
 
 _SILENT_SECONDS = 30.0
 """The worker writes an empty line more often than that."""
+_MOST_NAMES = 8
 _OUTCOMES = {"delivered": "green", "dead_lettered": "red", "dropped": "dim", "handed_back": "yellow"}
 _STATES = {"done": "", "failed": "red", "pending": "yellow"}
 
@@ -63,6 +69,7 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
             if answer.is_error:
                 answer.read()
             answer.raise_for_status()
+            _note(client, str(wanted["queue"]), str(wanted["rule"]))
             for text in answer.iter_lines():
                 if not text:
                     continue
@@ -75,6 +82,47 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
                 if seen == count:
                     return
     raise click.ClickException("the worker has ended")
+
+
+def _note(client: httpx.Client, queue: str, rule: str) -> None:
+    """Say what would never be shown. It goes on all the same: rules that are loaded later may have it."""
+    if not (queue or rule):
+        return
+    with contextlib.suppress(httpx.HTTPError, click.ClickException):  # then it is not known, and nothing is lost
+        for note in notes(look(client), queue, rule):
+            click.echo(f"note: {note}", err=True)
+
+
+def notes(snapshot: Snapshot, queue: str, rule: str) -> Iterator[str]:
+    """What keeps anything from being shown, as things are now; an empty name asks for nothing."""
+    rules = snapshot.rules
+    if rule and rule not in rules.matches:
+        yield f"nothing is shown while the worker has no rule {_missing(rule, rule, tuple(rules.matches))}"
+    elif rule in rules.disabled:
+        yield f"nothing is shown while rule '{rule}' is switched off (enabled: false)"
+    letters = {
+        name for target in snapshot.targets if target.is_dead_letter_queue for name in (target.name, target.queue)
+    }
+    targets = [target for target in snapshot.targets if not target.is_dead_letter_queue]
+    queues = (target.queue for target in targets if target.system == SYSTEM_SQS)
+    known = tuple(
+        dict.fromkeys((*(each.queue for each in snapshot.sources), *(target.name for target in targets), *queues))
+    )
+    if queue and queue not in known:
+        if queue in letters:
+            yield f"nothing is shown of the dead-letter queue '{queue}'; ask for the source, and look for dead lettered"
+        else:
+            what = "source, target or target's queue"
+            yield f"nothing is shown while the worker has no {what} {_missing(queue, queue_name(queue), known)}"
+
+
+def _missing(asked: str, name: str, known: Sequence[str]) -> str:
+    """What was asked for, and what was probably meant or else what there is."""
+    hint = nearest(name, known)
+    if not hint and known:
+        more = f" and {len(known) - _MOST_NAMES:,} more" if len(known) > _MOST_NAMES else ""
+        hint = f"; it has {', '.join(known[:_MOST_NAMES])}{more}"
+    return f"'{printable(asked)}'{hint}"
 
 
 def line(routed: Routed) -> Text:

@@ -7,14 +7,13 @@ import time
 
 import click
 import httpx
-import msgspec
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from turnout import __version__
-from turnout.cli.running import address_argument, asking, told, worker_url
+from turnout.cli.running import address_argument, asking, look, told, worker_url
 from turnout.cli.screen import wide_console
 from turnout.rules.showing import printable
 from turnout.service.history import History
@@ -42,21 +41,13 @@ def top(address: str | None, once: bool, every: float) -> None:
     url = worker_url(address)
     history = History()
     with asking(url) as client:
-        history.add(_look(client))
+        history.add(look(client))
         if once or not sys.stdout.isatty():
             time.sleep(_FIRST_SECONDS)
-            history.add(_look(client))
+            history.add(look(client))
             wide_console().print(frame(history))
             return
         _follow(client, history, every)
-
-
-def _look(client: httpx.Client) -> Snapshot:
-    answer = client.get("/status.json").raise_for_status()
-    try:
-        return msgspec.json.decode(answer.content, type=Snapshot)
-    except msgspec.ValidationError as error:
-        raise click.ClickException(f"{client.base_url} is not a worker of this version: {error}") from None
 
 
 def _follow(client: httpx.Client, history: History, every: float) -> None:
@@ -68,7 +59,7 @@ def _follow(client: httpx.Client, history: History, every: float) -> None:
                 time.sleep(every)
                 silent = ""
                 try:
-                    history.add(_look(client))
+                    history.add(look(client))
                 except httpx.HTTPError as error:
                     silent = f"no answer: {told(error)}"
                 live.update(frame(history, silent), refresh=True)

@@ -17,7 +17,7 @@ from tests.unit.pipeline.yard import RULES, Yard, event, ruleset
 from tests.unit.service.snapshots import NOW, Reloaded, snapshot
 
 from turnout.cli.running import worker_url
-from turnout.cli.tail import line, tail
+from turnout.cli.tail import line, notes, tail
 from turnout.cli.top import frame, top
 from turnout.pipeline.worker import Worker
 from turnout.service.feeds import Feeds
@@ -28,6 +28,7 @@ from turnout.service.routed import Routed, RoutedDelivery
 from turnout.service.tap import Tap
 from turnout.service.view import WorkerView
 from turnout.service.watchdog import Watchdog
+from turnout.telemetry.snapshot import Snapshot
 
 TOKEN = "correct horse battery"
 
@@ -181,6 +182,48 @@ def test_tail_shows_only_what_is_asked_for() -> None:
     assert result.output.count("event-1") == 3
     assert "event-2" not in result.output
     assert "event-1" not in run_tail("--count", "3", "--queue", "archive").output
+
+
+def test_tail_says_that_the_worker_has_no_such_rule_and_goes_on_until_it_has(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> Result:
+        looked, take = asyncio.Event(), Observer.take
+
+        def taken(observer: Observer) -> Snapshot:
+            looked.set()
+            return take(observer)
+
+        monkeypatch.setattr(Observer, "take", taken)
+        async with worker() as (yard, port):
+            asked = [port, "--count", "1", "--rule", "threee"]
+            running = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, tail, asked))
+            async with asyncio.timeout(5):
+                await looked.wait()
+            yard.worker.use(ruleset(RULES.replace("id: three", "id: threee")))  # as a reload does
+            while not running.done():
+                await yard.publish(event("three", 2))
+                await asyncio.sleep(0.05)
+            return await running
+
+    result = asyncio.run(main())
+    assert result.exit_code == 0, result.output
+    assert "note: nothing is shown while the worker has no rule 'threee'; did you mean 'three'?" in result.stderr
+    assert "by threee" in result.stdout
+
+
+def test_tail_says_what_there_is_when_nothing_of_that_name_is() -> None:
+    def noted(queue: str = "", rule: str = "") -> list[str]:
+        return list(notes(snapshot(), queue, rule))
+
+    assert noted(rule="xyz") == ["nothing is shown while the worker has no rule 'xyz'; it has one, three, off"]
+    assert noted("xyz") == [
+        "nothing is shown while the worker has no source, target or target's queue 'xyz'; it has events, crm, archive"
+    ]
+    assert "did you mean 'crm'?" in noted("https://sqs.eu-west-1.amazonaws.com/123456789012/crm")[0]
+    assert "rule 'off' is switched off" in noted(rule="off")[0]
+    assert "the dead-letter queue 'events-dead'" in noted("events-dead")[0]
+    assert [*noted("events"), *noted("crm"), *noted(rule="one"), *noted()] == []
+    many = msgspec.structs.replace(snapshot().rules, matches={f"rule-{number}": 0 for number in range(1_010)})
+    assert next(notes(snapshot(rules=many), "", "xyz")).endswith("rule-7 and 1,002 more")
 
 
 def test_tail_prints_records_for_programs() -> None:
