@@ -78,6 +78,13 @@ def test_files_are_read_in_name_order_and_hidden_ones_are_not(tmp_path: Path) ->
     assert [rule.id for rule in load_rules(tmp_path).rules] == ["r10", "r20"]
 
 
+def test_a_file_whose_ending_is_in_capital_letters_is_a_rule_file(tmp_path: Path) -> None:
+    write(tmp_path, HEAD)
+    for name in ("20.YAML", "30.Yml"):
+        write(tmp_path, f"rules: [{{id: 'r{name[:2]}', when: detail.x == 1, send: [standard]}}]", name=name)
+    assert [rule.id for rule in load_rules(tmp_path).rules] == ["r20", "r30"]
+
+
 def test_one_file_alone_can_be_loaded(tmp_path: Path) -> None:
     assert len(load_rules(write(tmp_path, RULE)).rules) == 1
     assert len(load_rules(str(write(tmp_path, RULE, "rules.conf"))).rules) == 1

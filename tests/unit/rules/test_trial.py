@@ -159,6 +159,12 @@ def test_json_lines_hold_one_test_in_each_line(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.parametrize(("name", "text"), [("table.YAML", "tests: [%s]"), ("table.JSONL", "%s")])
+def test_a_table_whose_ending_is_in_capital_letters_is_read(tmp_path: Path, name: str, text: str) -> None:
+    trial = attempt(tmp_path, text % json.dumps({"event": EVENT, "rules": ["vip"]}), name=name)
+    assert trial.tests == 1
+
+
 @pytest.mark.parametrize(
     ("test", "problem"),
     [

@@ -12,6 +12,7 @@ from turnout.rules.problems import Code, Problem
 __all__ = ["RuleFile", "read_text", "rule_files"]
 
 _SUFFIXES = (".yaml", ".yml")
+"""In small or capital letters: a file that comes from a system where they are the same must not be passed over."""
 
 
 @dataclass(frozen=True)
@@ -27,7 +28,9 @@ def rule_files(path: Path, problems: list[Problem]) -> Iterable[RuleFile]:
     try:
         if not path.is_dir():
             return [RuleFile(path, path)]
-        names = sorted(entry.name for entry in path.iterdir() if entry.suffix in _SUFFIXES and entry.name[0] != ".")
+        names = sorted(
+            entry.name for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES and entry.name[0] != "."
+        )
         # Kubernetes mounts a ConfigMap as links through `..data`, which it swaps: follow that link once, so that all
         # files are of one version.
         version = path / "..data"

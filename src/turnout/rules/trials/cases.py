@@ -79,7 +79,7 @@ def read_tables(
             continue
         reporter = Reporter(Source(str(path), text))
         reader = _CaseReader(str(path), root, rules, targets, limits)
-        drafts = _json_lines(text, reporter) if path.suffix == _JSON_LINES else _yaml(text, reporter, limits)
+        drafts = _json_lines(text, reporter) if path.suffix.lower() == _JSON_LINES else _yaml(text, reporter, limits)
         for number, (value, line, column, report) in enumerate(drafts, start=1):
             case = reader.case(value, number, Place(str(path), line + 1, column + 1), report)
             if case is not None:
@@ -92,7 +92,8 @@ def _files(folder: Path, problems: list[Problem]) -> Sequence[Path]:
     if not folder.is_dir():
         return ()
     try:
-        return sorted(path for path in folder.iterdir() if path.suffix in (*_YAML, _JSON_LINES) and path.name[0] != ".")
+        kinds = (*_YAML, _JSON_LINES)
+        return sorted(path for path in folder.iterdir() if path.suffix.lower() in kinds and path.name[0] != ".")
     except OSError as error:
         problems.append(_file_problem(folder, f"cannot be read: {error.strerror or error}"))
         return ()
