@@ -99,9 +99,13 @@ class Services:
         try:
             ruleset = await asyncio.to_thread(self._read_rules)
         except RulesError as error:
-            for problem in error.problems:
+            from turnout.rules.reload import refusal
+
+            problems, all_of_them = refusal(error.problems, self.settings.rules)
+            for problem in problems:
                 log.error("rules not reloaded: %s", problem)
-            log.error("rules not reloaded, the old ones stay active", extra={"ruleset": self._rules.fingerprint})
+            active = {"ruleset": self._rules.fingerprint}
+            log.error("rules not reloaded, the old ones stay active%s", all_of_them, extra=active)
             return
         except Exception:  # a bug of ours in loading must not end a processor that has rules to work by
             log.exception("rules not reloaded, please report this; the old ones stay active")

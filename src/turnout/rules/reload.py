@@ -7,6 +7,7 @@ When that happens, and what is swapped, is `turnout.service.reloader`'s.
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Mapping, Sequence
 
 from turnout.rules.contact import hide_contact_data
@@ -16,7 +17,10 @@ from turnout.rules.problems import RuleFilesError
 from turnout.rules.ruleset import Ruleset
 from turnout.rules.trials.examples import run_examples
 
-__all__ = ["load_ready_rules"]
+__all__ = ["load_ready_rules", "refusal"]
+
+_MOST_TOLD = 10
+"""Problems that a log is told of: of more of a kind at once it holds lines back (`turnout.telemetry.logs.Repeats`)."""
 
 
 @without_collection()
@@ -34,3 +38,14 @@ def load_ready_rules(
     if problems:
         raise RuleFilesError(problems)
     return reading.ruleset()
+
+
+def refusal(problems: Sequence[str], path: str | os.PathLike[str]) -> tuple[Sequence[str], str]:
+    """What a log says of rules that a reload refused: the first problems, and how many there are if they are several.
+
+    The second is empty or goes on from a sentence: with a colon, and what to do to see them all.
+    """
+    if len(problems) < 2:
+        return problems, ""
+    check = shlex.join(["turnout", "check", "--rules", os.fspath(path)])
+    return problems[:_MOST_TOLD], f": {len(problems):,} problems in all, which `{check}` shows"

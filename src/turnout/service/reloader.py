@@ -18,6 +18,7 @@ from watchfiles import awatch
 from turnout.errors import RulesError
 from turnout.rules import Ruleset
 from turnout.rules.files.signature import signature
+from turnout.rules.reload import refusal
 
 __all__ = ["Reloader"]
 
@@ -81,9 +82,12 @@ class Reloader:
             self.success = False
             more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
             self.error = f"{error.problems[0]}{more}"
-            for problem in error.problems:
+            problems, all_of_them = refusal(error.problems, self._path)
+            for problem in problems:
                 log.error("rules not reloaded: %s", problem)
-            log.error("rules not reloaded, the old ones stay active", extra={"ruleset": self.fingerprint})
+            log.error(
+                "rules not reloaded, the old ones stay active%s", all_of_them, extra={"ruleset": self.fingerprint}
+            )
             return False
         except Exception:  # a bug of ours in loading must not end a worker that has rules to work by
             self.success = False

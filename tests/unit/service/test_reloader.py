@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from turnout.rules import Ruleset
-from turnout.rules.reload import load_ready_rules
+from turnout.rules.reload import load_ready_rules, refusal
 from turnout.service.reloader import Reloader
+from turnout.telemetry.logs import Repeats
 
 RULES = """
 targets: {{a: {{queue: a}}}}
@@ -220,3 +221,32 @@ def test_a_bug_in_loading_keeps_the_old_rules(folder: Path) -> None:
         assert not reloader.success
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("broken", [2, 12])
+def test_the_first_refusal_says_how_many_problems_there_are_and_what_shows_them(
+    folder: Path, broken: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    (folder / "rules.yaml").write_text(
+        "targets: {a: {queue: a}}\nunmatched: drop\nrules:\n"
+        + "".join(f"  - {{id: r{number}, when: detail.x = 1, send: [a]}}\n" for number in range(broken))
+    )
+
+    async def main() -> None:
+        reloader = Reloader(folder, load=lambda: load_ready_rules(folder), use=lambda _: None, active="x")
+        assert not await reloader.reload()
+
+    asyncio.run(main())
+    repeats = Repeats()
+    *told, last = [record.getMessage() for record in caplog.records if repeats.filter(record)]
+    assert len(told) == min(broken, 10)
+    assert all("TR201" in line for line in told)
+    assert last == (
+        f"rules not reloaded, the old ones stay active: {broken} problems in all, "
+        f"which `turnout check --rules {folder}` shows"
+    )
+    assert len(caplog.records) == len(told) + 1, "nothing is left to be held back"
+
+
+def test_a_refusal_for_one_problem_names_no_command(folder: Path) -> None:
+    assert refusal(["one"], folder) == (["one"], "")
