@@ -36,7 +36,7 @@ class Checked(msgspec.Struct, frozen=True):
 
 
 class _Found(msgspec.Struct, frozen=True):
-    """One problem as the JSON output has it. `excerpt` is the source line."""
+    """One problem as the JSON output has it. `excerpt` is the source line, or of a long one a part with the place."""
 
     file: str
     line: int

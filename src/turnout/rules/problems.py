@@ -108,9 +108,11 @@ class Problem(msgspec.Struct, frozen=True):
     message: str
     severity: Severity = Severity.ERROR
     source: str = ""
-    """The source line that the caret points into; empty when there is none to show."""
+    """The source line that the caret points into, or of a long one a part; empty when there is none to show."""
     width: int = 1
     """How many characters the caret underlines."""
+    before: int = 0
+    """By how much the place in `source` is further to the left than `column` says: what was cut off before it."""
 
     def __str__(self) -> str:
         """`file:line:col: rule-id: CODE message`, in one line."""
@@ -123,8 +125,9 @@ class Problem(msgspec.Struct, frozen=True):
         if not self.source:
             return str(self)
         # A tab must stay a tab in the line of the caret, or the caret stands in the wrong place.
-        pad = "".join("\t" if character == "\t" else " " for character in self.source[: self.column - 1])
-        room = max(1, min(self.width, len(self.source) - self.column + 1))
+        at = self.column - 1 - self.before
+        pad = "".join("\t" if character == "\t" else " " for character in self.source[:at])
+        room = max(1, min(self.width, len(self.source) - at))
         gutter = f"{self.line:>6} | "
         return f"{self}\n{gutter}{self.source}\n{' ' * 6} | {pad}{'^' * room}"
 

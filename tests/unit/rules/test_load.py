@@ -157,6 +157,19 @@ def test_the_caret_points_into_the_expression(tmp_path: Path) -> None:
     assert "^" not in problem
 
 
+@pytest.mark.parametrize(("before", "after"), [(0, 500), (500, 0), (500, 500), (30, 500)])
+def test_of_a_long_line_the_part_with_the_mistake_is_shown(tmp_path: Path, before: int, after: int) -> None:
+    when = "a == 'x' and " * before + "lenght(b) > 3" + " and a == 'x'" * after
+    path = write(tmp_path, HEAD + f"rules:\n  - id: r\n    when: {when}\n    send: [high]\n")
+    with pytest.raises(RuleFilesError) as caught:
+        load_rules(path)
+    said, source, caret = str(caught.value).splitlines()
+    assert f":{11 + 13 * before}: r: TR202" in said
+    assert source[caret.index("^") : caret.rindex("^") + 1] == "lenght"
+    assert len(source) < 200
+    assert source.endswith("...") == (after > 0)
+
+
 @pytest.mark.parametrize(
     ("text", "words"),
     [

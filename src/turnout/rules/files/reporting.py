@@ -11,6 +11,10 @@ from turnout.rules.problems import Code, Problem, Severity
 __all__ = ["Reporter"]
 
 _LONGEST_LINE = 300
+_CUT = "..."
+_SHOWN_BEFORE = 60
+_SHOWN_AFTER = 90
+"""Of a longer line so much is shown around the place."""
 
 
 class Reporter:
@@ -67,8 +71,15 @@ class Reporter:
         self.problems.append(Problem(self.file, 0, 0, "", code, message))
 
     def _add(self, code: Code, message: str, line: int, column: int, width: int, severity: Severity) -> None:
-        source = self.source.line(line)
-        if len(source) > _LONGEST_LINE:
-            source = ""
+        source, before = _excerpt(self.source.line(line), column)
         kept = self.warnings if severity is Severity.WARNING else self.problems
-        kept.append(Problem(self.file, line + 1, column + 1, self.rule, code, message, severity, source, width))
+        kept.append(Problem(self.file, line + 1, column + 1, self.rule, code, message, severity, source, width, before))
+
+
+def _excerpt(line: str, column: int) -> tuple[str, int]:
+    """What is shown of a line, and how far to the left the place has moved in it."""
+    if len(line) <= _LONGEST_LINE:
+        return line, 0
+    start, end = max(0, column - _SHOWN_BEFORE), column + _SHOWN_AFTER
+    before = _CUT if start else ""
+    return f"{before}{line[start:end]}{_CUT if end < len(line) else ''}", start - len(before)
