@@ -82,6 +82,12 @@ def test_plain_members_are_lowered_to_keys() -> None:
     assert path.is_singular
 
 
+@pytest.mark.parametrize("text", ["a.[x]", "a[x]", "a.['x']", "a['x']", "$.a.[x]", "a.'x'"])
+def test_a_dot_before_a_bracket_and_quotes_left_out_in_it_make_no_difference(text: str) -> None:
+    assert PathReader().read(text).segments == (Key("a"), Key("x"))
+    assert PathReader().read(text.replace("a.", "a..")).segments[-1] == Key("x")
+
+
 def test_other_steps_are_lowered_to_segments() -> None:
     path = PathReader().read("detail.participants[*]..id")
     assert path.segments == (Key("detail"), Key("participants"), Children(), Descend(), Key("id"))

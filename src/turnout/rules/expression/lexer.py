@@ -48,11 +48,13 @@ _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 _CALL = re.compile(r"\s*\(")
 _STEP = re.compile(r"\.\.?(?:\*|[A-Za-z_][A-Za-z0-9_\-]*|[0-9]+|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?=\[))")
+_NUMBERED = re.compile(r"\.[0-9]+\Z")
 _BRACKETED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[\[\]]")
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = frozenset({"and", "or", "not", "in"})
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
+_UNUSUAL = "quote unusual names: detail['name']"
 _HINTS = {
     "<>": "write !=",
     "=~": "write matches(path, 'expression')",
@@ -117,7 +119,7 @@ def _next(text: str, start: int) -> Token:
         return Token(TokenKind.OPERATOR, operator[0], operator[0], Span(start, operator.end()))
     hint = _HINTS.get(text[start : start + 2]) or _HINTS.get(character)
     if not character.isascii() and character.isalpha():
-        hint = "quote unusual names: detail['name']"
+        hint = _UNUSUAL
     raise ExpressionError(
         Code.SYNTAX, f"unexpected {character!r}" + (f"; {hint}" if hint else ""), Span(start, start + 1)
     )
@@ -134,15 +136,32 @@ def _path(text: str, start: int) -> Token:
         if text[position] == "[":
             position = _closing_bracket(text, position)
         elif step := _STEP.match(text, position):
+            if step[0] == "." and text.startswith("[?", step.end()):
+                raise _no_path("a filter stands without a dot before it: detail.parts[?(@.x == 1)]", position)
             position = step.end()
         elif text[position] in ".`":
-            raise ExpressionError(
-                Code.PATH, "not a valid path: after a dot comes a name, '*' or a bracket", Span(position, position + 1)
-            )
+            after = text[position:].lstrip(".")[:1]
+            unusual = after.isalpha() and not after.isascii()
+            raise _no_path(_UNUSUAL if unusual else "after a dot comes a name, '*' or a bracket", position)
         else:
             break
     path = text[start:position]
+    if text[position : position + 1].isalpha() and (reason := _glued(path)):
+        raise _no_path(reason, position)
     return Token(TokenKind.PATH, path, path, Span(start, position))
+
+
+def _glued(path: str) -> str:
+    """What to write instead when a letter stands where the path has come to its end; empty when that says nothing."""
+    if path == "$":
+        return "after $ comes a dot, as in $.detail; a reference to the environment is ${NAME}"
+    if _NUMBERED.search(path):
+        return "quote a name that begins with a digit: detail['2nd']"
+    return "after a bracket comes a dot" if path[-1] == "]" else ""
+
+
+def _no_path(reason: str, position: int) -> ExpressionError:
+    return ExpressionError(Code.PATH, f"not a valid path: {reason}", Span(position, position + 1))
 
 
 def _closing_bracket(text: str, start: int) -> int:

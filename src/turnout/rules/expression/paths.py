@@ -184,7 +184,7 @@ def _syntax_error(message: str, query: str, shift: int) -> PathError:
     if token and token[1] in ("where", "wherenot"):
         reason = f"'{token[1]}' is a reserved word of JSONPath; write ['{token[1]}']"
     elif token:
-        reason = f"unexpected '{token[1]}'"
+        reason = f"unexpected '{token[1]}'{_in_brackets(query, offset)}"
     elif "Unexpected character" in message:
         reason = f"unexpected character {query[offset : offset + 1]!r}; quote unusual names: detail['name']"
     elif "operator requires" in message:
@@ -192,6 +192,17 @@ def _syntax_error(message: str, query: str, shift: int) -> PathError:
     else:
         reason = "it ends too early"
     return PathError(Code.PATH, f"not a valid path: {reason}", offset + shift)
+
+
+def _in_brackets(query: str, offset: int) -> str:
+    """What to write instead in the brackets that the place is in, or closes; empty when that is not to be seen."""
+    opened = query.rfind("[", 0, offset)
+    content = query[opened + 1 :].partition("]")[0]
+    if opened < 0 or offset > opened + 1 + len(content):
+        return ""
+    if not content.strip():
+        return "; write [*] for every element, [0] for the first"
+    return f"; write ['{content}']" if re.fullmatch(r"[A-Za-z_][^'\"\[(,]*", content) else ""
 
 
 def _deprecated(message: str) -> PathError:
