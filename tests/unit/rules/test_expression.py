@@ -76,6 +76,36 @@ REFUSED = [
     ("detail.x == $NAME", "N", Code.PATH, "${NAME}"),
     ("$. == 1", ".", Code.PATH, "after a dot"),
     ("$..", ".", Code.PATH, "after a dot"),
+    ("detail.x =< 5", "=", Code.SYNTAX, "write <="),
+    ("detail.x => 5", "=", Code.SYNTAX, "write >="),
+    ("detail.x !== 5", "=", Code.SYNTAX, "write !="),
+    ("detail.x === 5", "=", Code.SYNTAX, "write =="),
+    ("detail.x ~ '^a'", "~", Code.SYNTAX, "write matches("),
+    ("detail.x == 5 # five", "#", Code.SYNTAX, "a comment stands outside"),
+    ("detail.x > 10s", "10s", Code.SYNTAX, "'10s' is no number"),
+    ("detail.x > 1_000", "1_000", Code.SYNTAX, "is no number"),
+    ("detail.time > 2024-01-01 and detail.y == 1", "2024-01-01", Code.SYNTAX, "a text in quotes"),
+    ("cidr(detail.ip, 10.0.0.0/8)", "10.0.0.0", Code.SYNTAX, "a text in quotes"),
+    ("detail.x > .5", ".", Code.SYNTAX, "as in 0.5"),
+    ("detail.x == 'it's'", "'", Code.SYNTAX, "a quote in it is written \\'"),
+    ("NOT exists(detail.x)", "NOT", Code.SYNTAX, "write 'not' in lower case"),
+    ("NOT (detail.x == 1)", "NOT", Code.SYNTAX, "write 'not' in lower case"),
+    ("exists detail.x", "detail.x", Code.SYNTAX, "write exists(path)"),
+    ("detail.x exists", "exists", Code.SYNTAX, "write exists(path)"),
+    ("detail.x startswith 'a'", "startswith", Code.SYNTAX, "write starts_with(path, 'text')"),
+    ("detail.x starts with 'a'", "starts", Code.SYNTAX, "write starts_with(path, 'text')"),
+    ("detail.x contains ('a')", "contains", Code.SYNTAX, "write contains(path, 'text')"),
+    ("detail.x.startsWith('a')", "(", Code.SYNTAX, "write starts_with(detail.x, 'text')"),
+    ("detail.x.length() > 3", "(", Code.SYNTAX, "write len(detail.x)"),
+    ("detail.p [0] == 1", "[", Code.SYNTAX, "detail.p[0]"),
+    ("detail.x 'a'", "'a'", Code.SYNTAX, "an operator such as =="),
+    ("detail.x, detail.y", ",", Code.SYNTAX, "an operator such as =="),
+    ("detail.x == 'a' or 'b'", "'b'", Code.SYNTAX, "path in ['a', 'b']"),
+    ("detail.x in (a, b)", "(", Code.SYNTAX, "square brackets"),
+    ("detail.x in [a, b]", "a", Code.SYNTAX, "a text stands in quotes"),
+    ("true", "true", Code.SYNTAX, "exists($)"),
+    ("upper(detail.x) == 'A'", "upper", Code.UNKNOWN_FUNCTION, "there are exists, len, lower"),
+    ("exists('detail.x')", "'detail.x'", Code.ARGUMENT, "without quotes"),
     ("detail.x > ${NOPE}", "${NOPE}", Code.ENVIRONMENT, "NOPE is not set"),
     ("detail.x == 'a${NOPE}'", "'a${NOPE}'", Code.ENVIRONMENT, "NOPE is not set"),
     ("any($..a, any($..b, @ == 1))", "$..b", Code.PATH_REFUSED, "one value"),
@@ -92,6 +122,10 @@ def test_what_is_wrong_is_named_at_its_place(text: str, wrong: str, code: Code, 
     assert error.code is code
     assert words in error.message
     assert text[error.at.start : error.at.end] == wrong
+
+
+def test_a_word_may_stand_right_behind_a_number() -> None:
+    assert read("a == 5or b == 1e5and c in [1,2]") == read("a == 5 or b == 1e5 and c in [1, 2]")
 
 
 def test_nesting_is_limited() -> None:

@@ -44,6 +44,8 @@ class Token(NamedTuple):
 _SPACE = re.compile(r"\s*")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
+_NO_NUMBER = re.compile(r"(?:[A-Za-z_.]|[-:](?=[A-Za-z0-9]))[A-Za-z0-9_.:+\-]*")
+"""What stands right behind a number and makes something else of it: `10s`, `2024-01-01`, `10.0.0.0`."""
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 _CALL = re.compile(r"\s*\(")
@@ -58,7 +60,12 @@ _UNUSUAL = "quote unusual names: detail['name']"
 _HINTS = {
     "<>": "write !=",
     "=~": "write matches(path, 'expression')",
+    "=<": "write <=",
+    "=>": "write >=",
     "=": "write ==",
+    "~": "write matches(path, 'expression')",
+    "#": "a comment stands outside of the expression",
+    ";": "write 'and' or 'or'",
     "&": "write 'and'",
     "|": "write 'or'",
     "!": "write 'not'",
@@ -114,10 +121,17 @@ def _next(text: str, start: int) -> Token:
             return Token(TokenKind.FUNCTION, word, word, at)
         return _path(text, start)
     if number := _NUMBER.match(text, start):
+        if (more := _NO_NUMBER.match(text, number.end())) and more[0] not in _WORDS:
+            message = f"'{number[0]}{more[0]}' is no number; write it as in 90 or 0.5, and a text in quotes"
+            raise ExpressionError(Code.SYNTAX, message, Span(start, more.end()))
         return _number(number[0], Span(start, number.end()))
     if (operator := _OPERATOR.match(text, start)) and not text.startswith("<>", start):
         return Token(TokenKind.OPERATOR, operator[0], operator[0], Span(start, operator.end()))
     hint = _HINTS.get(text[start : start + 2]) or _HINTS.get(character)
+    if character == "=" and start and text[start - 1] in "=!<>":
+        hint = f"write {text[max(0, start - 2) : start].strip()}"  # of `!==` the first two are an operator
+    if character == "." and text[start + 1 : start + 2].isdigit():
+        hint = "a number below 1 begins with 0, as in 0.5"
     if not character.isascii() and character.isalpha():
         hint = _UNUSUAL
     raise ExpressionError(
@@ -181,7 +195,10 @@ def _string(text: str, start: int) -> Token:
     found = _STRING.match(text, start)
     if not found:
         # Where YAML sees a comment, the expression ends.
-        message = "this string is never closed; if it holds ' #', put the whole expression in quotes, too"
+        message = (
+            "this string is never closed; a quote in it is written \\', "
+            "and if it holds ' #', put the whole expression in quotes, too"
+        )
         raise ExpressionError(Code.SYNTAX, message, Span(start, start + 1))
     at = Span(start, found.end())
     return Token(TokenKind.STRING, found[0], _unescape(found[0][1:-1]), at)

@@ -66,8 +66,12 @@ _OTHER_WORDS = {
     "contains": "write contains(path, 'text')",
     "matches": "write matches(path, 'expression')",
     "between": "write 1 <= path <= 9",
+    "starts": "write starts_with(path, 'text')",
+    "ends": "write ends_with(path, 'text')",
+    "equals": "write ==",
 }
 """What other languages say between two values."""
+_ALL_FUNCTIONS = f"; there are {', '.join(FUNCTIONS)}"
 _LIST_HOLDS = "a list holds strings, numbers, true, false and null only"
 
 
@@ -96,6 +100,11 @@ def _read(token: Token, reader: PathReader) -> Path:
     except PathError as error:
         start = token.at.start + min(error.offset, len(token.text))
         raise ExpressionError(error.code, str(error), Span(start, max(start + 1, token.at.end))) from error
+
+
+def _usage(word: str) -> str:
+    """How the function is called that somebody calls so; empty when there is none."""
+    return FUNCTIONS.get(ALIASES.get(word.lower(), word.lower()), "")
 
 
 class _Read(NamedTuple):
@@ -175,17 +184,40 @@ class _Parser(Cursor):
         return self._chain(operands, orders, Span(start.at.start, self.end))
 
     def _bare(self, operand: Operand, token: Token) -> NoReturn:
-        if self.token.kind is TokenKind.PATH and (hint := _OTHER_WORDS.get(self.token.text.lower())):
-            self.fail(f"unexpected '{self.token.text}'; {hint}")
+        follows = self.token
+        if not (follows.kind is TokenKind.END or follows.text in ("and", "or", ")")):
+            self._no_operator(operand, follows)
         if isinstance(operand, Path):
             text = operand.text
             hint = f"; did you mean '{text.lower()}'?" if text.lower() in ("and", "or", "not", "true", "false") else ""
             message = f"'{text}' alone is not a condition; write exists({text}) or {text} == true{hint}"
         elif isinstance(operand, ListLiteral):
             message = "a list alone is not a condition; write path in [...]"
+        elif isinstance(operand, Literal) and operand.value is True:
+            message = "'true' alone is not a condition; a rule for every event is written exists($)"
+        elif isinstance(operand, Literal):
+            message = "this alone is not a condition; compare it with something, or write path in ['a', 'b']"
         else:
             message = "this alone is not a condition; compare it with something"
         raise ExpressionError(Code.SYNTAX, message, Span(token.at.start, max(token.at.end, self.end)))
+
+    def _no_operator(self, operand: Operand, follows: Token) -> NoReturn:
+        """Fail at what follows an operand, neither operator nor end; or at a word that was taken for an operand."""
+        text = operand.text if isinstance(operand, Path) else ""
+        if text.lower() in ("and", "or", "not"):
+            self.position -= 1
+            self.fail(f"unexpected '{text}'; write '{text.lower()}' in lower case")
+        if text and follows.text == "[":
+            self.fail(f"unexpected '['; an element is written without a space before the bracket: {text}[0]")
+        before, _, last = text.rpartition(".")
+        if follows.text == "(" and (usage := _usage(last)):
+            self.fail(f"unexpected '('; write {usage.replace('path', before)}")
+        if follows.kind in (TokenKind.PATH, TokenKind.FUNCTION):
+            if hint := _OTHER_WORDS.get(follows.text.lower()):
+                self.fail(f"unexpected '{follows.text}'; {hint}")
+            if usage := _usage(follows.text) or _usage(text):
+                self.fail(f"unexpected '{follows.text}'; write {usage}")
+        self.unexpected("an operator such as ==")
 
     def _membership(self, left: Operand) -> Condition | None:
         """`operand in ...` and `operand not in ...`; None when neither word follows."""
@@ -197,7 +229,8 @@ class _Parser(Cursor):
             return None
         self.position += 2 if negated else 1
         start = left.at.start if left.at else word.at.start
-        if self.token.text == "(" and self.peek(1).kind in (TokenKind.STRING, TokenKind.NUMBER):
+        values = self.peek(1).kind in (TokenKind.STRING, TokenKind.NUMBER) or self.peek(2).text == ","
+        if self.token.text == "(" and values:
             self.fail("after 'in' comes a list in square brackets: ['a', 'b']")
         right = self._primary()
         at = Span(start, self.end)
@@ -306,7 +339,8 @@ class _Parser(Cursor):
             item = self._primary()
             if not isinstance(item, Literal):
                 place = item.at if not isinstance(item, Condition) and item.at else opened.at
-                raise ExpressionError(Code.SYNTAX, _LIST_HOLDS, place)
+                hint = "; a text stands in quotes" if isinstance(item, Path) else ""
+                raise ExpressionError(Code.SYNTAX, f"{_LIST_HOLDS}{hint}", place)
             items.append(item)
             self._nodes -= 1  # literals in a list have a bound of their own
             if len(items) > self._limits.list_items:
@@ -319,10 +353,13 @@ class _Parser(Cursor):
 
     def _function(self, name: Token) -> Condition | Operand:
         opened = self.advance()
+        if name.text.lower() in ("and", "or", "not", "in"):
+            message = f"unexpected '{name.text}'; write '{name.text.lower()}' in lower case"
+            raise ExpressionError(Code.SYNTAX, message, name.at)
         if name.text not in FUNCTIONS:
             raise ExpressionError(
                 Code.UNKNOWN_FUNCTION,
-                f"there is no function '{name.text}'{nearest(name.text, FUNCTIONS, ALIASES)}",
+                f"there is no function '{name.text}'{nearest(name.text, FUNCTIONS, ALIASES) or _ALL_FUNCTIONS}",
                 name.at,
             )
         with _Deeper(self, name.at):
@@ -348,7 +385,8 @@ class _Parser(Cursor):
         if isinstance(argument, Path | Lower | Length):
             return argument
         at = Span(token.at.start, max(token.at.end, self.end))
-        raise ExpressionError(Code.ARGUMENT, f"the first argument must be a path: {FUNCTIONS[name.text]}", at)
+        bare = ", without quotes" if token.kind is TokenKind.STRING else ""
+        raise ExpressionError(Code.ARGUMENT, f"the first argument must be a path{bare}: {FUNCTIONS[name.text]}", at)
 
     def _predicate(self, name: Token, term: Term, opened: Token) -> Condition:
         token = self.token
