@@ -249,6 +249,14 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
         ("when: detail.x", "when detail.x", "6:5", "that begins in line 5, could not find expected ':'; a field is"),
         ("when: detail.x", "description: Calls: all\n    when: detail.x", "5:23", "quote a text that holds ': '"),
         ("send: [standard]", "send: [standard\n  - id: q", "7:7", "that begins in line 6, did not find"),
+        ("when: detail", "description: *urgent*\n    when: detail", "5:25", "quote a text that begins with '*'"),
+        ("when: detail", "description: > a\n    when: detail", "5:20", "quote a text that begins with '>'"),
+        ("when: detail.x", "when: - detail.x", "5:11", "on a line of its own"),
+        ("detail.x == 1", "\"matches(detail.x, '\\d')\"", "5:31", r"a backslash is written \\ in double quotes"),
+        ("    when", "\twhen", "5:1", "indent with spaces"),
+        ("    send", "   send", "6:4", "look at the indentation"),
+        ("    when", "\u00a0   when", "5:1", "an invisible character that is no space"),
+        ("    when", "  \u00a0 when", "5:3", "an invisible character that is no space"),
         ("send: [standard]", "send: [standard]\n>>>>>>> theirs", "7:1", "a merge was not finished: >>>>>>> is left"),
     ],
 )
@@ -259,6 +267,12 @@ def test_what_yaml_does_not_take_is_said_with_what_to_do(
     (problem,) = problems(tmp_path)
     assert problem.startswith(f"rules.yaml:{place}: TR103")
     assert words in problem
+
+
+@pytest.mark.parametrize(("text", "words"), [("!urgent", "begins with '!'"), ("*urgent", "begins with '*'")])
+def test_what_yaml_takes_for_a_tag_or_an_alias_is_to_be_quoted(tmp_path: Path, text: str, words: str) -> None:
+    write(tmp_path, RULE.replace("when:", f"description: {text}\n    when:"))
+    assert words in problems(tmp_path)[0]
 
 
 def test_a_value_that_yaml_does_not_let_begin_with_an_at_sign_is_to_be_quoted(tmp_path: Path) -> None:

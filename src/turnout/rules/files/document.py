@@ -81,11 +81,19 @@ Node: TypeAlias = ScalarNode | ListNode | MapNode
 
 
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
+_NO_SPACE = re.compile(r" *[\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]")
+"""What web pages and chats indent with, and what nobody sees."""
 _ADVICE = {
     "cannot start any token": "; quote a value that begins with '@', '`' or '%', and indent with spaces",
     "mapping values are not allowed": "; quote a text that holds ': ', and look at the indentation and the line above",
     "could not find expected ':'": "; a field is written 'name: value', with a ':' and a space",
     "did not find expected ',' or": "; look for a bracket that is not closed, and quote texts that hold brackets",
+    "did not find expected '-' indicator": "; look at the indentation",
+    "block sequence entries are not allowed": "; an item of a list begins on a line of its own, with '- '",
+    "found a tab character": "; indent with spaces",
+    "alphabetic or numeric character": "; quote a text that begins with '*' or '&'",
+    "expected comment or line break": "; quote a text that begins with '>' or '|'",
+    "unknown escape character": r"; a backslash is written \\ in double quotes, and as it is in single quotes",
     "did not find expected key": "; look at the indentation, and quote a whole text that begins with a quote",
 }
 """What to do, by what the parser says."""
@@ -119,6 +127,10 @@ def read_document(
         if conflict := _CONFLICT.search(text):
             message = f"a merge was not finished: {conflict[1]} is left in the file"
             raise YamlError(Code.YAML, message, text.count("\n", 0, conflict.start()), 0) from error
+        for number, written in enumerate(text.split("\n")[max(0, line - 1) : line + 1], start=max(0, line - 1)):
+            if indent := _NO_SPACE.match(written):
+                message = "an invisible character that is no space; delete it, and indent with spaces"
+                raise YamlError(Code.YAML, message, number, indent.end() - 1) from error
         begun = error.context_mark.line if error.context and error.context_mark else line
         context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
         message = ", ".join(part for part in (context, error.problem) if part)
@@ -216,7 +228,8 @@ class _Reader:
         node = self._anchors.get(event.anchor or "")
         if node is None:
             known = event.anchor in self._anchors
-            reason = f"'*{event.anchor}' contains itself" if known else f"there is no anchor '&{event.anchor}'"
+            unknown = f"there is no anchor '&{event.anchor}'; quote a text that begins with '*'"
+            reason = f"'*{event.anchor}' contains itself" if known else unknown
             raise _error(Code.ALIAS, reason, event)
         self._aliased += _count(node, self._limits.alias_nodes)
         if self._aliased > self._limits.alias_nodes:
@@ -250,7 +263,7 @@ class _Reader:
     def _check_tag(self, event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
         tag = event.tag
         if not (tag == _STRING_TAG and isinstance(event, yaml.ScalarEvent)):
-            raise _error(Code.TAG, f"YAML tags are not supported: {tag}", event)
+            raise _error(Code.TAG, f"YAML tags are not supported: {tag}; quote a text that begins with '!'", event)
 
 
 def _count(node: Node, most: int) -> int:
