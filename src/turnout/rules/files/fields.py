@@ -13,7 +13,7 @@ from turnout.rules.expression.parser import parse_path
 from turnout.rules.expression.paths import PathReader
 from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
-from turnout.rules.files.schema import Field, Type
+from turnout.rules.files.schema import ALIASES, Field, Type
 from turnout.rules.problems import Code, ExpressionError
 from turnout.rules.spelling import nearest
 
@@ -36,9 +36,10 @@ class Fields:
 
     def check_fields(self, node: MapNode, fields: Mapping[str, Field], what: str, place: Node) -> None:
         """Report fields that do not exist, and required ones that are not there."""
+        aliases = {alias: name for alias, name in ALIASES.items() if name in fields}
         for name, (key, _) in node.items.items():
             if name not in fields:
-                self.problem(Code.UNKNOWN_FIELD, f"{what} has no field '{name}'{nearest(name, fields)}", key)
+                self.problem(Code.UNKNOWN_FIELD, f"{what} has no field '{name}'{nearest(name, fields, aliases)}", key)
         for name, known in fields.items():
             if known.required and name not in node.items:
                 self.problem(Code.MISSING_FIELD, f"{what} needs '{name}': {known.description}", place)
@@ -69,8 +70,9 @@ class Fields:
             return default
         if isinstance(value, ScalarNode) and isinstance(value.value, bool):
             return value.value
-        meant = _NOT_BOOLEANS.get(value.text.lower()) if isinstance(value, ScalarNode) else None
-        hint = f"; write {meant}" if meant else ""
+        word = value.text.lower() if isinstance(value, ScalarNode) else ""
+        meant = _NOT_BOOLEANS.get(word)
+        hint = f"; write {meant}" if meant else "; write it without quotes" if word in ("true", "false") else ""
         self.problem(Code.WRONG_TYPE, f"{name} must be true or false, not {kind(value)}{hint}", value)
         return default
 
@@ -81,9 +83,11 @@ class Fields:
             return default
         bounds = fields[name]
         number = value.value if isinstance(value, ScalarNode) else None
+        hint = "; write it without quotes" if isinstance(number, str) and number.isdigit() else ""
         if isinstance(number, int) and not isinstance(number, bool) and bounds.least <= number <= bounds.most:
             return number
-        self.problem(Code.WRONG_VALUE, f"{name} must be a whole number from {bounds.least} to {bounds.most}", value)
+        problem = f"{name} must be a whole number from {bounds.least} to {bounds.most}{hint}"
+        self.problem(Code.WRONG_VALUE, problem, value)
         return default
 
     def names(self, node: Node | None, name: str, *, required: bool = False) -> list[ScalarNode]:
@@ -104,8 +108,8 @@ class Fields:
                 self.problem(Code.WRONG_TYPE, f"{name} holds names, not {kind(item)}", item)
         return found
 
-    def path(self, node: Node | None, name: str) -> Path | None:
-        """The path that a scalar says."""
+    def path(self, node: Node | None, name: str, otherwise: str = "") -> Path | None:
+        """The path that a scalar says. `otherwise`: what to write if none is meant, for the end of a message."""
         if node is None:
             return None
         if not isinstance(node, ScalarNode):
@@ -114,7 +118,7 @@ class Fields:
         try:
             return parse_path(node.text, self.paths)
         except ExpressionError as error:
-            self.reporter.within(error.code, error.message, node, error.at)
+            self.reporter.within(error.code, error.message + otherwise, node, error.at)
             return None
 
     def resolved(self, node: ScalarNode) -> str:

@@ -121,7 +121,8 @@ class RuleReader:
 
     def _when(self, node: Node) -> tuple[Condition, str, ScalarNode | None]:
         if not isinstance(node, ScalarNode):
-            self._problem(Code.WRONG_TYPE, f"when must be {Type.EXPRESSION.value}; quote it as a whole", node)
+            hint = "join several with 'and' or 'or'" if isinstance(node, ListNode) else "quote it as a whole"
+            self._problem(Code.WRONG_TYPE, f"when must be {Type.EXPRESSION.value}; {hint}", node)
             return _NEVER, "", None
         try:
             condition = parse(
@@ -187,7 +188,7 @@ class RuleReader:
                 return self._fields.resolved(constant)
             node = constant
         elif isinstance(node, ScalarNode) and isinstance(node.value, str):
-            return self._fields.path(node, name)
+            return self._fields.path(node, name, "; a constant is written {value: ...}")
         if isinstance(node, ScalarNode) and isinstance(node.value, int | float):
             return node.value
         self._problem(Code.WRONG_TYPE, f"attribute '{name}' must be a path, a number or {{value: constant}}", node)

@@ -10,7 +10,20 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
-__all__ = ["ATTRIBUTE", "CASE", "EXAMPLE", "FILE", "NAME", "RULE", "SENT", "TABLE", "TARGET", "Field", "Type"]
+__all__ = [
+    "ALIASES",
+    "ATTRIBUTE",
+    "CASE",
+    "EXAMPLE",
+    "FILE",
+    "NAME",
+    "RULE",
+    "SENT",
+    "TABLE",
+    "TARGET",
+    "Field",
+    "Type",
+]
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\-]{0,99}")
 """Ids of rules and names of targets."""
@@ -42,6 +55,25 @@ class Field:
     least: int = 0
     most: int = 0
 
+
+ALIASES = {
+    "name": "id",
+    "if": "when",
+    "where": "when",
+    "condition": "when",
+    "expression": "when",
+    "to": "send",
+    "target": "send",
+    "targets": "send",
+    "send_to": "send",
+    "delay_seconds": "delay",
+    "expect": "match",
+    "expected": "match",
+    "result": "match",
+    "input": "event",
+    "rate": "per_second",
+}
+"""What people call fields of rules, targets and examples elsewhere."""
 
 FILE: Mapping[str, Field] = {
     "targets": Field(Type.MAPPING, "Where events can go: a name, and what it stands for."),

@@ -17,6 +17,8 @@ __all__ = ["DraftTarget", "TargetReader"]
 
 _OTHER_KINDS = ", ".join(kind for kind in Kind if kind is not Kind.QUEUE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_NO_QUEUE = re.compile(r"[\s:$%{}<>]")
+"""What stands in no name of a queue, but in ARNs and in references as others write them."""
 _ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 
 
@@ -108,6 +110,9 @@ def _address_problem(kind: Kind, text: str) -> str:
         return "it is empty"
     if "${" in text:
         return "an environment reference is written ${NAME} or ${NAME:-default}"
+    if kind is Kind.QUEUE and "://" not in text and _NO_QUEUE.search(text):
+        no_arn = ", not its ARN" if _ARN.fullmatch(text) else "; an environment reference is written ${NAME}"
+        return f"give its URL or its name{no_arn}"
     if kind is Kind.URL and not text.startswith(("https://", "http://")):
         return "it begins with https:// or http://"
     if kind in (Kind.TOPIC, Kind.STATE_MACHINE) and not _ARN.fullmatch(text):
