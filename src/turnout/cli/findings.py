@@ -9,6 +9,7 @@ import msgspec
 
 from turnout.cli.words import count
 from turnout.rules.problems import Problem, Severity
+from turnout.rules.showing import printable
 
 __all__ = ["FORMATS", "Checked", "Summary"]
 
@@ -79,7 +80,16 @@ def _summary(checked: Checked) -> str:
 
 def _print_json(checked: Checked) -> None:
     problems = [
-        _Found(each.file, each.line, each.column, each.rule, each.code, each.severity, each.message, each.source)
+        _Found(
+            printable(each.file),
+            each.line,
+            each.column,
+            each.rule,
+            each.code,
+            each.severity,
+            printable(each.message),
+            each.source,
+        )
         for each in checked.problems
     ]
     report = _Report(problems, checked.notes, checked.summary)
@@ -93,13 +103,13 @@ def _print_github(checked: Checked) -> None:
         command = "error" if problem.severity is Severity.ERROR else "warning"
         properties = ",".join(f"{name}={_property(value)}" for name, value in _properties(problem))
         rule = f"{problem.rule}: " if problem.rule else ""
-        click.echo(f"::{command} {properties}::{_data(rule + problem.message)}")
+        click.echo(f"::{command} {properties}::{_data(printable(rule + problem.message))}")
     click.echo(_summary(checked))
 
 
 def _properties(problem: Problem) -> Iterator[tuple[str, str]]:
     if problem.file:
-        yield "file", problem.file
+        yield "file", printable(problem.file)
     if problem.line:
         yield "line", str(problem.line)
         yield "col", str(problem.column)

@@ -13,6 +13,7 @@ import msgspec
 
 from turnout.errors import RulesError
 from turnout.rules.condition.ast import Span
+from turnout.rules.showing import printable
 
 __all__ = ["Code", "ExpressionError", "Problem", "RuleFilesError", "Severity"]
 
@@ -115,10 +116,10 @@ class Problem(msgspec.Struct, frozen=True):
     """By how much the place in `source` is further to the left than `column` says: what was cut off before it."""
 
     def __str__(self) -> str:
-        """`file:line:col: rule-id: CODE message`, in one line."""
+        """`file:line:col: rule-id: CODE message`, in one line that a terminal can show and does not obey."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         rule = f"{self.rule}: " if self.rule else ""
-        return f"{place}: {rule}{self.code} {self.message}"
+        return printable(f"{place}: {rule}{self.code} {self.message}")
 
     def with_caret(self) -> str:
         """The line, and below it the source with a caret under the place."""
@@ -129,7 +130,9 @@ class Problem(msgspec.Struct, frozen=True):
         pad = "".join("\t" if character == "\t" else " " for character in self.source[:at])
         room = max(1, min(self.width, len(self.source) - at))
         gutter = f"{self.line:>6} | "
-        return f"{self}\n{gutter}{self.source}\n{' ' * 6} | {pad}{'^' * room}"
+        # One for one, so that the caret stays in its place.
+        shown = "".join(c if c.isprintable() or c in "\t\u00a0" else "\ufffd" for c in self.source)
+        return f"{self}\n{gutter}{shown}\n{' ' * 6} | {pad}{'^' * room}"
 
 
 class RuleFilesError(RulesError):

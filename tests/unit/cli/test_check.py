@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,14 @@ def test_json_is_one_object_with_every_problem(tmp_path: Path) -> None:
         "errors": 2,
         "warnings": 0,
     }
+
+
+@pytest.mark.parametrize("form", ["text", "json", "github"])
+def test_a_name_that_is_not_utf_8_can_be_shown_in_every_format(tmp_path: Path, form: str) -> None:
+    write(tmp_path, WRONG, name=os.fsdecode(b"b\xfcro.yaml"))
+    result = CliRunner().invoke(check, ["--rules", str(tmp_path), "--format", form])
+    assert result.exit_code == 1
+    assert "udcfcro.yaml" in result.stdout.encode().decode()
 
 
 def test_json_holds_notes_and_settings_that_are_wrong(tmp_path: Path) -> None:

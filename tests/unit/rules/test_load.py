@@ -157,6 +157,27 @@ def test_the_caret_points_into_the_expression(tmp_path: Path) -> None:
     assert "^" not in problem
 
 
+def test_a_file_whose_name_is_not_utf_8_is_read_and_its_problems_can_be_shown(tmp_path: Path) -> None:
+    name = os.fsdecode(b"b\xfcro.yaml")  # as an archive from elsewhere leaves it
+    write(tmp_path, RULE, name=name)
+    assert load_rules(tmp_path).fingerprint
+    write(tmp_path, RULE.replace("==", "="), name=name)
+    with pytest.raises(RuleFilesError) as caught:
+        load_rules(tmp_path)
+    assert "b\\udcfcro.yaml:5:20: r: TR201" in str(caught.value).encode().decode()
+
+
+def test_what_a_terminal_would_obey_is_shown_as_something_else_and_the_caret_stays(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("[standard]", '["\\e[31m"]').replace("when:", "when: &\u202e"))
+    write(tmp_path, "rules: []  # \x1b[31m red\n", name="20.yaml")
+    with pytest.raises(RuleFilesError) as caught:
+        load_rules(tmp_path)
+    said = str(caught.value)
+    assert said.replace("\n", "").isprintable()
+    _, source, caret = said.splitlines()[:3]
+    assert source[caret.index("^")] == "\ufffd"
+
+
 @pytest.mark.parametrize(("before", "after"), [(0, 500), (500, 0), (500, 500), (30, 500)])
 def test_of_a_long_line_the_part_with_the_mistake_is_shown(tmp_path: Path, before: int, after: int) -> None:
     when = "a == 'x' and " * before + "lenght(b) > 3" + " and a == 'x'" * after

@@ -121,7 +121,7 @@ def read_rules(
         if text is None:
             drafts.partial = True
         else:
-            digest.update(f"{file.shown.name}\0{text}\0".encode())
+            digest.update(f"{file.shown.name}\0{text}\0".encode(errors="surrogateescape"))
             _read_file(str(file.shown), text, paths, environment, limits, drafts)
     reading.require = list(_require(require, paths, reading.problems))
     drafts.assemble(reading, environment, str(path))
