@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -12,15 +13,39 @@ __all__ = ["LazyGroup"]
 
 
 class LazyGroup(click.Group):
-    """Takes `lazy`: for each command's name, where it is, as `module:attribute`."""
+    """Takes `lazy`: for each command's name, where it is, as `module:attribute`.
 
-    def __init__(self, *arguments: Any, lazy: Mapping[str, str], **options: Any) -> None:
+    `elsewhere` has commands that people look for here, and how they are called.
+    """
+
+    def __init__(
+        self,
+        *arguments: Any,
+        lazy: Mapping[str, str],
+        elsewhere: Mapping[str, str] = MappingProxyType({}),
+        **options: Any,
+    ) -> None:
         super().__init__(*arguments, **options)
         self._lazy = lazy
+        self._elsewhere = elsewhere
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The commands, in the order in which they were given."""
         return list(self._lazy)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments begin with, or a failure that says which one was probably meant."""
+        name = args[0]
+        if name not in self._lazy and name[:1].isalpha() and not ctx.resilient_parsing:
+            from turnout.rules.spelling import nearest  # only here: the package it is in takes long to import
+
+            there = self._elsewhere.get(name)
+            ctx.fail(
+                f"No such command '{name}'" + (f"; it is '{there}'." if there else nearest(name, self._lazy) or ".")
+            )
+        return super().resolve_command(ctx, args)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command, imported now."""

@@ -31,7 +31,14 @@ _COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=_COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
+_ELSEWHERE = {name: f"turnout rules {name}" for name in ("match", "explain", "test", "diff", "schema")} | {
+    name: f"turnout dlq {name}" for name in ("report", "retry", "replay", "archive", "work")
+}
+
+
+@click.group(
+    cls=LazyGroup, lazy=_COMMANDS, elsewhere=_ELSEWHERE, context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="turnout")
 def turnout() -> None:
     """Route contact-centre events from Amazon SQS to the right queues, by rules, losing none."""

@@ -18,6 +18,14 @@ _COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=_COMMANDS, short_help="Look at rules: where would events go, and why?")
+_ELSEWHERE = {"check": "turnout check", "lint": "turnout check", "validate": "turnout check"}
+
+
+@click.group(
+    cls=LazyGroup,
+    lazy=_COMMANDS,
+    elsewhere=_ELSEWHERE,
+    short_help="Look at rules: where would events go, and why?",
+)
 def rules() -> None:
     """Look at rules without running them."""
