@@ -84,7 +84,7 @@ _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _NO_SPACE = re.compile(r" *[\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]")
 """What web pages and chats indent with, and what nobody sees."""
 _ADVICE = {
-    "cannot start any token": "; quote a value that begins with '@', '`' or '%', and indent with spaces",
+    "cannot start any token": "; quote a value that begins with '@', '`', '%', '>' or '|', and indent with spaces",
     "mapping values are not allowed": "; quote a text that holds ': ', and look at the indentation and the line above",
     "could not find expected ':'": "; a field is written 'name: value', with a ':' and a space",
     "did not find expected ',' or": "; look for a bracket that is not closed, and quote texts that hold brackets",
@@ -94,6 +94,7 @@ _ADVICE = {
     "alphabetic or numeric character": "; quote a text that begins with '*' or '&'",
     "expected comment or line break": "; quote a text that begins with '>' or '|'",
     "unknown escape character": r"; a backslash is written \\ in double quotes, and as it is in single quotes",
+    "found unexpected ':'": "; after the ':' of a field comes a space",
     "did not find expected key": "; look at the indentation, and quote a whole text that begins with a quote",
 }
 """What to do, by what the parser says."""

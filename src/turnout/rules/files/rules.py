@@ -15,7 +15,7 @@ from turnout.rules.condition.ast import Condition, Constant, Path, Scalar
 from turnout.rules.expression.parser import parse
 from turnout.rules.files import schema
 from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode, to_json
-from turnout.rules.files.fields import Fields
+from turnout.rules.files.fields import Fields, kind
 from turnout.rules.files.pattern_nodes import from_yaml
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import Type
@@ -134,6 +134,10 @@ class RuleReader:
         return condition, node.text, node
 
     def _pattern(self, node: Node) -> tuple[Condition, str, PatternNode | None]:
+        if isinstance(node, ScalarNode):
+            problem = f"pattern must be a mapping, not {kind(node)}; an expression is written as 'when'"
+            self._problem(Code.WRONG_TYPE, problem, node)
+            return _NEVER, "", None
         if not self._fields.is_mapping(node, "pattern"):
             return _NEVER, "", None
         written = from_yaml(node, self._fields.resolved)
