@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.rules.condition.ast import Compare, Constant, Key, Root, plain_path, terms, walk
+from turnout.rules.condition.ast import Compare, Constant, Every, Key, Root, Some, plain_path, terms, walk
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
@@ -14,7 +14,8 @@ __all__ = ["warn_of_few_examples", "warn_of_misspelt_members", "warn_of_unused_t
 _ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 """The members of every event of EventBridge."""
 _CLOSE = 0.8
-_CONSTANTS = {"True": "true", "False": "false", "None": "null"}
+_CONSTANTS = {"true": "true", "false": "false", "none": "null", "null": "null"}
+"""By what people call them, in small letters."""
 
 
 def warn_of_unused_targets(reading: Reading, findings: Findings) -> None:
@@ -42,13 +43,16 @@ def warn_of_few_examples(rule: Rule, findings: Findings) -> None:
 def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
     """A warning per member of the event that no example shows and that is probably something else.
 
-    It is called nearly like one of EventBridge's; or it is compared with another path, as a text without quotes is.
+    It is called nearly like one of EventBridge's; or it is compared with another path, as a text without quotes is; or
+    it stands in any(...) or all(...), where `@` of the element was left out.
     Events need not come from EventBridge: an example that matches and has the member settles it.
     """
     matching = [example for example in rule.examples if example.match]
     if any(example.event is None for example in matching):
         return  # its event is in a file
     known = {*_ENVELOPE, *(name for example in matching for name in example.event or ())}
+    inside = [each.condition for each in walk(rule.condition) if isinstance(each, Some | Every)]
+    of_elements = {id(condition) for outer in inside for condition in walk(outer)}
     for condition in walk(rule.condition):
         for path in map(plain_path, terms(condition)):
             first = path.segments[0] if path.root is Root.EVENT and path.segments else None
@@ -59,8 +63,14 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
                     findings.condition(Code.MISSPELT, message, rule, condition)
                 elif isinstance(condition, Compare) and len(path.segments) == 1:
                     findings.condition(Code.UNQUOTED, _unquoted(first.name), rule, condition)
+                elif id(condition) in of_elements and not path.text.startswith("$"):
+                    message = (
+                        f"{path.text} stands for a member of the event; for one of the element write @.{path.text}"
+                    )
+                    findings.condition(Code.UNQUOTED, message, rule, condition)
 
 
 def _unquoted(name: str) -> str:
-    meant, kind = (_CONSTANTS[name], "constant") if name in _CONSTANTS else (f"'{name}'", "text")
+    constant = _CONSTANTS.get(name.lower())
+    meant, kind = (constant, "constant") if constant else (f"'{name}'", "text")
     return f"{name} stands for a member of the event, beside detail; for the {kind} write {meant}"

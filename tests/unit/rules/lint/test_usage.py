@@ -96,12 +96,36 @@ def test_an_example_that_matches_settles_what_the_member_is_called() -> None:
         ("voice != detail.channel", "for the text write 'voice'"),
         ("detail.x == True", "for the constant write true"),
         ("detail.x == None", "for the constant write null"),
+        ("detail.x == FALSE", "for the constant write false"),
+        ("detail.x == NULL", "for the constant write null"),
         ("any(detail.list, @.y == voice)", "for the text write 'voice'"),
     ],
 )
 def test_a_text_without_quotes_is_pointed_out(expression: str, says: str) -> None:
     (found,) = warned(expression, Code.UNQUOTED)
     assert says in found.message
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "any(detail.p, purpose == 'agent')",
+        "all(detail.p, exists(purpose))",
+        "any(detail.p, @.muted == true and any(@.tags, lower(purpose) == 'x'))",
+    ],
+)
+def test_a_member_of_an_element_without_its_at_sign_is_pointed_out(expression: str) -> None:
+    (found,) = warned(expression, Code.UNQUOTED)
+    assert "for one of the element write @.purpose" in found.message
+    shown = {"event": {"purpose": "agent", "detail": {"p": [1]}}, "match": True}
+    assert warned(expression, Code.UNQUOTED, examples=[shown]) == []
+
+
+@pytest.mark.parametrize(
+    "expression", ["any(detail.p, @.purpose == 'agent')", "any(detail.p, $.purpose == @)", "purpose == 'agent'"]
+)
+def test_what_begins_at_the_element_or_says_that_it_does_not_is_meant(expression: str) -> None:
+    assert [each for each in warned(expression, Code.UNQUOTED) if "element" in each.message] == []
 
 
 @pytest.mark.parametrize(
