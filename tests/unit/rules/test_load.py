@@ -245,6 +245,22 @@ def test_a_wrong_file_is_refused_in_plain_words(tmp_path: Path, text: str, words
     assert any(words in problem and problem.startswith("rules.yaml:") for problem in found), found
 
 
+@pytest.mark.parametrize(
+    ("written", "replaced", "problem"),
+    [
+        ("{standard: {queue: standard}", "{standard: standard", "target 'standard' must be a mapping"),
+        ("{standard: {queue: standard}, high: {queue: high}}", "[standard, high]", "targets must be a mapping"),
+        ("unmatched: drop", "unmatched:", "unmatched must be drop, dead-letter"),
+        ("unmatched: drop", "unmatched: [standard]", "unmatched must be drop, dead-letter"),
+    ],
+)
+def test_what_cannot_be_read_is_not_said_to_be_missing_too(
+    tmp_path: Path, written: str, replaced: str, problem: str
+) -> None:
+    write(tmp_path, RULE.replace(written, replaced))
+    assert [problem in each for each in problems(tmp_path)] == [True]
+
+
 def test_unmatched_must_be_said(tmp_path: Path) -> None:
     write(tmp_path, "targets: {a: {queue: q}}\nrules: [{id: r, when: exists(x), send: [a]}]\n")
     assert any("'unmatched' is missing" in problem for problem in problems(tmp_path))

@@ -145,6 +145,9 @@ class _Drafts:
         self.reporters: list[Reporter] = []
         self.partial = False
         """A file could not be read: what seems to be missing may stand there."""
+        self.targets_partial = False
+        """Something of the targets could not be read: a name that seems to be unknown may be one of them."""
+        self.unmatched_written = False
 
     def assemble(self, reading: Reading, environment: Environment, path: str) -> None:
         """Check what only all files together show, and fill the reading."""
@@ -178,7 +181,7 @@ class _Drafts:
     def _unmatched(self, reading: Reading, path: str) -> None:
         names = (*Unmatched, *reading.targets)
         for node, reporter in self.unmatched:
-            if node.text not in names and not self.partial:
+            if node.text not in names and not self.partial and not self.targets_partial:
                 known = ", ".join(names)
                 hint = nearest(node.text, names)
                 reporter.node(Code.UNKNOWN_TARGET, f"unmatched must be one of {known}{hint}", node)
@@ -187,7 +190,7 @@ class _Drafts:
                 reporter.node(Code.DUPLICATE_NAME, f"unmatched is already given at {where}, and differs", node)
             else:
                 reading.unmatched = node.text
-        if self.reporters and not self.unmatched and not self.partial:
+        if self.reporters and not self.unmatched_written and not self.partial:
             description = schema.FILE["unmatched"].description
             reading.problems.append(
                 Problem(path, 0, 0, "", Code.MISSING_FIELD, f"'unmatched' is missing. {description}")
@@ -205,7 +208,7 @@ class _Drafts:
             elif rule.id:
                 known[rule.id] = rule
             for node in draft.send:
-                if node.text not in reading.targets and not self.partial:
+                if node.text not in reading.targets and not self.partial and not self.targets_partial:
                     hint = nearest(node.text, reading.targets)
                     reporter.node(Code.UNKNOWN_TARGET, f"there is no target '{node.text}'{hint}", node)
                     sound = False
@@ -243,8 +246,14 @@ def _read_file(
             reporter.node(Code.UNKNOWN_FIELD, f"a rule file has no field '{key}'{nearest(key, schema.FILE)}", node)
     fields = Fields(reporter, paths, environment)
     targets = TargetReader(fields)
-    drafts.targets.extend(targets.targets(root.get("targets")))
+    written = root.get("targets")
+    found = list(targets.targets(written))
+    drafts.targets += found
+    drafts.targets_partial |= written is not None and not (
+        isinstance(written, MapNode) and len(found) == len(written.items)
+    )
     unmatched = targets.unmatched(root.get("unmatched"))
+    drafts.unmatched_written |= root.get("unmatched") is not None
     if unmatched is not None:
         drafts.unmatched.append((unmatched, reporter))
     drafts.rules.extend(RuleReader(fields, limits, keep_patterns=drafts.keep_patterns).rules(root.get("rules")))
