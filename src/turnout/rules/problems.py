@@ -6,6 +6,7 @@ and listed here, because editors, CI annotations and the documentation refer to 
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -127,12 +128,19 @@ class Problem(msgspec.Struct, frozen=True):
             return str(self)
         # A tab must stay a tab in the line of the caret, or the caret stands in the wrong place.
         at = self.column - 1 - self.before
-        pad = "".join("\t" if character == "\t" else " " for character in self.source[:at])
-        room = max(1, min(self.width, len(self.source) - at))
+        pad = "".join("\t" if character == "\t" else " " * _columns(character) for character in self.source[:at])
+        room = max(1, sum(map(_columns, self.source[at : at + self.width])))
         gutter = f"{self.line:>6} | "
         # One for one, so that the caret stays in its place.
         shown = "".join(c if c.isprintable() or c in "\t\u00a0" else "\ufffd" for c in self.source)
         return f"{self}\n{gutter}{shown}\n{' ' * 6} | {pad}{'^' * room}"
+
+
+def _columns(character: str) -> int:
+    """How many columns a terminal takes for it."""
+    if unicodedata.combining(character):
+        return 0
+    return 2 if unicodedata.east_asian_width(character) in "WF" else 1
 
 
 class RuleFilesError(RulesError):

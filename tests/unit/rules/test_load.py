@@ -178,6 +178,18 @@ def test_what_a_terminal_would_obey_is_shown_as_something_else_and_the_caret_sta
     assert source[caret.index("^")] == "\ufffd"
 
 
+@pytest.mark.parametrize(("text", "columns"), [("\u96fb\u8a71", 4), ("u\u0308", 1), ("\u00fc", 1)])
+def test_the_caret_stands_in_its_column_behind_wide_and_combining_characters(
+    tmp_path: Path, text: str, columns: int
+) -> None:
+    write(tmp_path, RULE.replace("detail.x == 1", f"detail.x == '{text}' and lenght(detail.x) > 1"))
+    with pytest.raises(RuleFilesError) as caught:
+        load_rules(tmp_path)
+    _, source, caret = str(caught.value).splitlines()
+    assert caret.index("^") == source.index("lenght") - len(text) + columns
+    assert caret.count("^") == len("lenght")
+
+
 @pytest.mark.parametrize(("before", "after"), [(0, 500), (500, 0), (500, 500), (30, 500)])
 def test_of_a_long_line_the_part_with_the_mistake_is_shown(tmp_path: Path, before: int, after: int) -> None:
     when = "a == 'x' and " * before + "lenght(b) > 3" + " and a == 'x'" * after

@@ -63,7 +63,7 @@ def read_text(file: RuleFile, limits: Limits, problems: list[Problem]) -> str | 
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw.count(b"\n", 0, error.start) + 1
-        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"not UTF-8 in line {line}"))
+        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"not UTF-8 in line {line}; save it as UTF-8"))
         return None
 
 
