@@ -18,6 +18,9 @@ DOCUMENTS = {
     "flow mapping": "{id: a, when: detail.a == 1 and WRONG == 2, send: [x]}\n",
     "wide characters": "when: \"detail.a == '日本語 😀' and WRONG == 2\"\n",
     "windows line breaks": "a: 1\r\nwhen: >-\r\n  detail.a == 1\r\n  and WRONG == 2\r\n",
+    "anchor before": "when: &w detail.a == 1 and WRONG == 2\n",
+    "anchor and tag before": "when: &w !!str\n  'detail.a == ''&w'' and WRONG == 2'\n",
+    "anchor before a block": "when: &w >-\n  detail.a == 1\n  and WRONG == 2\n",
     "comment after": "when: detail.a == 1 and WRONG == 2 # WRONG\n",
 }
 

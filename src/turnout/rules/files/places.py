@@ -13,6 +13,8 @@ __all__ = ["Source"]
 
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|\r\n|.|\n)", re.DOTALL)
+_PROPERTIES = re.compile(r"(?:[&!]\S*\s+)*")
+"""Anchor and tag, with which a scalar begins; its value does not begin so unless it is quoted."""
 _BLANK = " \t\n\r\x85\u2028\u2029"
 
 
@@ -61,9 +63,10 @@ class Source:
 
 def _offsets(raw: str, node: ScalarNode) -> list[int] | None:
     """For each character of the value, its offset in the raw source; None when the two cannot be laid together."""
-    position = 0
+    properties = _PROPERTIES.match(raw)
+    position = properties.end() if properties else 0
     if node.style in ("'", '"'):
-        position = 1
+        position += 1
     elif node.style in ("|", ">"):
         found = _LINE_BREAK.search(raw)
         if not found:
