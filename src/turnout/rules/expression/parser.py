@@ -45,6 +45,7 @@ from turnout.rules.condition.building import (
     read_scalar,
 )
 from turnout.rules.environment import Environment
+from turnout.rules.expression import advice
 from turnout.rules.expression.cursor import Cursor
 from turnout.rules.expression.functions import ALIASES, FUNCTIONS, PREDICATES, predicate
 from turnout.rules.expression.lexer import Token, TokenKind, tokenize
@@ -57,20 +58,6 @@ __all__ = ["ExpressionError", "parse", "parse_path"]
 
 
 _ORDERS = {order.value: order for order in Order}
-_OTHER_WORDS = {
-    "and": "write 'and'",
-    "or": "write 'or'",
-    "in": "write 'in'",
-    "is": "write == null, or exists(path)",
-    "like": "write wildcard(path, 'a*')",
-    "contains": "write contains(path, 'text')",
-    "matches": "write matches(path, 'expression')",
-    "between": "write 1 <= path <= 9",
-    "starts": "write starts_with(path, 'text')",
-    "ends": "write ends_with(path, 'text')",
-    "equals": "write ==",
-}
-"""What other languages say between two values."""
 _ALL_FUNCTIONS = f"; there are {', '.join(FUNCTIONS)}"
 _LIST_HOLDS = "a list holds strings, numbers, true, false and null only"
 
@@ -100,11 +87,6 @@ def _read(token: Token, reader: PathReader) -> Path:
     except PathError as error:
         start = token.at.start + min(error.offset, len(token.text))
         raise ExpressionError(error.code, str(error), Span(start, max(start + 1, token.at.end))) from error
-
-
-def _usage(word: str) -> str:
-    """How the function is called that somebody calls so; empty when there is none."""
-    return FUNCTIONS.get(ALIASES.get(word.lower(), word.lower()), "")
 
 
 class _Read(NamedTuple):
@@ -184,39 +166,16 @@ class _Parser(Cursor):
         return self._chain(operands, orders, Span(start.at.start, self.end))
 
     def _bare(self, operand: Operand, token: Token) -> NoReturn:
+        """Fail at an operand that is compared with nothing, or at what stands after it in place of an operator."""
         follows = self.token
-        if not (follows.kind is TokenKind.END or follows.text in ("and", "or", ")")):
-            self._no_operator(operand, follows)
-        if isinstance(operand, Path):
-            text = operand.text
-            hint = f"; did you mean '{text.lower()}'?" if text.lower() in ("and", "or", "not", "true", "false") else ""
-            message = f"'{text}' alone is not a condition; write exists({text}) or {text} == true{hint}"
-        elif isinstance(operand, ListLiteral):
-            message = "a list alone is not a condition; write path in [...]"
-        elif isinstance(operand, Literal) and operand.value is True:
-            message = "'true' alone is not a condition; a rule for every event is written exists($)"
-        elif isinstance(operand, Literal):
-            message = "this alone is not a condition; compare it with something, or write path in ['a', 'b']"
-        else:
-            message = "this alone is not a condition; compare it with something"
-        raise ExpressionError(Code.SYNTAX, message, Span(token.at.start, max(token.at.end, self.end)))
-
-    def _no_operator(self, operand: Operand, follows: Token) -> NoReturn:
-        """Fail at what follows an operand, neither operator nor end; or at a word that was taken for an operand."""
-        text = operand.text if isinstance(operand, Path) else ""
-        if text.lower() in ("and", "or", "not"):
+        if follows.kind is TokenKind.END or follows.text in ("and", "or", ")"):
+            at = Span(token.at.start, max(token.at.end, self.end))
+            raise ExpressionError(Code.SYNTAX, advice.alone(operand), at)
+        if isinstance(operand, Path) and (hint := advice.connective(operand.text)):
             self.position -= 1
-            self.fail(f"unexpected '{text}'; write '{text.lower()}' in lower case")
-        if text and follows.text == "[":
-            self.fail(f"unexpected '['; an element is written without a space before the bracket: {text}[0]")
-        before, _, last = text.rpartition(".")
-        if follows.text == "(" and (usage := _usage(last)):
-            self.fail(f"unexpected '('; write {usage.replace('path', before)}")
-        if follows.kind in (TokenKind.PATH, TokenKind.FUNCTION):
-            if hint := _OTHER_WORDS.get(follows.text.lower()):
-                self.fail(f"unexpected '{follows.text}'; {hint}")
-            if usage := _usage(follows.text) or _usage(text):
-                self.fail(f"unexpected '{follows.text}'; write {usage}")
+            self.fail(f"unexpected '{operand.text}'; {hint}")
+        if hint := advice.in_place_of_operator(operand, follows):
+            self.fail(f"unexpected '{follows.text}'; {hint}")
         self.unexpected("an operator such as ==")
 
     def _membership(self, left: Operand) -> Condition | None:
@@ -353,9 +312,8 @@ class _Parser(Cursor):
 
     def _function(self, name: Token) -> Condition | Operand:
         opened = self.advance()
-        if name.text.lower() in ("and", "or", "not", "in"):
-            message = f"unexpected '{name.text}'; write '{name.text.lower()}' in lower case"
-            raise ExpressionError(Code.SYNTAX, message, name.at)
+        if hint := advice.connective(name.text):
+            raise ExpressionError(Code.SYNTAX, f"unexpected '{name.text}'; {hint}", name.at)
         if name.text not in FUNCTIONS:
             raise ExpressionError(
                 Code.UNKNOWN_FUNCTION,

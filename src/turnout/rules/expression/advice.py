@@ -1,0 +1,67 @@
+"""What to write instead, where an expression says it as other languages do, or leaves something out."""
+
+from __future__ import annotations
+
+from turnout.rules.condition.ast import Literal, Path
+from turnout.rules.condition.building import ListLiteral, Operand
+from turnout.rules.expression.functions import ALIASES, FUNCTIONS
+from turnout.rules.expression.lexer import Token, TokenKind
+
+__all__ = ["alone", "connective", "in_place_of_operator"]
+
+_CONNECTIVES = ("and", "or", "not", "in")
+_OTHER_WORDS = {
+    "and": "write 'and'",
+    "or": "write 'or'",
+    "in": "write 'in'",
+    "is": "write == null, or exists(path)",
+    "like": "write wildcard(path, 'a*')",
+    "contains": "write contains(path, 'text')",
+    "matches": "write matches(path, 'expression')",
+    "between": "write 1 <= path <= 9",
+    "starts": "write starts_with(path, 'text')",
+    "ends": "write ends_with(path, 'text')",
+    "equals": "write ==",
+}
+"""What other languages say between two values."""
+
+
+def connective(word: str) -> str:
+    """Of `AND`, `Not`, ...: that it is written small. Empty for other words."""
+    small = word.lower()
+    return f"write '{small}' in lower case" if small in _CONNECTIVES else ""
+
+
+def alone(operand: Operand) -> str:
+    """Why an operand that is compared with nothing is no condition, and how it becomes one: a whole message."""
+    if isinstance(operand, Path):
+        text = operand.text
+        hint = f"; did you mean '{text.lower()}'?" if text.lower() in ("and", "or", "not", "true", "false") else ""
+        return f"'{text}' alone is not a condition; write exists({text}) or {text} == true{hint}"
+    if isinstance(operand, ListLiteral):
+        return "a list alone is not a condition; write path in [...]"
+    if isinstance(operand, Literal) and operand.value is True:
+        return "'true' alone is not a condition; a rule for every event is written exists($)"
+    other = ", or write path in ['a', 'b']" if isinstance(operand, Literal) else ""
+    return f"this alone is not a condition; compare it with something{other}"
+
+
+def in_place_of_operator(operand: Operand, follows: Token) -> str:
+    """What to write, where `follows` stands after an operand and is no operator. Empty when nothing is known of it."""
+    text = operand.text if isinstance(operand, Path) else ""
+    if text and follows.text == "[":
+        return f"an element is written without a space before the bracket: {text}[0]"
+    before, _, last = text.rpartition(".")
+    if follows.text == "(" and (usage := _usage(last)):
+        return f"write {usage.replace('path', before)}"
+    if follows.kind in (TokenKind.PATH, TokenKind.FUNCTION):
+        if hint := _OTHER_WORDS.get(follows.text.lower()):
+            return hint
+        if usage := _usage(follows.text) or _usage(text):
+            return f"write {usage}"
+    return ""
+
+
+def _usage(word: str) -> str:
+    """How the function is called that somebody calls so; empty when there is none."""
+    return FUNCTIONS.get(ALIASES.get(word.lower(), word.lower()), "")
