@@ -24,8 +24,10 @@ __all__ = ["Reloader"]
 
 log = logging.getLogger(__name__)
 
-# Editors and ConfigMap updates touch several files; what comes within this time is one change.
+# Editors and ConfigMap updates touch several files, and copies are written piece by piece: what comes with shorter
+# pauses than this is one change, unless it goes on for ever.
 _SETTLE_SECONDS = 0.1
+_LONGEST_SETTLE_SECONDS = 5.0
 _LOOK_SECONDS = 2.0
 
 
@@ -43,11 +45,13 @@ class Reloader:
         use: Callable[[Ruleset], None],
         active: str,
         look_seconds: float = _LOOK_SECONDS,
+        settle_seconds: float = _SETTLE_SECONDS,
     ) -> None:
         self._path = path
         self._load = load
         self._use = use
         self._look_seconds = look_seconds
+        self._settle_seconds = settle_seconds
         self._asked = asyncio.Event()
         self._seen = signature(path)
         self.fingerprint = active
@@ -68,9 +72,20 @@ class Reloader:
             tasks.create_task(self._look(), name="rules-look")
             while True:
                 await self._asked.wait()
-                await asyncio.sleep(_SETTLE_SECONDS)
-                self._asked.clear()
+                await self._settled()
                 await self.reload()
+
+    async def _settled(self) -> None:
+        """Wait until nothing more is heard of changes for a moment: what is being written is not read by halves."""
+        loop = asyncio.get_running_loop()
+        latest = loop.time() + _LONGEST_SETTLE_SECONDS
+        while self._asked.is_set() and loop.time() < latest:
+            self._asked.clear()
+            try:
+                async with asyncio.timeout(self._settle_seconds):
+                    await self._asked.wait()
+            except TimeoutError:
+                return
 
     async def reload(self) -> bool:
         """Load aside; on success swap, on failure keep what is active. True when the files' rules are active now."""
@@ -117,7 +132,10 @@ class Reloader:
             await asyncio.sleep(self._look_seconds)
 
     async def _look(self) -> None:
+        told = self._seen
         while True:
             await asyncio.sleep(self._look_seconds)
-            if await asyncio.to_thread(signature, self._path) != self._seen:
+            found = await asyncio.to_thread(signature, self._path)
+            if found not in (self._seen, told):  # once for each change: asking on and on would put the reload off
                 self.ask()
+            told = found

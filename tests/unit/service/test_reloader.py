@@ -28,7 +28,7 @@ def rules(name: str, example: int = 1) -> str:
 class Watched:
     """A reloader at work on a path, and the rules it last put to use."""
 
-    def __init__(self, path: Path, *, look_seconds: float = 0.05) -> None:
+    def __init__(self, path: Path, *, look_seconds: float = 0.05, settle_seconds: float = 0.1) -> None:
         self.active: Ruleset = load_ready_rules(path)
         self._change = asyncio.Event()
         self.reloader = Reloader(
@@ -37,6 +37,7 @@ class Watched:
             use=self._use,
             active=self.active.fingerprint,
             look_seconds=look_seconds,
+            settle_seconds=settle_seconds,
         )
 
     def _use(self, ruleset: Ruleset) -> None:
@@ -58,9 +59,15 @@ class Watched:
             await asyncio.sleep(0.005)
 
 
-def watch(path: Path, scenario: Callable[[Watched], Awaitable[None]], *, look_seconds: float = 0.05) -> None:
+def watch(
+    path: Path,
+    scenario: Callable[[Watched], Awaitable[None]],
+    *,
+    look_seconds: float = 0.05,
+    settle_seconds: float = 0.1,
+) -> None:
     async def main() -> None:
-        watched = Watched(path, look_seconds=look_seconds)
+        watched = Watched(path, look_seconds=look_seconds, settle_seconds=settle_seconds)
         task = asyncio.create_task(watched.reloader.run())
         try:
             async with asyncio.timeout(20):
@@ -98,6 +105,20 @@ def test_a_change_is_noticed_at_once_by_inotify_without_waiting_for_the_next_loo
             await watched.change()
 
     watch(folder, scenario, look_seconds=3600)
+
+
+def test_a_file_that_is_written_piece_by_piece_is_read_when_it_is_whole(folder: Path) -> None:
+    async def scenario(watched: Watched) -> None:
+        whole = rules("two") + "".join(rules(f"more-{n}").partition("rules:\n")[2] for n in range(10))
+        with (folder / "rules.yaml").open("w") as file:
+            for line in whole.splitlines(keepends=True):
+                file.write(line)
+                file.flush()  # from the fourth line on, what is there are sound rules
+                await asyncio.sleep(0.02)
+        await watched.change()
+        assert watched.names == ["two", *(f"more-{n}" for n in range(10))]
+
+    watch(folder, scenario, settle_seconds=1.0)
 
 
 def test_a_new_file_and_a_removed_file_count(folder: Path) -> None:
