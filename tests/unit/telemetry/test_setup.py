@@ -15,9 +15,11 @@ from pathlib import Path
 
 import pytest
 from tests.servers.otlp import Collector, silent_endpoint, unused_port
-from tests.unit.telemetry.stories import Story
+from tests.unit.telemetry.stories import Match, Story
 
 import turnout
+from turnout.errors import Fault
+from turnout.message import Failure, Outcome, Reason
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import LateTracing, NoTracing
@@ -197,6 +199,33 @@ def test_spans_that_a_refusing_collector_does_not_take_are_counted(monkeypatch: 
         Story(tracing).deliver("a")
         asyncio.run(tracing.aclose(5))
     assert tracing.counts.export_failed == 6
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+def test_contact_data_and_secrets_in_what_services_say_and_in_ids_are_masked_on_spans(
+    protocol: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOOK_TOKEN", "correct-horse-battery")
+    said = "Value sip:erika@example.org for MessageGroupId is invalid, nor is correct-horse-battery."
+    with Collector().running() as running:
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", running.endpoint(protocol))
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+        tracing = start_tracing(TraceSettings.from_environ(os.environ))
+        story = Story(tracing)
+        (account,) = story.receive()
+        story.route(account, "a", match=Match(("r",), ("a",), "+4930123456", "erika@example.org", "tel:+4930123456"))
+        (delivery,) = account.deliveries
+        story.send(delivery, last=False, entry_error="InvalidParameterValue")
+        story.fail(delivery, Failure(Reason.MESSAGE_REJECTED, Fault.DATA, said, "InvalidParameterValue"))
+        story.write_letter(account)
+        story.settle(Outcome.DEAD_LETTERED, account)
+        asyncio.run(tracing.aclose(5))
+    process, create = running.one("process orders"), running.one("create a")
+    for piece in ("erika", "4930123456", "correct-horse"):
+        assert piece not in repr(running.spans)
+    assert process.description == create.description == "Value *** for MessageGroupId is invalid, nor is ***."
+    assert process.attributes["turnout.event.id"] == "***"
+    assert process.attributes["messaging.message.id"] == "message-0"
 
 
 def test_a_flood_of_spans_is_dropped_by_whole_messages_and_every_span_is_accounted_for(

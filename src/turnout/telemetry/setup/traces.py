@@ -7,13 +7,16 @@ wait in the SDK's batch processor as they are, and become bytes in its thread.
 from __future__ import annotations
 
 import logging
+import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from turnout.telemetry.finished import FinishedSpans
+from turnout.telemetry.masking import mask
 from turnout.telemetry.records import Span, TracingCounts
+from turnout.telemetry.redaction import redactor
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup.environment import number, read_endpoint, resource
 from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
@@ -107,6 +110,7 @@ class _OtlpSink:
         from turnout.telemetry.setup.transport import Waiting
 
         sink = self
+        redact = redactor(os.environ)
 
         class Counting(SpanExporter):
             """Counts what leaves the queue and what became of it."""
@@ -116,7 +120,7 @@ class _OtlpSink:
                 taken = False
                 try:
                     if not sink._abandoned:
-                        taken = transport.export([waiting.span for waiting in spans])
+                        taken = transport.export([mask(waiting.span, redact) for waiting in spans])
                 finally:
                     if taken:
                         counts.exported += len(spans)
