@@ -75,9 +75,9 @@ class Browsing(NamedTuple):
 
 @asynccontextmanager
 async def browsing(
-    *, token: str = "", scripts: bool = True, width: int = 1280, dark: bool = False
+    *, token: str = "", scripts: bool = True, width: int = 1280, dark: bool = False, rules: str = RULES
 ) -> AsyncIterator[Browsing]:
-    async with observed(RULES, seconds=100) as seen:
+    async with observed(rules, seconds=100) as seen:
         pages = StatusPages(seen.view, lambda text: text)
         async with (
             serving(HttpConfig(0, token=token), seen.view, pages) as port,
@@ -208,11 +208,58 @@ def test_a_worker_that_is_gone_is_told() -> None:
     async def story(there: Browsing) -> None:
         await there.page.route("**/*", lambda route: route.abort())
         await expect(there.page.locator("#connection")).to_contain_text("What you see is old")
+        await expect(there.page.locator("#connection")).to_contain_text(await there.page.locator("#as-of").inner_text())
+        await expect(there.page).to_have_title("No answer · Turnout")
+        await expect(there.page.locator("#verdict")).to_be_hidden()  # else it would go on to say "Working"
+        await keep(there.page, "gone")
         await there.page.unroute_all()
         await expect(there.page.locator("#connection")).to_be_empty()
+        await expect(there.page.locator("#verdict")).to_be_visible()
+        await expect(there.page).to_have_title("Working · Turnout")
         there.complaints.clear()
 
     browse(story)
+
+
+def test_an_answer_that_is_no_status_page_is_not_taken_for_news() -> None:
+    async def story(there: Browsing) -> None:
+        await there.page.route("**/*", lambda route: route.fulfill(body="<title>Please log in</title>"))
+        await expect(there.page.locator("#connection")).to_contain_text("something else than a worker answers")
+        await expect(there.page).to_have_title("No answer · Turnout")
+
+    browse(story)
+
+
+def test_what_is_focused_selected_or_scrolled_stays_so_while_figures_change() -> None:
+    async def story(there: Browsing) -> None:
+        page = there.page
+        await work(there.seen, 5)
+        await expect(page.locator("#letter-list")).to_contain_text("INVALID_JSON")
+        table = page.get_by_role("group", name="Letters")
+        await table.focus()
+        await table.evaluate("table => { table.scrollLeft = 90; }")
+        await table.evaluate("table => getSelection().selectAllChildren(table.querySelector('tbody code'))")
+        await work(there.seen, 5)
+        await expect(page.locator("#letter-list")).to_contain_text("The last 2")
+        await expect(table).to_be_focused()
+        assert await table.evaluate("table => table.scrollLeft") == 90
+        assert await page.evaluate("getSelection().toString()") == "INVALID_JSON"
+
+    browse(story, width=360)
+
+
+def test_long_names_and_sentences_do_not_widen_the_page() -> None:
+    name = "n" * 90
+    rules = RULES.replace("crm", f"crm-{name}").replace("critical-priority", f"critical-{name}")
+
+    async def story(there: Browsing) -> None:
+        there.seen.yard.sqs.fail_calls(f"crm-{name}", "SendMessageBatch", "QueueDoesNotExist")
+        await work(there.seen, 20)
+        await expect(there.page.locator("#verdict")).to_contain_text(f"target crm-{name} fails")
+        assert await there.page.evaluate("document.documentElement.scrollWidth") == 360
+        await keep(there.page, "long")
+
+    browse(story, width=360, rules=rules)
 
 
 def test_without_scripts_everything_is_there_and_events_are_explained() -> None:

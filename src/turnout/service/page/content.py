@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
@@ -55,6 +56,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     headline: str
     reasons: Sequence[str]
     uptime: str
+    taken: str
+    """When it was so, as ISO 8601 says it, in UTC."""
     rules: RulesSnapshot
     loaded: str
     cards: Sequence[Card]
@@ -93,6 +96,7 @@ def content(
         headline=headline,
         reasons=reasons,
         uptime=span(now - snapshot.started_at),
+        taken=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
         rules=snapshot.rules,
         loaded=ago(now, snapshot.rules.loaded_at),
         cards=tuple(cards(snapshot, window)),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
@@ -81,6 +82,26 @@ def test_the_page_is_well_formed_and_everything_that_needs_a_name_has_one() -> N
     assert len(outline.ids) == len(set(outline.ids))
     assert set(outline.labelled) <= set(outline.ids)
     assert outline.scripts == 1
+
+
+def test_what_is_read_aloud_when_it_changes_has_no_figures_that_always_do() -> None:
+    async def main() -> str:
+        async with page() as (seen, client):
+            seen.yard.sqs.fail_calls("crm", "SendMessageBatch", "QueueDoesNotExist")
+            await seen.yard.publish(event("x", vip=True))
+            await seen.yard.watch.wait(1)
+            return (await client.get("/")).text
+
+    text = asyncio.run(main())
+    assert "target crm fails" in text
+    for aloud in re.findall(r"<(\w+)[^>]* role=\"status\"[^>]*>(.*?)</\1>", text, re.DOTALL):
+        assert "crm" not in aloud[1]
+
+
+def test_the_page_says_of_when_it_is() -> None:
+    assert re.search(
+        r"As of</dt><dd><time .*>\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC<", ask(lambda client: client.get("/")).text
+    )
 
 
 def test_what_rules_say_is_escaped() -> None:

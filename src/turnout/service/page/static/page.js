@@ -6,6 +6,7 @@ const EVERY_MS = 2000;
 const pause = document.getElementById("pause");
 const wanted = document.getElementById("wanted");
 const connection = document.getElementById("connection");
+const asOf = document.getElementById("as-of");
 const explain = document.getElementById("explain");
 const explanation = document.getElementById("explanation");
 
@@ -23,20 +24,50 @@ async function refresh() {
     const answer = await fetch("./?rules=" + encodeURIComponent(filter), { signal: AbortSignal.any([signal, late]) });
     if (!answer.ok) throw new Error((await answer.text()).trim() || answer.statusText);
     show(new DOMParser().parseFromString(await answer.text(), "text/html"));
-    say("");
   } catch (error) {
     if (signal.aborted) return; // a newer one is under way
-    say("What you see is old, there is no newer: " + error.message);
+    showOld(error.message);
   }
   if (!signal.aborted) later();
 }
 
 function show(fresh) {
+  if (!fresh.getElementById("verdict")) throw new Error("something else than a worker answers here");
   for (const part of document.querySelectorAll("[data-live]")) {
     const newer = fresh.getElementById(part.id);
-    if (newer && part.innerHTML !== newer.innerHTML) part.innerHTML = newer.innerHTML;
+    if (newer) update(part, newer);
   }
   document.title = fresh.title;
+  document.documentElement.classList.remove("old");
+  say("");
+}
+
+// The last headline would go on to say that all is well: it makes way.
+function showOld(why) {
+  say("No answer: " + why.replace(/\.$/, "") + ". What you see is old, of " + asOf.textContent + ".");
+  document.title = "No answer \u00b7 Turnout";
+  document.documentElement.classList.add("old");
+}
+
+// Changes what differs and nothing else: what is focused, selected or scrolled stays so.
+function update(node, newer) {
+  if (node.isEqualNode(newer)) return;
+  if (node.nodeName !== newer.nodeName) {
+    node.replaceWith(newer);
+    return;
+  }
+  if (node.nodeType !== Node.ELEMENT_NODE) {
+    node.nodeValue = newer.nodeValue;
+    return;
+  }
+  for (const name of node.getAttributeNames()) if (!newer.hasAttribute(name)) node.removeAttribute(name);
+  for (const { name, value } of newer.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
+  const children = [...newer.childNodes];
+  while (node.childNodes.length > children.length) node.lastChild.remove();
+  children.forEach((child, index) => {
+    if (index < node.childNodes.length) update(node.childNodes[index], child);
+    else node.append(child);
+  });
 }
 
 function say(text) {
