@@ -53,6 +53,8 @@ class Feeds(Pages):
         if watched.bodies and not self._tap.bodies_allowed:
             text = "bodies are not shown here; whoever runs the worker may allow it with TURNOUT_HTTP_BODIES=true\n"
             return web.Response(status=403, text=text)
+        if request.method == "HEAD":  # nothing is written to it, so it would never be seen to have gone
+            return web.Response(content_type="application/x-ndjson")
         answer = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
         try:
             with self._tap.watching(watched) as records:

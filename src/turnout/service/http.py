@@ -43,6 +43,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
     "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
     "Referrer-Policy": "no-referrer",
+    "Server": "turnout",  # in place of the library's, which tells its version and Python's
     "X-Content-Type-Options": "nosniff",
 }
 
@@ -59,7 +60,10 @@ class HttpConfig(msgspec.Struct, frozen=True):
 
 
 class Pages:
-    """Further routes: method, path and handler. `start` and `stop` are called in the server's event loop."""
+    """Further routes: method, path and handler; one for GET answers HEAD as well.
+
+    `start` and `stop` are called in the server's event loop.
+    """
 
     routes: Sequence[tuple[str, str, Handler]] = ()
 
@@ -142,6 +146,8 @@ class _Server:
         for pages in self._pages:
             for method, path, handler in pages.routes:
                 app.router.add_route(method, path, handler)
+                if method == "GET":
+                    app.router.add_route("HEAD", path, handler)
         app.on_response_prepare.append(_add_headers)
         runner = web.AppRunner(
             app,
@@ -174,7 +180,8 @@ class _Server:
         except NotAnswering as silence:
             answer = web.Response(status=503, text=f"{silence}\n")
         except web.HTTPException as error:
-            answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}\n")
+            allowed = {name: error.headers[name] for name in ("Allow",) if name in error.headers}
+            answer = web.Response(status=error.status, text=f"{error.status}: {error.reason}\n", headers=allowed)
         except Exception:  # a defect of ours costs one answer
             log.exception("%s could not be answered, please report this", request.path)
             answer = web.Response(status=500, text="this could not be answered; the log says why\n")

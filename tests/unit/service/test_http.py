@@ -200,14 +200,31 @@ def test_every_answer_forbids_caching_framing_and_foreign_content() -> None:
         assert headers["X-Content-Type-Options"] == "nosniff"
 
 
+def test_no_answer_tells_versions_of_what_it_is_made_of() -> None:
+    for path in ("/livez", "/hello", "/nothing-here"):
+        assert get(path).headers["Server"] == "turnout"
+
+
 def test_unknown_paths_and_methods_are_told_so() -> None:
     assert get("/nothing-here").status_code == 404
 
-    async def main() -> int:
+    async def main() -> list[tuple[int, str]]:
         async with served() as (_, client):
-            return (await client.post("/metrics")).status_code
+            answers = [await client.post(path) for path in ("/metrics", "/hello")]
+            return [(answer.status_code, answer.headers["Allow"]) for answer in answers]
 
-    assert asyncio.run(main()) == 405
+    assert asyncio.run(main()) == [(405, "GET,HEAD"), (405, "GET,HEAD")]
+
+
+@pytest.mark.parametrize("path", ["/livez", "/metrics", "/hello"])
+def test_a_monitor_may_ask_for_the_head_alone(path: str) -> None:
+    async def main() -> tuple[httpx.Response, httpx.Response]:
+        async with served() as (_, client):
+            return await client.head(path), await client.get(path)
+
+    head, whole = asyncio.run(main())
+    assert (head.status_code, head.content) == (200, b"")
+    assert head.headers["Content-Type"] == whole.headers["Content-Type"]
 
 
 def test_a_defect_in_a_page_costs_that_answer_only_and_shows_nothing(caplog: pytest.LogCaptureFixture) -> None:

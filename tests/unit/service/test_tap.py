@@ -205,6 +205,16 @@ def test_what_cannot_be_tailed_is_told(query: str, status: int, text: str) -> No
     assert text in answer.text
 
 
+def test_who_asks_for_the_head_alone_does_not_take_the_place_of_one_who_watches() -> None:
+    async def main() -> tuple[list[int], int]:
+        async with served() as (_, client):
+            heads = [(await client.head("/tail")).status_code for _ in range(6)]
+            async with client.stream("GET", "/tail") as answer:
+                return heads, answer.status_code
+
+    assert asyncio.run(main()) == ([200] * 6, 200)
+
+
 def test_a_supervisor_says_that_it_cannot_be_tailed() -> None:
     async def main() -> int:
         async with served(tapping=False) as (_, client):

@@ -27,6 +27,8 @@ __all__ = ["StatusPages"]
 log = logging.getLogger(__name__)
 
 _SAMPLE_SECONDS = 2.0
+_PASTE_SECONDS = 20.0
+"""How long an event may be on its way here."""
 _LONGEST_FILTER = 100
 _EXAMPLE = '{"id": "1", "detail-type": "...", "detail": {}}'
 
@@ -94,7 +96,11 @@ class StatusPages(Pages):
 
     async def _explain(self, request: web.Request) -> web.Response:
         """Explain a pasted event: alone for the script, within the page for browsers without it."""
-        form = await request.post()
+        try:
+            async with asyncio.timeout(_PASTE_SECONDS):
+                form = await request.post()
+        except TimeoutError:
+            raise web.HTTPRequestTimeout from None
         body = form.get("event", "")
         if not isinstance(body, str):
             raise web.HTTPBadRequest

@@ -161,6 +161,22 @@ def test_a_paste_that_is_too_large_or_a_file_is_refused() -> None:
     assert ask(lambda client: client.post("/explain", files={"event": b"{}"})).status_code == 400
 
 
+def test_a_paste_that_never_arrives_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.service.page.pages._PASTE_SECONDS", 0.05)
+
+    async def main() -> bytes:
+        async with page() as (_, client):
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+            writer.write(b"POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n")
+            writer.write(b"Content-Type: application/x-www-form-urlencoded\r\n\r\nevent=")
+            async with asyncio.timeout(5):
+                status = await reader.readline()
+            writer.close()
+            return status
+
+    assert asyncio.run(main()) == b"HTTP/1.1 408 Request Timeout\r\n"
+
+
 def test_rules_can_be_filtered_by_their_id() -> None:
     text = ask(lambda client: client.get("/", params={"rules": "VI"})).text
     assert "vip" in text
