@@ -58,6 +58,11 @@ class History:
 
     def add(self, snapshot: Snapshot) -> None:
         """Remember a snapshot."""
+        if self.last is not None and snapshot.taken_at < self.last.taken_at:
+            # The clock was set back: what lies between times of before and of now is not known.
+            self._samples.clear()
+            self._marks.clear()
+            self.last_match = {rule: min(at, snapshot.taken_at) for rule, at in self.last_match.items()}
         matches = snapshot.rules.matches
         if self.last is not None:
             before = self._matches

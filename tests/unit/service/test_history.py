@@ -46,6 +46,28 @@ def test_a_worker_that_counts_from_0_again_has_no_negative_rate() -> None:
     assert min(history.received_rates()) == 0
 
 
+def test_when_the_clock_is_set_back_rates_begin_anew() -> None:
+    history = History()
+    for seconds in range(0, 60, 2):
+        history.add(at(seconds, 10 * seconds, one=10 * seconds))
+    for seconds in range(60, 124, 2):
+        history.add(at(seconds - 50, 10 * seconds, one=10 * seconds))
+        window = history.window()
+        if window is not None:
+            assert window.received == pytest.approx(10)
+    assert window is not None
+    assert 600 <= history.matched("one") <= 760
+    assert min(history.received_rates()) == max(history.received_rates()) == pytest.approx(10)
+
+
+def test_no_rule_matched_later_than_now_when_the_clock_is_set_back() -> None:
+    history = History()
+    history.add(at(0, 1, one=1))
+    history.add(at(2, 2, one=2))
+    history.add(at(-100, 2, one=2))
+    assert history.last_match == {"one": NOW - 100}
+
+
 def test_distributions_are_those_of_the_window_alone() -> None:
     history, processing = History(), Histogram(PROCESS_BOUNDS)
     processing.add(100 * 10**9)
