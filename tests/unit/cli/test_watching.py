@@ -145,6 +145,18 @@ def test_on_a_narrow_terminal_sentences_give_way_to_figures() -> None:
     assert "archive: QueueDoesNotExist \u00d7 17" in text
 
 
+def test_on_a_narrow_terminal_a_long_name_costs_no_error() -> None:
+    crm, archive, letters = snapshot().targets
+    letters = msgspec.structs.replace(letters, name="turnout-dead-letters", sent=1_711)
+    archive = msgspec.structs.replace(archive, fault="config", errors={"QueueDoesNotExist": 34})
+    history = History()
+    history.add(snapshot(targets=(crm, archive, letters)))
+    text = picture(history, width=80)
+    assert "\u2026" not in text, "something was cut"
+    assert "archive: QueueDoesNotExist \u00d7 34" in text
+    assert "1,711" in text.split()
+
+
 def test_hostile_text_in_a_picture_is_no_markup_and_no_escape() -> None:
     letters = tuple(msgspec.structs.replace(letter, message="[red]\x1b[2J") for letter in snapshot().recent_letters)
     rules = msgspec.structs.replace(snapshot().rules, matches={"[bold]": 1})
