@@ -75,7 +75,8 @@ def _decode_slowly(body: str | bytes) -> Json | Rejection:
     except UnicodeDecodeError as error:
         return _invalid(f"it is not UTF-8 at byte {error.start + 1}")
     except json.JSONDecodeError as error:
-        return _invalid(f"{error.msg} at line {error.lineno} column {error.colno}")
+        what = error.msg.removesuffix(" at")  # some end with it
+        return _invalid(f"{what} at line {error.lineno} column {error.colno}")
     except _NotJson as error:
         return _invalid(str(error))
     return value

@@ -29,6 +29,7 @@ def nested(levels: int, inner: str = "1") -> str:
         '{"a":-Infinity}',
         '{"a":01}',
         '{"a":"\t"}',
+        '{"a":"1}',
         '{"a":"\\x"}',
         "\ufeff{}",
         b"\xef\xbb\xbf{}",
@@ -43,6 +44,7 @@ def test_what_is_not_json_is_rejected_as_such(body: str | bytes) -> None:
     assert isinstance(found, Rejection)
     assert found.reason is Reason.INVALID_JSON
     assert found.message.startswith("the body is not JSON: ")
+    assert " at at " not in found.message
 
 
 @pytest.mark.parametrize(
