@@ -13,7 +13,7 @@ import msgspec
 
 from turnout.telemetry.snapshot import Snapshot
 
-__all__ = ["address_argument", "asking", "look", "told", "worker_url"]
+__all__ = ["address_argument", "asking", "look", "not_a_worker", "told", "worker_url"]
 
 TOKEN = "TURNOUT_HTTP_TOKEN"  # noqa: S105 - a name
 
@@ -66,13 +66,18 @@ def look(client: httpx.Client) -> Snapshot:
     answer = client.get("/status.json").raise_for_status()
     try:
         return msgspec.json.decode(answer.content, type=Snapshot)
-    except msgspec.ValidationError as error:
-        raise click.ClickException(f"{client.base_url} is not a worker of this version: {error}") from None
+    except msgspec.DecodeError as error:
+        raise not_a_worker(client, error) from None
 
 
 def told(error: httpx.HTTPError) -> str:
     """What went wrong, also where the error itself has no text."""
     return str(error) or type(error).__name__
+
+
+def not_a_worker(client: httpx.Client, why: Exception) -> click.ClickException:
+    """What to raise when an answer is none of a worker's: another program's, or another version's."""
+    return click.ClickException(f"{str(client.base_url).rstrip('/')} is not a worker of this version: {why}")
 
 
 def _refused(url: str, answer: httpx.Response) -> str:

@@ -13,7 +13,7 @@ import msgspec
 from rich.console import Console
 from rich.text import Text
 
-from turnout.cli.running import address_argument, asking, look, worker_url
+from turnout.cli.running import address_argument, asking, look, not_a_worker, worker_url
 from turnout.message import queue_name
 from turnout.rules.showing import printable
 from turnout.rules.spelling import nearest
@@ -73,11 +73,15 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
             for text in answer.iter_lines():
                 if not text:
                     continue
+                try:
+                    routed = msgspec.json.decode(text, type=Routed)
+                except msgspec.DecodeError as error:
+                    raise not_a_worker(client, error) from None
                 if as_json:
                     sys.stdout.write(text + "\n")
                     sys.stdout.flush()
                 else:
-                    console.print(line(msgspec.json.decode(text, type=Routed)))
+                    console.print(line(routed))
                 seen += 1
                 if seen == count:
                     return

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from io import StringIO
 
+import click
 import httpx
 import msgspec
 import pytest
@@ -84,6 +85,25 @@ def test_top_says_what_is_missing_or_wrong() -> None:
     nobody = CliRunner().invoke(top, ["127.0.0.1:9"])
     assert nobody.exit_code == 1
     assert "no answer from http://127.0.0.1:9" in nobody.output
+
+
+@pytest.mark.parametrize("answer", ["<title>Please log in</title>\n", "{}\n"])
+@pytest.mark.parametrize(("command", "options"), [(top, ["--once"]), (tail, []), (tail, ["--json"])])
+def test_another_program_at_the_address_is_told(command: click.Command, options: list[str], answer: str) -> None:
+    async def another(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + answer.encode())
+        await writer.drain()
+        writer.close()
+
+    async def main() -> Result:
+        async with await asyncio.start_server(another, "127.0.0.1", 0) as server:
+            port = str(server.sockets[0].getsockname()[1])
+            return await asyncio.to_thread(CliRunner().invoke, command, [port, *options])
+
+    result = asyncio.run(main())
+    assert result.exit_code == 1
+    assert "is not a worker of this version" in result.output, result.output
 
 
 @pytest.mark.parametrize("command", [top, tail])
