@@ -23,6 +23,7 @@ from turnout.sqs.api import OutgoingMessage, Sqs
 from turnout.targets.queue import QueueDestination
 from turnout.telemetry.logs import about
 from turnout.telemetry.records import Trace
+from turnout.telemetry.semconv import clean
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["DeadLetters"]
@@ -146,10 +147,9 @@ class DeadLetters:
 def _note(letter: Delivery, failure: Failure, owed: list[str]) -> LetterNote:
     account = letter.account
     match = account.match
-    event_id = match.event_id if isinstance(match, Match) else None
-    return LetterNote(
-        letter.settled_ns, failure.reason, failure.message, account.message.id, event_id or "", tuple(owed)
-    )
+    # Notes are encoded, for the status page and once a second for a supervisor: an id may be what no encoder takes.
+    event_id = clean(match.event_id or "") if isinstance(match, Match) else ""
+    return LetterNote(letter.settled_ns, failure.reason, failure.message, account.message.id, event_id, tuple(owed))
 
 
 def _failure(account: Account) -> Failure:

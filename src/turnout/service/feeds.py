@@ -37,7 +37,10 @@ class Feeds(Pages):
     async def _status(self, _: web.Request) -> web.Response:
         snapshot = await self._view.snapshot()
         letters = tuple(
-            msgspec.structs.replace(letter, message=self._redact(letter.message)) for letter in snapshot.recent_letters
+            msgspec.structs.replace(
+                letter, message=self._redact(letter.message), event_id=self._redact(letter.event_id)
+            )
+            for letter in snapshot.recent_letters
         )
         body = msgspec.json.encode(msgspec.structs.replace(snapshot, recent_letters=letters))
         return web.Response(body=body, content_type="application/json")

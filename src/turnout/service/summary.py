@@ -191,7 +191,7 @@ def letter_rows(letters: Sequence[LetterSnapshot], now: float, redact: Redact) -
             owed,
             len(group),
             ago(now, group[0].at),
-            tuple(letter.event_id or letter.message_id for letter in group[:_MOST_IDS]),
+            tuple(redact(letter.event_id) or letter.message_id for letter in group[:_MOST_IDS]),
         )
         for (reason, message, owed), group in list(alike.items())[:_MOST_LETTERS]
     )

@@ -3,6 +3,7 @@
 import asyncio
 import threading
 
+import msgspec
 import pytest
 from tests.unit.pipeline.yard import event
 from tests.unit.service.snapshots import NOW, observed
@@ -43,6 +44,21 @@ def test_a_snapshot_has_what_the_worker_did() -> None:
     assert ready(taken).ok
     assert alive(taken).ok
     assert list(read_metrics(taken))
+
+
+@pytest.mark.parametrize(("event_id", "shown"), [("\\ud800-7", "?-7"), ("x" * 100_000, "x" * 256)])
+def test_an_event_whose_id_no_encoder_takes_or_that_never_ends_does_not_stop_the_pulse(
+    event_id: str, shown: str
+) -> None:
+    async def main() -> bytes:
+        async with observed() as seen:
+            seen.yard.sqs.fail_calls("crm", "SendMessageBatch", "QueueDoesNotExist")
+            await seen.yard.publish(f'{{"id": "{event_id}", "detail": {{"to": "one"}}}}')
+            await seen.yard.watch.wait(1)
+            return msgspec.json.encode(seen.observer.take())
+
+    pulse = msgspec.json.decode(asyncio.run(main()), type=Snapshot)
+    assert [letter.event_id for letter in pulse.recent_letters] == [shown]
 
 
 def test_the_books_balance_in_every_snapshot_while_messages_flow() -> None:

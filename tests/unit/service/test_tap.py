@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -144,12 +144,14 @@ def test_nobody_watches_for_ever_and_not_too_many_at_once() -> None:
 
 
 @asynccontextmanager
-async def served(*, tapping: bool = True) -> AsyncIterator[tuple[Yard, httpx.AsyncClient]]:
+async def served(
+    *, tapping: bool = True, redact: Callable[[str], str] = str
+) -> AsyncIterator[tuple[Yard, httpx.AsyncClient]]:
     watchdog = Watchdog(5)
     async with tapped() as (yard, tap):
         view: View = WorkerView(Observer(yard.worker, reloads=Reloaded(), blocks=watchdog), watchdog)
         async with (
-            serving(HttpConfig(0), view, Feeds(view, str, tap if tapping else None)) as port,
+            serving(HttpConfig(0), view, Feeds(view, redact, tap if tapping else None)) as port,
             httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client,
         ):
             yield yard, client
@@ -170,6 +172,19 @@ def test_messages_are_tailed_over_http_line_by_line() -> None:
 
     (seen,) = asyncio.run(main())
     assert seen.event_id == "event-2"
+
+
+def test_the_snapshot_that_is_served_has_no_contact_data_in_ids_and_sentences() -> None:
+    async def main() -> str:
+        async with served(redact=redactor({})) as (yard, client):
+            yard.sqs.fail_entries("crm", "SendMessageBatch", "InvalidMessageContents")
+            await yard.publish('{"id": "+4930123456", "detail": {"to": "one"}}')
+            await yard.watch.wait(1)
+            return (await client.get("/status.json")).text
+
+    text = asyncio.run(main())
+    assert "MESSAGE_REJECTED" in text
+    assert "4930123456" not in text
 
 
 def test_a_reader_that_goes_away_is_no_defect(caplog: pytest.LogCaptureFixture) -> None:

@@ -98,6 +98,12 @@ def test_letters_that_say_the_same_are_one_row_and_contact_data_is_masked() -> N
     assert (second.count, second.last, second.ids) == (1, "60 s ago", ("m-9",))
 
 
+def test_ids_that_are_contact_data_are_masked_as_in_the_log() -> None:
+    letters = (LetterSnapshot(NOW, "MESSAGE_REJECTED", "refused", "m-1", "call-+4930123456", ()),)
+    (row,) = page(snapshot(recent_letters=letters)).letters
+    assert row.ids == ("call-***",)
+
+
 def test_of_many_rules_some_are_shown_and_the_others_can_be_asked_for() -> None:
     made = page(snapshot(), rules=MANY)
     assert (len(made.rule_rows), made.rules_hidden) == (100, 30)

@@ -148,7 +148,19 @@ def test_an_event_is_explained_without_a_script_within_the_page() -> None:
     assert Outline(text).open == []
 
 
-@pytest.mark.parametrize("body", ["", "not JSON", "[1]", "{}", "[" * 100_000, "\ud800", '{"detail": {"vip": NaN}}'])
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "not JSON",
+        "[1]",
+        "{}",
+        "[" * 100_000,
+        "\ud800",
+        '{"detail": {"vip": NaN}}',
+        '{"id": "\\ud800", "detail": {"vip": "\\ud800"}}',
+    ],
+)
 def test_hostile_events_get_an_answer(body: str) -> None:
     data = {"event": body.encode("utf-8", "surrogatepass"), "alone": "yes"}
     answer = ask(lambda client: client.post("/explain", data=data))
