@@ -207,6 +207,12 @@ class Settings(BaseSettings):
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
 
+    @field_validator("http_token", mode="before")
+    @classmethod
+    def _strip(cls, value: object) -> object:
+        # Files of secrets end with a line break, which nobody can type into a browser.
+        return value.strip() if isinstance(value, str) else value
+
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
         if self.idempotency == "dynamodb" and not self.idempotency_table:

@@ -113,3 +113,19 @@ def test_every_setting_is_described_and_those_with_a_unit_name_it() -> None:
         assert field.description, name
         if name.endswith("_seconds"):
             assert "in seconds" in (field.description or ""), name
+
+
+@pytest.mark.usefixtures("queues")
+def test_a_token_out_of_a_file_that_ends_with_a_line_break_is_what_one_can_type(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TURNOUT_HTTP_TOKEN", "correct horse\n")
+    token = load_settings().http_token
+    assert token is not None
+    assert token.get_secret_value() == "correct horse"
+
+
+@pytest.mark.usefixtures("queues")
+def test_a_token_of_nothing_but_space_is_none() -> None:
+    (problem,) = problems(http_port="8080", http_host="0.0.0.0", http_token=" \n")
+    assert "TURNOUT_HTTP_TOKEN is not set" in problem

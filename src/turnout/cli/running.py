@@ -50,10 +50,11 @@ def asking(url: str) -> Iterator[httpx.Client]:
 
     Raises `click.ClickException` for what goes wrong in between.
     """
-    token = os.environ.get(TOKEN, "")
-    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    token = os.environ.get(TOKEN, "").strip()
+    # As browsers do it: whatever the token is made of, it makes a header, and none that an error would show.
+    auth = httpx.BasicAuth("turnout", token) if token else None
     try:
-        with httpx.Client(base_url=url, headers=headers, timeout=5.0) as client:
+        with httpx.Client(base_url=url, auth=auth, timeout=5.0) as client:
             yield client
     except httpx.HTTPStatusError as error:
         raise click.ClickException(_refused(url, error.response)) from None

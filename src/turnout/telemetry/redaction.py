@@ -70,7 +70,7 @@ def _mask_secret(match: re.Match[str]) -> str:
 
 
 def _secret_values(environ: Mapping[str, str]) -> set[str]:
-    values = {value for name, value in environ.items() if is_secret(name) and not name.endswith("_FILE")}
+    values = {value.strip() for name, value in environ.items() if is_secret(name) and not name.endswith("_FILE")}
     for name, value in environ.items():
         if name.startswith("OTEL_EXPORTER_OTLP") and name.endswith("HEADERS"):
             values |= {pair.partition("=")[2].strip() for pair in value.split(",")}

@@ -87,6 +87,16 @@ def test_top_says_what_is_missing_or_wrong() -> None:
     assert "no answer from http://127.0.0.1:9" in nobody.output
 
 
+@pytest.mark.parametrize("token", ["correct horse\n", "Gr\u00fc\u00dfe", "two\nlines", "a:b"])
+def test_whatever_a_token_is_made_of_it_opens_or_is_refused_and_never_shown(token: str) -> None:
+    opened = run_top(token=token.strip(), environ={"TURNOUT_HTTP_TOKEN": token})
+    assert opened.exit_code == 0, opened.output
+    refused = run_top(token=TOKEN, environ={"TURNOUT_HTTP_TOKEN": token + "!"})
+    assert refused.exit_code == 1
+    assert "set TURNOUT_HTTP_TOKEN" in refused.output
+    assert token.split()[0] not in refused.output
+
+
 @pytest.mark.parametrize("answer", ["<title>Please log in</title>\n", "{}\n"])
 @pytest.mark.parametrize(("command", "options"), [(top, ["--once"]), (tail, []), (tail, ["--json"])])
 def test_another_program_at_the_address_is_told(command: click.Command, options: list[str], answer: str) -> None:

@@ -32,3 +32,10 @@ def test_a_port_that_other_machines_reach_needs_a_token_which_is_never_shown() -
     )
     assert made.http_token == "hunter22"
     assert "hunter22" not in repr(made)
+
+
+def test_a_token_out_of_a_file_that_ends_with_a_line_break_is_what_one_can_type() -> None:
+    environ = {"TURNOUT_HTTP_PORT": "8080", "TURNOUT_HTTP_HOST": "0.0.0.0"}
+    assert load_work_settings(environ | {"TURNOUT_HTTP_TOKEN": "hunter22\n"}).http_token == "hunter22"
+    with pytest.raises(SettingsError, match="TURNOUT_HTTP_TOKEN: is not set"):
+        load_work_settings(environ | {"TURNOUT_HTTP_TOKEN": "\n"})

@@ -273,6 +273,10 @@ def test_what_is_named_a_secret_is_masked_with_its_name_kept(sentence: str, secr
     assert sentence.split()[0].partition("=")[0].partition(":")[0] in redacted
 
 
+def test_a_secret_out_of_a_file_that_ends_with_a_line_break_is_masked_without_it() -> None:
+    assert redactor({"HOOK_TOKEN": "correct-horse\n"})("said correct-horse.") == f"said {MASK}."
+
+
 def test_a_field_with_the_name_of_a_secret_is_masked_whatever_it_holds() -> None:
     stream = configured()
     log.info("signed in", extra={"access_token": "abc", "clientSecret": 12345})
