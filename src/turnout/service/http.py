@@ -188,6 +188,9 @@ class _Server:
         return answer
 
     def _refusal(self, request: web.Request) -> web.Response | None:
+        # Nothing can be changed here, but to explain a huge event is work, which any page on the internet could order.
+        if request.method == "POST" and request.headers.get("Sec-Fetch-Site") == "cross-site":
+            return web.Response(status=403, text="forms of other sites are not answered\n")
         token = self._config.token
         if token:
             if _carries(request.headers.get("Authorization", ""), token):

@@ -36,10 +36,14 @@ async def served(
 
 
 class Hello(Pages):
-    """One further route, for which a token is needed."""
+    """Further routes, for which a token is needed."""
 
     def __init__(self) -> None:
-        self.routes = (("GET", "/hello", self._hello), ("GET", "/broken", self._broken))
+        self.routes = (
+            ("GET", "/hello", self._hello),
+            ("POST", "/form", self._hello),
+            ("GET", "/broken", self._broken),
+        )
 
     async def _hello(self, _: web.Request) -> web.StreamResponse:
         return web.Response(text="hello")
@@ -190,6 +194,18 @@ def test_a_token_with_umlauts_works_as_browsers_send_it() -> None:
 )
 def test_without_a_token_foreign_names_of_this_machine_are_refused(host: str, status: int) -> None:
     assert get("/hello", None, {"Host": host}).status_code == status
+
+
+@pytest.mark.parametrize(("site", "status"), [("cross-site", 403), ("same-origin", 200), ("none", 200), (None, 200)])
+def test_forms_of_other_sites_are_refused_and_links_of_theirs_are_not(site: str | None, status: int) -> None:
+    headers = {"Sec-Fetch-Site": site} if site else {}
+
+    async def main() -> tuple[int, int]:
+        async with served() as (_, client):
+            posted = await client.post("/form", headers=headers)
+            return posted.status_code, (await client.get("/hello", headers=headers)).status_code
+
+    assert asyncio.run(main()) == (status, 200)
 
 
 def test_every_answer_forbids_caching_framing_and_foreign_content() -> None:
