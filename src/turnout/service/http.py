@@ -37,6 +37,9 @@ _OPEN = frozenset({"/livez", "/readyz", "/metrics"})
 _LARGEST_REQUEST = 1_200_000
 """A pasted event of 1 MiB, and some."""
 _STOP_SECONDS = 1.0
+_MOST_CONNECTIONS = 200
+"""Open ones, about. Without a bound whoever reaches the port could take every file descriptor of the worker, which
+needs some for its queues and its rule files."""
 
 _HEADERS = {
     "Cache-Control": "no-store",
@@ -158,15 +161,19 @@ class _Server:
             shutdown_timeout=_STOP_SECONDS,
         )
         await runner.setup()
+        listener: asyncio.Server | None = None
         try:
-            site = web.TCPSite(runner, self._config.host, self._config.port)
-            await site.start()
-            self._port = runner.addresses[0][1]
+            assert runner.server is not None  # noqa: S101 - for the type checker: `setup` has made it
+            connect = _Connections(runner.server)
+            listener = await self._loop.create_server(connect, self._config.host, self._config.port)
+            self._port = listener.sockets[0].getsockname()[1]
             for pages in self._pages:
                 await pages.start()
             self._started.set()
             await self._stop.wait()
         finally:
+            if listener is not None:
+                listener.close()
             for pages in self._pages:
                 await pages.stop()
             await runner.cleanup()
@@ -219,6 +226,22 @@ class _Server:
     async def _metrics(self, _: web.Request) -> web.Response:
         text = render(await self._probes.metrics())
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+class _Connections:
+    """Makes the protocol of each new connection. When there are too many, the oldest make way.
+
+    So a probe is answered even while somebody holds as many connections as he likes.
+    """
+
+    def __init__(self, server: web.Server) -> None:
+        self._server = server
+
+    def __call__(self) -> asyncio.Protocol:
+        made = self._server.connections
+        for oldest in made[: max(0, len(made) + 1 - _MOST_CONNECTIONS)]:
+            oldest.force_close()
+        return self._server()
 
 
 async def _add_headers(_: web.Request, answer: web.StreamResponse) -> None:

@@ -316,6 +316,29 @@ def test_the_thread_ends_with_the_context_even_while_a_client_holds_a_connection
     asyncio.run(main())
 
 
+def test_of_too_many_connections_the_oldest_make_way_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.service.http._MOST_CONNECTIONS", 3)
+
+    async def main() -> None:
+        async with observed() as seen, serving(HttpConfig(0), seen.view) as port, asyncio.timeout(10):
+            opened = []
+            for _ in range(4):
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
+                writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert await reader.readuntil(b"\r\n") == b"HTTP/1.1 200 OK\r\n"
+                opened.append((reader, writer))
+            (oldest, _), *others = opened
+            await oldest.read()
+            assert oldest.at_eof()
+            for reader, writer in others:
+                writer.write(b"GET /livez HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                await reader.readuntil(b"HTTP/1.1 200 OK\r\n")
+            for _, writer in opened:
+                writer.close()
+
+    asyncio.run(main())
+
+
 def test_the_configuration_does_not_show_its_token() -> None:
     assert TOKEN not in repr(HttpConfig(0, token=TOKEN))
 
