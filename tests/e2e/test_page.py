@@ -221,6 +221,22 @@ def test_a_worker_that_is_gone_is_told() -> None:
     browse(story)
 
 
+def test_the_title_of_a_tab_that_is_not_seen_does_not_go_on_to_say_that_all_is_well() -> None:
+    async def story(there: Browsing) -> None:
+        page = there.page
+        await page.evaluate("Object.defineProperty(document, 'hidden', {get: () => true})")
+        await page.clock.install()
+        async with page.expect_response("**/*"):  # the refresh that was due when the tab went out of sight
+            pass
+        await page.route("**/*", lambda route: route.abort())
+        async with asyncio.timeout(10):
+            while await page.title() != "No answer · Turnout":
+                await page.clock.run_for(10_000)
+        there.complaints.clear()
+
+    browse(story)
+
+
 def test_an_answer_that_is_no_status_page_is_not_taken_for_news() -> None:
     async def story(there: Browsing) -> None:
         await there.page.route("**/*", lambda route: route.fulfill(body="<title>Please log in</title>"))

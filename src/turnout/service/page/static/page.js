@@ -2,6 +2,7 @@
 "use strict";
 
 const EVERY_MS = 2000;
+const UNSEEN_EVERY_MS = 30000; // the title is seen in a tab that is not
 
 const pause = document.getElementById("pause");
 const wanted = document.getElementById("wanted");
@@ -76,7 +77,7 @@ function say(text) {
 
 function later() {
   clearTimeout(timer);
-  if (!paused() && !document.hidden) timer = setTimeout(refresh, EVERY_MS);
+  if (!paused()) timer = setTimeout(refresh, document.hidden ? UNSEEN_EVERY_MS : EVERY_MS);
 }
 
 function paused() {
