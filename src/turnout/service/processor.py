@@ -31,7 +31,7 @@ class ProcessorProbes:
         if blocked := self._watchdog.blocked_seconds:
             raise NotAnswering(f"the event loop has been blocked for {blocked:.1f} s; the log shows by what")
         counts = self._processor.counts
-        silent = time.time() - max(counts.beat_at, counts.started_at)
+        silent = time.monotonic() - counts.beat_at
         hangs = counts.running and silent > _SILENT_SECONDS
         reasons = (f"nothing has happened for {silent:.0f} s",) if hangs else ()
         return Health(not reasons, reasons, self._checks())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections import Counter
 from enum import StrEnum
 
@@ -30,7 +31,7 @@ class Result(StrEnum):
 
 
 class Counts(msgspec.Struct):
-    """Counters. Times are seconds since the epoch, 0 for never."""
+    """Counters. Times are seconds since the epoch, 0 for never, but for `beat_at`."""
 
     started_at: float
     results: Counter[str] = msgspec.field(default_factory=Counter)
@@ -46,8 +47,8 @@ class Counts(msgspec.Struct):
     round_seconds: float = 0.0
     held: int = 0
     """Letters that are being worked on now."""
-    beat_at: float = 0.0
-    """When the processor last got somewhere."""
+    beat_at: float = msgspec.field(default_factory=time.monotonic)
+    """When the processor last got somewhere, on the clock that nobody sets."""
     error: str = ""
     """Why the last round failed; empty when it did not."""
     running: bool = False

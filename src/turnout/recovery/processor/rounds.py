@@ -311,4 +311,4 @@ class Processor:
         return not self._stop.is_set()
 
     def _beat(self) -> None:
-        self.counts.beat_at = time.time()
+        self.counts.beat_at = time.monotonic()
