@@ -6,7 +6,12 @@ import asyncio
 
 from turnout.recovery.letter import Letter
 
-__all__ = ["Group", "Groups"]
+__all__ = ["Group", "Groups", "group_of"]
+
+
+def group_of(letter: Letter) -> str:
+    """The message group in which a letter lies; empty where there is no order to keep."""
+    return letter.message.system.get("MessageGroupId", "") if letter.queue.endswith(".fifo") else ""
 
 
 class Group:
@@ -25,5 +30,5 @@ class Groups:
 
     def of(self, letter: Letter) -> Group:
         """The group of a letter; one of its own where there is no order to keep."""
-        name = letter.message.system.get("MessageGroupId", "") if letter.queue.endswith(".fifo") else ""
+        name = group_of(letter)
         return self._groups.setdefault(name, Group()) if name else Group()

@@ -17,6 +17,7 @@ from contextlib import AbstractAsyncContextManager
 import msgspec
 
 from turnout.errors import CallError, TurnoutError
+from turnout.recovery.groups import group_of
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
@@ -48,6 +49,7 @@ _CLOSE_SECONDS = 3.0
 """For giving back claims and letters at the end of all, which come back by themselves otherwise."""
 _BEAT_SECONDS = 5.0
 _PROGRESS = frozenset({Result.DELIVERED, Result.ARCHIVED, Result.PARKED, Result.EXHAUSTED, Result.REMOVED})
+_GONE = frozenset({Result.DELIVERED, Result.ARCHIVED, Result.REMOVED})
 _UNFINISHED = frozenset({Result.PUT_OFF, Result.ELSEWHERE, Result.FAILED})
 
 
@@ -149,7 +151,7 @@ class Processor:
             began = self._clock()
             wait = self._config.interval_seconds
             try:
-                results = await self._round()
+                turns = await self._round()
             except TurnoutError as error:
                 failures += 1
                 wait = self._failed(error, failures)
@@ -162,8 +164,9 @@ class Processor:
                 self.counts.round_at = time.time()
                 self.counts.round_seconds = self._clock() - began
                 if once:
-                    idle = 0 if _PROGRESS.intersection(results) else idle + 1
-                    if not _UNFINISHED.intersection(results) or idle == _MOST_IDLE:
+                    idle = 0 if _PROGRESS.intersection(turns.results) else idle + 1
+                    left = turns.behind or _UNFINISHED.intersection(turns.results)
+                    if not left or idle == _MOST_IDLE:
                         return
                     wait = min(wait, _SOON_SECONDS if not idle else wait)
             if not await self._pause(wait):
@@ -178,8 +181,8 @@ class Processor:
         log.warning("a round failed, the next begins in %.0f s: %s", wait, error)
         return wait
 
-    async def _round(self) -> list[Result]:
-        """One round; how the turns of its letters ended. Raises `TurnoutError` when not all of it could be done."""
+    async def _round(self) -> Turns:
+        """One round; what came of it. Raises `TurnoutError` when not all of it could be done."""
         turns = Turns(asyncio.Semaphore(self._config.concurrency))
         async with contextlib.AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._open_source())
@@ -195,7 +198,7 @@ class Processor:
                     turns.problem = turns.problem or error
         if turns.problem is not None:
             raise turns.problem
-        return turns.results
+        return turns
 
     async def _batches(self, source: Source) -> AsyncIterator[Sequence[Letter]]:
         """Letters in batches as they come: none waits for another that has not been read yet for long."""
@@ -255,6 +258,7 @@ class Processor:
                 else:
                     result = await self._handler.handle(letter, record, source)
                 group.waits |= result in _UNFINISHED
+                turns.behind |= result in _GONE and bool(group_of(letter))
         except TurnoutError as error:
             turns.problem = error
         except Exception:  # a defect of ours costs this letter its turn, and nobody else's

@@ -19,5 +19,7 @@ class Turns(msgspec.Struct):
     room: asyncio.Semaphore
     results: list[Result] = []
     groups: Groups = msgspec.field(default_factory=Groups)
+    behind: bool = False
+    """Whether a letter has left its message group: others of it, which could not be seen, may be seen now."""
     problem: TurnoutError | None = None
     """What keeps the round from going on."""

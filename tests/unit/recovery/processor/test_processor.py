@@ -273,6 +273,25 @@ def in_group(number: int, group: str) -> Letter:
     return read_letter({**message, "MessageId": f"m-{number}"}, queue=f"{QUEUE}.fifo")
 
 
+def test_once_goes_on_until_what_was_behind_others_in_their_groups_is_seen_and_done(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        here = bench.place.here
+
+        async def the_first_two(limit: int | None = None) -> AsyncIterator[Letter]:
+            for one in list(here.values())[:2]:
+                yield one
+
+        bench.place.letters = the_first_two  # type: ignore[method-assign]
+        assert await bench.once() == {"delivered": 5, "parked": 1, "waiting": 1}
+        assert list(here) == ["m-6"], "what waits for a repair"
+
+    waits = read_letter(
+        {**letters.message("{}", MessageGroupId="a"), "MessageId": "m-6"},
+        queue=f"{QUEUE}.fifo",
+    )
+    on_bench(tmp_path, story, *(in_group(n, "a") for n in range(5)), waits)
+
+
 def test_letters_of_one_group_go_one_after_the_other_and_none_past_one_that_waits(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         under_way: list[str] = []
