@@ -632,6 +632,63 @@ def test_an_answer_of_something_else_than_dynamodb_is_told_as_unavailable(
     asyncio.run(main())
 
 
+def refusal(code: str, message: str = "", **more: object) -> bytes:
+    """DynamoDB's answer that refuses a call."""
+    body = {"__type": f"com.amazonaws.dynamodb.v20120810#{code}", "message": message, **more}
+    return answer(body, 400, x_amzn_requestid="1", Content_Type="application/x-amz-json-1.0")
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "advice"),
+    [
+        (
+            "ResourceNotFoundException",
+            "Requested resource not found",
+            "it is not there, in this account and region: create it",
+        ),
+        ("AccessDeniedException", "not authorized to perform: dynamodb:GetItem", "docs/recovery.md lists what"),
+        ("ValidationException", "The table does not have the specified index", "turnout doctor says whether"),
+    ],
+)
+def test_a_table_that_cannot_be_used_is_told_of_once_with_what_to_do(
+    monkeypatch: pytest.MonkeyPatch, code: str, message: str, advice: str
+) -> None:
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(lambda _: refusal(code, message))) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                with pytest.raises(LedgerUnavailable) as told:
+                    await ledger.records("a")
+        assert str(told.value).startswith(f"the ledger's table letters cannot be used: {code}: {message} ({advice}")
+        assert "An error occurred" not in str(told.value)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded"])
+def test_a_transaction_that_is_throttled_is_not_told_as_one_that_others_are_in_the_way_of(
+    monkeypatch: pytest.MonkeyPatch, reason: str
+) -> None:
+    def handle(request: Request) -> bytes:
+        if request.operation == "GetItem":
+            return answer(b"{}", x_amzn_requestid="1")
+        return refusal("TransactionCanceledException", CancellationReasons=[{"Code": reason}, {"Code": "None"}])
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                with pytest.raises(LedgerUnavailable, match="letters takes too little: raise its capacity"):
+                    await ledger.record(RETRIED[:1])
+
+    monkeypatch.setattr("turnout.recovery.ledger.dynamodb.ledger.TRIES", 2)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
 def test_a_page_after_the_first_answers_does_not_count_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
     def handle(request: Request) -> bytes:
         read = request.operation == "GetItem"

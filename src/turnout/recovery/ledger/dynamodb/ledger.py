@@ -233,6 +233,7 @@ class DynamoLedger:
 
     async def _change(self, letter: str, change: Callable[[Record | None], tuple[Record, Entry | None]]) -> Record:
         """Change a letter's record, and add the entry that comes with it, until nobody else was quicker."""
+        throttled = False
         for attempt in range(TRIES):
             row = await self._table.get(f"letter#{letter}", "record")
             version = int(row["version"]["N"]) if row else 0
@@ -245,9 +246,12 @@ class DynamoLedger:
                 if entry is not None and 2 in lost.failed and 0 not in lost.failed:
                     message = f"there is no plan {entry.plan} with the letter {entry.letter}"
                     raise UnknownPlan(message) from lost
-                await asyncio.sleep(0.01 * 2 ** min(attempt, 6))
+                throttled = lost.throttled
+                await asyncio.sleep((0.05 if throttled else 0.01) * 2 ** min(attempt, 6))
             else:
                 return after
+        if throttled:
+            raise self._table.takes_too_little()
         raise LedgerUnavailable(f"the letter {letter} is changed by too many at once; try again")
 
     def _operations(self, record: Record, version: int, entry: Entry | None) -> list[Attributes]:

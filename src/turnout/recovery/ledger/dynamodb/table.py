@@ -29,6 +29,25 @@ TRIES = 12
 _BATCH = 25
 """BatchWriteItem takes so many."""
 
+_THROTTLED = frozenset(
+    {
+        "ProvisionedThroughputExceeded",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "ThrottlingError",
+        "ThrottlingException",
+    }
+)
+_MORE_CAPACITY = "raise its capacity, or go on later"
+_ADVICE = {
+    "AccessDeniedException": "docs/recovery.md lists what a ledger needs, below Permissions",
+    "ResourceNotFoundException": "it is not there, in this account and region: create it as deploy/terraform does, or "
+    "correct TURNOUT_DLQ_LEDGER",
+    "ValidationException": "turnout doctor says whether its keys and index are those of a ledger",
+    **dict.fromkeys(_THROTTLED, _MORE_CAPACITY),
+}
+"""What an operator can do, by DynamoDB's code."""
+
 # What botocore's parsers and the reading of answers say when something else than DynamoDB answers.
 _BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
@@ -40,12 +59,13 @@ class ConditionFailed(Exception):
 class TransactionLost(Exception):
     """A transaction did not happen. `failed` tells the operations whose condition does not hold, by their index.
 
-    None of them: somebody else was changing the same items.
+    None of them: somebody else was changing the same items, or (`throttled`) the table takes too little.
     """
 
     def __init__(self, reasons: Sequence[str]) -> None:
         super().__init__(", ".join(reasons))
         self.failed = frozenset(n for n, reason in enumerate(reasons) if reason == "ConditionalCheckFailed")
+        self.throttled = not _THROTTLED.isdisjoint(reasons)
 
 
 @contextlib.asynccontextmanager
@@ -150,7 +170,11 @@ class Table:
             if not pending:
                 return
             await asyncio.sleep(0.05 * 2 ** min(attempt, 6))
-        raise LedgerUnavailable(f"the ledger's table {self.name} takes too little: raise its write capacity")
+        raise self.takes_too_little()
+
+    def takes_too_little(self) -> LedgerUnavailable:
+        """What to raise when it was throttled for too long."""
+        return LedgerUnavailable(f"the ledger's table {self.name} takes too little: {_MORE_CAPACITY}")
 
 
 def key(pk: str, sk: str) -> Attributes:
@@ -182,7 +206,9 @@ def _foreign_errors(table: str) -> Iterator[None]:
             raise TransactionLost([reason.get("Code", "") for reason in reasons]) from error
         if code in ("TransactionConflictException", "TransactionInProgressException"):
             raise TransactionLost(()) from error
-        raise LedgerUnavailable(f"the ledger's table {table} cannot be used: {code}: {error}") from error
+        said = f"{code}: {error.response.get('Error', {}).get('Message') or error}"
+        advice = f" ({_ADVICE[code]})" if code in _ADVICE else ""
+        raise LedgerUnavailable(f"the ledger's table {table} cannot be used: {said}{advice}") from error
     except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {error}") from error
     except _BAD_ANSWER as error:
