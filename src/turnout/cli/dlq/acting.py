@@ -23,13 +23,13 @@ from turnout.dlq.reporting import ledger_is_there, ledger_place
 from turnout.dlq.services import Services, open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place, open_source
+from turnout.errors import TurnoutError
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.ledger.api import Ledger, UnknownPlan
 from turnout.recovery.ledger.records import Action, ItemState, Plan, PlanState
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.planning import Draft, draft, draft_again
 from turnout.recovery.running.runner import RunConfig, Runner
-from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
 from turnout.service.signals import stop_on_signals
 
@@ -187,9 +187,16 @@ class _Course:
             click.echo(f"Plan {self._plan.id}, in the ledger {ledger_place(settings)}.")
         return await self._act_on(made)
 
-    async def _say_stopping(self, tally: Tally) -> None:
+    @property
+    def _go_on(self) -> str:
+        """The command that goes on with this plan."""
+        # An endpoint's URL may hold keys, so that no plan keeps it.
+        url = " --to-url URL, the same as now" if self._plan.options.get("to", "").startswith("url:") else ""
+        return f"turnout dlq {self._job.command} --resume {self._plan.id}{url}"
+
+    async def _say_stopping(self, runner: Runner) -> None:
         await self._stop.wait()
-        if not tally.too_many_failures(self._settings.max_failures):
+        if not runner.gave_up:
             click.echo("Stopping when the letters under way are done; Ctrl-C once more exits at once.", err=True)
 
     async def _draft(self) -> Draft:
@@ -220,9 +227,13 @@ class _Course:
                 config=RunConfig(settings.rate, settings.max_failures, again=self._again),
                 told=told,
             )
-            saying = asyncio.create_task(self._say_stopping(runner.tally), name="say-stopping")
+            saying = asyncio.create_task(self._say_stopping(runner), name="say-stopping")
             try:
                 tally = await runner.run(made, self._stop)
+            except TurnoutError:
+                print_tally(runner.tally, left="not done")
+                click.echo(f"Stopped. To go on, once what follows is repaired: {self._go_on}")
+                raise
             finally:
                 saying.cancel()
         if tally.total:
@@ -241,8 +252,5 @@ class _Course:
             if not tally.total:
                 click.echo("Nothing was left of this plan: it is finished.")
         if left:
-            click.echo(
-                f"{count(len(left), 'letter')} of this plan left. To go on: "
-                f"turnout dlq {self._job.command} --resume {self._plan.id}"
-            )
+            click.echo(f"{count(len(left), 'letter')} of this plan left. To go on: {self._go_on}")
         return 1 if left or tally.failed or made.unfit else 0

@@ -93,16 +93,16 @@ def progress(total: int) -> Iterator[Callable[[Tally], None]]:
         yield told
 
 
-def print_tally(tally: Tally) -> None:
-    """How a run ended."""
+def print_tally(tally: Tally, *, left: str = "not tried") -> None:
+    """How a run ended. `left` says what is true of those whose turn is not over."""
     redaction = Redaction(os.environ)
     parts = [f"{tally.done:,} done"]
     parts += [f"{tally.failed:,} failed"] if tally.failed else []
     parts += [f"{tally.undeleted:,} done but not taken out"] if tally.undeleted else []
     parts += [f"{tally.skipped:,} left to another process"] if tally.skipped else []
     parts += [f"{tally.behind:,} not tried behind another of their group"] if tally.behind else []
-    left = tally.total - tally.ended
-    parts += [f"{left:,} not tried"] if left else []
+    number = tally.total - tally.ended
+    parts += [f"{number:,} {left}"] if number else []
     click.echo(", ".join(parts) + ".")
     for why, number in tally.failures.most_common(10):
         click.echo(f"  {number:,}: {printable(redaction.text(why))}")

@@ -95,6 +95,11 @@ class Runner:
         self._groups = Groups()
         self.tally = Tally()
 
+    @property
+    def gave_up(self) -> bool:
+        """Whether it stops of itself: too much fails, or the ledger does."""
+        return self._error is not None or self.tally.too_many_failures(self._config.max_failures)
+
     async def run(self, made: Draft, stop: asyncio.Event) -> Tally:
         """Do what the draft says; the plan must be in the ledger. Sets `stop` when too much fails.
 
