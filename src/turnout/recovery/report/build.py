@@ -12,6 +12,7 @@ from turnout.recovery.causes import CauseTable, Disposition
 from turnout.recovery.ledger.records import Record, Status
 from turnout.recovery.letter import Letter, Payload
 from turnout.recovery.redaction import Redaction
+from turnout.recovery.report.correlation import FAILED
 from turnout.recovery.report.diagnosis import diagnosis, failed_at
 from turnout.recovery.report.health import health
 from turnout.recovery.report.model import Group, Interaction, Report, Sample
@@ -99,8 +100,19 @@ def build_report(
             for letter in (letters if one_by_one else ())
         ),
         correlations=shares(Counter(one.presence for one in sources.interactions.values())),
-        notes=sources.notes,
+        notes=(*sources.notes, *_failed_lookups(sources.interactions.values(), redaction)),
     )
+
+
+def _failed_lookups(interactions: Iterable[Interaction], redaction: Redaction) -> tuple[str, ...]:
+    """That conversations could not be looked up, and why."""
+    errors = Counter(redaction.line(one.error) for one in interactions if one.presence == FAILED)
+    if not errors:
+        return ()
+    number = sum(errors.values())
+    which = "1 conversation" if number == 1 else f"{number:,} conversations"
+    said = "" if len(errors) == 1 else " (said most often)"
+    return (f"{which} could not be looked up: {errors.most_common(1)[0][0]}{said}",)
 
 
 def _status(letter: Letter, records: Mapping[str, Record]) -> str:

@@ -159,6 +159,19 @@ def test_conversations_that_were_looked_up_are_counted_by_what_was_found() -> No
     assert [record.interaction is not None for record in made.records] == [True, True, False]
 
 
+def test_why_conversations_could_not_be_looked_up_is_said_once() -> None:
+    def looked_up(**errors: str) -> tuple[str, ...]:
+        interactions = {id_: Interaction(id=id_, presence="failed", error=error) for id_, error in errors.items()}
+        found = {"d": Interaction(id="d", presence="found")}
+        return report([], interactions=interactions | found, notes=("Another.",)).notes
+
+    assert looked_up() == ("Another.",)
+    assert looked_up(a="HTTP 500") == ("Another.", "1 conversation could not be looked up: HTTP 500")
+    assert looked_up(a="HTTP 500", b="no such client", c="no such client")[1:] == (
+        "3 conversations could not be looked up: no such client (said most often)",
+    )
+
+
 def test_no_letters_make_a_report_too() -> None:
     made = report([])
     assert made.total == 0
