@@ -22,6 +22,7 @@ from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.effects import Archive, Attempt, Conversations, Deliver, NotDeliverable, Told
 from turnout.recovery.processor.policy import Next, Policy, decide
 from turnout.recovery.processor.resting import Resting
+from turnout.recovery.report.correlation import FAILED
 from turnout.recovery.sources.api import Source
 
 __all__ = ["Handler", "Tools"]
@@ -153,6 +154,12 @@ class Handler:
         if conversations is None or not conversations.correlates or not letter.conversation_id:
             return None
         found, _ = await conversations.correlate(letter)
+        if found.presence == FAILED:
+            log.warning(
+                "a conversation could not be looked up, and its letter is delivered all the same: %s",
+                found.error,
+                extra=about_letter(letter),
+            )
         if found.presence == _NOT_YET:
             return Result.PUT_OFF
         if found.presence != _ABSENT:

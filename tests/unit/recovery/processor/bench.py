@@ -149,11 +149,12 @@ class Talk:
     def __init__(self, *, correlates: bool = False) -> None:
         self.correlates = correlates
         self.presence = "found"
+        self.error = ""
         self.failure: CallError | None = None
         self.told: list[tuple[str, int]] = []
 
     async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
-        return Interaction(id=letter.conversation_id, presence=self.presence), None
+        return Interaction(id=letter.conversation_id, presence=self.presence, error=self.error), None
 
     async def tell(self, letter: Letter, told: Told, attempt: int) -> None:
         if self.failure is not None:

@@ -147,6 +147,20 @@ def test_a_letter_whose_conversation_is_gone_is_archived_and_one_that_is_too_fre
     on_bench(tmp_path, story, transient(1))
 
 
+def test_that_a_conversation_cannot_be_looked_up_keeps_no_letter_and_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk(correlates=True)
+        bench.talk.presence = "failed"
+        bench.talk.error = "log in: invalid_client"
+        assert await bench.once() == {"delivered": 1}
+        assert "could not be looked up" in caplog.text
+        assert "log in: invalid_client" in caplog.text
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_without_an_archive_what_is_permanent_waits_until_there_is_one(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         shelf, bench.shelf = bench.shelf, None
