@@ -30,7 +30,7 @@ from turnout.dlq.sources import Place, open_source
 from turnout.dlq.work_settings import WorkSettings
 from turnout.errors import TurnoutError
 from turnout.genesys.config import variable as genesys_variable
-from turnout.recovery.processor.counts import Counts
+from turnout.recovery.processor.counts import Result
 from turnout.recovery.processor.effects import Archive, Conversations, Deliver
 from turnout.recovery.processor.handling import Tools
 from turnout.recovery.processor.policy import Policy
@@ -68,7 +68,10 @@ class Finished(msgspec.Struct, frozen=True):
     """What came of it."""
 
     source: str
-    counts: Counts
+    results: Mapping[Result, int]
+    """Letters by how their last turn ended."""
+    left: int
+    """Letters that are to have another turn, where nobody has stopped it."""
     health: Health
     seconds: float
 
@@ -100,7 +103,8 @@ async def _process(settings: DlqSettings, work: WorkSettings, job: Job) -> Finis
                 log.info("processing the letters of %s", name)
                 await processor.run(stop, once=job.once)
             records = await known_of(await services.ledger(), (), name)
-            return Finished(name, processor.counts, health(records), time.monotonic() - began)
+            ended, left = processor.ended, 0 if stop.is_set() else processor.ended.left
+            return Finished(name, ended.results, left, health(records), time.monotonic() - began)
 
 
 @contextlib.asynccontextmanager

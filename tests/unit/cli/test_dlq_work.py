@@ -11,6 +11,9 @@ from tests.unit.recovery.report.stories import NOW
 
 from turnout.cli.dlq import dlq
 from turnout.errors import SettingsError
+from turnout.recovering import Finished
+from turnout.recovery.processor.counts import Result as Ended
+from turnout.recovery.report.health import health
 from turnout.recovery.sources.export import Redacted, export_line, header_line
 
 
@@ -62,3 +65,18 @@ def test_archived_letters_are_not_processed(exported: Path) -> None:
     result = run("--archived", "dlq/")
     assert result.exit_code == 2
     assert "turnout dlq archive --restore" in result.output
+
+
+def test_once_ends_with_1_when_letters_are_left_and_says_so(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def finished(results: dict[Ended, int], left: int) -> Result:
+        ended = Finished(source="events-dead", results=results, left=left, health=health([]), seconds=1.0)
+        monkeypatch.setattr("turnout.recovering.process", lambda *_: ended)
+        return run("--file", str(exported), "--once")
+
+    some = finished({Ended.PUT_OFF: 1, Ended.DELIVERED: 4}, 1)
+    assert some.exit_code == 1
+    assert some.stdout.startswith("events-dead: 4 delivered, 1 put off, in 1.0 s.\n")
+    assert some.stdout.endswith("1 letter left: run it again later.\n")
+    none = finished({Ended.PARKED: 1, Ended.DELIVERED: 4}, 0)
+    assert none.exit_code == 0
+    assert "left" not in none.stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,10 +16,12 @@ from turnout.cli.words import count
 from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
 from turnout.dlq.work_settings import load_work_settings
+from turnout.recovery.processor.counts import Result
 from turnout.recovery.selection import Selection
 
 __all__ = ["work"]
 
+_WORDS = {Result.PUT_OFF: "put off", Result.ELSEWHERE: "left to another process"}
 _RECOVERY = {
     "ledger": "ledger",
     "bucket": "archive_bucket",
@@ -103,13 +106,17 @@ def work(
     finished = process(settings, bounds, job)
     if not once:
         return
-    results = ", ".join(f"{number:,} {result}" for result, number in finished.counts.results.most_common())
+    ordered = sorted(finished.results.items(), key=lambda pair: -pair[1])
+    results = ", ".join(f"{number:,} {_WORDS.get(result, result)}" for result, number in ordered)
     click.echo(f"{finished.source}: {results or 'no letters'}, in {finished.seconds:.1f} s.")
     known = finished.health
     rate = f", what was tried worked for {known.success_rate:.1%}" if known.success_rate is not None else ""
     click.echo(f"The ledger knows {count(known.total, 'letter')}, {known.open:,} not settled{rate}.")
     for share in known.statuses:
         click.echo(f"  {share.name:<18}{share.count:>8,}")
+    if finished.left:
+        click.echo(f"{count(finished.left, 'letter')} left: run it again later.")
+        sys.exit(1)
 
 
 def _named(settings: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, object]:

@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Counts", "Result"]
+__all__ = ["UNFINISHED", "Counts", "Ended", "Result"]
 
 
 class Result(StrEnum):
@@ -28,6 +28,36 @@ class Result(StrEnum):
     """Another worker has it."""
     FAILED = "failed"
     """Something that is needed for it failed: the archive, the ledger, the queue."""
+
+
+UNFINISHED = frozenset({Result.PUT_OFF, Result.ELSEWHERE, Result.FAILED})
+"""Of letters that are to have another turn."""
+
+
+class Ended(msgspec.Struct):
+    """What became of each letter, over the rounds of a processor that ends by itself."""
+
+    letters: dict[str, Result] = {}
+
+    def add(self, results: dict[str, Result]) -> None:
+        """Add how the turns of a round ended. What was to have another turn and is not there any more is forgotten."""
+        kept = {
+            id_: result
+            for id_, result in self.letters.items()
+            # What this processor has parked waits in the rounds that follow.
+            if result not in UNFINISHED and results.get(id_, Result.WAITING) is Result.WAITING
+        }
+        self.letters = results | kept
+
+    @property
+    def results(self) -> Counter[Result]:
+        """Letters by how their last turn ended."""
+        return Counter(self.letters.values())
+
+    @property
+    def left(self) -> int:
+        """Letters that are to have another turn."""
+        return sum(result in UNFINISHED for result in self.letters.values())
 
 
 class Counts(msgspec.Struct):

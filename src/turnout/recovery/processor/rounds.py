@@ -21,7 +21,7 @@ from turnout.recovery.groups import group_of
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
-from turnout.recovery.processor.counts import Counts, Result
+from turnout.recovery.processor.counts import UNFINISHED, Counts, Ended, Result
 from turnout.recovery.processor.handling import Handler, Tools
 from turnout.recovery.processor.policy import Policy
 from turnout.recovery.processor.resting import Resting
@@ -50,7 +50,6 @@ _CLOSE_SECONDS = 3.0
 _BEAT_SECONDS = 5.0
 _PROGRESS = frozenset({Result.DELIVERED, Result.ARCHIVED, Result.PARKED, Result.EXHAUSTED, Result.REMOVED})
 _GONE = frozenset({Result.DELIVERED, Result.ARCHIVED, Result.REMOVED})
-_UNFINISHED = frozenset({Result.PUT_OFF, Result.ELSEWHERE, Result.FAILED})
 
 
 class RoundsConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +97,8 @@ class Processor:
         self._claimed: set[str] = set()
         self._resting = Resting(policy, clock)
         self.counts = Counts(time.time())
+        self.ended = Ended()
+        """With `once`: what became of each letter."""
         self._handler = Handler(
             tools, policy, self._resting, self.counts, turn=self._turn, pause=self._pause, cut=self._cut
         )
@@ -164,9 +165,9 @@ class Processor:
                 self.counts.round_at = time.time()
                 self.counts.round_seconds = self._clock() - began
                 if once:
-                    idle = 0 if _PROGRESS.intersection(turns.results) else idle + 1
-                    left = turns.behind or _UNFINISHED.intersection(turns.results)
-                    if not left or idle == _MOST_IDLE:
+                    self.ended.add(turns.results)
+                    idle = 0 if _PROGRESS.intersection(turns.results.values()) else idle + 1
+                    if not (turns.behind or self.ended.left) or idle == _MOST_IDLE:
                         return
                     wait = min(wait, _SOON_SECONDS if not idle else wait)
             if not await self._pause(wait):
@@ -227,8 +228,8 @@ class Processor:
         # Of letters that wait nothing is written: thousands may wait for days, and a write costs money.
         before = await self._tools.ledger.records([letter.id for letter in letters])
         waiting = {letter.id for letter in letters if self._handler.waits(letter, before.get(letter.id))}
-        for _ in waiting:
-            self._count(Result.WAITING, turns)
+        for letter_id in waiting:
+            self._count(letter_id, Result.WAITING, turns)
         letters = [letter for letter in letters if letter.id not in waiting]
         if not letters:
             return
@@ -242,7 +243,7 @@ class Processor:
             record = granted.get(letter.id) or known[letter.id]
             if letter.id not in granted and not record.resolved_ms:
                 turns.groups.of(letter).waits = True
-                self._count(Result.ELSEWHERE, turns)
+                self._count(letter.id, Result.ELSEWHERE, turns)
                 continue
             await turns.room.acquire()
             tasks.create_task(self._turn_of(letter, record, source, turns), name=f"letter-{letter.id}")
@@ -257,22 +258,22 @@ class Processor:
                     result = Result.PUT_OFF
                 else:
                     result = await self._handler.handle(letter, record, source)
-                group.waits |= result in _UNFINISHED
+                group.waits |= result in UNFINISHED
                 turns.behind |= result in _GONE and bool(group_of(letter))
         except TurnoutError as error:
             turns.problem = error
         except Exception:  # a defect of ours costs this letter its turn, and nobody else's
             log.exception("a letter could not be handled, please report this", extra=about_letter(letter))
         finally:
-            self._count(result, turns)
+            self._count(letter.id, result, turns)
             trace_turn(self._spans, letter, result, began_ns, time.time_ns())
             self.counts.held -= 1
             self._beat()
             turns.room.release()
 
-    def _count(self, result: Result, turns: Turns) -> None:
+    def _count(self, letter_id: str, result: Result, turns: Turns) -> None:
         self.counts.results[result.value] += 1
-        turns.results.append(result)
+        turns.results[letter_id] = result
 
     async def _renew(self) -> None:
         """Keep the claims of letters that take long."""

@@ -17,7 +17,8 @@ class Turns(msgspec.Struct):
     """The turns of one round's letters."""
 
     room: asyncio.Semaphore
-    results: list[Result] = []
+    results: dict[str, Result] = {}
+    """How the turn of each letter ended, by its id."""
     groups: Groups = msgspec.field(default_factory=Groups)
     behind: bool = False
     """Whether a letter has left its message group: others of it, which could not be seen, may be seen now."""

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from tests.unit.recovery.processor.bench import (
     HOPELESS,
     QUEUE,
     Bench,
+    Place,
     Talk,
     needs_fix,
     on_bench,
@@ -161,6 +163,38 @@ def test_that_a_conversation_cannot_be_looked_up_keeps_no_letter_and_is_said(
     on_bench(tmp_path, story, transient(1))
 
 
+def test_a_letter_that_is_put_off_round_after_round_is_one_letter_that_is_left(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk(correlates=True)
+        bench.talk.presence = "not_yet"
+        assert await bench.once() == {"put_off": 12, "parked": 1, "waiting": 5}
+        assert bench.processor.ended.results == {"put_off": 2, "parked": 1}
+        assert bench.processor.ended.left == 2
+
+    on_bench(tmp_path, story, transient(1), transient(2), needs_fix(3))
+
+
+def test_what_was_put_off_and_is_not_there_any_more_is_not_left(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk(correlates=True)
+        bench.talk.presence = "not_yet"
+        opened = bench.place.open
+
+        @contextlib.asynccontextmanager
+        async def somebody_takes_it() -> AsyncIterator[Place]:
+            if bench.place.opened == 1:
+                bench.place.here.clear()
+            async with opened() as place:
+                yield place
+
+        bench.place.open = somebody_takes_it  # type: ignore[method-assign]
+        await bench.once()
+        assert bench.place.opened == 2
+        assert bench.processor.ended.left == 0
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_without_an_archive_what_is_permanent_waits_until_there_is_one(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         shelf, bench.shelf = bench.shelf, None
@@ -297,6 +331,7 @@ def test_once_goes_on_until_what_was_behind_others_in_their_groups_is_seen_and_d
 
         bench.place.letters = the_first_two  # type: ignore[method-assign]
         assert await bench.once() == {"delivered": 5, "parked": 1, "waiting": 1}
+        assert bench.processor.ended.results == {"delivered": 5, "parked": 1}, "letters, not turns"
         assert list(here) == ["m-6"], "what waits for a repair"
 
     waits = read_letter(
