@@ -1,22 +1,27 @@
-"""What a run of `turnout dlq replay` says when it cannot go on: what was done, why, and how to go on with the rest."""
+"""What a run of `turnout dlq replay` says at its end when something is left: what was done, why, and how to go on."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner
+from click.testing import CliRunner, Result
 from tests.unit.cli.test_dlq_report import exported  # noqa: F401 - a fixture
+from tests.unit.recovery.letters import EVENT
 
 from turnout.cli.dlq import dlq
 from turnout.recovery.deliver.writing import Writing
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.opening import open_ledger
-from turnout.recovery.ledger.records import Entry, Record
+from turnout.recovery.ledger.records import Entry, Record, Sighting
 from turnout.recovery.ledger.sqlite import SqliteLedger
+from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.memory import MemorySqs
 
 TO_FILE = ("--to-file", "sent.jsonl")
 
@@ -55,3 +60,72 @@ def test_a_ledger_that_fails_under_way_stops_the_run_which_says_what_was_done_an
             return {item.state for item in await ledger.items(plan)}
 
     assert asyncio.run(left()) == {"resolved"}
+
+
+DEAD = "http://sqs.memory/000000000000/dead.fifo"
+CRM = "http://sqs.memory/000000000000/crm"
+
+
+@pytest.fixture
+def queues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemorySqs:
+    """An empty FIFO queue of letters and a target, which `turnout dlq` finds."""
+    sqs = MemorySqs()
+    for url in (DEAD, CRM):
+        assert sqs.create_queue(url.rpartition("/")[2]) == url
+
+    @contextlib.asynccontextmanager
+    async def opened(client: str) -> AsyncIterator[MemorySqs]:
+        yield sqs
+
+    monkeypatch.setattr("turnout.sqs.clients.open_sqs", opened)
+    monkeypatch.setattr("turnout.recovery.sources.queue._EMPTY_ANSWERS", 1)
+    monkeypatch.setenv("TURNOUT_DLQ_LEDGER", str(tmp_path / "ledger.sqlite"))
+    return sqs
+
+
+def group_of(sqs: MemorySqs, number: int) -> None:
+    """Put so many letters of one message group into the queue."""
+
+    async def send() -> None:
+        for each in range(number):
+            body = json.dumps(EVENT | {"id": f"event-{each}"})
+            await sqs.send(DEAD, [OutgoingMessage(body, group_id="a", deduplication_id=str(each))])
+
+    asyncio.run(send())
+
+
+def replay_to_crm() -> Result:
+    arguments = ["replay", "--queue", DEAD, "--to-queue", CRM, "--yes", "--rate", "1000"]
+    return CliRunner().invoke(dlq, arguments, catch_exceptions=False)
+
+
+def test_a_run_over_a_fifo_queue_says_that_there_may_be_more_behind_what_it_saw(queues: MemorySqs) -> None:
+    group_of(queues, 12)
+    result = replay_to_crm()
+    assert result.exit_code == 0
+    assert "10 done.\nBehind these there may be more of their message groups" in result.stdout
+    assert len(queues.messages(DEAD)) == 2
+
+
+def test_who_goes_on_behind_one_that_failed_is_told_that_the_order_ends_there(queues: MemorySqs) -> None:
+    group_of(queues, 3)
+    queues.fail_entries(CRM, "SendMessageBatch", "InvalidMessageContents", times=1)
+    result = replay_to_crm()
+    assert result.exit_code == 1
+    assert "1 failed, 2 not tried behind another of their group." in result.stdout
+    assert "That leaves out what has failed. To keep the order within message groups, begin anew" in result.stdout
+
+
+def test_who_meets_the_letters_of_another_run_is_told_when_they_are_free_again(queues: MemorySqs) -> None:
+    group_of(queues, 2)
+
+    async def another_run_holds_the_first() -> None:
+        async with open_ledger(os.environ["TURNOUT_DLQ_LEDGER"]) as ledger:
+            letter = queues.messages(DEAD)[0].id
+            await ledger.see([Sighting(letter)], by="jo")
+            await ledger.claim([letter], by="plan another", lease_seconds=600)
+
+    asyncio.run(another_run_holds_the_first())
+    result = replay_to_crm()
+    assert "1 left to another process, 1 not tried behind another of their group." in result.stdout
+    assert "When it was killed: resume its plan, or wait 10 minutes." in result.stdout
