@@ -15,6 +15,7 @@ import msgspec
 from turnout.errors import ArchiveError, CallError
 from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.insisting import note_outcomes
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
@@ -116,7 +117,8 @@ class Handler:
             made = await self._attempt(letter, reached, aims) if aims else Attempt()
             self._learn(made, attempt, letter)
             phase = Phase.FAILED if made.failures else Phase.DONE
-            await self._note(letter, deliver.action, phase, attempt, targets=made.reached, note=made.sentence)
+            entry = self._entry(letter, deliver.action, phase, attempt, targets=made.reached, note=made.sentence)
+            await note_outcomes(self._tools.ledger, [entry])
             if phase is Phase.DONE:
                 await self._tell(letter, Told.REPLAY_SUCCESSFUL, attempt)
                 return await self._remove(letter, source, Result.DELIVERED)
@@ -209,8 +211,13 @@ class Handler:
         targets: tuple[str, ...] = (),
         note: str = "",
     ) -> None:
-        entry = Entry(letter.id, action, phase, self._tools.by, attempt, targets=targets, note=note)
+        entry = self._entry(letter, action, phase, attempt, targets=targets, note=note)
         await self._tools.ledger.record([entry])
+
+    def _entry(
+        self, letter: Letter, action: Action, phase: Phase, attempt: int, *, targets: tuple[str, ...], note: str
+    ) -> Entry:
+        return Entry(letter.id, action, phase, self._tools.by, attempt, targets=targets, note=note)
 
     async def _tell(self, letter: Letter, told: Told, attempt: int) -> None:
         conversations = self._tools.conversations

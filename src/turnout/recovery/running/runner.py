@@ -18,6 +18,7 @@ from turnout.errors import TurnoutError
 from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.groups import Group, Groups
 from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.insisting import note_outcomes
 from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.planning import Draft, anew, is_settled
@@ -179,7 +180,7 @@ class Runner:
         await self._record([self._started(work) for work in works])
         outcomes = await self._act(works)
         pairs = list(zip(works, outcomes, strict=True))
-        await self._record([self._ended(work, outcome) for work, outcome in pairs])
+        await note_outcomes(self._ledger, [self._ended(work, outcome) for work, outcome in pairs])
         failed = [(work, outcome) for work, outcome in pairs if not outcome.done]
         for _, outcome in failed:
             self.tally.failed += 1
@@ -196,8 +197,8 @@ class Runner:
         """Delete letters whose outcome is durable, and say so."""
         failures = await self._source.delete(letters)
         gone = [letter for letter in letters if letter.id not in failures]
-        await self._record([self._resolved(letter.id) for letter in gone])
         self.tally.done += len(gone)
+        await self._record([self._resolved(letter.id) for letter in gone])
         self.tally.undeleted += len(failures)
         for why in failures.values():
             self.tally.failures[f"not deleted: {why}"] += 1

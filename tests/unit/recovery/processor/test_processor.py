@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -24,7 +24,7 @@ from tests.unit.recovery.processor.bench import (
 from turnout.errors import ArchiveError, GenesysUnavailable, SqsUnavailable
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.ledger.api import LedgerUnavailable
-from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.processor.effects import Attempt
 
 
@@ -494,3 +494,25 @@ def test_without_a_ledger_nothing_is_done_and_nothing_deleted(tmp_path: Path, mo
         assert bench.place.held == set()
 
     on_bench(tmp_path, story, transient(1), permanent(2))
+
+
+def test_a_ledger_that_fails_for_a_while_makes_no_letter_arrive_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.recovery.ledger.insisting._WAITS", (0.0,) * 2)
+
+    async def story(bench: Bench) -> None:
+        record, failures = bench.ledger.record, 2
+
+        async def fails_for_a_while(entries: Sequence[Entry]) -> Mapping[str, Record]:
+            nonlocal failures
+            if failures and entries[0].targets:
+                failures -= 1
+                raise LedgerUnavailable("throttled")
+            return await record(entries)
+
+        monkeypatch.setattr(bench.ledger, "record", fails_for_a_while)
+        assert await bench.once() == {"delivered": 1}
+        assert bench.diary == ["delivered m-1", "delete m-1"]
+
+    on_bench(tmp_path, story, transient(1))

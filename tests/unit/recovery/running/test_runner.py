@@ -211,10 +211,10 @@ def test_what_was_deleted_without_being_noted_is_noted_when_the_plan_goes_on(tmp
 
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
             ledger.record = dying  # type: ignore[method-assign]
+            runner = Runner(source=source, ledger=ledger, act=bench.act(bench.sqs), plan="p", by="jo")
             with pytest.raises(LedgerUnavailable):
-                await Runner(source=source, ledger=ledger, act=bench.act(bench.sqs), plan="p", by="jo").run(
-                    made, asyncio.Event()
-                )
+                await runner.run(made, asyncio.Event())
+            assert runner.tally.done == 1
             await source.aclose()
         assert bench.left() == 0
         await bench.process(plan="p")
@@ -222,6 +222,37 @@ def test_what_was_deleted_without_being_noted_is_noted_when_the_plan_goes_on(tmp
             (item,) = await ledger.items("p")
             assert item.state is ItemState.RESOLVED
             assert (await ledger.records([item.letter]))[item.letter].status is Status.RETRIED
+
+    asyncio.run(story())
+
+
+def test_a_ledger_that_fails_for_a_while_makes_no_letter_arrive_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.recovery.ledger.insisting._WAITS", (0.0,) * 3)
+
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",)] * 6)
+        source = await open_queue_source(bench.sqs, bench.dead, wait_seconds=0)
+        async with open_sqlite_ledger(bench.path) as ledger:
+            made = await draft(source, ledger, lambda _: True, bench.act(bench.sqs), 10)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            record, failures = ledger.record, 3
+
+            async def fails_for_a_while(entries: Any) -> Any:
+                nonlocal failures
+                if failures and any(entry.targets for entry in entries):
+                    failures -= 1
+                    raise LedgerUnavailable("throttled")
+                return await record(entries)
+
+            ledger.record = fails_for_a_while  # type: ignore[method-assign]
+            runner = Runner(source=source, ledger=ledger, act=bench.act(bench.sqs), plan="p", by="jo")
+            assert (await runner.run(made, asyncio.Event())).done == 6
+        await source.aclose()
+        assert bench.left() == 0
+        assert set(bench.got("crm").values()) == {1}
 
     asyncio.run(story())
 
