@@ -9,7 +9,7 @@ from turnout.dlq.correlation import GenesysCorrelate
 from turnout.dlq.services import Services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
-from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.api import Ledger, LedgerError
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.report.build import Sources
@@ -34,7 +34,7 @@ async def gathered(
 ) -> Sources:
     """Read at most `limit` letters, without consuming them, and what else a report tells of those selected.
 
-    Raises `TurnoutError`; that a conversation cannot be looked up is told in the report instead.
+    Raises `TurnoutError`; that a conversation cannot be looked up, or the ledger not be read, the report tells instead.
     """
     read = 0
     letters = []
@@ -52,9 +52,13 @@ async def gathered(
     records: dict[str, Record] = {}
     known = None
     if ledger_is_there(services.settings):
-        ledger = await services.ledger()
-        records = await records_of(ledger, letters)
-        known = await known_of(ledger, letters, name)
+        try:
+            ledger = await services.ledger()
+            records = await records_of(ledger, letters)
+            known = await known_of(ledger, letters, name)
+        except LedgerError as error:
+            records = {}
+            notes.append(f"What was done with these letters before is not known: {error}")
     return Sources(
         letters=letters,
         source=name,

@@ -112,6 +112,20 @@ def test_the_ledger_is_asked_where_there_is_one_and_never_made(exported: Path) -
     assert health["successRate"] == 1.0
 
 
+def test_letters_can_be_looked_at_while_the_ledger_cannot_be_read(exported: Path) -> None:
+    ledger = exported.parent / "ledger.sqlite"
+    ledger.write_text("no ledger at all, but long enough to be read as the beginning of one " * 20)
+    read = document("--file", str(exported), TURNOUT_DLQ_LEDGER=str(ledger))
+    assert read["totalFailures"] == 3
+    assert any("What was done with these letters before is not known: the ledger" in note for note in read["notes"])
+    shown = CliRunner().invoke(
+        dlq, ["show", "m-1", "--file", str(exported)], env={"TURNOUT_DLQ_LEDGER": str(ledger)}, catch_exceptions=False
+    )
+    assert shown.exit_code == 0, shown.output
+    assert shown.stdout.startswith("letter        m-1\n")
+    assert "what was done with it before is not known: the ledger" in shown.stderr
+
+
 def test_conversations_are_looked_up_and_one_that_fails_leaves_the_others_alone(exported: Path) -> None:
     stub = Stub()
     stub.interactions = {

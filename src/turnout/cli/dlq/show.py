@@ -17,6 +17,7 @@ from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import default_causes
+from turnout.recovery.ledger.api import LedgerError
 from turnout.recovery.ledger.records import Entry
 from turnout.recovery.letter import Letter
 from turnout.recovery.redaction import Redaction
@@ -60,7 +61,11 @@ def _history(settings: DlqSettings, letter: str) -> list[Entry]:
 
     if not settings.ledger.startswith("dynamodb:") and not Path(settings.ledger).exists():
         return []
-    return asyncio.run(asked())
+    try:
+        return asyncio.run(asked())
+    except LedgerError as error:  # the letter is here, and can be shown all the same
+        click.echo(f"note: what was done with it before is not known: {error}", err=True)
+        return []
 
 
 def _entry(entry: Entry) -> dict[str, object]:
