@@ -62,6 +62,7 @@ class Handler:
         counts: Counts,
         *,
         turn: Callable[[], Awaitable[None]],
+        holds: Callable[[str, int, tuple[str, ...]], Awaitable[bool]],
         pause: Callable[[float], Awaitable[bool]],
         cut: asyncio.Event,
     ) -> None:
@@ -70,6 +71,7 @@ class Handler:
         self._resting = resting
         self._counts = counts
         self._turn = turn
+        self._holds = holds
         self._pause = pause
         self._cut = cut
 
@@ -110,6 +112,8 @@ class Handler:
             await self._turn()
             if self._cut.is_set():
                 return Result.PUT_OFF
+            if not await self._holds(letter.id, attempt, reached):
+                return Result.ELSEWHERE
             attempt += 1
             await self._note(letter, deliver.action, Phase.STARTED, attempt)
             await self._tell(letter, Told.RETRYING, attempt)

@@ -94,13 +94,21 @@ class Processor:
         self._stop = asyncio.Event()
         self._cut = asyncio.Event()
         self._next_turn = 0.0
-        self._claimed: set[str] = set()
+        self._claimed: dict[str, float] = {}
+        """Until when, by the letters' ids."""
         self._resting = Resting(policy, clock)
         self.counts = Counts(time.time())
         self.ended = Ended()
         """With `once`: what became of each letter."""
         self._handler = Handler(
-            tools, policy, self._resting, self.counts, turn=self._turn, pause=self._pause, cut=self._cut
+            tools,
+            policy,
+            self._resting,
+            self.counts,
+            turn=self._turn,
+            holds=self._holds,
+            pause=self._pause,
+            cut=self._cut,
         )
 
     @property
@@ -235,10 +243,7 @@ class Processor:
             return
         known = await self._tools.ledger.see([Sighting.of(letter) for letter in letters], by=by)
         open_ = [letter.id for letter in letters if not known[letter.id].resolved_ms]
-        granted: Mapping[str, Record] = {}
-        if open_:
-            granted = await self._tools.ledger.claim(open_, by=by, lease_seconds=self._config.lease_seconds)
-            self._claimed |= granted.keys()
+        granted = await self._claim(open_) if open_ else {}
         for letter in letters:
             record = granted.get(letter.id) or known[letter.id]
             if letter.id not in granted and not record.resolved_ms:
@@ -275,22 +280,37 @@ class Processor:
         self.counts.results[result.value] += 1
         turns.results[letter_id] = result
 
+    async def _claim(self, letters: Sequence[str]) -> Mapping[str, Record]:
+        """Take hold of letters, or renew that; the records of those that were granted."""
+        lease = self._config.lease_seconds
+        until = self._clock() + lease
+        granted = await self._tools.ledger.claim(letters, by=self._tools.by, lease_seconds=lease)
+        self._claimed.update(dict.fromkeys(granted, until))
+        return granted
+
+    async def _holds(self, letter: str, attempts: int, reached: tuple[str, ...]) -> bool:
+        """Whether a letter is ours still. A process that was frozen for a while may find that others had it since."""
+        if self._clock() < self._claimed.get(letter, 0.0):
+            return True
+        record = (await self._claim([letter])).get(letter)
+        return record is not None and (record.attempts, record.reached) == (attempts, reached)
+
     async def _renew(self) -> None:
         """Keep the claims of letters that take long."""
         while True:
             await asyncio.sleep(self._config.lease_seconds / 3)
             self._beat()
+            now = self._clock()
             try:
-                await self._tools.ledger.claim(
-                    list(self._claimed), by=self._tools.by, lease_seconds=self._config.lease_seconds
-                )
+                # What has ended may have been another's since: `_holds` looks before the letter is delivered.
+                await self._claim([letter for letter, until in self._claimed.items() if now < until])
             except TurnoutError as error:
                 log.warning("claims could not be renewed: %s", error)
 
     async def _let_go(self, renewing: asyncio.Task[None]) -> None:
         renewing.cancel()
         await asyncio.wait({renewing})
-        claimed, self._claimed = list(self._claimed), set()
+        claimed, self._claimed = list(self._claimed), {}
         try:
             await self._tools.ledger.release(claimed, by=self._tools.by)
         except TurnoutError as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -174,7 +175,8 @@ class Bench:
         self.delivery = Delivery(self.diary)
         self.shelf: Shelf | None = Shelf(self.diary)
         self.talk: Talk | None = None
-        self.now = 0.0
+        self.ahead = 0.0
+        """Seconds for which the processor was frozen."""
         self.processor: Processor
 
     def make(
@@ -183,7 +185,9 @@ class Bench:
         policy = Policy(attempts=attempts, base_seconds=base, cap_seconds=cap, archives=self.shelf is not None)
         tools = Tools(ledger=self.ledger, deliver=self.delivery, archive=self.shelf, conversations=self.talk, by=by)
         bounds = {"interval_seconds": 0.01, "rate": 10_000.0, "drain_seconds": 5.0, **config}
-        self.processor = Processor(self.place.open, tools, policy, RoundsConfig(**bounds))
+        self.processor = Processor(
+            self.place.open, tools, policy, RoundsConfig(**bounds), clock=lambda: time.monotonic() + self.ahead
+        )
         return self.processor
 
     async def once(self, by: str = "worker-1", attempts: int = 4, **config: Any) -> Mapping[str, int]:

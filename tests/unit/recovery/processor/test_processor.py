@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -514,5 +514,55 @@ def test_a_ledger_that_fails_for_a_while_makes_no_letter_arrive_twice(
         monkeypatch.setattr(bench.ledger, "record", fails_for_a_while)
         assert await bench.once() == {"delivered": 1}
         assert bench.diary == ["delivered m-1", "delete m-1"]
+
+    on_bench(tmp_path, story, transient(1))
+
+
+@pytest.mark.parametrize("settles", [True, False])
+def test_a_processor_that_was_frozen_delivers_nothing_that_another_had_meanwhile(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settles: bool
+) -> None:
+    async def story(bench: Bench) -> None:
+        claim, frozen = bench.ledger.claim, False
+
+        async def frozen_afterwards(letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+            nonlocal frozen
+            granted = await claim(letters, by=by, lease_seconds=lease_seconds)
+            if not frozen:
+                frozen = True
+                bench.ahead += lease_seconds + 1
+                await bench.ledger.release(["m-1"], by=by)  # as the end of the lease does
+                assert await claim(["m-1"], by="another", lease_seconds=60)
+                ends = [Phase.STARTED, Phase.DONE] if settles else [Phase.STARTED, Phase.FAILED]
+                await bench.ledger.record([Entry("m-1", Action.RETRY, phase, "another") for phase in ends])
+                await bench.ledger.release(["m-1"], by="another")
+            return granted
+
+        monkeypatch.setattr(bench.ledger, "claim", frozen_afterwards)
+        results = await bench.once()
+        assert results["elsewhere"] == 1
+        assert bench.delivery.delivered == ([] if settles else ["m-1"])
+        retries = [entry.attempt for entry in await bench.ledger.history("m-1") if entry.phase is Phase.STARTED]
+        assert retries == ([1] if settles else [1, 2])
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_a_processor_that_was_frozen_goes_on_with_what_nobody_else_had(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(bench: Bench) -> None:
+        claim, claims = bench.ledger.claim, 0
+
+        async def frozen_afterwards(letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+            nonlocal claims
+            claims += 1
+            granted = await claim(letters, by=by, lease_seconds=lease_seconds)
+            bench.ahead += lease_seconds + 1 if claims == 1 else 0
+            return granted
+
+        monkeypatch.setattr(bench.ledger, "claim", frozen_afterwards)
+        assert await bench.once() == {"delivered": 1}
+        assert claims == 2
 
     on_bench(tmp_path, story, transient(1))
