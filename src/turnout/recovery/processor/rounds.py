@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 import msgspec
@@ -21,6 +21,7 @@ from turnout.recovery.groups import group_of
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
+from turnout.recovery.processor.claims import Claims
 from turnout.recovery.processor.counts import UNFINISHED, Counts, Ended, Result
 from turnout.recovery.processor.handling import Handler, Tools
 from turnout.recovery.processor.policy import Policy
@@ -94,8 +95,7 @@ class Processor:
         self._stop = asyncio.Event()
         self._cut = asyncio.Event()
         self._next_turn = 0.0
-        self._claimed: dict[str, float] = {}
-        """Until when, by the letters' ids."""
+        self._claims = Claims(tools.ledger, by=tools.by, lease_seconds=config.lease_seconds, clock=clock)
         self._resting = Resting(policy, clock)
         self.counts = Counts(time.time())
         self.ended = Ended()
@@ -106,7 +106,7 @@ class Processor:
             self._resting,
             self.counts,
             turn=self._turn,
-            holds=self._holds,
+            holds=self._claims.stand,
             pause=self._pause,
             cut=self._cut,
         )
@@ -195,8 +195,8 @@ class Processor:
         turns = Turns(asyncio.Semaphore(self._config.concurrency))
         async with contextlib.AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._open_source())
-            renewing = asyncio.create_task(self._renew(), name="renew-claims")
-            stack.push_async_callback(self._let_go, renewing)
+            keeping = asyncio.create_task(self._claims.keep(self._beat), name="keep-claims")
+            stack.push_async_callback(self._let_go, keeping)
             async with asyncio.TaskGroup() as tasks:
                 try:
                     async for letters in self._batches(source):
@@ -243,7 +243,7 @@ class Processor:
             return
         known = await self._tools.ledger.see([Sighting.of(letter) for letter in letters], by=by)
         open_ = [letter.id for letter in letters if not known[letter.id].resolved_ms]
-        granted = await self._claim(open_) if open_ else {}
+        granted = await self._claims.take(open_) if open_ else {}
         for letter in letters:
             record = granted.get(letter.id) or known[letter.id]
             if letter.id not in granted and not record.resolved_ms:
@@ -280,41 +280,10 @@ class Processor:
         self.counts.results[result.value] += 1
         turns.results[letter_id] = result
 
-    async def _claim(self, letters: Sequence[str]) -> Mapping[str, Record]:
-        """Take hold of letters, or renew that; the records of those that were granted."""
-        lease = self._config.lease_seconds
-        until = self._clock() + lease
-        granted = await self._tools.ledger.claim(letters, by=self._tools.by, lease_seconds=lease)
-        self._claimed.update(dict.fromkeys(granted, until))
-        return granted
-
-    async def _holds(self, letter: str, attempts: int, reached: tuple[str, ...]) -> bool:
-        """Whether a letter is ours still. A process that was frozen for a while may find that others had it since."""
-        if self._clock() < self._claimed.get(letter, 0.0):
-            return True
-        record = (await self._claim([letter])).get(letter)
-        return record is not None and (record.attempts, record.reached) == (attempts, reached)
-
-    async def _renew(self) -> None:
-        """Keep the claims of letters that take long."""
-        while True:
-            await asyncio.sleep(self._config.lease_seconds / 3)
-            self._beat()
-            now = self._clock()
-            try:
-                # What has ended may have been another's since: `_holds` looks before the letter is delivered.
-                await self._claim([letter for letter, until in self._claimed.items() if now < until])
-            except TurnoutError as error:
-                log.warning("claims could not be renewed: %s", error)
-
-    async def _let_go(self, renewing: asyncio.Task[None]) -> None:
-        renewing.cancel()
-        await asyncio.wait({renewing})
-        claimed, self._claimed = list(self._claimed), {}
-        try:
-            await self._tools.ledger.release(claimed, by=self._tools.by)
-        except TurnoutError as error:
-            log.warning("claims could not be released, they end by themselves: %s", error)
+    async def _let_go(self, keeping: asyncio.Task[None]) -> None:
+        keeping.cancel()
+        await asyncio.wait({keeping})
+        await self._claims.release()
 
     async def _turn(self) -> None:
         """Wait until the rate allows another action."""

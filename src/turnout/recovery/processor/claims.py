@@ -1,0 +1,63 @@
+"""Which letters this processor has claimed, and until when, so that no other one acts on them."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from turnout.errors import TurnoutError
+from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.records import Record
+
+__all__ = ["Claims"]
+
+log = logging.getLogger(__name__)
+
+
+class Claims:
+    """The claims of `by`, each for `lease_seconds`. `clock` tells monotonic seconds."""
+
+    def __init__(self, ledger: Ledger, *, by: str, lease_seconds: float, clock: Callable[[], float]) -> None:
+        self._ledger = ledger
+        self._by = by
+        self._lease = lease_seconds
+        self._clock = clock
+        self._until: dict[str, float] = {}
+
+    async def take(self, letters: Sequence[str]) -> Mapping[str, Record]:
+        """Claim letters, or renew that; the records of those that were granted. Raises `LedgerError`."""
+        until = self._clock() + self._lease
+        granted = await self._ledger.claim(letters, by=self._by, lease_seconds=self._lease)
+        self._until.update(dict.fromkeys(granted, until))
+        return granted
+
+    async def stand(self, letter: str, attempts: int, reached: tuple[str, ...]) -> bool:
+        """Whether a letter is ours still. A process that was frozen for a while may find that others had it since.
+
+        Raises `LedgerError`.
+        """
+        if self._clock() < self._until.get(letter, 0.0):
+            return True
+        record = (await self.take([letter])).get(letter)
+        return record is not None and (record.attempts, record.reached) == (attempts, reached)
+
+    async def keep(self, beat: Callable[[], None]) -> None:
+        """Renew the claims of letters that take long, until cancelled. `beat` is called each time."""
+        while True:
+            await asyncio.sleep(self._lease / 3)
+            beat()
+            now = self._clock()
+            try:
+                # What has ended may have been another's since: `stand` looks before the letter is delivered.
+                await self.take([letter for letter, until in self._until.items() if now < until])
+            except TurnoutError as error:
+                log.warning("claims could not be renewed: %s", error)
+
+    async def release(self) -> None:
+        """Let go of all letters."""
+        letters, self._until = list(self._until), {}
+        try:
+            await self._ledger.release(letters, by=self._by)
+        except TurnoutError as error:
+            log.warning("claims could not be released, they end by themselves: %s", error)
