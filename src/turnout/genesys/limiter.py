@@ -9,6 +9,7 @@ headers: within a window the tightest counts.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 
 from turnout.genesys.answers import seconds_in
@@ -16,8 +17,12 @@ from turnout.genesys.errors import parked
 
 __all__ = ["RateLimiter"]
 
+log = logging.getLogger(__name__)
+
 _WINDOW_SECONDS = 60.0
 _LONGEST_WINDOW = 3_600.0
+_LONG_SECONDS = 5.0
+"""Waits that somebody who looks on should know of."""
 _ROUNDING = 1.5
 """The headers give whole seconds: ends of windows closer together than this are the same end."""
 
@@ -35,6 +40,7 @@ class RateLimiter:
         """Whether the window is the server's, not a guess."""
         self._held_until = 0.0
         self._under_way = 0
+        self._said_until = 0.0
 
     async def turn(self, operation: str) -> None:
         """Wait for a turn, which `done` gives back.
@@ -44,6 +50,7 @@ class RateLimiter:
         started = _now()
         while (opens := self._opens(_now())) > _now():
             self._check(started, opens, operation)
+            self._tell(opens)
             await asyncio.sleep(opens - _now())
         self._left -= 1
         self._under_way += 1
@@ -57,6 +64,13 @@ class RateLimiter:
     def hold(self, seconds: float) -> None:
         """Let nobody go for so long: a 429 said it."""
         self._held_until = max(self._held_until, _now() + seconds)
+
+    def _tell(self, opens: float) -> None:
+        """Say that a long wait begins: once for all who wait."""
+        wait = opens - _now()
+        if wait >= _LONG_SECONDS and opens > self._said_until + _ROUNDING:
+            self._said_until = opens
+            log.warning("the rate limit of Genesys is reached: the next request goes out in %.0f s", wait)
 
     def _check(self, started: float, opens: float, operation: str) -> None:
         # The end of a window, and a sleep, may be off by a little: no reason to park.

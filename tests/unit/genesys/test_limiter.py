@@ -165,3 +165,17 @@ def test_a_window_of_the_server_is_never_longer_than_an_hour() -> None:
         return now()
 
     assert run(scenario()) == 3_600
+
+
+def test_a_long_wait_is_told_once_for_all_who_wait_and_a_short_one_is_not(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        limiter = RateLimiter(300)
+        for reset in (2, 40):
+            await limiter.turn("ask")
+            limiter.done(told(300, reset=reset))
+            await times(limiter, 3)
+
+    run(scenario())
+    assert [record.getMessage() for record in caplog.records] == [
+        "the rate limit of Genesys is reached: the next request goes out in 40 s"
+    ]
