@@ -241,8 +241,9 @@ def test_a_delivery_that_hangs_is_cut_before_the_deadline(tmp_path: Path) -> Non
 
     async def test(setting: Setting) -> None:
         started = time.monotonic()
-        assert await setting.recover(letter(), seconds=0.5) == ["m1"]
-        assert time.monotonic() - started < 0.5
+        # A fifth is kept in reserve for the ledger: long enough for a busy machine.
+        assert await setting.recover(letter(), seconds=3.0) == ["m1"]
+        assert time.monotonic() - started < 3.0
         assert "may have arrived" in (await setting.ledger.records(["m1"]))["m1"].note
 
     run(tmp_path, test, act=act)
