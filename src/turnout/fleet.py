@@ -25,7 +25,7 @@ from turnout.service.view import NotAnswering
 from turnout.settings import Settings, variable
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.redaction import redactor
-from turnout.telemetry.snapshot import Snapshot
+from turnout.telemetry.snapshot import FleetSnapshot, Snapshot
 from turnout.variables import misspelt_settings
 
 __all__ = ["serve_fleet"]
@@ -63,7 +63,7 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> bool:
         ),
         ended=view.ended,
     )
-    view.workers = supervisor.workers
+    view.supervisor = supervisor
     reloader = Reloader(settings.rules, load=lambda: load_ruleset(settings), use=view.use, active=ruleset.fingerprint)
     stop = asyncio.Event()
     hung_up = asyncio.Event()
@@ -106,7 +106,8 @@ class _FleetView:
     def __init__(self, ruleset: Ruleset) -> None:
         self._ruleset = ruleset
         self._past = _Past()
-        self.workers: dict[int, WorkerProcess] = {}
+        self.supervisor: Supervisor | None = None
+        """Assigned before anybody looks."""
 
     @property
     def ruleset(self) -> Ruleset:
@@ -120,20 +121,31 @@ class _FleetView:
     def ended(self, worker: WorkerProcess) -> None:
         """Keep the counters of a worker that is about to leave `workers`, so that the totals never fall."""
         past, last = self._past, _snapshot(worker)
+        workers = self.supervisor.workers if self.supervisor else {}
         gone = past.gone if last is None else merged([ended(last), *([past.gone] if past.gone else [])])
-        self._past = _Past(gone, frozenset({worker, *past.leaving.intersection(self.workers.values())}))
+        self._past = _Past(gone, frozenset({worker, *past.leaving.intersection(workers.values())}))
 
     async def snapshot(self) -> Snapshot:
         """All workers' last pulses together. Raises `NotAnswering` while there is none."""
+        supervisor = self.supervisor
+        if supervisor is None:
+            raise NotAnswering("no worker has been started yet")
         # In this order, because this is another thread than the one in which workers end: who ends meanwhile is found
         # in the past, and not counted twice.
-        workers = list(self.workers.values())
+        workers = list(supervisor.workers.values())
         past = self._past
         found = (_snapshot(worker) for worker in workers if worker not in past.leaving)
         living = [snapshot for snapshot in found if snapshot is not None]
         if not living:
             raise NotAnswering("no worker has said how it is yet; the log says what became of them")
-        return merged([*living, past.gone] if past.gone else living)
+        death = supervisor.last_death
+        fleet = FleetSnapshot(
+            supervisor.processes,
+            len(living),
+            supervisor.restarts,
+            *((death.how, death.at) if death else ()),
+        )
+        return msgspec.structs.replace(merged([*living, past.gone] if past.gone else living), fleet=fleet)
 
 
 class _Past(NamedTuple):

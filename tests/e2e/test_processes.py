@@ -22,13 +22,19 @@ def pids(turnout: Process) -> list[int]:
     return [int(pid) for pid in re.findall(r'worker \d+ started","pid":(\d+)', turnout.log)]
 
 
-def metric(turnout: Process, name: str) -> float:
-    """A metric's value, summed over its labels."""
+def text(turnout: Process, path: str) -> str:
+    """What the HTTP port answers."""
     found = re.search(r"http://127\.0\.0\.1:\d+", turnout.log)
     assert found, turnout.log
-    with urllib.request.urlopen(f"{found[0]}/metrics", timeout=5) as answer:
-        text = answer.read().decode()
-    return sum(float(line.rpartition(" ")[2]) for line in text.splitlines() if line.startswith(name))
+    with urllib.request.urlopen(f"{found[0]}{path}", timeout=5) as answer:
+        read: str = answer.read().decode()
+    return read
+
+
+def metric(turnout: Process, name: str) -> float:
+    """A metric's value, summed over its labels."""
+    lines = text(turnout, "/metrics").splitlines()
+    return sum(float(line.rpartition(" ")[2]) for line in lines if line.startswith(name))
 
 
 def test_two_processes_share_the_work_survive_a_kill_and_answer_as_one(queues: Queues, rules: Path) -> None:
@@ -44,6 +50,9 @@ def test_two_processes_share_the_work_survive_a_kill_and_answer_as_one(queues: Q
         queues.wait_until_empty()
         wait_until(lambda: turnout.log.count("routing from") == 3, "the killed worker's successor")
         # What it told with its last pulse is kept; what it did since then, less than a second, nobody knows.
+        assert metric(turnout, "turnout_worker_restarts_total") == 1
+        wait_until(lambda: metric(turnout, "turnout_workers") == 2, "both to have told how they are")
+        assert "worker 0 ended with signal SIGKILL" in text(turnout, "/")
         told = metric(turnout, CONSUMED)
         assert told >= 200, "the totals never fall"
         queues.publish([event(number) for number in range(500, 600)])

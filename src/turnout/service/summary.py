@@ -29,6 +29,7 @@ __all__ = [
 
 _MOST_LETTERS = 20
 _MOST_IDS = 2
+_RECENTLY_SECONDS = 600.0
 _NOTHING = "\u2013"
 """Where there is no figure yet."""
 _ATTEMPTS = re.compile(r" \(after \d+ attempts\)\Z")
@@ -103,6 +104,14 @@ def _troubles(snapshot: Snapshot) -> Iterator[str]:
     if not snapshot.rules.reload_success:
         why = f": {snapshot.rules.reload_error}" if snapshot.rules.reload_error else ""
         yield f"the rule files have changed to something that cannot be used, and the rules from before are active{why}"
+    fleet = snapshot.fleet
+    if fleet is not None and fleet.last_end:
+        ended = f"{fleet.last_end}, {ago(snapshot.taken_at, fleet.last_end_at)}; it is started again each time"
+        missing = fleet.processes - fleet.running
+        if missing > 0:
+            yield f"{missing} of {fleet.processes} workers {'is' if missing == 1 else 'are'} not running: {ended}"
+        elif snapshot.taken_at - fleet.last_end_at < _RECENTLY_SECONDS:
+            yield f"{ended} ({number(fleet.restarts)} in all). The log says why"
     if snapshot.in_flight >= snapshot.in_flight_limit:
         yield "as many messages are in flight as may be: nothing more is received until some are settled"
 

@@ -12,6 +12,7 @@ import contextlib
 import logging
 import os
 import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -19,7 +20,7 @@ import msgspec
 from turnout.pipeline.backoff import Backoff
 from turnout.service.pulse import PULSE_FD, Pulse
 
-__all__ = ["Supervisor", "SupervisorConfig", "WorkerProcess"]
+__all__ = ["Death", "Supervisor", "SupervisorConfig", "WorkerProcess"]
 
 log = logging.getLogger(__name__)
 
@@ -41,6 +42,13 @@ class SupervisorConfig(msgspec.Struct, frozen=True, kw_only=True):
     healthy_seconds: float = 60.0
     """A worker that lived for so long starts again without delay."""
     backoff: Backoff = Backoff(0.5, 30.0)
+
+
+class Death(msgspec.Struct, frozen=True):
+    """A worker ended without being asked to. `how` is said with its number, `at` is seconds since the epoch."""
+
+    how: str
+    at: float
 
 
 class WorkerProcess:
@@ -87,8 +95,14 @@ class Supervisor:
         self.workers: dict[int, WorkerProcess] = {}
         self.restarts = 0
         """Workers started again after they ended without being asked to."""
+        self.last_death: Death | None = None
         self.failed = 0
         """Workers that did not end cleanly when asked to."""
+
+    @property
+    def processes(self) -> int:
+        """How many workers there are to be."""
+        return self._config.processes
 
     async def run(self, stop: asyncio.Event) -> bool:
         """Supervise until `stop` is set and every worker has ended; True when all ended cleanly."""
@@ -153,8 +167,9 @@ class Supervisor:
                 return
             deaths = 1 if loop.time() - started > self._config.healthy_seconds else deaths + 1
             self.restarts += 1
+            self.last_death = Death(f"worker {number} ended with {_told(code)}", time.time())
             delay = self._config.backoff.delay(deaths)
-            log.error("worker %d ended with %s, starting it again in %.1f s", number, _told(code), delay)
+            log.error("%s, starting it again in %.1f s", self.last_death.how, delay)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(delay):
                     await self._stopping.wait()

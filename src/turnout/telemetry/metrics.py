@@ -257,6 +257,14 @@ def _itself(snapshot: Snapshot) -> Iterator[Metric]:
         "For how long it was, all in all.",
         [_total(snapshot.loop.blocked_seconds)],
     )
+    if snapshot.fleet is not None:
+        yield _gauge("turnout.workers", "{worker}", "Worker processes that run.", snapshot.fleet.running)
+        yield _counter(
+            "turnout.worker.restarts",
+            "{restart}",
+            "Worker processes started again after they ended without being asked to.",
+            [_total(snapshot.fleet.restarts)],
+        )
     yield _gauge("turnout.draining", "1", "1 once the worker has been told to stop.", int(snapshot.draining))
     yield _gauge("turnout.start.time", "s", "When the worker started, in seconds since the epoch.", snapshot.started_at)
     yield Metric("turnout.info", Kind.GAUGE, "1", "1 for the version.", [Sample({"version": __version__}, 1)])

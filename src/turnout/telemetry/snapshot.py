@@ -15,6 +15,7 @@ from turnout.telemetry.histogram import Counted
 
 __all__ = [
     "CallsSnapshot",
+    "FleetSnapshot",
     "LetterSnapshot",
     "LoopSnapshot",
     "PollerSnapshot",
@@ -131,6 +132,18 @@ class TracingSnapshot(msgspec.Struct, frozen=True):
     errors: int = 0
 
 
+class FleetSnapshot(msgspec.Struct, frozen=True):
+    """The worker processes of one supervisor. One that runs has told how it is at least once."""
+
+    processes: int
+    running: int
+    restarts: int = 0
+    """Workers started again after they ended without being asked to."""
+    last_end: str = ""
+    """Of the last of these: which, and how, as in `worker 1 ended with exit code 1`."""
+    last_end_at: float = 0.0
+
+
 class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     """One worker process at one moment."""
 
@@ -170,3 +183,5 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     cpu_system_seconds: float = 0.0
     resident_bytes: int = 0
     """0 where the system does not say it."""
+    fleet: FleetSnapshot | None = None
+    """Of several processes together; None of one alone."""

@@ -18,6 +18,7 @@ from turnout.message import Reason
 from turnout.telemetry.metric import Kind
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import prometheus_name
+from turnout.telemetry.snapshot import FleetSnapshot
 
 DEPLOY = Path(__file__).parents[3] / "deploy"
 ALERTS = yaml.safe_load((DEPLOY / "prometheus" / "alerts.yaml").read_text())
@@ -36,7 +37,7 @@ needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="no promtool (make 
 
 def labels_by_metric() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for metric in read_metrics(snapshot()):
+    for metric in read_metrics(snapshot(fleet=FleetSnapshot(2, 2))):
         labels = {label.replace(".", "_") for sample in metric.samples for label in sample.labels}
         name = prometheus_name(metric)
         suffixes = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)

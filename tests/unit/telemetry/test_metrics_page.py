@@ -8,6 +8,7 @@ from turnout.recovery.processor.counts import Counts
 from turnout.recovery.processor.metrics import read_metrics as processor_metrics
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import prometheus_name
+from turnout.telemetry.snapshot import FleetSnapshot
 
 PAGE = Path(__file__).parents[3] / "docs" / "metrics.md"
 
@@ -20,7 +21,7 @@ def test_the_page_has_every_metric_with_its_attributes_and_its_meaning() -> None
             rows[cells[0].strip("`")] = cells[1:]
     expected = {}
     of_processor = processor_metrics(Counts(0.0), (), "dead")
-    for metric in (*read_metrics(snapshot()), *of_processor):
+    for metric in (*read_metrics(snapshot(fleet=FleetSnapshot(2, 2))), *of_processor):
         unit = "" if metric.unit.startswith("{") or metric.unit == "1" else f", {metric.unit}"
         labels = sorted({label for sample in metric.samples for label in sample.labels})
         attributes = ", ".join(f"`{label}`" for label in labels)

@@ -8,7 +8,7 @@ from tests.unit.service.snapshots import NOW, change, snapshot
 from turnout.service.history import History
 from turnout.service.page.content import Content, content
 from turnout.service.summary import number, span
-from turnout.telemetry.snapshot import LetterSnapshot, Snapshot
+from turnout.telemetry.snapshot import FleetSnapshot, LetterSnapshot, Snapshot
 
 MANY = """
 targets: {crm: {queue: crm}}
@@ -45,6 +45,21 @@ def test_trouble_is_named_though_the_worker_is_alive_and_ready() -> None:
     rules = msgspec.structs.replace(healthy().rules, reload_success=False, reload_error=why)
     assert page(msgspec.structs.replace(healthy(), rules=rules)).reasons[0].endswith(f"are active: {why}")
     assert "nothing more is received" in page(msgspec.structs.replace(healthy(), in_flight=2000)).reasons[0]
+
+
+def test_a_worker_process_that_ends_is_trouble_while_it_is_missed_and_ten_minutes_after() -> None:
+    def told(running: int, seconds: float) -> tuple[str, ...]:
+        ended = FleetSnapshot(3, running, 4, "worker 1 ended with exit code 1", healthy().taken_at - seconds)
+        return tuple(page(msgspec.structs.replace(healthy(), fleet=ended)).reasons)
+
+    assert told(2, 3) == (
+        "1 of 3 workers is not running: worker 1 ended with exit code 1, 3 s ago; it is started again each time",
+    )
+    assert told(3, 3) == (
+        "worker 1 ended with exit code 1, 3 s ago; it is started again each time (4 in all). The log says why",
+    )
+    assert told(3, 700) == ()
+    assert page(msgspec.structs.replace(healthy(), fleet=FleetSnapshot(3, 2))).reasons == (), "it is about to start"
 
 
 @pytest.mark.parametrize(
