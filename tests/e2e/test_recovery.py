@@ -241,7 +241,7 @@ def test_ctrl_c_stops_between_letters_and_says_how_to_go_on(desk: Desk) -> None:
     assert f"{20 - done} done" in desk.dlq("retry", "--resume", plan, "--yes")
     assert desk.queues.event_ids("high") == each_once(20)
     assert "Nothing to do" in desk.dlq("retry", "--resume", plan, "--yes")
-    assert f"To go on: turnout dlq retry --resume {plan}\n" in said
+    assert f"To go on: turnout dlq retry --resume {plan} --rate 5\n" in said
     unknown = desk.dlq("retry", "--resume", "retry-nonsense", "--yes", code=1)
     assert f"the ledger {desk.environment['TURNOUT_DLQ_LEDGER']} has no plan retry-nonsense" in unknown
     assert "give the ledger of the run that made it" in unknown

@@ -15,6 +15,7 @@ from pathlib import Path
 import click
 import msgspec
 
+from turnout.cli.dlq.acting_options import settings_given
 from turnout.cli.dlq.asking import confirmed
 from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
 from turnout.cli.words import count
@@ -192,7 +193,7 @@ class _Course:
         """The command that goes on with this plan."""
         # An endpoint's URL may hold keys, so that no plan keeps it.
         url = " --to-url URL, the same as now" if self._plan.options.get("to", "").startswith("url:") else ""
-        return f"turnout dlq {self._job.command} --resume {self._plan.id}{url}"
+        return f"turnout dlq {self._job.command} --resume {self._plan.id}{settings_given()}{url}"
 
     async def _say_stopping(self, runner: Runner) -> None:
         await self._stop.wait()

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import functools
+import shlex
 from collections.abc import Callable
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.dlq.acts import To
 
-__all__ = ["acting_options", "archive_options", "rules_options", "to_options"]
+__all__ = ["acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
 
 Command = Callable[..., None]
 
@@ -91,6 +93,19 @@ def acting_options(command: Command) -> Command:
         command(settings=settings_of_command(settings), **given)
 
     return _with(_CARE, wrapped)
+
+
+def settings_given() -> str:
+    """The settings that the running command was given as options, as they are written, with a space before each.
+
+    A plan does not remember them: whoever goes on with it has to give them again.
+    """
+    context = click.get_current_context()
+    words = []
+    for option in context.command.params:
+        if option.name in _SETTINGS and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
+            words += [option.opts[0], shlex.quote(str(context.params[option.name]))]
+    return "".join(f" {word}" for word in words)
 
 
 def archive_options(command: Command) -> Command:

@@ -9,7 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
+from turnout.cli.dlq.acting_options import acting_options, rules_options, settings_given, to_options
 from turnout.cli.dlq.options import Moment, place_options, selection_options
 from turnout.recovery.causes import Cause, Disposition
 
@@ -74,3 +74,18 @@ def test_a_time_in_which_nothing_can_have_failed_is_refused() -> None:
     result = CliRunner().invoke(command, ["--since", "2026-01-05T11:00:00", "--until", "2026-01-05T10:00:00"])
     assert result.exit_code == 2
     assert "--since (2026-01-05 11:00:00 UTC) is not before --until (2026-01-05 10:00:00 UTC)" in result.output
+
+
+def test_who_goes_on_with_a_plan_is_told_the_settings_to_give_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_DLQ_RATE", "3")
+    seen = []
+
+    @click.command()
+    @rules_options
+    @acting_options
+    def command(**_: Any) -> None:
+        seen.append(settings_given())
+
+    arguments = ["--ledger", "my ledger", "--rules", "there", "--yes"]
+    assert CliRunner().invoke(command, arguments).exit_code == 0
+    assert seen == [" --rules there --ledger 'my ledger'"]
