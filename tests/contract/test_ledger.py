@@ -667,6 +667,29 @@ def test_a_table_that_cannot_be_used_is_told_of_once_with_what_to_do(
     asyncio.run(main())
 
 
+def test_a_transaction_that_can_never_be_done_is_told_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    transactions = []
+
+    def handle(request: Request) -> bytes:
+        if request.operation == "GetItem":
+            return answer(b"{}", x_amzn_requestid="1")
+        transactions.append(request)
+        too_large = {"Code": "ValidationError", "Message": "Item size has exceeded the maximum allowed size"}
+        return refusal("TransactionCanceledException", CancellationReasons=[{"Code": "None"}, too_large])
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                with pytest.raises(LedgerUnavailable, match="letters does not take this: ValidationError: Item size"):
+                    await ledger.record(RETRIED[:1])
+        assert len(transactions) == 1
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("reason", ["ThrottlingError", "ProvisionedThroughputExceeded"])
 def test_a_transaction_that_is_throttled_is_not_told_as_one_that_others_are_in_the_way_of(
     monkeypatch: pytest.MonkeyPatch, reason: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from tests.unit.recovery.report.stories import NOW
 from turnout.cli.dlq import dlq
 from turnout.errors import SettingsError
 from turnout.recovering import Finished
+from turnout.recovery.ledger.opening import open_ledger
+from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.processor.counts import Result as Ended
 from turnout.recovery.report.health import health
 from turnout.recovery.sources.export import Redacted, export_line, header_line
@@ -42,6 +45,21 @@ def test_a_dry_run_says_what_the_next_round_would_do_and_does_nothing(exported: 
     assert any("there is no archive to put it into" in line for line in lines)
     assert lines[-1] == "5 letters in events-dead. Nothing was changed: this was a dry run."
     assert [path.name for path in exported.parent.iterdir()] == ["dead.jsonl"]
+
+
+def test_a_dry_run_says_why_letters_are_parked(exported: Path) -> None:
+    async def park() -> None:
+        letter = needs_fix(4)
+        async with open_ledger("ledger.sqlite", ttl_days=1) as ledger:
+            await ledger.see([Sighting.of(letter)], by="jo")
+            note = "waits for a repair of what +4930123456 called"
+            await ledger.record([Entry(letter.id, Action.PARK, Phase.DONE, "jo", note=note)])
+
+    asyncio.run(park())
+    result = run("--file", str(exported), "--dry-run", "--ledger", "ledger.sqlite")
+    (row,) = [line for line in result.stdout.splitlines() if "leave: it is parked" in line]
+    assert "waits for a repair of what" in row
+    assert "+4930123456" not in row
 
 
 def test_with_a_bucket_what_is_permanent_would_be_archived(exported: Path) -> None:

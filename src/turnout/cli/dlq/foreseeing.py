@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import Counter
 
 import click
@@ -18,6 +19,7 @@ from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
 from turnout.recovery.ledger.records import Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.processor.policy import Next, Policy, decide
+from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.api import Source
 
@@ -36,10 +38,13 @@ def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) ->
     """Read the letters without consuming them, and print what would be done with how many. Raises `TurnoutError`."""
     source, letters, records = asyncio.run(_looked(settings, place, selection))
     policy = Policy(attempts=settings.attempts, archives=bool(settings.archive_bucket))
+    redaction = Redaction(os.environ)
     decided: Counter[tuple[Next, str, str]] = Counter()
     for letter in letters:
-        decision = decide(letter, records.get(letter.id) or Record(letter.id), policy)
-        decided[decision.next, str(letter.cause), decision.note] += 1
+        record = records.get(letter.id) or Record(letter.id)
+        decision = decide(letter, record, policy)
+        why = decision.note or (redaction.text(record.note) if decision.next is Next.LEAVE else "")
+        decided[decision.next, str(letter.cause), why] += 1
     if decided:
         table = Table("next", "cause", "letters", "why", header_style="bold")
         table.columns[2].justify = "right"

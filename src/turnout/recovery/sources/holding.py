@@ -96,7 +96,7 @@ class Holding:
             # Twelve hours after its receive a message cannot be held any longer (SQS quotas).
             first = failures[0]
             log.warning(
-                "%d letters of %s are no longer held: %s", len(failures), queue_name(self._queue), first.message
+                "letters of %s that are no longer held: %d: %s", queue_name(self._queue), len(failures), first.message
             )
 
 

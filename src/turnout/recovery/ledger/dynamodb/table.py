@@ -38,6 +38,8 @@ _THROTTLED = frozenset(
         "ThrottlingException",
     }
 )
+_NEVER = frozenset({"ItemCollectionSizeLimitExceeded", "ValidationError"})
+"""Reasons for which a transaction is cancelled each time: an item too large, an attribute of another type."""
 _MORE_CAPACITY = "raise its capacity, or go on later"
 _ADVICE = {
     "AccessDeniedException": "docs/recovery.md lists what a ledger needs, below Permissions",
@@ -203,6 +205,10 @@ def _foreign_errors(table: str) -> Iterator[None]:
             raise ConditionFailed from error
         if code == "TransactionCanceledException":
             reasons = error.response.get("CancellationReasons", ())
+            for reason in reasons:
+                if reason.get("Code") in _NEVER:
+                    said = f"{reason['Code']}: {reason.get('Message') or 'refused'}"
+                    raise LedgerUnavailable(f"the ledger's table {table} does not take this: {said}") from error
             raise TransactionLost([reason.get("Code", "") for reason in reasons]) from error
         if code in ("TransactionConflictException", "TransactionInProgressException"):
             raise TransactionLost(()) from error
