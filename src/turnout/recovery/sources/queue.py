@@ -56,8 +56,10 @@ async def open_queue_source(
             "come back when their visibility timeout ends, unless they are deleted before."
         )
     if queue.endswith(".fifo"):
+        lie = int(attributes.get("ApproximateNumberOfMessages") or 0) + unseen
         notes.append(
-            "This is a FIFO queue: of each message group only the first letters can be seen, until those are gone."
+            "This is a FIFO queue: of each message group only the first letters can be seen, until those are gone; "
+            f"about {lie:,} lie in it."
         )
     return QueueSource(
         sqs, queue, Holding(sqs, queue, visibility_seconds), causes, receives, notes, unseen, wait_seconds

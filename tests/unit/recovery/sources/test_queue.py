@@ -204,6 +204,7 @@ def test_a_fifo_queue_shows_what_it_shows_and_says_so() -> None:
         letters = [letter async for letter in source.letters()]
         assert len(letters) == 10
         assert "FIFO" in source.notes[0]
+        assert source.notes[0].endswith("about 12 lie in it.")
         assert await source.delete(letters) == {}
         assert len([letter async for letter in source.letters()]) == 2
         await source.aclose()
