@@ -111,7 +111,8 @@ def bodies() -> list[str]:
         *events,
         "leakMalformedBody is not JSON, call +493055501234",
         json.dumps(["leakMalformedBody", CONTACT]),
-        json.dumps({"id": "no-detail", "leakMalformedBody": CONTACT}),
+        # As a value: names of members are shown, where a report has this letter for its sample.
+        json.dumps({"id": "no-detail", "participants": [CONTACT | {"name": "leakMalformedBody"}]}),
         '{"detail": ' + "[" * 5000 + '"leakMalformedBody"' + "]" * 5000 + "}",
         '{"id": "leakMalformedBody"' + ", " * 3,
     ]
