@@ -110,3 +110,11 @@ def test_an_id_and_a_type_are_shown_without_what_a_terminal_obeys(ruleset: Rules
     explanation = explain_event(ruleset, '{"id": "\\u001b[2J", "detail-type": "\\ud800"}')
     assert explanation.event_id == "\\x1b[2J"
     assert explanation.event_type == "\\ud800"
+
+
+def test_when_the_time_is_over_no_further_rule_is_looked_at_and_that_is_said(ruleset: Ruleset) -> None:
+    body = json.dumps({"detail": {"nothing": 1}})
+    whole = explain_event(ruleset, body, misses=100)
+    cut = explain_event(ruleset, body, misses=100, seconds=0)
+    assert whole.explained
+    assert (whole.unexplained, cut.explained, cut.unexplained) == (0, (), len(whole.explained))

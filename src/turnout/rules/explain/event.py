@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+import math
+import time
+from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
 from turnout.rules.decode import decode
 from turnout.rules.explain.explain import Finding, Redact, explain
-from turnout.rules.model import Json, Mode, Rejection, Rule
+from turnout.rules.model import Mode, Rejection, Rule
 from turnout.rules.ruleset import Match, Ruleset
 from turnout.rules.showing import printable
 
@@ -48,6 +50,8 @@ class EventExplanation(msgspec.Struct, frozen=True):
     unmatched: str
     rejected: Rejection | None
     explained: tuple[RuleExplanation, ...]
+    unexplained: int = 0
+    """Rules that would belong there, but were not looked at because the time was over."""
 
 
 def explain_event(
@@ -58,16 +62,25 @@ def explain_event(
     only: Collection[str] = (),
     misses: int = _MISSES,
     redact: Redact | None = None,
+    seconds: float = math.inf,
 ) -> EventExplanation:
     """Explain the rules whose ids are in `only`; without any, those that match or else the `misses` nearest ones.
 
-    Never raises. An id that no rule has is ignored; `redact` is asked about every value that is shown.
+    After `seconds` no further rule is begun: a huge event and thousands of rules take minutes. Never raises. An id that
+    no rule has is ignored; `redact` is asked about every value that is shown.
     """
     match = ruleset.match(body, metadata)
     event = None if match.rejected else decode(body)
-    explained: tuple[RuleExplanation, ...] = ()
+    explained: list[RuleExplanation] = []
+    unexplained = 0
     if isinstance(event, dict):
-        explained = tuple(_explained(ruleset, match, event, metadata, only, misses, redact))
+        until = time.monotonic() + seconds
+        for rule, stopped in _wanted(ruleset, match, only):
+            if time.monotonic() >= until:
+                unexplained += 1
+                continue
+            finding = explain(rule.condition, event, metadata, source=rule.source, redact=redact)
+            explained.append(_rule(rule, finding, stopped))
     return EventExplanation(
         event_id=_printable(match.event_id),
         event_type=_printable(match.event_type),
@@ -77,7 +90,8 @@ def explain_event(
         targets=match.targets,
         unmatched=ruleset.unmatched,
         rejected=match.rejected,
-        explained=explained,
+        explained=tuple(explained if only or match.rules else _nearest(explained, misses)),
+        unexplained=unexplained,
     )
 
 
@@ -85,28 +99,20 @@ def _printable(text: str | None) -> str | None:
     return None if text is None else printable(text)
 
 
-def _explained(
-    ruleset: Ruleset,
-    match: Match,
-    event: Json,
-    metadata: object,
-    only: Collection[str],
-    misses: int,
-    redact: Redact | None,
-) -> list[RuleExplanation]:
+def _wanted(ruleset: Ruleset, match: Match, only: Collection[str]) -> Iterator[tuple[Rule, str]]:
+    """The rules to explain, each with the rule before it that ended the matching (empty: none)."""
     hits = {*match.rules, *match.shadow}
-    explained: list[RuleExplanation] = []
     stopped = ""
     for rule in ruleset.rules:
         # Without a match every rule that was tried may be a near miss.
-        wanted = rule.id in only if only else rule.id in hits or (not match.rules and rule.enabled)
-        if wanted:
-            finding = explain(rule.condition, event, metadata, source=rule.source, redact=redact)
-            explained.append(_rule(rule, finding, stopped))
+        if rule.id in only if only else rule.id in hits or (not match.rules and rule.enabled):
+            yield rule, stopped
         if rule.stop and rule.id in match.rules:
             stopped = rule.id
-    if only or match.rules:
-        return explained
+
+
+def _nearest(explained: list[RuleExplanation], misses: int) -> list[RuleExplanation]:
+    """Those that match in shadow, and of the others those that come nearest to it."""
     in_shadow = [rule for rule in explained if rule.matched]
     near = [rule for rule in explained if not rule.matched]
     near.sort(key=lambda rule: rule.condition.nearness, reverse=True)

@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 _SAMPLE_SECONDS = 2.0
 _PASTE_SECONDS = 20.0
 """How long an event may be on its way here."""
+_EXPLAIN_SECONDS = 5.0
+"""After so long no further rule is explained: it is the worker's own process that explains."""
 _LONGEST_FILTER = 100
 _EXAMPLE = '{"id": "1", "detail-type": "...", "detail": {}}'
 
@@ -112,7 +114,7 @@ class StatusPages(Pages):
         return self._html("page.html", page=await self._content(request), body=body, explanation=explanation)
 
     def _explained(self, body: str) -> EventExplanation:
-        return explain_event(self._view.ruleset, body)
+        return explain_event(self._view.ruleset, body, seconds=_EXPLAIN_SECONDS)
 
     def _html(self, name: str, **values: object) -> web.Response:
         text = self._templates.get_template(name).render(values, example=_EXAMPLE)
