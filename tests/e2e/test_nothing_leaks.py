@@ -113,7 +113,7 @@ def bodies() -> list[str]:
         json.dumps(["leakMalformedBody", CONTACT]),
         # As a value: names of members are shown, where a report has this letter for its sample.
         json.dumps({"id": "no-detail", "participants": [CONTACT | {"name": "leakMalformedBody"}]}),
-        '{"detail": ' + "[" * 5000 + '"leakMalformedBody"' + "]" * 5000 + "}",
+        '{"detail": ' + "[" * 50_000 + '"leakMalformedBody"' + "]" * 50_000 + "}",
         '{"id": "leakMalformedBody"' + ", " * 3,
     ]
 
