@@ -20,6 +20,7 @@ from turnout.recovery.causes import CauseTable
 from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger, LedgerError
+from turnout.recovery.ledger.insisting import note_outcomes
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
@@ -133,7 +134,7 @@ class Recovery:
         try:
             yield claimed[letter.id]
         finally:
-            await self._ledger.release([letter.id], by=self._by)
+            await self._let_go(letter)
 
     async def attempt(self, choice: Choice, letter: Letter, record: Record, seconds: float) -> tuple[Outcome, Record]:
         """Take a letter's course once, within `seconds`; the ledger knows of it before and after.
@@ -144,8 +145,9 @@ class Recovery:
         if act is None:
             raise ValueError(f"{choice.course} is nothing to attempt")
         number = record.attempts + 1 if choice.course is Course.DELIVER else 1
-        record = await self._note(letter, act.action, Phase.STARTED, number)
         seconds = max(0.0, seconds)
+        end = asyncio.get_running_loop().time() + seconds
+        record = await self._note(letter, act.action, Phase.STARTED, number)
         # The act ends a moment before, by itself: it can tell which targets have the letter already.
         cut = asyncio.Event()
         cutting = asyncio.get_running_loop().call_later(seconds - min(_CUT_SECONDS, seconds * 0.1), cut.set)
@@ -157,12 +159,13 @@ class Recovery:
         finally:
             cutting.cancel()
         phase = Phase.DONE if outcome.done else Phase.FAILED
-        record = await self._note(letter, act.action, phase, number, outcome.reached, outcome.sentence)
-        return outcome, record
+        entry = Entry(letter.id, act.action, phase, self._by, number, targets=outcome.reached, note=outcome.sentence)
+        noted = await note_outcomes(self._ledger, [entry], seconds=_left(end))
+        return outcome, noted[letter.id]
 
     async def park(self, letter: Letter, why: str) -> None:
         """Note that a letter is left for an operator. Raises `LedgerError`."""
-        await self._note(letter, Action.PARK, Phase.DONE, 1, note=why)
+        await self._note(letter, Action.PARK, Phase.DONE, 1, why)
 
     async def resolve(self, letter: Letter) -> None:
         """Note that nothing more is to be done. Raises `LedgerError`."""
@@ -173,7 +176,7 @@ class Recovery:
         try:
             return await self._recover(self.read(message), end)
         except LedgerError as error:
-            log.error("not touched, because the ledger cannot be used: %s", error, extra={"message_id": message.id})
+            log.error("it stays, because the ledger cannot be used: %s", error, extra={"message_id": message.id})
         except Exception:
             log.exception("recovering failed, please report this", extra={"message_id": message.id})
         self.counts[Became.FAILED] += 1
@@ -245,16 +248,15 @@ class Recovery:
         log.warning("not recovered, it stays: %s", outcome.sentence, extra=_about(letter))
         return False
 
-    async def _note(
-        self,
-        letter: Letter,
-        action: Action,
-        phase: Phase,
-        attempt: int,
-        targets: tuple[str, ...] = (),
-        note: str = "",
-    ) -> Record:
-        entry = Entry(letter.id, action, phase, self._by, attempt=attempt, targets=targets, note=note)
+    async def _let_go(self, letter: Letter) -> None:
+        """Release a letter. What came of it stands: a lease that cannot be given back ends by itself."""
+        try:
+            await self._ledger.release([letter.id], by=self._by)
+        except LedgerError as error:
+            log.warning("the letter is not given free before its lease ends: %s", error, extra=_about(letter))
+
+    async def _note(self, letter: Letter, action: Action, phase: Phase, attempt: int, note: str = "") -> Record:
+        entry = Entry(letter.id, action, phase, self._by, attempt=attempt, note=note)
         return (await self._ledger.record([entry]))[letter.id]
 
 

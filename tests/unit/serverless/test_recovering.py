@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
-from turnout.recovery.ledger.records import Action, Status
+from turnout.recovery.ledger.records import Action, Entry, Record, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.serverless import recovering
 from turnout.serverless.events import messages_of
@@ -304,6 +304,62 @@ def test_a_ledger_that_cannot_be_used_stops_everything_and_loses_nothing(tmp_pat
         assert setting.act.tried == 0
 
     run(tmp_path, test)
+
+
+def test_a_ledger_that_fails_for_a_while_makes_no_letter_arrive_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.recovery.ledger.insisting._WAITS", (0.0,) * 2)
+
+    async def test(setting: Setting) -> None:
+        failing_for_a_while(setting.ledger, 2)
+        assert await setting.recover(letter()) == []
+        assert await setting.recover(letter()) == []
+        assert len(setting.act.done) == 1
+
+    run(tmp_path, test)
+
+
+def test_no_attempt_to_note_an_outcome_is_waited_for_beyond_the_end_of_the_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("turnout.recovery.ledger.insisting._WAITS", (60.0,))
+
+    async def test(setting: Setting) -> None:
+        failing_for_a_while(setting.ledger, 9)
+        assert await setting.recover(letter(), seconds=5.0) == ["m1"]
+
+    run(tmp_path, test)
+    assert "it stays, because the ledger cannot be used: throttled" in caplog.text
+
+
+def test_a_letter_that_is_done_with_leaves_although_it_cannot_be_given_free(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(setting: Setting) -> None:
+        async def unavailable(*arguments: Any, **options: Any) -> None:
+            raise LedgerUnavailable("throttled")
+
+        setting.ledger.release = unavailable  # type: ignore[method-assign]
+        assert await setting.recover(letter()) == []
+        assert setting.recovery.take_counts() == {"delivered": 1}
+
+    run(tmp_path, test)
+    assert "not given free before its lease ends: throttled" in caplog.text
+
+
+def failing_for_a_while(ledger: Ledger, failures: int) -> None:
+    """What has arrived can be noted only after so many attempts."""
+    record = ledger.record
+
+    async def failing(entries: Sequence[Entry]) -> Mapping[str, Record]:
+        nonlocal failures
+        if failures and entries[0].targets:
+            failures -= 1
+            raise LedgerUnavailable("throttled")
+        return await record(entries)
+
+    ledger.record = failing  # type: ignore[method-assign]
 
 
 @pytest.mark.parametrize("name", samples.NAMES)
