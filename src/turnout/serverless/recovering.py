@@ -91,17 +91,25 @@ class Recovery:
             lanes.setdefault(lane, []).append(message)
         slots = asyncio.Semaphore(_AT_ONCE)
         failed: set[str] = set()
+        late = 0
 
         async def one_after_the_other(ordered: Sequence[Message]) -> None:
+            nonlocal late
             async with slots:
                 for index, message in enumerate(ordered):
-                    if not await self._safely(message, end):
-                        failed.update(each.id for each in ordered[index:])
-                        return
+                    if not _left(end):
+                        late += len(ordered) - index
+                    elif await self._safely(message, end):
+                        continue
+                    failed.update(each.id for each in ordered[index:])
+                    return
 
         async with asyncio.TaskGroup() as tasks:
             for ordered in lanes.values():
                 tasks.create_task(one_after_the_other(ordered), name="recover")
+        if late:
+            self.counts[Became.FAILED] += late
+            log.warning("no time left to begin with %d of %d letters, they stay", late, len(messages))
         return [message.id for message in messages if message.id in failed]
 
     def take_counts(self) -> Counter[str]:

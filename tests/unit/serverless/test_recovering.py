@@ -249,6 +249,23 @@ def test_a_delivery_that_hangs_is_cut_before_the_deadline(tmp_path: Path) -> Non
     run(tmp_path, test, act=act)
 
 
+def test_a_letter_for_which_no_time_is_left_is_not_said_to_have_been_tried(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    act = FakeAct()
+    act.hangs = True
+    numbers = range(1, 8)
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(*map(letter, numbers), seconds=2.0) == [f"m{number}" for number in numbers]
+        known = await setting.ledger.records([f"m{number}" for number in numbers])
+        assert [record.attempts for record in known.values()] == [1] * 5
+        assert setting.recovery.take_counts() == {"failed": 7}
+
+    run(tmp_path, test, act=act)
+    assert "no time left to begin with 2 of 7 letters" in caplog.text
+
+
 def test_a_target_that_hangs_does_not_make_another_get_the_letter_again(tmp_path: Path) -> None:
     got: list[str] = []
 
