@@ -19,13 +19,15 @@ from turnout.genesys.conversation import Conversation, Participant
 from turnout.genesys.writeback import RetryStatus
 from turnout.message import Message
 from turnout.recovery.deliver.api import Work
+from turnout.recovery.deliver.composing import compose_as_found
 from turnout.recovery.ledger.api import LedgerError
+from turnout.recovery.ledger.records import Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.messages import as_message
 from turnout.serverless.choosing import Choice, Course
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import foremost
-from turnout.sqs.api import OutgoingMessage, Sqs
+from turnout.sqs.api import Sqs
 
 __all__ = ["InvalidStep", "LetterHeld", "LetterSteps", "NotArchived", "NotDelivered", "NotParked", "Refused"]
 
@@ -79,6 +81,8 @@ class LetterSteps:
         choice = self._recovery.choose(Work.of(letter, record))
         if record.resolved_ms:
             choice = Choice(Course.NOTHING, "it was resolved before")
+        elif self._lies_in_parked(record):
+            choice = Choice(Course.NOTHING, "it was parked before")
         elif choice.course in (Course.DELIVER, Course.ARCHIVE) and _bytes(step["record"]) > _LARGEST_RECORD:
             choice = Choice(
                 Course.PARK, f"it is larger than the {_LARGEST_RECORD // 1024} KiB a state machine can hold"
@@ -135,15 +139,10 @@ class LetterSteps:
         letter = self._letter(step)
         if not self._parked:
             raise NotParked("TURNOUT_PARKED_QUEUE_URL is not set: it names the queue for letters that need a person")
-        message = letter.message
-        fifo = self._parked.endswith(".fifo")
-        group = message.system.get("MessageGroupId") or letter.id
-        outgoing = OutgoingMessage(
-            message.body,
-            message.attributes,
-            group_id=group if fifo else None,
-            deduplication_id=letter.id if fifo else None,
-        )
+        record = await self._known(letter)
+        if record is not None and self._lies_in_parked(record):
+            return {"queue": self._parked}  # an answer was lost, or another execution was as far
+        outgoing = compose_as_found(letter, self._parked, record.reached if record is not None else ())
         try:
             sent = await self._sqs.send(self._parked, [outgoing])
         except TurnoutError as error:
@@ -151,10 +150,22 @@ class LetterSteps:
         if sent.failures:
             raise NotParked(f"{sent.failures[0].code}: {sent.failures[0].message}")
         try:
-            await self._recovery.park(letter, str(step.get("why", "")))
+            await self._recovery.park(letter, str(step.get("why", "")), self._parked)
         except LedgerError as error:  # it is parked: to fail would park it again
             log.warning("letter %s is parked, but the ledger does not know: %s", letter.id, error)
         return {"queue": self._parked}
+
+    async def _known(self, letter: Letter) -> Record | None:
+        """The ledger's record; None when it cannot be asked, which keeps no letter from being parked."""
+        try:
+            return await self._recovery.see(letter)
+        except LedgerError as error:
+            log.warning("letter %s is parked without asking the ledger: %s", letter.id, error)
+            return None
+
+    def _lies_in_parked(self, record: Record) -> bool:
+        """Whether the letter is in the queue for operators: what becomes of it is theirs to say, one copy enough."""
+        return bool(self._parked) and self._parked in record.reached
 
     async def _once(self, letter: Letter, course: Course, failed: type[TurnoutError], seconds: float) -> Step:
         record = await self._recovery.see(letter)
@@ -163,6 +174,8 @@ class LetterSteps:
         async with self._recovery.hold(letter, seconds) as held:
             if held is None:
                 raise LetterHeld("another call is at this letter")
+            if self._lies_in_parked(held):
+                raise Refused("another execution has parked it")
             choice = self._recovery.choose(Work.of(letter, held))
             if choice.course is Course.NOTHING:
                 return {"reached": list(held.reached), "attempts": held.attempts}

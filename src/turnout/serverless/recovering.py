@@ -171,9 +171,9 @@ class Recovery:
         noted = await note_outcomes(self._ledger, [entry], seconds=_left(end))
         return outcome, noted[letter.id]
 
-    async def park(self, letter: Letter, why: str) -> None:
-        """Note that a letter is left for an operator. Raises `LedgerError`."""
-        await self._note(letter, Action.PARK, Phase.DONE, 1, why)
+    async def park(self, letter: Letter, why: str, queue: str = "") -> None:
+        """Note that a letter is left for an operator, in `queue` where it was put into one. Raises `LedgerError`."""
+        await self._note(letter, Action.PARK, Phase.DONE, 1, why, (queue,) if queue else ())
 
     async def resolve(self, letter: Letter) -> None:
         """Note that nothing more is to be done. Raises `LedgerError`."""
@@ -263,8 +263,16 @@ class Recovery:
         except LedgerError as error:
             log.warning("the letter is not given free before its lease ends: %s", error, extra=_about(letter))
 
-    async def _note(self, letter: Letter, action: Action, phase: Phase, attempt: int, note: str = "") -> Record:
-        entry = Entry(letter.id, action, phase, self._by, attempt=attempt, note=note)
+    async def _note(
+        self,
+        letter: Letter,
+        action: Action,
+        phase: Phase,
+        attempt: int,
+        note: str = "",
+        targets: tuple[str, ...] = (),
+    ) -> Record:
+        entry = Entry(letter.id, action, phase, self._by, attempt=attempt, targets=targets, note=note)
         return (await self._ledger.record([entry]))[letter.id]
 
 

@@ -18,9 +18,11 @@ from tests.unit.serverless.test_recovering import letter
 from turnout.errors import TurnoutError
 from turnout.genesys.conversation import Conversation, Participant
 from turnout.genesys.conversations import Correlation, Presence
-from turnout.message import Message
+from turnout.letter import LetterAttribute, sealed_attributes
+from turnout.message import Attribute, Message
+from turnout.recovery import read_letter
 from turnout.recovery.deliver.api import Outcome, Work
-from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
@@ -66,6 +68,20 @@ def steps(
     """The steps of one container."""
     recovery = Recovery(ledger=ledger, deliveries=[act], archive=archive, teller=teller or Teller(None), by=by)
     return LetterSteps(recovery, MemorySqs(), "")
+
+
+class Half(FakeAct):
+    """Reaches the first of two targets; the other refuses for good."""
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        return [Outcome(("crm",), {"mail": "AccessDenied: no"}) for _ in works]
+
+
+def parking(ledger: Ledger, act: FakeAct) -> tuple[LetterSteps, MemorySqs]:
+    """The steps of one container, with a queue for operators."""
+    sqs = MemorySqs()
+    recovery = Recovery(ledger=ledger, deliveries=[act], archive=None, teller=Teller(None), by="one")
+    return LetterSteps(recovery, sqs, sqs.create_queue("parked")), sqs
 
 
 @asynccontextmanager
@@ -131,6 +147,61 @@ def test_a_letter_that_leaves_an_execution_no_room_is_parked(
             answer = await steps(ledger, FakeAct(), FakeAct(Action.ARCHIVE)).classify(step, 10.0)
             assert answer["course"] == course
             assert ("224 KiB" in answer["why"]) == (course == "park")
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_is_parked_is_not_owed_any_more_to_what_has_taken_it(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            owed = LetterAttribute(reason="RETRIES_EXHAUSTED", source="events", message="no", owed=("crm", "mail"))
+            given = {"tenant": Attribute("String", "acme")}
+            attributes = sealed_attributes(owed, given, 11)
+            header = {"AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793"}
+            message = Message("m1", "h1", '{"id":"e1"}', "q", attributes, header)
+            step: Step = {"record": sqs_record(message)}
+            one, sqs = parking(ledger, Half())
+            with pytest.raises(Refused):
+                await one.deliver(step, 10.0)
+            await one.park(step, 10.0)
+            (found,) = sqs.messages("parked")
+            parked = read_letter(Message("m2", "h2", found.message.body, "parked", found.message.attributes))
+            assert (parked.owed, parked.done) == (("mail",), ("crm",))
+            assert (parked.code, parked.chain[0].source, parked.attributes) == ("RETRIES_EXHAUSTED", "events", given)
+            assert found.message.body == message.body
+            assert found.message.attributes["ERROR_MESSAGE"].text == "no"
+            assert found.message.trace_header == header["AWSTraceHeader"]
+
+    asyncio.run(main())
+
+
+def test_to_park_a_letter_twice_puts_one_copy_into_the_queue(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            act = FakeAct()
+            one, sqs = parking(ledger, act)
+            step: Step = {"record": sqs_record(letter(1))}
+            assert await one.park(step, 10.0) == await one.park(step, 10.0)
+            assert len(sqs.messages("parked")) == 1
+            assert (await one.classify(step, 10.0))["course"] == "nothing"
+            with pytest.raises(Refused, match="parked"):
+                await one.deliver(step, 10.0)
+            assert act.tried == 0
+
+    asyncio.run(main())
+
+
+def test_a_letter_is_parked_although_the_ledger_cannot_be_asked(tmp_path: Path) -> None:
+    async def unavailable(*arguments: Any, **options: Any) -> Any:
+        raise LedgerUnavailable("throttled")
+
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            one, sqs = parking(ledger, FakeAct())
+            ledger.see = ledger.record = unavailable  # type: ignore[method-assign]
+            await one.park({"record": sqs_record(letter(1))}, 10.0)
+            (found,) = sqs.messages("parked")
+            assert found.message.attributes == letter(1).attributes
 
     asyncio.run(main())
 

@@ -243,7 +243,7 @@ def test_a_letter_that_cannot_be_classified_is_parked(machine: Machine) -> None:
 def test_a_letter_that_is_parked_is_so_once_even_where_the_ledger_cannot_say_so(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def unavailable(self: Recovery, letter: Letter, why: str) -> None:
+    async def unavailable(self: Recovery, letter: Letter, why: str, queue: str) -> None:
         raise LedgerUnavailable("no answer")
 
     monkeypatch.setattr(Recovery, "park", unavailable)
@@ -251,6 +251,13 @@ def test_a_letter_that_is_parked_is_so_once_even_where_the_ledger_cannot_say_so(
     assert machine.results(records(letter(1))) == ["parked"]
     assert machine.parked == [letter(1).body]
     assert "the ledger does not know" in caplog.text
+
+
+def test_of_two_executions_with_one_letter_one_parks_it(machine: Machine) -> None:
+    given = records(letter(1, "NO_PERMISSIONS"))
+    assert machine.results(given) == ["parked"]
+    assert machine.results(given) == ["nothing"]
+    assert machine.parked == [letter(1).body]
 
 
 def test_services_of_lambda_that_fail_are_tried_again(machine: Machine) -> None:

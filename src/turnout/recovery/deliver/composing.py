@@ -14,6 +14,7 @@ from turnout.letter import (
     ERROR_MESSAGE,
     LETTER,
     LetterAttribute,
+    original_attributes,
     read_letter_attribute,
     sealed_attributes,
 )
@@ -29,7 +30,7 @@ from turnout.targets.api import Destination
 from turnout.targets.identity import deduplication_id, identifier
 from turnout.targets.queue import QueueDestination
 
-__all__ = ["compose", "compose_for_source", "original"]
+__all__ = ["compose", "compose_as_found", "compose_for_source", "original"]
 
 _TRACE_HEADER = "AWSTraceHeader"
 
@@ -103,6 +104,37 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
         group_id=identifier(_group(letter)) if fifo else None,
         deduplication_id=deduplication_id(queue, letter.event_id or None, body, replay=replay) if fifo else None,
         trace_header=letter.message.system.get(_TRACE_HEADER),
+    )
+
+
+def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...]) -> OutgoingMessage:
+    """The message that puts a letter, as it was found, into another queue for letters, where it has another id.
+
+    By that id no ledger knows what recovery has `reached`: so a letter of ours says there itself that it is not owed to
+    those any more, while there is room to.
+    """
+    message = letter.message
+    body, attributes = message.body, message.attributes
+    before = read_letter_attribute(attributes)
+    more = tuple(name for name in before.owed if name in reached) if before is not None else ()
+    if before is not None and more:
+        said = attributes.get(ERROR_MESSAGE)
+        after = msgspec.structs.replace(
+            before,
+            done=tuple(dict.fromkeys((*before.done, *more))),
+            owed=tuple(name for name in before.owed if name not in more),
+            message=before.message or (said.text or "" if said is not None else ""),
+        )
+        size = len(body.encode("utf-8", "surrogatepass"))
+        sealed = sealed_attributes(after, original_attributes(attributes), size)
+        attributes = sealed if LETTER in sealed else attributes
+    fifo = queue.endswith(".fifo")
+    return OutgoingMessage(
+        body,
+        attributes,
+        group_id=identifier(message.system.get("MessageGroupId") or letter.id) if fifo else None,
+        deduplication_id=identifier(letter.id) if fifo else None,
+        trace_header=message.system.get(_TRACE_HEADER),
     )
 
 
