@@ -1,9 +1,9 @@
 """The Lambda function that follows conversations: `turnout.serverless.conversations.handler`, for batches of a queue.
 
 It knows `conversation.started` and `conversation.updated`, as in-house events call it, and Genesys's own topics that
-say the same. For each it looks the conversation up and writes one line to the log; a look-up that may succeed later
-keeps the message. Every other type succeeds and is counted. It is a place to begin from: `FOLLOWERS` says who follows
-what.
+say the same. For each it looks the conversation up and writes one line to the log; a look-up that may succeed later, or
+once a secret or a role is repaired, keeps the message. Every other type succeeds and is counted. It is a place to begin
+from: `FOLLOWERS` says who follows what.
 """
 
 from __future__ import annotations
@@ -15,13 +15,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+from turnout.errors import Fault
 from turnout.genesys.config import load_genesys_config
 from turnout.genesys.conversations import Presence
 from turnout.genesys.session import Genesys, open_genesys
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.container import Container, in_lambda
-from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
+from turnout.serverless.events import Context, Response, group_of, messages_of, partial_response, seconds_left
 from turnout.serverless.measuring import counted_lines, print_lines
 from turnout.serverless.telling import Teller
 from turnout.telemetry.logs import configure_logging
@@ -43,7 +44,10 @@ async def _look_up(genesys: Genesys, letter: Letter, seconds: float) -> bool:
     found = await Teller(genesys).correlate(letter, seconds)
     if found is None:
         return not letter.conversation_id  # no id, nothing to look up; else there was no time
-    if found.presence is Presence.NOT_YET or (found.error is not None and found.error.retryable):
+    if found.presence is Presence.NOT_YET:
+        return False
+    # Of what Genesys refuses only the event's own fault is for good: a secret or a role can be repaired.
+    if found.error is not None and (found.error.retryable or found.error.fault is not Fault.DATA):
         return False
     conversation = found.conversation
     log.info(
@@ -75,7 +79,7 @@ def kind_of(event_type: str) -> str:
 
 
 class Follower:
-    """Follows the events of one call, one after the other."""
+    """Follows the events of one call, one after the other; of a FIFO queue none of a group after one that must stay."""
 
     def __init__(self, genesys: Genesys) -> None:
         self._genesys = genesys
@@ -83,14 +87,29 @@ class Follower:
     async def follow(self, event: object, left: Callable[[], float]) -> tuple[list[str], Counter[str]]:
         """The ids of messages that are to stay, and how many events there were of each kind."""
         failed: list[str] = []
+        stopped: set[str] = set()
         kinds: Counter[str] = Counter()
         for message in messages_of(event, ()):
+            group = group_of(message)
+            if group in stopped:
+                failed.append(message.id)
+                continue
             letter = read_letter(message)
             kind = kind_of(letter.event_type)
             kinds[kind or "unknown"] += 1
-            if kind and not await FOLLOWERS[kind](self._genesys, letter, left()):
+            if kind and not await self._safely(FOLLOWERS[kind], letter, left()):
                 failed.append(message.id)
+                if group:
+                    stopped.add(group)
         return failed, kinds
+
+    async def _safely(self, follow: Follow, letter: Letter, seconds: float) -> bool:
+        """Whether the event is done with. A failure of one is no other's."""
+        try:
+            return await follow(self._genesys, letter, seconds)
+        except Exception:
+            log.exception("following failed, please report this", extra={"message_id": letter.id})
+            return False
 
 
 @asynccontextmanager

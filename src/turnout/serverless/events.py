@@ -7,7 +7,7 @@ The form of both is in the Lambda developer guide, "Using Lambda with Amazon SQS
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
 import msgspec
 
@@ -16,7 +16,16 @@ from turnout.message import Message, queue_name
 from turnout.recovery.messages import as_message
 from turnout.sqs.place import amazons_url
 
-__all__ = ["Context", "InvalidEvent", "Response", "messages_of", "partial_response", "queue_of", "seconds_left"]
+__all__ = [
+    "Context",
+    "InvalidEvent",
+    "Response",
+    "group_of",
+    "messages_of",
+    "partial_response",
+    "queue_of",
+    "seconds_left",
+]
 
 Response = dict[str, list[dict[str, str]]]
 
@@ -68,11 +77,13 @@ def queue_of(arn: str, queues: Iterable[str]) -> str:
     return known.get(parts[5]) or amazons_url(arn)
 
 
+def group_of(message: Message) -> str:
+    """What orders a message: queue and group on a FIFO queue, nothing elsewhere."""
+    if not message.queue.endswith(".fifo"):
+        return ""
+    return f"{message.queue} {message.system.get('MessageGroupId', '')}"
+
+
 def partial_response(failed: Collection[str]) -> Response:
     """What Lambda reads which messages to keep from; it deletes the others."""
     return {"batchItemFailures": [{"itemIdentifier": message_id} for message_id in failed]}
-
-
-def error_text(error: Exception) -> dict[str, Any]:
-    """An error as fields of a log line."""
-    return {"code": type(error).__name__, "problem": str(error)}

@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from turnout.message import Account, Attribute, Delivery, Message, Outcome
+from turnout.serverless.events import group_of
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch, Sqs
 from turnout.telemetry.tracing import Tracing
 
@@ -33,7 +34,7 @@ class BatchSource:
         self.finished = asyncio.Event()
         """Set when every message is accounted for or has failed."""
         for message in messages:
-            group = _group(message)
+            group = group_of(message)
             if group and group in self._behind:
                 self._behind[group].append(message)
                 continue
@@ -57,11 +58,11 @@ class BatchSource:
         message = account.message
         if account.outcome is None or account.outcome is Outcome.HANDED_BACK:
             self._failed.add(message.id)
-            behind = self._behind.pop(_group(message), ())
+            behind = self._behind.pop(group_of(message), ())
             self._failed.update(each.id for each in behind)
         else:
             self._done.add(message.id)
-            waiting = self._behind.get(_group(message))
+            waiting = self._behind.get(group_of(message))
             if waiting:
                 self._ready[message.queue].append(waiting.popleft())
         self._look()
@@ -133,10 +134,3 @@ class Settlements:
     async def aclose(self, timeout_seconds: float) -> None:
         """As `Tracing.aclose`."""
         await self._tracing.aclose(timeout_seconds)
-
-
-def _group(message: Message) -> str:
-    """What orders a message: queue and group on a FIFO queue, nothing elsewhere."""
-    if not message.queue.endswith(".fifo"):
-        return ""
-    return f"{message.queue} {message.system.get('MessageGroupId', '')}"

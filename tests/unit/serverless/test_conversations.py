@@ -7,6 +7,7 @@ import json
 from collections import Counter
 from typing import Any
 
+import msgspec
 import pytest
 from tests.servers.genesys import Stub, answering, serving
 from tests.unit.genesys.setting import CONVERSATION, config
@@ -14,6 +15,7 @@ from tests.unit.serverless.mapping import sqs_event
 
 from turnout.genesys.session import open_genesys
 from turnout.message import Message
+from turnout.serverless import conversations
 from turnout.serverless.conversations import STARTED, UPDATED, Follower, kind_of
 
 TOPIC = "v2.detail.events.conversation.{id}"
@@ -72,3 +74,38 @@ def test_a_look_up_that_may_succeed_later_keeps_its_message_only() -> None:
 def test_a_conversation_that_is_gone_or_not_named_is_done_with() -> None:
     failed, _ = follow(Stub(), message(1, UPDATED), message(2, UPDATED, conversation=""), profile="tutorial")
     assert failed == []
+
+
+def test_a_look_up_that_is_refused_keeps_its_message_until_that_is_repaired() -> None:
+    stub = Stub()
+    stub.faults.extend([answering(403)] * 4)
+    failed, _ = follow(stub, message(1, STARTED), profile="tutorial")
+    assert failed == ["m1"]
+
+
+def test_of_a_fifo_queue_nothing_of_a_group_is_followed_after_what_must_stay() -> None:
+    stub = Stub()
+    stub.interactions[CONVERSATION] = {"id": CONVERSATION}
+    stub.faults.extend([answering(503)] * 4)
+    groups = {1: "a", 2: "a", 3: "b", 4: "a"}
+    messages = [
+        msgspec.structs.replace(
+            message(number, UPDATED), queue="https://sqs/1/q.fifo", system={"MessageGroupId": group}
+        )
+        for number, group in groups.items()
+    ]
+    failed, kinds = follow(stub, *messages, profile="tutorial")
+    assert failed == ["m1", "m2", "m4"]
+    assert kinds == {UPDATED: 2}
+
+
+def test_a_failure_in_following_one_event_is_no_other_events(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def broken(*arguments: Any) -> bool:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(conversations, "FOLLOWERS", {**conversations.FOLLOWERS, STARTED: broken})
+    failed, _ = follow(Stub(), message(1, STARTED), message(2, UPDATED), profile="tutorial")
+    assert failed == ["m1"]
+    assert "please report this" in caplog.text
