@@ -165,6 +165,10 @@ variable "recovery" {
     condition     = var.recovery == null || try(var.source_visibility_seconds >= 6 * var.recovery.timeout_seconds, false)
     error_message = "source_visibility_seconds must be at least six times recovery's timeout_seconds: the dead-letter queues have the same visibility."
   }
+  validation {
+    condition     = var.recovery == null || try(var.recovery.by, "") != "state-machine" || try(var.recovery.timeout_seconds <= 50, false)
+    error_message = "With a state machine recovery's timeout_seconds is 50 at most: a state gives up after 60, its function's start included, and would park a letter that the function still delivers."
+  }
 }
 
 variable "conversations" {

@@ -45,6 +45,7 @@ class Lambda:
     def __init__(self) -> None:
         self.calls: list[tuple[str, Any]] = []
         self.failures: dict[str, str] = {}
+        self._passing: dict[str, list[str]] = {}
         lock = threading.Lock()
         stub = self
 
@@ -70,8 +71,14 @@ class Lambda:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, daemon=True).start()
 
+    def failing(self, step: str, error: str, *, times: int) -> None:
+        """Fail a step's next calls."""
+        self._passing[step] = [error] * times
+
     def invoke(self, step: str, payload: Any) -> tuple[bool, Any]:
         self.calls.append((step, payload))
+        if self._passing.get(step):
+            return True, {"errorType": self._passing[step].pop(), "errorMessage": "told to fail for a while"}
         if step in self.failures:
             return True, {"errorType": self.failures[step], "errorMessage": "told to fail"}
         try:
@@ -264,6 +271,28 @@ def test_services_of_lambda_that_fail_are_tried_again(machine: Machine) -> None:
     machine.functions.failures = {"classify": "Lambda.ServiceException"}
     assert machine.results(records(letter(1))) == ["parked"]
     assert machine.functions.count("classify") == 5
+
+
+@pytest.mark.parametrize("step", ["classify", "deliver", "archive"])
+def test_a_function_that_is_throttled_is_waited_for_longer_than_one_that_fails(machine: Machine, step: str) -> None:
+    machine.functions.failing(step, "Lambda.TooManyRequestsException", times=6)
+    given = records(letter(1, "INVALID_JSON" if step == "archive" else "THROTTLING"))
+    assert machine.results(given) == ["archived" if step == "archive" else "delivered"]
+    assert machine.parked == []
+
+
+def test_a_ledger_that_fails_for_a_while_makes_no_letter_a_case_for_people(machine: Machine) -> None:
+    machine.functions.failing("classify", "LedgerUnavailable", times=6)
+    assert machine.results(records(letter(1))) == ["delivered"]
+
+
+@pytest.mark.parametrize("error", ["Sandbox.Timedout", "Lambda.TooManyRequestsException"])
+@pytest.mark.parametrize("step", ["classify", "deliver"])
+def test_parking_is_tried_for_long_whatever_it_fails_with(machine: Machine, step: str, error: str) -> None:
+    machine.functions.failures = {step: "KeyError"}
+    machine.functions.failing("park", error, times=6)
+    assert machine.results(records(letter(1))) == ["parked"]
+    assert machine.parked == [letter(1).body]
 
 
 @pytest.mark.parametrize("step", ["classify", "deliver"])

@@ -128,6 +128,14 @@ def test_letters_stay_invisible_for_six_times_the_time_of_recovery() -> None:
     assert any("var.source_visibility_seconds >= 6 * var.recovery.timeout_seconds" in each for each in conditions)
 
 
+def test_a_function_of_a_state_ends_before_its_state_gives_up() -> None:
+    definition = (FOLDER.parent / "stepfunctions" / "recovery.asl.json").read_text()
+    (waits,) = set(re.findall(r'"TimeoutSeconds": (\d+),\s+"Retry"', definition))
+    conditions = [each["condition"] for each in named("variable")["recovery"]["validation"]]
+    (longest,) = re.findall(r'"state-machine" \|\| try\(var\.recovery\.timeout_seconds <= (\d+)', str(conditions))
+    assert int(longest) + 10 <= int(waits), "Lambda may take ten seconds to start a function"
+
+
 @pytest.mark.parametrize("name", resources("aws_lambda_event_source_mapping"))
 def test_only_what_failed_stays_in_the_queue(name: str) -> None:
     mapping = resources("aws_lambda_event_source_mapping")[name]
