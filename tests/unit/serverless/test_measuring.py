@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Any
 
@@ -64,6 +65,15 @@ def test_rules_are_told_for_queries_and_are_no_dimension() -> None:
     assert names <= {"FunctionName", "outcome", "reason", "target"}
     assert documents[0]["rules"]
     assert "turnout.rule.matches" not in json.dumps(documents)
+
+
+def test_a_query_that_adds_up_the_matches_of_a_rule_counts_each_once() -> None:
+    documents = counted(event("one"), event("three", 2))
+    assert len(documents) > 1
+    totals = Counter[str]()
+    for document in documents:
+        totals.update(document.get("rules", {}))
+    assert totals == {"one": 1, "three": 1}
 
 
 def test_a_call_that_brought_nothing_says_nothing() -> None:
