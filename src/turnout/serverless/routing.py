@@ -94,19 +94,24 @@ class BatchRouter:
 
     async def _last_chance(self, messages: Sequence[Message]) -> bool:
         """Whether SQS would move one of these away if it failed again, without saying why it failed."""
+        counts: dict[str, int] = {}
         for message in messages:
-            most = self._receives.get(message.queue)
+            counts[message.queue] = max(counts.get(message.queue, 0), message.receive_count)
+        for queue, count in counts.items():
+            most = self._receives.get(queue)
             if most is None:
-                most = self._receives[message.queue] = await self._max_receives(message.queue)
-            if most and message.receive_count >= most:
+                most = await self._max_receives(queue)
+            if most and count >= most:
                 return True
         return False
 
     async def _max_receives(self, queue: str) -> int:
-        """The queue's maxReceiveCount; 0 when it has none or it is not known."""
+        """The queue's maxReceiveCount; 0 when it has none or it is not known. What time may tell is asked for again."""
         try:
             attributes = await self._sqs.queue_attributes(queue)
         except SqsError as error:
+            if not error.retryable:
+                self._receives[queue] = 0
             log.warning(
                 "the redrive policy of %s is not known, so messages may be moved away without a letter: %s",
                 queue_name(queue),
@@ -114,10 +119,15 @@ class BatchRouter:
                 extra={"code": error.code},
             )
             return 0
-        try:
-            return int(json.loads(attributes.get("RedrivePolicy") or "{}").get("maxReceiveCount", 0))
-        except (ValueError, TypeError, AttributeError):
-            return 0
+        self._receives[queue] = _max_receive_count(attributes.get("RedrivePolicy") or "{}")
+        return self._receives[queue]
+
+
+def _max_receive_count(policy: str) -> int:
+    try:
+        return int(json.loads(policy).get("maxReceiveCount", 0))
+    except (ValueError, TypeError, AttributeError):
+        return 0
 
 
 def _hurried(config: WorkerConfig, budget: float) -> WorkerConfig:

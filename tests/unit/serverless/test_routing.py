@@ -178,6 +178,25 @@ def test_a_redrive_policy_that_may_not_be_read_is_said_once(caplog: pytest.LogCa
     assert [record.levelno for record in caplog.records if "redrive policy" in record.message] == [logging.WARNING]
 
 
+def test_a_redrive_policy_that_could_not_be_read_for_a_moment_is_asked_for_again() -> None:
+    async def test() -> None:
+        yard = Yard(backoff=Backoff(0.01, 60.0, 12), hold_seconds=900.0)
+        source = yard.sqs.create_queue("events", dead_letter_queue=DEAD, max_receive_count=2)
+        yard.sqs.fail_calls("archive", "SendMessageBatch", "ServiceUnavailable")
+        yard.sqs.fail_calls(source, "GetQueueAttributes", "RequestThrottled", times=1)
+        await yard.publish(event("three"), event("one", 2))
+        function = Function(yard, MemoryStore(100))
+        function.seconds = 0.8
+        assert await poll(yard.sqs, source, function) == [event("three")]
+        assert yard.stored(DEAD) == []
+        yard.sqs.advance(31)
+        function.seconds = 2.0
+        assert await poll(yard.sqs, source, function) == []
+        assert [letter.owed for letter in yard.letters()] == [("archive",)]
+
+    run(test)
+
+
 class Ordered(Yard):
     """A yard with a FIFO source that keeps what its target saw."""
 
