@@ -29,6 +29,8 @@ log = logging.getLogger(__name__)
 _RESERVE_PART = 0.25
 _RESERVE_SECONDS = 4.0
 _LAST_ATTEMPTS = 4
+# Of the time for the batch, what asking the source queue for its redrive policy may take.
+_ASKING_PART = 0.25
 
 
 class Routed(msgspec.Struct, frozen=True):
@@ -63,18 +65,20 @@ class BatchRouter:
         """Route the messages of one call, which ends in `seconds`. What is not accounted for by then has failed."""
         if not messages:
             return Routed((), Books())
+        clock = asyncio.get_running_loop().time
         reserve = min(_RESERVE_SECONDS, seconds * _RESERVE_PART)
         budget = max(0.0, seconds - reserve)
+        end = clock() + budget
         source = BatchSource(self._sqs, messages)
         config = msgspec.structs.replace(
             self.config, sources=source.queues, pollers=1, wait_seconds=0, drain_seconds=reserve / 2
         )
-        if await self._last_chance(messages):
-            config = _hurried(config, budget)
+        if await self._last_chance(messages, budget * _ASKING_PART):
+            config = _hurried(config, max(0.0, end - clock()))
         tracing = Settlements(self.tracing, source)
         worker = Worker(config, self.ruleset, source, tracing, self._store, self._destinations)
         try:
-            await self._run(worker, source, budget)
+            await self._run(worker, source, max(0.0, end - clock()))
         except* Exception:
             # What was settled before stays settled; everything else comes again.
             log.exception("routing a batch failed, please report this")
@@ -92,35 +96,46 @@ class BatchRouter:
             stop.set()
             finishing.cancel()
 
-    async def _last_chance(self, messages: Sequence[Message]) -> bool:
-        """Whether SQS would move one of these away if it failed again, without saying why it failed."""
+    async def _last_chance(self, messages: Sequence[Message], seconds: float) -> bool:
+        """Whether SQS would move one of these away if it failed again, without saying why it failed.
+
+        To ask for redrive policies takes `seconds` at most.
+        """
         counts: dict[str, int] = {}
         for message in messages:
             counts[message.queue] = max(counts.get(message.queue, 0), message.receive_count)
         for queue, count in counts.items():
             most = self._receives.get(queue)
             if most is None:
-                most = await self._max_receives(queue)
+                most = await self._max_receives(queue, seconds / len(counts))
             if most and count >= most:
                 return True
         return False
 
-    async def _max_receives(self, queue: str) -> int:
+    async def _max_receives(self, queue: str, seconds: float) -> int:
         """The queue's maxReceiveCount; 0 when it has none or it is not known. What time may tell is asked for again."""
         try:
-            attributes = await self._sqs.queue_attributes(queue)
+            async with asyncio.timeout(seconds):
+                attributes = await self._sqs.queue_attributes(queue)
+        except TimeoutError:
+            _warn_unknown(queue, f"no answer within {seconds:.1f} s", "TimeoutError")
+            return 0
         except SqsError as error:
             if not error.retryable:
                 self._receives[queue] = 0
-            log.warning(
-                "the redrive policy of %s is not known, so messages may be moved away without a letter: %s",
-                queue_name(queue),
-                error,
-                extra={"code": error.code},
-            )
+            _warn_unknown(queue, str(error), error.code)
             return 0
         self._receives[queue] = _max_receive_count(attributes.get("RedrivePolicy") or "{}")
         return self._receives[queue]
+
+
+def _warn_unknown(queue: str, why: str, code: str) -> None:
+    log.warning(
+        "the redrive policy of %s is not known, so messages may be moved away without a letter: %s",
+        queue_name(queue),
+        why,
+        extra={"code": code},
+    )
 
 
 def _max_receive_count(policy: str) -> int:

@@ -197,6 +197,28 @@ def test_a_redrive_policy_that_could_not_be_read_for_a_moment_is_asked_for_again
     run(test)
 
 
+def test_a_source_queue_that_does_not_tell_its_redrive_policy_does_not_use_up_the_calls_time(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def silent(queue: str) -> Any:
+        await asyncio.Event().wait()
+
+    async def test() -> None:
+        yard = Yard(backoff=Backoff(60.0, 60.0, 12))
+        yard.sqs.queue_attributes = silent  # type: ignore[method-assign]
+        yard.sqs.fail_calls("archive", "SendMessageBatch", "ServiceUnavailable")
+        await yard.publish(event("three"), event("one", 2))
+        function = Function(yard)
+        function.seconds = 2.0
+        started = asyncio.get_running_loop().time()
+        assert await poll(yard.sqs, SOURCE, function) == [event("three")]
+        assert asyncio.get_running_loop().time() - started < 2.0
+
+    run(test)
+    assert "the redrive policy of" in caplog.text
+    assert "no answer within" in caplog.text
+
+
 class Ordered(Yard):
     """A yard with a FIFO source that keeps what its target saw."""
 
