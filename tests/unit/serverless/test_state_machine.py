@@ -311,6 +311,7 @@ def test_a_record_that_is_none_fails_nothing_else(machine: Machine) -> None:
     status, error = machine.run(["text", *records(letter(1))])
     assert (status, error) == ("FAILED", "NotParked")
     assert len(machine.act.done) == 1
+    assert machine.functions.count("park") == 1
 
 
 def test_an_empty_batch_is_nothing(machine: Machine) -> None:
