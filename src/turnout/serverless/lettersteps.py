@@ -135,14 +135,32 @@ class LetterSteps:
         return {"status": str(status), "outcome": str(outcome)}
 
     async def park(self, step: Step, seconds: float) -> Step:
-        """Put the letter, as it was found, into the queue for operators. Raises `NotParked`."""
+        """Put the letter, as it was found, into the queue for operators. Raises `NotParked`, `LetterHeld`.
+
+        Once: not when an answer was lost or another execution was as far, and not what was done with meanwhile, by an
+        attempt that could not say so any more.
+        """
         letter = self._letter(step)
         if not self._parked:
             raise NotParked("TURNOUT_PARKED_QUEUE_URL is not set: it names the queue for letters that need a person")
-        record = await self._known(letter)
-        if record is not None and self._lies_in_parked(record):
-            return {"queue": self._parked}  # an answer was lost, or another execution was as far
-        outgoing = compose_as_found(letter, self._parked, record.reached if record is not None else ())
+        why = str(step.get("why", ""))
+        try:
+            record = await self._recovery.see(letter)
+            if record.resolved_ms:
+                log.info("letter %s is not parked, it was done with meanwhile", letter.id)
+                return {"queue": ""}
+            async with self._recovery.hold(letter, seconds) as held:
+                if held is None:
+                    raise LetterHeld("another call is at this letter")
+                if not self._lies_in_parked(held):
+                    await self._park(letter, held.reached, why)
+        except LedgerError as error:  # that keeps no letter from being parked
+            log.warning("letter %s is parked without asking the ledger: %s", letter.id, error)
+            await self._park(letter, (), why)
+        return {"queue": self._parked}
+
+    async def _park(self, letter: Letter, reached: tuple[str, ...], why: str) -> None:
+        outgoing = compose_as_found(letter, self._parked, reached)
         try:
             sent = await self._sqs.send(self._parked, [outgoing])
         except TurnoutError as error:
@@ -150,18 +168,9 @@ class LetterSteps:
         if sent.failures:
             raise NotParked(f"{sent.failures[0].code}: {sent.failures[0].message}")
         try:
-            await self._recovery.park(letter, str(step.get("why", "")), self._parked)
+            await self._recovery.park(letter, why, self._parked)
         except LedgerError as error:  # it is parked: to fail would park it again
             log.warning("letter %s is parked, but the ledger does not know: %s", letter.id, error)
-        return {"queue": self._parked}
-
-    async def _known(self, letter: Letter) -> Record | None:
-        """The ledger's record; None when it cannot be asked, which keeps no letter from being parked."""
-        try:
-            return await self._recovery.see(letter)
-        except LedgerError as error:
-            log.warning("letter %s is parked without asking the ledger: %s", letter.id, error)
-            return None
 
     def _lies_in_parked(self, record: Record) -> bool:
         """Whether the letter is in the queue for operators: what becomes of it is theirs to say, one copy enough."""

@@ -29,6 +29,7 @@ from turnout.recovery.letter import Letter
 from turnout.serverless.lettersteps import LetterHeld, LetterSteps, NotDelivered, Refused, Step
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
+from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.memory import MemorySqs
 
 Call = Callable[[LetterSteps, Step, float], Coroutine[Any, Any, Step]]
@@ -77,10 +78,12 @@ class Half(FakeAct):
         return [Outcome(("crm",), {"mail": "AccessDenied: no"}) for _ in works]
 
 
-def parking(ledger: Ledger, act: FakeAct) -> tuple[LetterSteps, MemorySqs]:
+def parking(
+    ledger: Ledger, act: FakeAct, sqs: MemorySqs | None = None, *, by: str = "one"
+) -> tuple[LetterSteps, MemorySqs]:
     """The steps of one container, with a queue for operators."""
-    sqs = MemorySqs()
-    recovery = Recovery(ledger=ledger, deliveries=[act], archive=None, teller=Teller(None), by="one")
+    sqs = sqs or MemorySqs()
+    recovery = Recovery(ledger=ledger, deliveries=[act], archive=None, teller=Teller(None), by=by)
     return LetterSteps(recovery, sqs, sqs.create_queue("parked")), sqs
 
 
@@ -187,6 +190,47 @@ def test_to_park_a_letter_twice_puts_one_copy_into_the_queue(tmp_path: Path) -> 
             with pytest.raises(Refused, match="parked"):
                 await one.deliver(step, 10.0)
             assert act.tried == 0
+
+    asyncio.run(main())
+
+
+def test_two_calls_at_once_park_a_letter_once(tmp_path: Path) -> None:
+    class SlowSqs(MemorySqs):
+        """Says when a message is on its way, and waits until it may arrive."""
+
+        def __init__(self) -> None:
+            super().__init__()
+            self.begun, self.may_end = asyncio.Event(), asyncio.Event()
+
+        async def send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            self.begun.set()
+            await self.may_end.wait()
+            return await super().send(queue, messages)
+
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            sqs = SlowSqs()
+            one, other = (parking(ledger, FakeAct(), sqs, by=by)[0] for by in ("one", "other"))
+            step: Step = {"record": sqs_record(letter(1))}
+            first = asyncio.create_task(one.park(step, 10.0))
+            await sqs.begun.wait()
+            with pytest.raises(LetterHeld):
+                await other.park(step, 10.0)
+            sqs.may_end.set()
+            assert await first == await other.park(step, 10.0)
+            assert len(sqs.messages("parked")) == 1
+
+    asyncio.run(main())
+
+
+def test_what_was_delivered_by_an_attempt_that_could_not_say_so_is_not_parked(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            one, sqs = parking(ledger, FakeAct())
+            step: Step = {"record": sqs_record(letter(1))}
+            await one.deliver(step, 10.0)
+            assert await one.park(step, 10.0) == {"queue": ""}
+            assert sqs.messages("parked") == []
 
     asyncio.run(main())
 
