@@ -29,9 +29,10 @@ data "aws_iam_policy_document" "recovering" {
   dynamic "statement" {
     for_each = length(var.other_targets.functions) > 0 ? [var.other_targets.functions] : []
     content {
-      sid       = "InvokeFunctions"
-      actions   = ["lambda:InvokeFunction"]
-      resources = statement.value
+      sid     = "InvokeFunctions"
+      actions = ["lambda:InvokeFunction"]
+      # Lambda's own letters name the version that failed, mostly $LATEST: to permit a function permits none of those.
+      resources = flatten([for arn in statement.value : [arn, "${arn}:*"]])
     }
   }
 

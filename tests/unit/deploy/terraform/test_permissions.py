@@ -15,8 +15,11 @@ from tests.unit.deploy.terraform.calls import (
     speaker,
     sqs_actions,
 )
-from tests.unit.deploy.terraform.module import granted, resources, statements
+from tests.unit.deploy.terraform.module import FOLDER, granted, resources, statements
+from tests.unit.recovery import letters
 from tests.unit.test_architecture import MODULES, imports
+
+from turnout.recovery import read_letter
 
 KEY = {"kms:Decrypt", "kms:GenerateDataKey"}
 """SQS and DynamoDB use the key in the name of whoever calls them."""
@@ -73,6 +76,14 @@ def test_functions_are_invoked_by_recovery_alone() -> None:
     assert made == ["targets.aws", "targets.destinations"]
     reached = {name.partition(".")[0] for name, path in MODULES.items() if ".at_arn(" in path.read_text()}
     assert reached <= {"recovery", "dlq"}
+
+
+def test_functions_may_be_invoked_in_the_version_that_a_letter_names() -> None:
+    letter = read_letter(letters.message(letters.destination_text("no answer")))
+    assert letter.delivery is not None
+    assert letter.delivery.target.endswith(":$LATEST")
+    text = (FOLDER / "roles-recovering.tf").read_text()
+    assert '[for arn in statement.value : [arn, "${arn}:*"]]' in text
 
 
 def test_the_archive_is_listed_for_people_alone() -> None:
