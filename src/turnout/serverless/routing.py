@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -16,6 +17,7 @@ from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.rules import Ruleset, Target
+from turnout.serverless.events import group_of
 from turnout.serverless.source import BatchSource, Settlements
 from turnout.sqs.api import Sqs
 from turnout.targets.api import Destination
@@ -74,7 +76,7 @@ class BatchRouter:
             self.config, sources=source.queues, pollers=1, wait_seconds=0, drain_seconds=reserve / 2
         )
         if await self._last_chance(messages, budget * _ASKING_PART):
-            config = _hurried(config, max(0.0, end - clock()))
+            config = _hurried(config, max(0.0, end - clock()) / _longest_group(messages))
         tracing = Settlements(self.tracing, source)
         worker = Worker(config, self.ruleset, source, tracing, self._store, self._destinations)
         try:
@@ -145,11 +147,23 @@ def _max_receive_count(policy: str) -> int:
         return 0
 
 
+def _longest_group(messages: Sequence[Message]) -> int:
+    """How many messages of the batch go one after the other, and share the time: those of one group of a FIFO queue."""
+    return max(Counter(group_of(message) or message.id for message in messages).values())
+
+
 def _hurried(config: WorkerConfig, budget: float) -> WorkerConfig:
-    """A configuration by which every delivery is done or given up, and its letter written, within the budget."""
+    """A configuration by which a delivery is done or given up, and its letter written, within the budget."""
     backoff = Backoff(
         config.backoff.base_seconds,
         min(config.backoff.cap_seconds, budget / 8),
         min(config.backoff.attempts, _LAST_ATTEMPTS),
     )
-    return msgspec.structs.replace(config, backoff=backoff, hold_seconds=min(config.hold_seconds, budget / 3))
+    # Whether a delivery has waited long enough is seen when its target is tried again.
+    breaker = msgspec.structs.replace(
+        config.breaker,
+        probe_seconds=min(config.breaker.probe_seconds, budget / 12),
+        probe_cap_seconds=min(config.breaker.probe_cap_seconds, budget / 6),
+    )
+    hold_seconds = min(config.hold_seconds, budget / 3)
+    return msgspec.structs.replace(config, backoff=backoff, breaker=breaker, hold_seconds=hold_seconds)

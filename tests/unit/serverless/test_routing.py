@@ -265,6 +265,20 @@ def test_a_group_stops_at_its_first_failure_and_others_go_on() -> None:
     run(test)
 
 
+def test_before_sqs_moves_a_whole_group_away_the_letters_of_all_of_it_are_written() -> None:
+    async def test() -> None:
+        yard = Ordered()
+        yard.source = yard.sqs.create_queue("events.fifo", max_receive_count=1, dead_letter_queue=DEAD)
+        yard.sqs.fail_calls("crm.fifo", "SendMessageBatch", "RequestThrottled")
+        await yard.fill(*["a"] * 8)
+        function = Function(yard)
+        function.seconds = 5.0
+        assert await poll(yard.sqs, yard.source, function) == []
+        assert [letter.reason for letter in yard.letters()] == ["RETRIES_EXHAUSTED"] * 8
+
+    run(test)
+
+
 def test_a_letter_is_no_failure_so_its_group_goes_on() -> None:
     async def test() -> None:
         yard = Ordered()
