@@ -23,9 +23,9 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, group_of, messages_of, partial_response, seconds_left
+from turnout.serverless.log import begin_log
 from turnout.serverless.measuring import counted_lines, print_lines
 from turnout.serverless.telling import Teller
-from turnout.telemetry.logs import configure_logging
 
 __all__ = ["FOLLOWERS", "Follower", "handler", "kind_of", "open_follower"]
 
@@ -115,7 +115,7 @@ class Follower:
 @asynccontextmanager
 async def open_follower() -> AsyncIterator[Follower]:
     """A follower as the environment says. Raises `SettingsError`."""
-    configure_logging("info", "json")
+    begin_log()
     async with open_genesys(load_genesys_config()) as genesys:
         yield Follower(genesys)
 

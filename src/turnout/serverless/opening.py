@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
@@ -15,15 +14,12 @@ from turnout.dlq.settings import DlqSettings, load_dlq_settings, variable
 from turnout.dlq.sources import Place
 from turnout.errors import SettingsError
 from turnout.recovery.ledger.opening import DYNAMODB
+from turnout.serverless.log import begin_log
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
 from turnout.sqs.api import Sqs
-from turnout.telemetry.logs import configure_logging
-from turnout.variables import misspelt_settings
 
 __all__ = ["Opened", "open_recovery"]
-
-log = logging.getLogger(__name__)
 
 
 class Opened(msgspec.Struct, frozen=True):
@@ -41,6 +37,7 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
     Raises `SettingsError`, `RulesError`, `CausesError` and `LedgerUnavailable`.
     """
     environ = os.environ if environ is None else environ
+    begin_log(environ)
     settings = load_dlq_settings(environ)
     if not settings.ledger.startswith(DYNAMODB):
         raise SettingsError(
@@ -48,9 +45,6 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
         )
     # Attempts are counted by the ledger, and repeated by whoever called: within an act there is one.
     settings = msgspec.structs.replace(settings, attempts=1)
-    configure_logging("info", "json")
-    for sentence in misspelt_settings(environ):
-        log.warning("%s", sentence)
     function = f"lambda:{environ.get('AWS_LAMBDA_FUNCTION_NAME', 'recovery')}"
     by = f"{function}:{os.urandom(4).hex()}"
     async with open_services(settings, environ) as services:

@@ -17,6 +17,7 @@ import msgspec
 from turnout.app import load_ruleset, open_store, worker_config
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
+from turnout.serverless.log import begin_log
 from turnout.serverless.measuring import batch_lines, print_lines
 from turnout.serverless.routing import BatchRouter
 from turnout.settings import load_settings
@@ -26,11 +27,8 @@ from turnout.targets.destinations import open_destinations
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import LateTracing
-from turnout.variables import misspelt_settings
 
 __all__ = ["handler", "open_router"]
-
-log = logging.getLogger(__name__)
 
 # Kept of the time for the answer itself.
 _ANSWER_SECONDS = 0.3
@@ -50,12 +48,11 @@ async def open_router() -> AsyncIterator[Opened]:
 
     Raises `SettingsError` and `RulesError` with every problem at once.
     """
+    begin_log()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
     # A worker of this kind starts and stops with every call, which is no news.
     logging.getLogger("turnout.pipeline.worker").setLevel(logging.WARNING)
-    for sentence in misspelt_settings():
-        log.warning("%s", sentence)
     ruleset = load_ruleset(settings)
     tracing = start_tracing(TraceSettings.from_environ(os.environ), slow_seconds=settings.trace_slow_seconds)
     async with (
