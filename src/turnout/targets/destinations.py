@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import AsyncIterator, Mapping
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 
 import httpx
@@ -113,6 +114,8 @@ class Destinations:
 
     def _http_client(self) -> httpx.AsyncClient:
         if self._http is None:
-            self._http = httpx.AsyncClient(follow_redirects=False, trust_env=False)
+            # Cookies that are kept would be sent to the endpoint with every later event, and be ever more of them.
+            no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+            self._http = httpx.AsyncClient(follow_redirects=False, trust_env=False, cookies=no_cookies)
             self._open.push_async_callback(self._http.aclose)
         return self._http

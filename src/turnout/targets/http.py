@@ -127,7 +127,7 @@ class HttpDestination:
         except ValueError:
             try:
                 seconds = parsedate_to_datetime(retry_after).timestamp() - self._clock()
-            except ValueError:
+            except (ValueError, OverflowError):
                 return None
         return min(max(0.0, seconds), _LONGEST_RETRY_AFTER) if math.isfinite(seconds) else None
 

@@ -147,6 +147,7 @@ def test_each_status_says_who_has_to_act(hook: Endpoint, status: int, fault: Fau
         (format_datetime(datetime.fromtimestamp(1_700_000_060, UTC), usegmt=True), 60.0),
         ("soon", None),
         ("nan", None),
+        ("Mon, 01 Jan 99999999999999999999 00:00:00 GMT", None),
     ],
 )
 def test_retry_after_is_honoured_within_reason(hook: Endpoint, header: str, seconds: float | None) -> None:
