@@ -107,6 +107,11 @@ class Outbox(Generic[T]):
         """Items held back for any reason; those in a call under way are not counted."""
         return len(self._buffer) + len(self._later) + sum(map(len, self._lanes.values()))
 
+    @property
+    def repeating(self) -> int:
+        """Items that wait for a retry."""
+        return len(self._later)
+
     def hold(self, until: float) -> None:
         """Flush nothing before loop time `until`; 0 ends a hold, infinity holds until the next call of this."""
         self._held_until = until

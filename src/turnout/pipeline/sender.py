@@ -46,7 +46,7 @@ class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
     hold_seconds: float
     """How long a delivery may wait for a target whose breaker is open."""
     max_held: int
-    """How many deliveries may wait for such a target."""
+    """How many deliveries may wait for such a target, or for their next attempt at one that works now and then."""
     per_second: float | None = None
     """Messages a second, at most."""
 
@@ -64,9 +64,9 @@ def _group(delivery: Delivery) -> str | None:
 class Sender:
     """The way to one target. `settled` is given each delivery exactly once, when it is done or has failed for good.
 
-    `overflow` is given the deliveries that wait here and are too many, when the target stops working; it answers with
-    `refuse`, or takes the whole message away. `kind` and `unrepaired` are words for the log: what this is the way to,
-    and what happens until an operator has repaired it.
+    `overflow` is given the deliveries that wait here and are too many, when the target does not work, or not always; it
+    answers with `refuse`, or takes the whole message away. `kind` and `unrepaired` are words for the log: what this is
+    the way to, and what happens until an operator has repaired it.
     """
 
     def __init__(
@@ -96,7 +96,7 @@ class Sender:
         self._books = books
         self._rate = Rate(config.per_second, destination.max_entries) if config.per_second else None
         self._refusal = EntryFailure(0, "", "", Fault.CONFIG, False)
-        """The failure that opened the breaker."""
+        """The failure that opened the breaker, or made one delivery too many wait."""
         self._outbox: Outbox[Delivery] = Outbox(
             f"send-{name}",
             self._flush,
@@ -152,7 +152,7 @@ class Sender:
         self._outbox.extend(ready)
 
     def refuse(self, delivery: Delivery) -> None:
-        """Give a delivery up because the target is `full`."""
+        """Give a delivery up because too many wait for the target."""
         self._give_up(delivery, Failure(Reason.RETRIES_EXHAUSTED, Fault.SYSTEM, self._refusal.message))
 
     def withdraw(self, due_after: float) -> list[Delivery]:
@@ -209,10 +209,10 @@ class Sender:
         self, failed: Sequence[tuple[Delivery, EntryFailure]], retry_after: float = 0.0
     ) -> list[tuple[Delivery, float]]:
         """Those of the failed deliveries that are to be repeated, each with its delay; the others are given up."""
-        again = []
+        again: list[tuple[Delivery, float]] = []
         for delivery, failure in failed:
             self._books.errors[failure.code] += 1
-            if (delay := self._retry(delivery, failure, retry_after)) is not None:
+            if (delay := self._retry(delivery, failure, retry_after, len(again))) is not None:
                 again.append((delivery, delay))
         return again
 
@@ -262,10 +262,16 @@ class Sender:
         """Of an open breaker: whether an operator has to act first, and it is not yet time to look again."""
         return self.breaker.fault is Fault.CONFIG and asyncio.get_running_loop().time() < self.breaker.probe_at
 
-    def _retry(self, delivery: Delivery, failure: EntryFailure, retry_after: float) -> float | None:
-        """Seconds until the next attempt, or None when the delivery has failed for good (and was settled)."""
+    def _retry(self, delivery: Delivery, failure: EntryFailure, retry_after: float, beside: int) -> float | None:
+        """Seconds until the next attempt, or None when there is none: the delivery has failed for good, or is one too
+        many to wait (and was seen to). `beside` others of the same call wait as well.
+        """
         if self._exhausted(delivery, failure):
             self._give_up(delivery, _final(failure, delivery.attempts))
+            return None
+        if self._crowded(beside):
+            self._refusal = failure
+            self._overflow(self, delivery)
             return None
         delay = self._config.backoff.delay(delivery.attempts, at_least=retry_after)
         delivery.retries += (Retry(time.time_ns(), failure.code, delay),)
@@ -275,6 +281,16 @@ class Sender:
             extra=about(delivery.account, target=self.name, code=failure.code),
         )  # fmt: skip
         return delay
+
+    def _crowded(self, beside: int) -> bool:
+        """Whether as many deliveries wait for a retry as may, though the target does not fail as a whole.
+
+        A target that takes some and tells the others to come back in ten minutes keeps its breaker closed, and would
+        fill the worker with what waits for it. Where order counts one of a group waits, and nothing may pass it.
+        """
+        if self.breaker.state is not BreakerState.CLOSED or self.destination.ordered:
+            return False
+        return self._outbox.repeating + beside >= self._config.max_held
 
     def _exhausted(self, delivery: Delivery, failure: EntryFailure) -> bool:
         if failure.fault is Fault.CONFIG:

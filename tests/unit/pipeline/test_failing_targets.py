@@ -101,6 +101,51 @@ def test_when_the_full_target_is_one_of_several_the_others_are_served_and_the_le
     asyncio.run(main())
 
 
+class Fickle:
+    """A destination that takes every third message and asks for ten minutes of rest before it gets the others."""
+
+    max_entries = 1
+    max_message_bytes = max_batch_bytes = 262_144
+    ordered = False
+    url = "endpoint:https://fickle.test"
+    name = "fickle.test"
+
+    def __init__(self) -> None:
+        self.calls = 0
+        self.took: list[str] = []
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        self.calls += 1
+        if self.calls % 3:
+            raise TargetError("later", code="HTTP 429", fault=Fault.SYSTEM, retryable=True, retry_after=600.0)
+        self.took += [message.body for message in messages]
+        return SentBatch((None,) * len(messages))
+
+
+def test_a_target_that_works_now_and_then_and_asks_for_long_waits_leaves_room_for_the_others() -> None:
+    async def main() -> None:
+        fickle = Fickle()
+        yard = Yard(max_in_flight=40)
+        rules = RULES.replace("rules:\n", "rules:\n  - {id: two, when: detail.to == 'two', send: [audit]}\n")
+        yard.worker = Worker(
+            yard.config, ruleset(rules), yard.sqs, yard.watch, None,
+            lambda target: fickle if target.name == "crm" else QueueDestination(yard.sqs, target.address),
+        )  # fmt: skip
+        await yard.publish(*(event("one", number) for number in range(90)))
+        await yard.publish(event("three", 91), event("three", 92), event("three", 93))
+        await yard.publish(*(event("two", number) for number in range(20)))
+        async with yard.running():
+            while len(yard.bodies("audit")) < 23 or fickle.calls < 93:
+                await asyncio.sleep(0.001)
+            assert yard.worker.senders["crm"].breaker.state is BreakerState.CLOSED
+        assert len(fickle.took) == 31
+        assert len(yard.bodies(SOURCE)) + len(yard.letters()) == 93 - 31, "nothing lost"
+        assert {(letter.reason, letter.owed) for letter in yard.letters()} == {("RETRIES_EXHAUSTED", ("crm",))}
+        assert all("later" in letter.message for letter in yard.letters())
+
+    asyncio.run(main())
+
+
 def test_an_endpoint_as_a_target_gets_its_events_and_what_it_refuses_becomes_a_letter() -> None:
     async def main(hook: Endpoint) -> None:
         rules = RULES.replace("{queue: crm, priority: 0}", f'{{url: "{hook.url}", per_second: 1000}}')
