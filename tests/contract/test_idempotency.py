@@ -8,7 +8,7 @@ import boto3
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
-from tests.servers.raw import answer, raw_server, serving
+from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.idempotency.api import IdempotencyStore, StoreUnavailable
 from turnout.idempotency.dynamodb import open_dynamo_store
@@ -194,6 +194,53 @@ def test_an_answer_of_something_else_than_dynamodb_claims_nothing(page: bytes, m
                 ):
                     with pytest.raises(StoreUnavailable, match="not DynamoDB's"):
                         await call
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
+def test_one_event_that_the_table_is_too_busy_for_takes_nothing_from_what_it_says_of_the_others(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    done = {"Attributes": {"done": {"SS": ["crm"]}}}
+    throttled = {"__type": "com.amazonaws.dynamodb#ProvisionedThroughputExceededException", "message": "slow down"}
+
+    def handle(request: Request) -> bytes:
+        if b'"throttled"' in request.body:
+            return answer(throttled, 400, x_amzn_RequestId="1", Content_Type="application/x-amz-json-1.0")
+        return answer(done, x_amzn_RequestId="2", Content_Type="application/x-amz-json-1.0")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_store("events", ttl_days=15, region="us-east-1") as store:
+                claims = await store.claim({"a": "me", "throttled": "me", "b": "me"}, 30)
+                assert [claims[key].done for key in ("a", "throttled", "b")] == [{"crm"}, frozenset(), {"crm"}]
+                assert "ProvisionedThroughputExceeded" in claims["throttled"].unavailable
+                assert claims["a"].unavailable == claims["b"].unavailable == ""
+                with pytest.raises(StoreUnavailable, match="ProvisionedThroughputExceeded"):
+                    await store.claim({"throttled": "me"}, 30)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
+def test_a_table_whose_answer_comes_byte_by_byte_and_never_ends_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def trickle(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Length: 100000\r\n\r\n{")
+        while True:
+            await peer.write(b" ")
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        async with asyncio.timeout(10), raw_server(trickle) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_store("events", ttl_days=15, region="us-east-1", timeout_seconds=0.1) as store:
+                with pytest.raises(StoreUnavailable, match="no answer in time"):
+                    await store.claim({"a": "me"}, 30)
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -20,11 +20,13 @@ class Claim(msgspec.Struct, frozen=True):
     """The answer to a claim.
 
     `done` are the targets that took the event earlier. `busy_seconds` above 0 means that somebody else holds the event
-    for at most so long; then nothing was claimed.
+    for at most so long; then nothing was claimed. `unavailable` says why the store could not answer for this event
+    alone; then nothing is known of it.
     """
 
     done: frozenset[str] = frozenset()
     busy_seconds: float = 0.0
+    unavailable: str = ""
 
 
 class IdempotencyStore(Protocol):
@@ -35,7 +37,7 @@ class IdempotencyStore(Protocol):
     """
 
     async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
-        """Claim events: key to owner. Answers for every key."""
+        """Claim events: key to owner. Answers for every key; raises when there is an answer for none."""
         ...
 
     async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:

@@ -29,6 +29,10 @@ _CLAIM = "SET #o = :owner, lease_until = :until, expires = :expires"
 _FREE = "attribute_not_exists(#o) OR #o = :owner OR lease_until < :now"
 _NAMES = {"#o": "owner"}
 
+# botocore bounds connecting and each read alone, so an answer that comes letter by letter would never end. Two attempts
+# that connect and read, and the pause between them, take less than this many times the one bound.
+_CALL_TIMES = 5
+
 # What botocore's parsers and the reading of items say when something else than DynamoDB answers.
 _BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
@@ -48,7 +52,7 @@ async def open_dynamo_store(
     with _foreign_errors():
         session = aioboto3.Session(region_name=region or configured_region(os.environ))
         client = await session.client("dynamodb", config=config).__aenter__()
-    store = DynamoStore(client, table, ttl_days)
+    store = DynamoStore(client, table, ttl_days, call_seconds=_CALL_TIMES * timeout_seconds)
     try:
         yield store
     finally:
@@ -58,16 +62,38 @@ async def open_dynamo_store(
 class DynamoStore:
     """Implements `turnout.idempotency.api.IdempotencyStore`; `client` is an aioboto3 DynamoDB client."""
 
-    def __init__(self, client: Any, table: str, ttl_days: float, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        client: Any,
+        table: str,
+        ttl_days: float,
+        clock: Callable[[], float] = time.time,
+        *,
+        call_seconds: float = 10.0,
+    ) -> None:
         self._client = client
+        self._call_seconds = call_seconds
         self._table = table
         self._ttl = ttl_days * 86_400
         self._clock = clock
 
     async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
         """See `IdempotencyStore.claim`."""
-        claims = await _together([self._claim(key, owner, lease_seconds) for key, owner in keys.items()])
-        return dict(zip(keys, claims, strict=True))
+        calls = [self._claim(key, owner, lease_seconds) for key, owner in keys.items()]
+        claims: dict[str, Claim] = {}
+        failures: list[StoreUnavailable] = []
+        for key, claim in zip(keys, await asyncio.gather(*calls, return_exceptions=True), strict=True):
+            if isinstance(claim, StoreUnavailable):
+                # What the table said of the others holds: some of them are claimed now, and some were done before.
+                failures.append(claim)
+                claims[key] = Claim(unavailable=str(claim))
+            elif isinstance(claim, BaseException):
+                raise claim
+            else:
+                claims[key] = claim
+        if failures and len(failures) == len(claims):
+            raise failures[0]
+        return claims
 
     async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
         """See `IdempotencyStore.renew`."""
@@ -138,7 +164,7 @@ class DynamoStore:
             request["ConditionExpression"] = condition
         with _foreign_errors():
             try:
-                response = await _answer(self._client.update_item(**request))
+                response = await self._answer(self._client.update_item(**request))
             except ClientError as error:
                 if error.response.get("Error", {}).get("Code") == "ConditionalCheckFailedException":
                     return None
@@ -147,20 +173,20 @@ class DynamoStore:
 
     async def _get(self, key: str) -> dict[str, Any]:
         with _foreign_errors():
-            response = await _answer(
+            response = await self._answer(
                 self._client.get_item(TableName=self._table, Key={"key": {"S": key}}, ConsistentRead=True)
             )
         return dict(response.get("Item", {}))
 
+    async def _answer(self, request: Awaitable[dict[str, Any]]) -> dict[str, Any]:
+        """DynamoDB's answer. Raises KeyError when it is not: DynamoDB numbers all of its own.
 
-async def _answer(request: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-    """DynamoDB's answer. Raises KeyError when it is not: DynamoDB numbers all of its own.
-
-    botocore takes a page of HTML with status 200 for an answer that says nothing: an event would count as claimed.
-    """
-    answer = await request
-    answer["ResponseMetadata"]["RequestId"]
-    return answer
+        botocore takes a page of HTML with status 200 for an answer that says nothing: an event would count as claimed.
+        """
+        async with asyncio.timeout(self._call_seconds):
+            answer = await request
+        answer["ResponseMetadata"]["RequestId"]
+        return answer
 
 
 async def _together(calls: list[Any]) -> list[Any]:
@@ -194,6 +220,7 @@ def _foreign_errors() -> Any:
         code = error.response.get("Error", {}).get("Code", "Unknown")
         raise StoreUnavailable(f"the idempotency table cannot be used: {code}: {error}") from error
     except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise StoreUnavailable(f"the idempotency table cannot be reached: {error}") from error
+        why = str(error) or "no answer in time"
+        raise StoreUnavailable(f"the idempotency table cannot be reached: {why}") from error
     except _BAD_ANSWER as error:
         raise StoreUnavailable(f"the idempotency table's answer is not DynamoDB's: {error}") from error

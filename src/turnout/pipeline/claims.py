@@ -51,16 +51,22 @@ class Claims:
         owners: dict[str, str] = {}
         for account, key in zip(accounts, keys, strict=True):
             owners.setdefault(key, self._owner(account))
+        unknown = Claim(busy_seconds=self._lease) if self._wait_on_error else _FREE
         try:
             claims = await self._store.claim(owners, self._lease)
         except StoreUnavailable as error:
-            self._books.store_errors += 1
-            what = "messages wait" if self._wait_on_error else "going on without it, duplicates are possible"
-            log.error("%s: %s", what, error, extra={"code": "StoreUnavailable"})
-            return [Claim(busy_seconds=self._lease) if self._wait_on_error else _FREE] * len(accounts)
+            self._failed(str(error))
+            return [unknown] * len(accounts)
+        if failed := [claim.unavailable for claim in claims.values() if claim.unavailable]:
+            self._failed(failed[0])
         answers = []
         for account, key in zip(accounts, keys, strict=True):
             claim = claims[key]
+            if claim.unavailable:
+                if not self._wait_on_error:
+                    account.key = key  # the store answers for others, and may be told what was done
+                answers.append(unknown)
+                continue
             if not claim.busy_seconds and owners[key] != self._owner(account):
                 # The same event twice in one batch: the first goes, the other waits to see what becomes of it.
                 claim = Claim(busy_seconds=1.0)
@@ -68,6 +74,11 @@ class Claims:
                 account.key = key
             answers.append(claim)
         return answers
+
+    def _failed(self, why: str) -> None:
+        self._books.store_errors += 1
+        what = "messages wait" if self._wait_on_error else "going on without it, duplicates are possible"
+        log.error("%s: %s", what, why, extra={"code": "StoreUnavailable"})
 
     async def renew(self, accounts: Sequence[Account]) -> None:
         """Keep the claims of messages that are held for long."""

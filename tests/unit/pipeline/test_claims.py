@@ -111,6 +111,49 @@ def test_an_unreachable_store_loses_nothing_whether_the_worker_goes_on_or_waits(
     asyncio.run(main())
 
 
+class Throttled(MemoryStore):
+    """A store that cannot answer for one of the events."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(100)
+        self.key = key
+        self.throttled = True
+
+    async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+        if not self.throttled:
+            return await super().claim(keys, lease_seconds)
+        others = await super().claim({key: keys[key] for key in keys if key != self.key}, lease_seconds)
+        return {key: others.get(key, Claim(unavailable="throttled")) for key in keys}
+
+
+def test_when_the_store_cannot_answer_for_one_event_the_others_are_sent_once_and_it_is_remembered_as_well() -> None:
+    async def main() -> None:
+        store = Throttled(event_key("event-2", ""))
+        yard = with_store(store)
+        async with yard.running():
+            await yard.publish(event("one", 1))
+            await yard.watch.wait(1)
+            await yard.publish(event("one", 1), event("one", 2))
+            await yard.watch.wait(3)
+            store.throttled = False
+            await yard.publish(event("one", 2))
+            await yard.watch.wait(4)
+        assert yard.bodies("crm") == [event("one", 1), event("one", 2)]
+        assert yard.worker.books.store_errors == 1
+
+    asyncio.run(main())
+
+
+def test_when_messages_wait_for_the_store_only_those_wait_that_it_could_not_answer_for() -> None:
+    async def main() -> None:
+        yard = with_store(Throttled(event_key("event-2", "")), idempotency_waits=True)
+        await yard.route(event("one", 1), event("one", 2), event("one", 3))
+        assert yard.bodies("crm") == [event("one", 1), event("one", 3)]
+        assert yard.bodies(SOURCE) == [event("one", 2)]
+
+    asyncio.run(main())
+
+
 def test_what_was_decided_goes_to_its_target_though_new_rules_without_it_came_while_the_store_was_asked() -> None:
     class Reloading(MemoryStore):
         async def claim(self, owners: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
