@@ -47,6 +47,8 @@ class AwsClients:
     """One aioboto3 client per service and region, opened on first use."""
 
     def __init__(self, timeout_seconds: float = 10.0, connections: int = 32) -> None:
+        # Connecting and each read have their own time (botocore's); a call as a whole has twice as long.
+        self.most_seconds = 2 * timeout_seconds
         self._config = AioConfig(
             connect_timeout=5.0,
             read_timeout=timeout_seconds,
@@ -98,7 +100,7 @@ class _AwsDestination:
         except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
             config = type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError")
             fault = Fault.CONFIG if config else Fault.SYSTEM
-            raise self._error(str(error) or "no answer", type(error).__name__, fault, not config) from error
+            raise self._error(str(error) or "no answer in time", type(error).__name__, fault, not config) from error
         except _BAD_ANSWER as error:
             raise self._bad_answer(str(error)) from error
 
@@ -110,8 +112,9 @@ class _AwsDestination:
 
     async def _call(self, operation: str, **request: object) -> Mapping[str, Any]:
         with self._foreign_errors():
-            client = await self._clients.get(self.service, self._region)
-            answer: Mapping[str, Any] = await getattr(client, operation)(**request)
+            async with asyncio.timeout(self._clients.most_seconds):
+                client = await self._clients.get(self.service, self._region)
+                answer: Mapping[str, Any] = await getattr(client, operation)(**request)
             return answer
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 import pytest
+from tests.servers.raw import Peer, raw_server
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
@@ -204,6 +205,32 @@ def xml_error(code: str) -> bytes:
 
 def json_error(code: str) -> bytes:
     return json.dumps({"__type": code, "message": "no"}).encode()
+
+
+# Not Lambda's: its status alone accepts an event, and what follows is not read.
+@pytest.mark.parametrize(("kind", "address"), ONE_OF_EACH[:3])
+def test_an_answer_that_comes_byte_by_byte_and_never_ends_is_waited_for_no_longer_than_any(
+    service: Endpoint, monkeypatch: pytest.MonkeyPatch, kind: type[Any], address: str
+) -> None:
+    async def trickle(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while True:
+            await peer.write(b" ")
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        clients = AwsClients(timeout_seconds=0.2)
+        try:
+            async with asyncio.timeout(10), raw_server(trickle) as server:
+                monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+                with pytest.raises(TargetError, match="TimeoutError: no answer in time") as caught:
+                    await kind(clients, address).send([OutgoingMessage("{}")])
+            assert (caught.value.fault, caught.value.retryable) == SYSTEM
+        finally:
+            await clients.aclose()
+
+    asyncio.run(main())
 
 
 def test_an_event_whose_execution_was_started_before_is_taken(service: Endpoint) -> None:
