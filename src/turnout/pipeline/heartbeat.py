@@ -65,22 +65,29 @@ class Heartbeat:
 
     async def _extend(self, queue: str, accounts: list[Account], seconds: int) -> None:
         # A call that hangs must not keep the next beat from the others.
+        extended = False
         try:
             async with asyncio.timeout(self._visibility / 6):
-                await self._change(queue, accounts, seconds)
+                extended = await self._change(queue, accounts, seconds)
+                if extended and self._claims is not None:
+                    await self._claims.renew(accounts)
         except TimeoutError:
-            log.warning("visibility of %d messages not extended in time, trying again", len(accounts))
+            if extended:
+                log.warning(
+                    "the idempotency store did not renew %d claims in time, duplicates are possible", len(accounts)
+                )
+            else:
+                log.warning("visibility of %d messages not extended in time, trying again", len(accounts))
 
-    async def _change(self, queue: str, accounts: list[Account], seconds: int) -> None:
+    async def _change(self, queue: str, accounts: list[Account], seconds: int) -> bool:
+        """Extend, and keep the books; False when the call as a whole failed."""
         asked_at = asyncio.get_running_loop().time()
         handles = [account.handle for account in accounts]
         try:
             failures = await self._sqs.change_visibility(queue, handles, seconds)
         except SqsError as error:
             log.warning("visibility of %d messages not extended, trying again: %s", len(accounts), error)
-            return
-        if self._claims is not None:
-            await self._claims.renew(accounts)
+            return False
         failed = {failure.index: failure for failure in failures}
         for index, account in enumerate(accounts):
             if account.handle != handles[index]:
@@ -98,3 +105,4 @@ class Heartbeat:
                     failure.message,
                     extra=about(account, code=failure.code),
                 )
+        return True

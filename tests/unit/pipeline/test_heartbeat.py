@@ -2,14 +2,17 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import SOURCE, Yard, event
 
+from turnout.idempotency.memory import MemoryStore
 from turnout.message import Account, Outcome
 from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
 
 CHANGE = "ChangeMessageVisibilityBatch"
@@ -128,6 +131,28 @@ def test_an_extension_that_hangs_does_not_let_the_other_messages_lapse() -> None
             assert [account.handle for account in yard.worker.in_flight] == handles, "none was handed out again"
 
     run(main())
+
+
+class HangingStore(MemoryStore):
+    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
+        await asyncio.Event().wait()
+
+
+def test_an_idempotency_store_that_hangs_does_not_make_an_extension_undone(caplog: pytest.LogCaptureFixture) -> None:
+    async def main() -> None:
+        yard = Holding()
+        yard.sqs._clock = asyncio.get_running_loop().time  # the queues' time is virtual, too
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, HangingStore(100))
+        async with yard.held(3, for_seconds=0, limit=1_000.0):
+            yard.asked.clear()
+            await yard.worker.heartbeat.beat()
+            await yard.worker.heartbeat.beat()
+            assert yard.asked == [(3, 60)], "extended once, and known to be"
+            assert yard.worker.books.extensions == 3
+
+    run(main())
+    assert "did not renew 3 claims in time" in caplog.text
+    assert "not extended" not in caplog.text
 
 
 def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace() -> None:
