@@ -25,7 +25,7 @@ from turnout.pipeline.outbox import Outbox
 from turnout.pipeline.rate import Rate
 from turnout.pipeline.slots import Slots
 from turnout.sqs.api import EntryFailure, OutgoingMessage
-from turnout.targets.api import MESSAGE_TOO_LONG, Destination
+from turnout.targets.api import MISSING, TOO_LONG, Destination
 from turnout.telemetry.logs import about
 
 __all__ = ["Sender", "SenderConfig"]
@@ -320,10 +320,10 @@ def _bug(error: Exception, delivery: Delivery) -> Failure:
 
 def _final(failure: EntryFailure, attempts: int) -> Failure:
     if failure.fault is Fault.CONFIG:
-        reason = Reason.QUEUE_MISSING if failure.code == "QueueDoesNotExist" else Reason.ACCESS_DENIED
+        reason = Reason.QUEUE_MISSING if failure.code in MISSING else Reason.ACCESS_DENIED
     elif failure.retryable:
         reason = Reason.RETRIES_EXHAUSTED
     else:
-        reason = Reason.MESSAGE_TOO_LARGE if failure.code == MESSAGE_TOO_LONG else Reason.MESSAGE_REJECTED
+        reason = Reason.MESSAGE_TOO_LARGE if failure.code in TOO_LONG else Reason.MESSAGE_REJECTED
     text = f"{failure.message} (after {attempts} attempts)" if attempts > 1 else failure.message
     return Failure(reason, failure.fault, text, failure.code)

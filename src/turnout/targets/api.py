@@ -7,10 +7,27 @@ from typing import Protocol
 
 from turnout.sqs.api import OutgoingMessage, SentBatch
 
-__all__ = ["MESSAGE_TOO_LONG", "Destination"]
+__all__ = ["MESSAGE_TOO_LONG", "MISSING", "TOO_LONG", "Destination"]
 
 MESSAGE_TOO_LONG = "MessageTooLong"
 """The code of an entry's failure when the destination itself takes less than `max_message_bytes`."""
+
+TOO_LONG = frozenset({MESSAGE_TOO_LONG, "HTTP 413", "RequestTooLargeException"})
+"""Codes with which destinations of any kind refuse a message for its size."""
+
+MISSING = frozenset(
+    {
+        "HTTP 404",
+        "HTTP 410",
+        "NotFound",
+        "NotFoundException",
+        "QueueDoesNotExist",
+        "ResourceNotFoundException",
+        "StateMachineDeleting",
+        "StateMachineDoesNotExist",
+    }
+)
+"""Codes that say of a destination of any kind that there is none."""
 
 
 class Destination(Protocol):

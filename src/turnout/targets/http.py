@@ -14,6 +14,7 @@ import hashlib
 import hmac
 import math
 import re
+import ssl
 import time
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -93,14 +94,16 @@ class HttpDestination:
             # Nothing was sent: what this message asks for is no request. Others are.
             raise self._error("the event makes no valid request", type(error).__name__, Fault.DATA, False) from error
         except httpx.HTTPError as error:
-            raise self._error("the connection failed", type(error).__name__, Fault.SYSTEM, True) from error
+            text = _distrust(error) or "the connection failed"
+            raise self._error(text, type(error).__name__, Fault.SYSTEM, True) from error
         if 200 <= status < 300:
             return SentBatch((None,))
         if status in _TRY_AGAIN or status >= 500:
             raise self._error("", f"HTTP {status}", Fault.SYSTEM, True, self._seconds(retry_after))
         if status in _CONFIG or status < 400:
-            raise self._error("check the URL and its credentials", f"HTTP {status}", Fault.CONFIG, False)
-        raise self._error("the endpoint refuses this event", f"HTTP {status}", Fault.DATA, False)
+            raise self._error(_advice(status), f"HTTP {status}", Fault.CONFIG, False)
+        text = "the event is too large for the endpoint" if status == 413 else "the endpoint refuses this event"
+        raise self._error(text, f"HTTP {status}", Fault.DATA, False)
 
     def _headers(self, message: OutgoingMessage, body: bytes) -> dict[str, str]:
         headers = {"content-type": "application/json", "user-agent": "turnout"}
@@ -142,6 +145,25 @@ class HttpDestination:
             target=self._place,
             retry_after=retry_after,
         )
+
+
+def _advice(status: int) -> str:
+    """What an operator has to look at. Where a redirect leads is not said: it may carry a key, as the URL does."""
+    if status < 400:
+        return "the endpoint redirects, and redirects are not followed: name the address that it redirects to"
+    if status in (404, 410):
+        return "nothing is there: check the URL"
+    if status == 405:
+        return "nothing can be posted there: check the URL"
+    return "the endpoint does not let us in: check the URL and its credentials"
+
+
+def _distrust(error: BaseException) -> str:
+    """Why the endpoint's certificate is not trusted, when that is the cause."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+        cause = cause.__cause__ or cause.__context__
+    return "" if cause is None else f"certificate verification failed: {cause.verify_message}"
 
 
 def _without_secrets(url: str) -> str:

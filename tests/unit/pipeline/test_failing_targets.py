@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
@@ -213,6 +214,28 @@ def choosy_yard(choosy: Choosy) -> Yard:
         lambda target: choosy if target.name == "crm" else QueueDestination(yard.sqs, target.address),
     )  # fmt: skip
     return yard
+
+
+@pytest.mark.parametrize(
+    ("code", "fault", "reason"),
+    [
+        ("HTTP 413", Fault.DATA, "MESSAGE_TOO_LARGE"),
+        ("HTTP 422", Fault.DATA, "MESSAGE_REJECTED"),
+        ("HTTP 404", Fault.CONFIG, "QUEUE_MISSING"),
+        ("NotFound", Fault.CONFIG, "QUEUE_MISSING"),
+        ("StateMachineDoesNotExist", Fault.CONFIG, "QUEUE_MISSING"),
+        ("HTTP 403", Fault.CONFIG, "ACCESS_DENIED"),
+    ],
+)
+def test_a_letter_tells_what_is_too_large_what_is_missing_and_what_is_denied_apart_for_every_kind_of_target(
+    code: str, fault: Fault, reason: str
+) -> None:
+    async def main() -> None:
+        yard = choosy_yard(Choosy(TargetError("no", code=code, fault=fault, retryable=False)))
+        await yard.route(event("one", 1, text="bad"))
+        assert [letter.reason for letter in yard.letters()] == [reason]
+
+    asyncio.run(main())
 
 
 def test_one_message_for_which_a_service_refuses_the_batch_does_not_take_its_neighbours_along() -> None:

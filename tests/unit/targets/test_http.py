@@ -6,13 +6,17 @@ import hmac
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
+from pathlib import Path
 
 import httpx
 import pytest
+from tests.servers.certificates import make_certificates
+from tests.servers.raw import raw_server, serving
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
 from turnout.message import Attribute
+from turnout.recovery.causes import Cause, Disposition, default_causes
 from turnout.sqs.api import OutgoingMessage
 from turnout.targets.http import HttpDestination
 
@@ -135,6 +139,35 @@ def test_each_status_says_who_has_to_act(hook: Endpoint, status: int, fault: Fau
     error = refusal(hook.url)
     assert (error.code, error.fault, error.retryable) == (f"HTTP {status}", fault, retryable)
     assert len(hook.got) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [
+        (302, "redirects are not followed"),
+        (403, "does not let us in"),
+        (404, "nothing is there: check the URL"),
+        (405, "nothing can be posted there"),
+        (413, "too large"),
+    ],
+)
+def test_a_refusal_says_what_to_look_at_and_not_where_a_redirect_leads(hook: Endpoint, status: int, words: str) -> None:
+    hook.status, hook.headers = status, {"location": "https://elsewhere.test/?key=hunter2"}
+    assert words in str(refusal(hook.url))
+
+
+def test_a_certificate_that_is_not_trusted_is_told_as_that(tmp_path: Path) -> None:
+    async def main() -> None:
+        tls = make_certificates(tmp_path).server
+        async with raw_server(serving(lambda _: b""), tls) as server, httpx.AsyncClient() as client:
+            with pytest.raises(TargetError, match=r"certificate verification failed: .*certificate") as caught:
+                await HttpDestination(client, server.url).send([OutgoingMessage(BODY)])
+        assert (caught.value.fault, caught.value.retryable) == (Fault.SYSTEM, True)
+        verdict = default_causes().text(str(caught.value))
+        assert verdict is not None
+        assert (verdict.cause, verdict.disposition) == (Cause.CONFIGURATION_WRONG, Disposition.NEEDS_FIX)
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
