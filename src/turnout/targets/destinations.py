@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from turnout.targets.aws import AwsClients
 
 __all__ = ["Destinations", "open_destinations"]
+
+log = logging.getLogger(__name__)
 
 
 @contextlib.asynccontextmanager
@@ -53,9 +56,7 @@ class Destinations:
         if target.kind is Kind.QUEUE:
             return self.queue(target.address)
         if target.kind is Kind.URL:
-            return self.endpoint(
-                target.address, self._environ.get(target.secret_from, "") if target.secret_from else ""
-            )
+            return self.endpoint(target.address, self._secret(target) if target.secret_from else "")
         # Imported on demand: most rules send to queues only.
         from turnout.targets import aws
 
@@ -64,6 +65,16 @@ class Destinations:
         if target.kind is Kind.BUS:
             return aws.BusDestination(self._clients(), target.address)
         return aws.StateMachineDestination(self._clients(), target.address)
+
+    def _secret(self, target: Target) -> str:
+        secret = self._environ.get(target.secret_from, "")
+        if not secret:
+            log.warning(
+                "%s is not set: what is sent to %s is not signed, set it to the secret that the endpoint knows",
+                target.secret_from, target.name,
+                extra={"target": target.name},
+            )  # fmt: skip
+        return secret
 
     def queue(self, name_or_url: str) -> Destination:
         """A queue."""

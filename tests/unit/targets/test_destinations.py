@@ -2,11 +2,14 @@
 
 import asyncio
 
+import pytest
 from tests.unit.targets.endpoint import endpoint
 
+from turnout.rules import Target
+from turnout.rules.model import Kind
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
-from turnout.targets.destinations import open_destinations
+from turnout.targets.destinations import Destinations, open_destinations
 
 SOURCE = "http://sqs.memory/000000000000/events"
 
@@ -22,3 +25,11 @@ def test_an_endpoints_cookies_are_not_kept_however_many_it_sets() -> None:
     with endpoint() as hook:
         asyncio.run(main())
     assert ["cookie" in got.headers for got in hook.got] == [False, False, False]
+
+
+def test_a_secret_that_is_not_set_is_told_of_and_one_that_is_set_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
+    destinations = Destinations(MemorySqs(), beside=SOURCE, environ={"SIGNED": "s3cret"})
+    for name in ("SIGNED", "UNSIGNED"):
+        destinations(Target(name.lower(), "https://crm.test/hook", kind=Kind.URL, secret_from=name))
+    (told,) = caplog.messages
+    assert told.startswith("UNSIGNED is not set: what is sent to unsigned is not signed")
