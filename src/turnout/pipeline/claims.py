@@ -5,6 +5,7 @@ What a store is lives in `turnout.idempotency`; here is only its use by the work
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import os
 import socket
@@ -21,12 +22,18 @@ log = logging.getLogger(__name__)
 
 _FREE = Claim()
 
+# A store that says no does so soon. One that let us wait for longer than this is asked again after a pause, by one
+# batch: if every batch waited for it, going on without it would mean to stand still.
+_LONG_SECONDS = 1.5
+_PAUSE_SECONDS = 5.0
+
 
 class Claims:
     """The worker's side of the store.
 
     `wait_on_error` says what an unreachable store means: True hands messages back until it answers, False goes on
-    without it, at the price of a possible duplicate. Neither loses a message.
+    without it, at the price of a possible duplicate, and asks one that let it wait from time to time only. Neither
+    loses a message.
     """
 
     def __init__(
@@ -43,6 +50,8 @@ class Claims:
         self._lease = lease_seconds
         self._wait_on_error = wait_on_error
         self._books = books
+        self._asked_again_at = 0.0
+        """Event-loop time before which a store that did not answer in time is not asked."""
         self._process = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
     async def claim(self, accounts: Sequence[Account]) -> Sequence[Claim]:
@@ -52,11 +61,20 @@ class Claims:
         for account, key in zip(accounts, keys, strict=True):
             owners.setdefault(key, self._owner(account))
         unknown = Claim(busy_seconds=self._lease) if self._wait_on_error else _FREE
+        time = asyncio.get_running_loop().time
+        asked_at = time()
+        if asked_at < self._asked_again_at and not self._wait_on_error:
+            return [unknown] * len(accounts)
+        if self._asked_again_at:
+            self._asked_again_at = asked_at + _PAUSE_SECONDS  # for the others, until this one knows
         try:
             claims = await self._store.claim(owners, self._lease)
         except StoreUnavailable as error:
+            if time() - asked_at > _LONG_SECONDS:
+                self._asked_again_at = time() + _PAUSE_SECONDS
             self._failed(str(error))
             return [unknown] * len(accounts)
+        self._asked_again_at = 0.0
         if failed := [claim.unavailable for claim in claims.values() if claim.unavailable]:
             self._failed(failed[0])
         answers = []

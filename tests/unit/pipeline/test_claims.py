@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Mapping
 
 import pytest
+from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import SOURCE, Yard, event, ruleset
 
 from turnout.idempotency.api import Claim, IdempotencyStore, StoreUnavailable
@@ -109,6 +110,42 @@ def test_an_unreachable_store_loses_nothing_whether_the_worker_goes_on_or_waits(
         assert yard.worker.books.store_errors >= 1
 
     asyncio.run(main())
+
+
+class Hanging(MemoryStore):
+    """A store that lets everybody wait for four seconds and then does not answer, until it is well again."""
+
+    well = False
+    asked = 0
+
+    async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+        self.asked += 1
+        if not self.well:
+            await asyncio.sleep(4.0)
+            raise StoreUnavailable("no answer in time")
+        return await super().claim(keys, lease_seconds)
+
+
+def test_going_on_without_a_store_that_hangs_does_not_mean_that_every_batch_waits_for_it() -> None:
+    async def main() -> None:
+        store = Hanging(1_000)
+        yard = with_store(store)
+        loop = asyncio.get_running_loop()
+        async with yard.running(1_000):
+            began = loop.time()
+            await yard.publish(*(event("one", number) for number in range(300)))
+            await yard.watch.wait(300)
+            assert loop.time() - began < 9.0, "two waits, not one for each batch of each poller"
+            assert store.asked <= 5
+            store.well = True
+            await asyncio.sleep(6.0)
+            await yard.publish(event("one", 300))
+            await yard.watch.wait(301)
+            await yard.publish(event("one", 300))
+            await yard.watch.wait(302)
+        assert sorted(yard.bodies("crm")) == sorted(event("one", number) for number in range(301))
+
+    run(main())
 
 
 class Throttled(MemoryStore):
