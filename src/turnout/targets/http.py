@@ -88,7 +88,7 @@ class HttpDestination:
                 status, retry_after = response.status_code, response.headers.get("retry-after")
         except (httpx.TimeoutException, TimeoutError) as error:
             raise self._error("no answer in time", type(error).__name__, Fault.SYSTEM, True) from error
-        except (httpx.UnsupportedProtocol, httpx.InvalidURL) as error:
+        except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:  # the last: no name of a host
             raise self._error("the URL cannot be used", type(error).__name__, Fault.CONFIG, False) from error
         except httpx.LocalProtocolError as error:
             # Nothing was sent: what this message asks for is no request. Others are.

@@ -194,5 +194,6 @@ def test_no_connection_no_answer_and_a_url_that_is_none_are_told_apart(hook: End
     hook.answering.clear()
     silent = refusal(hook.url, timeout_seconds=0.2)
     assert (silent.code, silent.retryable) == ("ReadTimeout", True)
-    wrong = refusal("ftp://example.test/?key=hunter2")
-    assert (wrong.fault, wrong.retryable) == (Fault.CONFIG, False)
+    for url in ("ftp://example.test/?key=hunter2", "http://xn--.test/?key=hunter2"):
+        wrong = refusal(url)
+        assert (wrong.fault, wrong.retryable) == (Fault.CONFIG, False)
