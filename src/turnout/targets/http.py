@@ -10,6 +10,7 @@ checks together with the age of `t`.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 import math
@@ -32,6 +33,8 @@ _TRY_AGAIN = frozenset({408, 425, 429})
 # The endpoint is not what the rules take it for, or does not let us in: an operator's to repair.
 _CONFIG = frozenset({401, 403, 404, 405, 407, 410, 451})
 _LONGEST_RETRY_AFTER = 900.0
+_LONGEST_REST = 65_536
+_REST_SECONDS = 0.25
 _HEADER_NAME = re.compile(r"[A-Za-z0-9_.-]+")
 
 
@@ -77,15 +80,17 @@ class HttpDestination:
         except UnicodeEncodeError as error:  # half a surrogate pair
             raise self._error("the event is no valid text", type(error).__name__, Fault.DATA, False) from error
         try:
-            # Streamed and not read: only the status matters, and an endpoint may answer at any length. httpx bounds
-            # each read alone, so one that sends its headers letter by letter would hold a call for ever.
+            # Only the status matters, and an endpoint may answer at any length. httpx bounds each read alone, so one
+            # that sends its headers letter by letter would hold a call for ever.
             async with (
-                asyncio.timeout(self._most_seconds),
+                asyncio.timeout(self._most_seconds) as whole,
                 self._client.stream(
                     "POST", self._target, content=body, headers=self._headers(message, body), timeout=self._timeout
                 ) as response,
             ):
                 status, retry_after = response.status_code, response.headers.get("retry-after")
+                whole.reschedule(None)  # the answer is there, whatever becomes of the rest
+                await _read_rest(response)
         except (httpx.TimeoutException, TimeoutError) as error:
             raise self._error("no answer in time", type(error).__name__, Fault.SYSTEM, True) from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:  # the last: no name of a host
@@ -145,6 +150,17 @@ class HttpDestination:
             target=self._place,
             retry_after=retry_after,
         )
+
+
+async def _read_rest(response: httpx.Response) -> None:
+    """Read the rest of a short answer: then its connection can be used again, and the next event needs no handshake."""
+    room = _LONGEST_REST
+    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+        async with asyncio.timeout(_REST_SECONDS):
+            async for part in response.aiter_raw():
+                room -= len(part)
+                if room < 0:
+                    return
 
 
 def _advice(status: int) -> str:

@@ -1,6 +1,7 @@
 """An HTTP endpoint as a target: what is posted, and what each answer means."""
 
 import asyncio
+import contextlib
 import hashlib
 import hmac
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.servers.certificates import make_certificates
-from tests.servers.raw import raw_server, serving
+from tests.servers.raw import answer, raw_server, serving
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
@@ -154,6 +155,34 @@ def test_each_status_says_who_has_to_act(hook: Endpoint, status: int, fault: Fau
 def test_a_refusal_says_what_to_look_at_and_not_where_a_redirect_leads(hook: Endpoint, status: int, words: str) -> None:
     hook.status, hook.headers = status, {"location": "https://elsewhere.test/?key=hunter2"}
     assert words in str(refusal(hook.url))
+
+
+CHUNKED = b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "connections"),
+    [
+        (answer(b"thank you"), 1),
+        (answer(b"too fast", 429), 1),
+        (CHUNKED + b"9\r\nthank you\r\n0\r\n\r\n", 1),
+        (answer(b"x" * 1_000_000), 3),
+        (answer(b"cut")[:-1], 3),
+        (CHUNKED + b"nonsense\r\n", 3),
+    ],
+)
+def test_a_connection_is_used_again_when_its_answer_was_read_and_no_answers_rest_matters(
+    said: bytes, connections: int
+) -> None:
+    async def main() -> None:
+        async with raw_server(serving(lambda _: said)) as server, httpx.AsyncClient() as client:
+            destination = HttpDestination(client, server.url)
+            for _ in range(3):
+                with contextlib.suppress(TargetError) if b"429" in said else contextlib.nullcontext():
+                    assert not (await destination.send([OutgoingMessage(BODY)])).failures
+            assert server.connections == connections
+
+    asyncio.run(main())
 
 
 def test_a_certificate_that_is_not_trusted_is_told_as_that(tmp_path: Path) -> None:
