@@ -49,6 +49,8 @@ class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How many deliveries may wait for such a target, or for their next attempt at one that works now and then."""
     per_second: float | None = None
     """Messages a second, at most."""
+    longest_rest_seconds: float = math.inf
+    """How long a target may ask to be left alone before the next attempt; what it asks beyond that is not heeded."""
 
 
 # Named once, for what that costs: see `turnout.message`.
@@ -273,7 +275,8 @@ class Sender:
             self._refusal = failure
             self._overflow(self, delivery)
             return None
-        delay = self._config.backoff.delay(delivery.attempts, at_least=retry_after)
+        at_least = min(retry_after, self._config.longest_rest_seconds)
+        delay = self._config.backoff.delay(delivery.attempts, at_least=at_least)
         delivery.retries += (Retry(time.time_ns(), failure.code, delay),)
         self._books.retried += 1
         log.debug(

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
@@ -61,6 +62,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     last_poll_seconds: float = 0.5
     """How long a poll under way may still bring messages once the worker stops; a longer one is cut."""
     backoff: Backoff
+    longest_rest_seconds: float = math.inf
+    """How long a target may ask to be left alone before the next attempt."""
     breaker: BreakerConfig = BreakerConfig()
     idempotency_key: Callable[[str | None, str], str] = event_key
     idempotency_waits: bool = False
@@ -76,6 +79,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
             # The rest stays for the targets that work.
             max_held=max(1, self.max_in_flight // 2),
             per_second=per_second or None,
+            longest_rest_seconds=self.longest_rest_seconds,
         )
 
 

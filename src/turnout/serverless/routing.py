@@ -165,5 +165,10 @@ def _hurried(config: WorkerConfig, budget: float) -> WorkerConfig:
         probe_seconds=min(config.breaker.probe_seconds, budget / 12),
         probe_cap_seconds=min(config.breaker.probe_cap_seconds, budget / 6),
     )
-    hold_seconds = min(config.hold_seconds, budget / 3)
-    return msgspec.structs.replace(config, backoff=backoff, breaker=breaker, hold_seconds=hold_seconds)
+    return msgspec.structs.replace(
+        config,
+        backoff=backoff,
+        breaker=breaker,
+        hold_seconds=min(config.hold_seconds, budget / 3),
+        longest_rest_seconds=backoff.cap_seconds,
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
@@ -14,6 +14,7 @@ from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event
 from tests.unit.serverless.mapping import poll, sqs_event
 from tests.unit.telemetry.stories import Sink
 
+from turnout.errors import Fault, TargetError
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.memory import MemoryStore
 from turnout.message import Attribute, Message
@@ -21,7 +22,7 @@ from turnout.pipeline.backoff import Backoff
 from turnout.rules import Ruleset
 from turnout.serverless.events import messages_of
 from turnout.serverless.routing import BatchRouter, Routed
-from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.targets.destinations import Destinations
 from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
 
@@ -161,6 +162,35 @@ def test_before_sqs_moves_a_message_away_its_letter_is_written() -> None:
         assert letter.reason == "RETRIES_EXHAUSTED"
         assert letter.owed == ("archive",)
         assert yard.bodies("crm") == [event("three")]
+
+    run(test)
+
+
+class Resting:
+    """A destination that asks for ten minutes of rest, always."""
+
+    max_entries = 1
+    max_message_bytes = max_batch_bytes = 262_144
+    ordered = False
+    url = "endpoint:https://resting.test"
+    name = "resting.test"
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        raise TargetError("later", code="HTTP 429", fault=Fault.SYSTEM, retryable=True, retry_after=600.0)
+
+
+def test_before_sqs_moves_a_message_away_its_letter_is_written_though_its_target_asks_for_a_long_rest() -> None:
+    async def test() -> None:
+        yard = Yard()
+        yard.sqs.create_queue("redriven")
+        yard.sqs.create_queue("events", dead_letter_queue="redriven", max_receive_count=1)
+        await yard.publish(event("one"))
+        function = Function(yard)
+        function.router._destinations = lambda _: Resting()
+        function.seconds = 2.0
+        assert await poll(yard.sqs, SOURCE, function) == []
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.owed) == ("RETRIES_EXHAUSTED", ("crm",))
 
     run(test)
 
