@@ -12,6 +12,8 @@ from click.core import ParameterSource
 
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.dlq.acts import To
+from turnout.rules.addresses import address_problem
+from turnout.rules.model import Kind
 
 __all__ = ["acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
 
@@ -172,6 +174,8 @@ def to_options(*, replay: bool) -> Callable[[Command], Command]:
             ]
             if len(places) > 1:
                 raise click.UsageError("give one of the options --to-...")
+            if to_url and (problem := address_problem(Kind.URL, to_url)):
+                raise click.UsageError(f"--to-url: this is not a url: {problem}")
             command(to=places[0] if places else To(), **others)
 
         return _with(tuple(options), wrapped)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
+from turnout.rules.addresses import address_problem
 from turnout.rules.files import schema
 from turnout.rules.files.document import MapNode, Node, ScalarNode
 from turnout.rules.files.fields import Fields
@@ -18,12 +18,6 @@ __all__ = ["DraftTarget", "TargetReader"]
 
 _OTHER_KINDS = ", ".join(kind for kind in Kind if kind is not Kind.QUEUE)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
-_NO_QUEUE = re.compile(r"[\s:$%{}<>]")
-"""What stands in no name of a queue, but in ARNs and in references as others write them."""
-_ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
-
-_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-_SERVICES = {Kind.TOPIC: "sns", Kind.BUS: "events", Kind.STATE_MACHINE: "states"}
 
 
 class DraftTarget(NamedTuple):
@@ -72,7 +66,7 @@ class TargetReader:
         written = self._fields.text(address, kind) if address is not None else None
         if address is not None and written is not None:
             text, missing = self._fields.environment.resolve(written)
-            if not missing and (problem := _address_problem(kind, text)):
+            if not missing and (problem := address_problem(kind, text)):
                 self._problem(Code.WRONG_VALUE, f"this is not a {kind.replace('_', ' ')}: {problem}", address)
         target = Target(
             name=name,
@@ -106,36 +100,3 @@ class TargetReader:
             self._problem(Code.WRONG_VALUE, "secret_from is the name of a variable, not a secret or a reference", value)
             return ""
         return text
-
-
-def _address_problem(kind: Kind, text: str) -> str:
-    """Why a text cannot be the address of such a target; empty when it can."""
-    if not text.strip():
-        return "it is empty"
-    if "${" in text:
-        return "an environment reference is written ${NAME} or ${NAME:-default}"
-    if kind is Kind.QUEUE and "://" not in text and _NO_QUEUE.search(text):
-        no_arn = ", not its ARN" if _ARN.fullmatch(text) else "; an environment reference is written ${NAME}"
-        return f"give its URL or its name{no_arn}"
-    if kind is Kind.URL:
-        return _url_problem(text)
-    if kind in (Kind.TOPIC, Kind.STATE_MACHINE) and not _ARN.fullmatch(text):
-        return "it is an ARN, such as arn:aws:sns:eu-west-1:123456789012:alerts"
-    service = _SERVICES.get(kind)
-    if service and text.startswith("arn:") and text.split(":", 3)[2:3] != [service]:
-        return f"it is the ARN of something else, a {kind.replace('_', ' ')}'s has '{service}' in it"
-    return ""
-
-
-def _url_problem(text: str) -> str:
-    """Never says what is in the URL: for many an endpoint that is the secret."""
-    if not text.startswith(("https://", "http://")):
-        return "it begins with https:// or http://"
-    if _UNPRINTABLE.search(text):
-        return "there is a line break or another control character in it"
-    try:
-        parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
-    except ValueError:
-        return "its host or its port cannot be"
-    return "" if host else "it names no host"

@@ -89,3 +89,16 @@ def test_who_goes_on_with_a_plan_is_told_the_settings_to_give_again(monkeypatch:
     arguments = ["--ledger", "my ledger", "--rules", "there", "--yes"]
     assert CliRunner().invoke(command, arguments).exit_code == 0
     assert seen == [" --rules there --ledger 'my ledger'"]
+
+
+@pytest.mark.parametrize("url", ["http://[hooks.test/hunter2", "http://hooks.test:99999/hunter2", "hooks.test/hunter2"])
+def test_a_url_that_cannot_be_one_is_refused_in_a_sentence_without_its_secrets(url: str) -> None:
+    @click.command()
+    @to_options(replay=True)
+    def command(**_: Any) -> None:
+        pytest.fail("never called")
+
+    result = CliRunner().invoke(command, ["--to-url", url])
+    assert result.exit_code == 2
+    assert "--to-url: this is not a url: " in result.output
+    assert "hunter2" not in result.output
