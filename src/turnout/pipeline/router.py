@@ -99,11 +99,17 @@ class Router:
             return []
         answers = await claims.claim([account for account, _ in decided])
         left = []
+        waiting: dict[tuple[str, str], float] = {}
         for (account, deliveries), claim in zip(decided, answers, strict=True):
             if account.outcome is not None:
                 continue
-            if claim.busy_seconds:
-                self._settler.postpone(account, claim.busy_seconds)
+            line = _line(account.message)
+            seconds = claim.busy_seconds
+            if line is not None:
+                # What SQS handed out behind one that has to wait must not overtake it.
+                seconds = waiting[line] = max(seconds, waiting.get(line, 0.0))
+            if seconds:
+                self._settler.postpone(account, seconds)
                 continue
             account.taken |= claim.done
             if untaken := self._untaken(account, deliveries):
@@ -228,6 +234,12 @@ class Router:
         account.failure = Failure(reason, fault, text)
         self._dead_letters.write(account, account.evaluated_ns)
         return []
+
+
+def _line(message: Message) -> tuple[str, str] | None:
+    """The FIFO queue and the message group that a message stands in; None where there is no order."""
+    group = message.system.get("MessageGroupId")
+    return (message.queue, group) if group and message.queue.endswith(".fifo") else None
 
 
 def _bug(error: Exception, account: Account) -> Failure:

@@ -6,6 +6,9 @@ from collections import defaultdict
 
 from tests.unit.pipeline.yard import RULES, Watch, Yard, ruleset
 
+from turnout.idempotency.api import Claim, IdempotencyStore
+from turnout.idempotency.keys import event_key
+from turnout.idempotency.memory import MemoryStore
 from turnout.message import Outcome
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import OutgoingMessage
@@ -86,6 +89,38 @@ def test_a_fifo_source_keeps_its_groups_order_into_a_fifo_target() -> None:
             await yard.watch.wait(60)
         assert order(yard) == {group: list(range(20)) for group in "abc"}
         assert yard.worker.books.outcomes == {Outcome.DELIVERED: 60}
+
+    asyncio.run(main())
+
+
+SOURCE = "http://sqs.memory/000000000000/events.fifo"
+
+
+def fifo_yard(store: IdempotencyStore | None = None) -> Yard:
+    """A yard whose source and target are FIFO queues."""
+    yard = Yard(FIFO_RULES, fifo=["crm.fifo", "events.fifo"], pollers=1, sources=(SOURCE,))
+    yard.worker = Worker(yard.config, ruleset(FIFO_RULES), yard.sqs, yard.watch, store)
+    return yard
+
+
+def test_what_stands_behind_an_event_that_another_worker_claims_does_not_overtake_it() -> None:
+    async def main() -> None:
+        store = MemoryStore(100)
+        await store.claim({event_key("a-1", ""): "a worker that was killed"}, 30.0)
+        yard = fifo_yard(store)
+        await yard.sqs.send(
+            SOURCE,
+            [
+                OutgoingMessage(event(group, number), group_id=group, deduplication_id=f"{group}{number}")
+                for number in range(4)
+                for group in "ab"
+            ],
+        )
+        async with yard.running():
+            await yard.watch.wait(8)
+        assert order(yard) == {"a": [0], "b": [0, 1, 2, 3]}
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 5, Outcome.HANDED_BACK: 3}
+        assert await store.claim({event_key("a-2", ""): "the next worker"}, 30.0) == {event_key("a-2", ""): Claim()}
 
     asyncio.run(main())
 
