@@ -93,6 +93,11 @@ class Message(msgspec.Struct, frozen=True):
         return _integer(self.system.get("SentTimestamp"))
 
     @property
+    def sent_as(self) -> str | None:
+        """By what its FIFO queue tells it from others (`MessageDeduplicationId`); None from a standard queue."""
+        return self.system.get("MessageDeduplicationId")
+
+    @property
     def replay(self) -> str:
         """The id of the replay that brought the message; empty for one that came for the first time."""
         attribute = self.attributes.get(REPLAY)

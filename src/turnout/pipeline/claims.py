@@ -120,6 +120,9 @@ class Claims:
     def _account_key(self, account: Account) -> str:
         match = account.match
         event_id = match.event_id if isinstance(match, Match) else None
+        if event_id is None:
+            # Events without an id may share a body; a FIFO queue's producer has told them apart.
+            event_id = account.message.sent_as
         key = self._key(event_id, account.message.body)
         replay = account.message.replay
         # A replay is meant to be sent again: once per replay.

@@ -30,7 +30,7 @@ def _deduplication_id(message: Message, target: str, match: Match, send: Send) -
     # What the rule says is the same for a replay, too: the target would drop what is meant to come again.
     if send.deduplicate and not replay:
         return identifier(send.deduplicate)
-    return deduplication_id(target, match.event_id, message.body, replay=replay)
+    return deduplication_id(target, match.event_id, message.body, sent_as=message.sent_as, replay=replay)
 
 
 def _body_json(account: Account) -> msgspec.Raw | None:

@@ -11,17 +11,21 @@ __all__ = ["deduplication_id", "identifier"]
 _IDENTIFIER = re.compile(r"[!-~]{1,128}")
 
 
-def deduplication_id(target: str, event_id: str | None, body: str, *, replay: str = "") -> str:
+def deduplication_id(
+    target: str, event_id: str | None, body: str, *, sent_as: str | None = None, replay: str = ""
+) -> str:
     """The same for every copy of an event on its way to one target, whichever process sends it (never random).
 
-    Derived from the event's `id`, or from the body when it has none; 64 hexadecimal digits (SQS allows 128). A replay,
-    which is to be taken again, has its own: once per `replay`.
+    Derived from the event's `id`; of one without, from `sent_as` (`Message.sent_as`), by which its producer has told it
+    from others of the same body, or else from the body. 64 hexadecimal digits (SQS allows 128). A replay, which is to
+    be taken again, has its own: once per `replay`.
     """
-    identity = f"id:{event_id}" if event_id is not None else f"body:{body}"
+    unnamed = f"body:{body}" if sent_as is None else f"sent:{sent_as}"
+    identity = unnamed if event_id is None else f"id:{event_id}"
     parts = [target, identity] + ([f"replay:{replay}"] if replay else [])
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def identifier(text: str) -> str:
     """A group or deduplication id as SQS takes it: what it refuses is replaced by its hash, always the same."""
-    return text if _IDENTIFIER.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    return text if _IDENTIFIER.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

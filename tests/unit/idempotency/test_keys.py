@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from turnout.idempotency.keys import event_key, genesys_key
+from turnout.targets.identity import deduplication_id, identifier
 
 EVENT: dict[str, Any] = {
     "id": "envelope-1",
@@ -38,6 +39,12 @@ def test_the_events_own_id_counts_and_without_one_its_body() -> None:
     assert event_key("e-1", "{}") == event_key("e-1", "{ }") != event_key("e-2", "{}")
     assert event_key(None, "{}") != event_key(None, "{ }")
     assert event_key("x", "x") != event_key(None, "x")
+
+
+def test_ids_with_different_halves_of_a_pair_of_surrogates_are_different() -> None:
+    assert event_key("e-\ud800", "") != event_key("e-\ud801", "") != event_key("e-?", "")
+    assert deduplication_id("crm", "e-\ud800", "") != deduplication_id("crm", "e-\ud801", "")
+    assert identifier("e-\ud800") != identifier("e-\ud801")
 
 
 def test_an_event_published_again_under_another_envelope_id_is_recognised() -> None:

@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections import defaultdict
 
+import pytest
 from tests.unit.pipeline.yard import RULES, Watch, Yard, ruleset
 
 from turnout.idempotency.api import Claim, IdempotencyStore
@@ -101,6 +102,20 @@ def fifo_yard(store: IdempotencyStore | None = None) -> Yard:
     yard = Yard(FIFO_RULES, fifo=["crm.fifo", "events.fifo"], pollers=1, sources=(SOURCE,))
     yard.worker = Worker(yard.config, ruleset(FIFO_RULES), yard.sqs, yard.watch, store)
     return yard
+
+
+@pytest.mark.parametrize("stored", [False, True])
+def test_events_without_an_id_that_a_fifo_sources_producer_tells_apart_are_not_taken_for_one(stored: bool) -> None:
+    async def main() -> None:
+        yard = fifo_yard(MemoryStore(100) if stored else None)
+        body = json.dumps({"detail": {"group": "a", "n": 1}})
+        async with yard.running():
+            for number in range(3):
+                await yard.sqs.send(SOURCE, [OutgoingMessage(body, group_id="a", deduplication_id=f"tick-{number}")])
+                await yard.watch.wait(number + 1)
+        assert yard.bodies("crm.fifo") == [body] * 3
+
+    asyncio.run(main())
 
 
 def test_what_stands_behind_an_event_that_another_worker_claims_does_not_overtake_it() -> None:
