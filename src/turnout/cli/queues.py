@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -12,12 +13,20 @@ from typing import TYPE_CHECKING
 
 import click
 
+from turnout.message import queue_name
 from turnout.settings import variable
 
 if TYPE_CHECKING:
     from turnout.provision.plan import QueuePlan
+    from turnout.rules.model import Target
 
 __all__ = ["queues"]
+
+
+def _usable_prefix(_context: click.Context, _parameter: click.Parameter, prefix: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]{0,39}", prefix):
+        raise click.BadParameter(f"{prefix!r} cannot begin a queue's name: 1 to 40 of A-Z, a-z, 0-9, '-' and '_' can.")
+    return prefix
 
 
 @click.group()
@@ -32,7 +41,13 @@ def queues() -> None:
     type=click.Path(path_type=Path),
     help=f"Directory of rule files, or one rule file.  [{variable('rules')}; default: rules]",
 )
-@click.option("--prefix", default="turnout", show_default=True, help="Begins the names of queues that have none yet.")
+@click.option(
+    "--prefix",
+    default="turnout",
+    show_default=True,
+    callback=_usable_prefix,
+    help="Begins the names of queues that have none yet.",
+)
 @click.option("--fifo", multiple=True, metavar="TARGET", help="Make this target's queue a FIFO queue; repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask, also in a real AWS account.")
 def create(directory: Path | None, prefix: str, fifo: Sequence[str], yes: bool) -> None:
@@ -54,11 +69,24 @@ def create(directory: Path | None, prefix: str, fifo: Sequence[str], yes: bool) 
         raise RuleFilesError(reading.problems)
     if unknown := sorted(set(fifo) - set(reading.targets)):
         raise click.UsageError(f"the rules have no target {unknown[0]}; they have {', '.join(reading.targets)}")
+    for name in fifo:
+        _refuse_unless_fifo(reading.targets[name])
     variables = {name: target.unresolved for name, target in bare.targets.items()}
     plans = plan_queues(reading.targets, variables, environ=os.environ, prefix=prefix, fifo=fifo)
     exports = asyncio.run(_make(plans, yes))
     for name, url in exports.items():
         click.echo(f"export {name}={shlex.quote(url)}")
+
+
+def _refuse_unless_fifo(target: Target) -> None:
+    """Raise `click.UsageError` when a target that is asked for as FIFO cannot become one."""
+    if target.kind != "queue":
+        raise click.UsageError(f"--fifo {target.name}: this target is no queue, but a {target.kind}")
+    if not target.unresolved and not target.address.endswith(".fifo"):
+        raise click.UsageError(
+            f"--fifo {target.name}: it has the queue {queue_name(target.address)}, which is no "
+            "FIFO queue: name another, or unset its variable"
+        )
 
 
 async def _make(plans: Sequence[QueuePlan], yes: bool) -> Mapping[str, str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Collection, Iterator, Mapping
 
@@ -16,6 +17,9 @@ SOURCE_VARIABLE = "TURNOUT_SOURCE_QUEUE_URL"
 DEAD_LETTER_VARIABLE = "TURNOUT_DEAD_LETTER_QUEUE_URL"
 
 MAX_RECEIVES = 5
+
+# Of the 80 characters of a queue's name.
+_LONGEST_STEM = 70
 _DAY = 86_400
 _SOURCE = {"VisibilityTimeout": "300", "MessageRetentionPeriod": str(4 * _DAY)}
 # A redriven message keeps its age, so a dead-letter queue keeps messages for longer than the queue before it.
@@ -65,12 +69,20 @@ def plan_queues(
 
 def _target(target: Target, variables: tuple[str, ...], prefix: str, fifo: bool) -> Iterator[QueuePlan]:
     given = "" if target.unresolved else queue_name(target.address)
-    stem = re.sub(r"[^A-Za-z0-9_-]", "-", f"{prefix}-{target.name}")
-    name = given or f"{stem[:70]}{'.fifo' if fifo or target.address.endswith('.fifo') else ''}"
-    consumers = re.sub(r"(\.fifo)?$", r"-dlq\1", name, count=1)
+    stem = _fitting(f"{prefix}-{target.name}")
+    name = given or f"{stem}{'.fifo' if fifo or target.address.endswith('.fifo') else ''}"
+    fifo_end = ".fifo" if name.endswith(".fifo") else ""
+    consumers = f"{_fitting(name.removesuffix('.fifo'))}-dlq{fifo_end}"
     yield QueuePlan(consumers, _fifo(consumers) | _DEAD_LETTERS)
     # A variable alone holds a URL; one of several is a part of something that only its owner knows.
     yield QueuePlan(name, _fifo(name), redrive_to=consumers, variables=variables if len(variables) == 1 else ())
+
+
+def _fitting(stem: str) -> str:
+    """What a queue can be called, with `-dlq.fifo` behind it. What had to be changed for that ends with a hash: two
+    targets must not share a queue because their names are alike."""
+    changed = re.sub(r"[^A-Za-z0-9_-]", "-", stem)[:_LONGEST_STEM]
+    return stem if changed == stem else f"{changed[:60]}-{hashlib.sha256(stem.encode()).hexdigest()[:8]}"
 
 
 def _fifo(name: str) -> dict[str, str]:

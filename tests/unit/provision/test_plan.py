@@ -1,5 +1,7 @@
 """Which queues `turnout queues create` plans."""
 
+import re
+
 from turnout.provision.plan import plan_queues
 from turnout.rules.model import Kind, Target
 
@@ -61,3 +63,22 @@ def test_a_target_whose_queue_is_known_keeps_its_name() -> None:
 def test_an_address_made_of_several_variables_is_not_exported() -> None:
     plans = plan_queues(TARGETS, {"critical": ("BASE", "NAME")}, environ={}, prefix="dev")
     assert [plan.variables for plan in plans if plan.name == "dev-critical"] == [()]
+
+
+def test_targets_whose_names_are_long_or_alike_have_queues_of_their_own_with_names_that_sqs_takes() -> None:
+    targets = ["orders.eu", "orders-eu", "x" * 99 + "1", "x" * 99 + "2"]
+    known = {name: Target(name, f"${{URL_{n}}}", unresolved=(f"URL_{n}",)) for n, name in enumerate(targets)}
+    variables = {target.name: target.unresolved for target in known.values()}
+    plans = plan_queues(known, variables, environ={}, prefix="d" * 40, fifo=targets)
+    assert len(plans) == 2 + 2 * len(targets)
+    assert {variable for plan in plans[2:] for variable in plan.variables} == {f"URL_{n}" for n in range(4)}
+    assert all(re.fullmatch(r"[A-Za-z0-9_-]+(\.fifo)?", plan.name) and len(plan.name) <= 80 for plan in plans)
+
+
+def test_a_queue_with_the_longest_name_has_a_dead_letter_queue_that_can_be_made() -> None:
+    known = {"critical": Target("critical", f"https://sqs.eu-west-1.amazonaws.com/1/{'q' * 75}.fifo")}
+    dead, queue = plan_queues(known, VARIABLES, environ={}, prefix="dev")[2:]
+    assert queue.name == "q" * 75 + ".fifo"
+    assert dead.name.startswith("q" * 60)
+    assert dead.name.endswith("-dlq.fifo")
+    assert len(dead.name) <= 80
