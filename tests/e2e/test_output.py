@@ -1,14 +1,15 @@
-"""What is printed where it cannot be written or shown: a full disk, a locale that knows ASCII alone."""
+"""What is printed where it cannot be written or shown: a full disk, closed streams, a locale that knows ASCII alone."""
 
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from tests.e2e.turnout import TURNOUT
+from tests.e2e.turnout import TURNOUT, Queues
 from tests.unit.recovery import letters
 from tests.unit.recovery.report.stories import NOW, event
 
@@ -59,3 +60,35 @@ def test_a_locale_without_the_characters_ends_nothing(command: str, exported: Pa
     done = turnout("dlq", *command.split(), "--file", str(exported), locale=ASCII)
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip()
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_worker_whose_standard_streams_were_closed_works_and_stops_as_others_do(
+    closed: str, queues: Queues, rules: Path
+) -> None:
+    queues.publish([f'{{"id": "event-{number}", "detail": {{"priority": "rest"}}}}' for number in range(20)])
+    started = subprocess.Popen(
+        ["/bin/sh", "-c", f'exec "$0" "$@" {closed}', TURNOUT, "run", "--rules", str(rules)], env=queues.environment()
+    )
+    try:
+        queues.wait_until_empty()
+        started.terminate()
+        assert started.wait(40) == 0
+    finally:
+        started.kill()
+        started.wait()
+    assert queues.count("standard") == 20
+
+
+def test_a_question_that_nobody_can_answer_is_none() -> None:
+    ours = {name: value for name, value in os.environ.items() if not name.startswith(("AWS_", "TURNOUT_"))}
+    done = subprocess.run(
+        ["/bin/sh", "-c", 'exec "$0" "$@" <&-', TURNOUT, "queues", "create"],
+        env={**ours, "TURNOUT_RULES": str(RULES), "AWS_REGION": "eu-west-1"},
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+    assert done.returncode == 2
+    assert "say --yes if that is wanted" in done.stderr

@@ -14,6 +14,7 @@ import click
 
 from turnout import __version__
 from turnout.cli.lazy import LazyGroup
+from turnout.cli.streams import open_what_is_closed
 from turnout.errors import TurnoutError
 
 __all__ = ["main"]
@@ -52,6 +53,7 @@ def main() -> None:
 
     Exit codes: 0 done, 1 problems found, 2 wrong usage or settings, 3 only warnings found, where they fail.
     """
+    open_what_is_closed()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # What the locale has no character for is shown by its number, as on standard error, and ends nothing.
         sys.stdout.reconfigure(errors="backslashreplace")
