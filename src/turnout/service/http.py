@@ -91,8 +91,8 @@ async def serving_probes(config: HttpConfig, probes: Probes, *pages: Pages) -> A
     server = _Server(config, probes, pages)
     try:
         port = await asyncio.to_thread(server.start)
-    except OSError as error:
-        why = error.strerror or str(error)
+    except (OSError, UnicodeError) as error:  # the latter for a host that no name can be
+        why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SettingsError([f"TURNOUT_HTTP_PORT: cannot listen on {config.host} port {config.port}: {why}"]) from None
     log.info("status, probes and metrics at http://%s:%d", _in_url(config.host), port)
     try:

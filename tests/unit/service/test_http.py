@@ -290,6 +290,16 @@ def test_a_port_that_is_taken_is_told_in_plain_words() -> None:
         asyncio.run(_bare(main))
 
 
+@pytest.mark.parametrize("host", ["x..y", "x" * 300])
+def test_a_host_that_no_name_can_be_is_told_in_plain_words(host: str) -> None:
+    async def main() -> None:
+        async with observed() as seen, serving(HttpConfig(0, host), seen.view):
+            pytest.fail("it listens there")
+
+    with pytest.raises(SettingsError, match=rf"TURNOUT_HTTP_PORT: cannot listen on {host} port 0: "):
+        asyncio.run(_bare(main))
+
+
 async def _bare(main: Callable[[], object]) -> None:
     """Run, and unwrap what the worker's task group wrapped."""
     try:
