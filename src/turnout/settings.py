@@ -29,6 +29,9 @@ SECRETS = frozenset({"http_token"})
 # What other tutorials and deployments call the same thing.
 _SYNONYMS = {"source_queue_url": "GENESYS_SOURCE_QUEUE_URL", "dead_letter_queue_url": "GENESYS_DLQ_URL"}
 
+# What one error of several settings consists of.
+_BETWEEN = "\0"
+
 _QUEUE_URL = re.compile(r"https?://[^/\s@]+(/[^/\s?#]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
@@ -202,7 +205,9 @@ class Settings(BaseSettings):
         _check_queue_url(value)
         return value
 
-    @field_validator("log_level", "log_format", "idempotency", "idempotency_on_error", "idempotency_key", mode="before")
+    @field_validator(
+        "sqs_client", "log_level", "log_format", "idempotency", "idempotency_on_error", "idempotency_key", mode="before"
+    )
     @classmethod
     def _lower(cls, value: object) -> object:
         return value.lower() if isinstance(value, str) else value
@@ -215,16 +220,19 @@ class Settings(BaseSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Settings:
+        problems = []
         if self.idempotency == "dynamodb" and not self.idempotency_table:
-            raise ValueError(f"{variable('idempotency_table')} is not set, which {variable('idempotency')} needs")
+            problems.append(f"{variable('idempotency_table')} is not set, which {variable('idempotency')} needs")
         if self.http_port is not None and not self.http_token and not is_loopback(self.http_host):
-            raise ValueError(
+            problems.append(
                 f"{variable('http_token')} is not set; {variable('http_host')} {self.http_host} lets other machines in"
             )
         if self.dead_letter_queue_url in self.source_queue_url:
-            raise ValueError(
+            problems.append(
                 f"{variable('dead_letter_queue_url')} is also a source queue: letters would be routed again for ever"
             )
+        if problems:
+            raise ValueError(_BETWEEN.join(problems))
         return self
 
 
@@ -256,7 +264,8 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
         given: dict[str, Any] = {variable(name): value for name, value in (flags or {}).items()}
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError([_in_plain_words(dict(problem)) for problem in error.errors()]) from None
+        found = [_in_plain_words(dict(problem)) for problem in error.errors()]
+        raise SettingsError([problem for each in found for problem in each.split(_BETWEEN)]) from None
 
 
 def required_paths(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
@@ -290,6 +299,8 @@ def _in_plain_words(problem: dict[str, Any]) -> str:
             text = f"must be more than {limits['gt']}, but is {given}"
         case "less_than_equal":
             text = f"must be {limits['le']} or less, but is {given}"
+        case "bool_parsing" | "bool_type":
+            text = f"must be true or false, but is {given!r}"
         case "literal_error":
             text = f"must be {limits['expected']}, but is {given!r}"
         case "value_error":

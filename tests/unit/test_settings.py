@@ -103,6 +103,32 @@ def test_letters_may_not_be_routed_again_for_ever() -> None:
     assert "also a source queue" in problem
 
 
+def test_settings_that_do_not_fit_together_are_all_told_at_once() -> None:
+    told = problems(
+        source_queue_url=SOURCE,
+        dead_letter_queue_url=SOURCE,
+        idempotency="dynamodb",
+        http_port="8080",
+        http_host="0.0.0.0",
+    )
+    assert [problem.split()[0] for problem in told] == [
+        "TURNOUT_IDEMPOTENCY_TABLE",
+        "TURNOUT_HTTP_TOKEN",
+        "TURNOUT_DEAD_LETTER_QUEUE_URL",
+    ]
+
+
+@pytest.mark.usefixtures("queues")
+def test_a_switch_says_what_it_can_be_and_what_it_is() -> None:
+    assert problems(http_bodies="maybe") == ("TURNOUT_HTTP_BODIES: must be true or false, but is 'maybe'",)
+
+
+@pytest.mark.usefixtures("queues")
+def test_words_may_be_written_in_capitals() -> None:
+    settings = load_settings({"sqs_client": "AIOBOTO3", "log_level": "INFO", "idempotency": "Memory"})
+    assert (settings.sqs_client, settings.log_level, settings.idempotency) == ("aioboto3", "info", "memory")
+
+
 def test_a_password_in_a_queue_url_is_refused_and_not_repeated() -> None:
     (problem,) = problems(source_queue_url="https://user:hunter2@sqs.test/1/q", dead_letter_queue_url=DEAD)
     assert "hunter2" not in problem
