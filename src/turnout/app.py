@@ -20,6 +20,7 @@ from turnout.idempotency.memory import MemoryStore
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
+from turnout.roles import double_roles
 from turnout.rules import Ruleset
 from turnout.rules.reload import load_ready_rules
 from turnout.service.observer import Observer
@@ -53,7 +54,10 @@ def load_ruleset(settings: Settings) -> Ruleset:
 
     Raises `RulesError` with every problem at once.
     """
-    return load_ready_rules(settings.rules, require=settings.require)
+    ruleset = load_ready_rules(settings.rules, require=settings.require)
+    for sentence in double_roles(settings, ruleset.targets.values()):
+        log.warning("%s", sentence)
+    return ruleset
 
 
 def worker_config(settings: Settings) -> WorkerConfig:

@@ -15,7 +15,7 @@ LAYERS = (
     ("letter", "targets", "idempotency"),
     ("pipeline", "recovery", "genesys"),
     ("dlq",),
-    ("variables",),
+    ("variables", "roles"),
     ("service", "doctor", "provision"),
     ("app", "recovering"),
     ("fleet", "serverless"),

@@ -11,6 +11,7 @@ import click
 
 from turnout.cli.findings import FORMATS, Checked, Summary
 from turnout.errors import SettingsError
+from turnout.roles import double_roles
 from turnout.rules.files.event_files import root_of
 from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.lint import lint
@@ -57,6 +58,8 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
         notes += [problem.with_caret() for problem in reading.unresolved]
     else:
         errors += reading.unresolved
+        if settings is not None:
+            notes += double_roles(settings, reading.targets.values())
     errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
     warnings = lint(reading)
     code = _ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0
