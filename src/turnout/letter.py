@@ -19,6 +19,7 @@ import msgspec
 
 from turnout.message import REPLAY, Attribute
 from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES
+from turnout.sqs.limits import attribute_problem
 
 __all__ = [
     "ERROR_CODE",
@@ -41,6 +42,8 @@ _MESSAGE_LIMIT = 1000  # characters of the failure's sentence; EventBridge cuts 
 
 # Characters that SQS refuses in an attribute (API reference, SendMessage: #x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD ...).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class LetterAttribute(msgspec.Struct, omit_defaults=True):
@@ -89,7 +92,8 @@ def original_attributes(attributes: Mapping[str, Attribute]) -> dict[str, Attrib
     originals = {name: value for name, value in attributes.items() if name not in (LETTER, ERROR_CODE, ERROR_MESSAGE)}
     for name, packed in letter.attributes.items():
         attribute = _unpacked(packed)
-        if attribute is not None:
+        # What we packed had been with SQS; what somebody else wrote there must not make SQS refuse the message.
+        if attribute is not None and attribute_problem(name, attribute) is None:
             originals[name] = attribute
     return originals
 
@@ -122,7 +126,9 @@ def _ever_smaller(letter: LetterAttribute, moved: dict[str, dict[str, str]]) -> 
     code = {ERROR_CODE: Attribute("String", letter.reason)}
     text = _clean(letter.message)[:_MESSAGE_LIMIT]
     message = {ERROR_MESSAGE: Attribute("String", text)} if text else {}
-    full = msgspec.structs.replace(letter, version=LETTER_VERSION, message=text, attributes=moved)
+    # An id comes out of the event, and half a surrogate pair is what no reader of JSON has to take.
+    event_id = None if letter.event_id is None else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", letter.event_id)
+    full = msgspec.structs.replace(letter, version=LETTER_VERSION, message=text, event_id=event_id, attributes=moved)
     yield {LETTER: _encoded(full)} | code | message
     yield {LETTER: _encoded(full)} | code
     short = msgspec.structs.replace(full, message=text[:100], rules=())

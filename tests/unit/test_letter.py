@@ -2,6 +2,8 @@
 
 import json
 
+import msgspec
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -90,6 +92,32 @@ def test_a_letter_attribute_that_is_not_ours_is_ignored() -> None:
 texts = st.text(st.characters(codec="utf-8"), max_size=50) | st.text(max_size=20)
 
 
+def test_a_letter_about_an_event_with_half_a_surrogate_pair_in_its_id_can_be_read() -> None:
+    letter = msgspec.structs.replace(LETTER_OF_ONE, event_id="e-\ud83d")
+    read = read_letter_attribute(sealed_attributes(letter, {}, 10))
+    assert read is not None
+    assert (read.event_id, read.done) == ("e-\ufffd", ("archive",))
+
+
+@pytest.mark.parametrize(
+    ("name", "packed"),
+    [
+        ("", {"type": "String", "text": "x"}),
+        ("AWS.x", {"type": "String", "text": "x"}),
+        ("x", {"type": "Foo", "text": "x"}),
+        ("x", {"type": "Number", "text": "x"}),
+        ("x", {"type": "String", "text": ""}),
+        ("x", {"type": "Binary", "data": "!"}),
+        ("x", {}),
+    ],
+)
+def test_an_attribute_that_sqs_would_refuse_does_not_come_out_of_a_letter_that_somebody_else_wrote(
+    name: str, packed: dict[str, str]
+) -> None:
+    written = json.dumps({"version": 1, "attributes": {name: packed, "tenant": {"type": "String", "text": "a"}}})
+    assert original_attributes({LETTER: Attribute("String", written)}) == {"tenant": Attribute("String", "a")}
+
+
 @given(
     message=texts,
     event=texts,
@@ -105,4 +133,6 @@ def test_sqs_takes_every_letter_whatever_the_event_brought_along(
     sealed = sealed_attributes(letter, originals, len(body))
     assert refusal(OutgoingMessage(body, sealed)) is None
     if LETTER in sealed:
-        json.loads(sealed[LETTER].text or "")
+        read = read_letter_attribute(sealed)
+        assert read is not None
+        assert read.owed == ("crm", "archive")

@@ -13,7 +13,7 @@ from turnout.message import Attribute, queue_name
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingMessage
 from turnout.sqs.codes import call_error
 
-__all__ = ["MAX_DELAY_SECONDS", "Refusal", "check_batch", "refusal", "sendable_text"]
+__all__ = ["MAX_DELAY_SECONDS", "Refusal", "attribute_problem", "check_batch", "refusal", "sendable_text"]
 
 MAX_DELAY_SECONDS = 900
 
@@ -56,7 +56,7 @@ def refusal(message: OutgoingMessage, *, fifo: bool = False, max_bytes: int = MA
         count = len(message.attributes)
         return "InvalidParameterValue", f"Number of message attributes [{count}] exceeds the allowed maximum [10]."
     for name, attribute in message.attributes.items():
-        problem = _attribute_problem(name, attribute)
+        problem = attribute_problem(name, attribute)
         if problem:
             return "InvalidParameterValue", problem
     if message.size() > max_bytes:
@@ -80,7 +80,8 @@ def _parameter_refusal(message: OutgoingMessage, fifo: bool) -> Refusal | None:
     return None
 
 
-def _attribute_problem(name: str, attribute: Attribute) -> str | None:
+def attribute_problem(name: str, attribute: Attribute) -> str | None:
+    """Why SQS would refuse a message with this attribute, or None."""
     if not name or len(name) > 256 or not _ATTRIBUTE_NAME.fullmatch(name):
         return f"The message attribute name '{name}' is not 1 to 256 of A-Z, a-z, 0-9, '_', '-' and '.'."
     if name.lower().startswith(("aws.", "amazon.")):
