@@ -27,6 +27,7 @@ from turnout.pipeline.slots import Slots
 from turnout.sqs.api import EntryFailure, OutgoingMessage
 from turnout.targets.api import MISSING, TOO_LONG, Destination
 from turnout.telemetry.logs import about
+from turnout.telemetry.propagation import TRACEPARENT, TRACESTATE
 
 __all__ = ["Sender", "SenderConfig"]
 
@@ -57,6 +58,7 @@ class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
 _DONE = State.DONE
 
 _size = attrgetter("size")
+_CONTEXT = frozenset((TRACEPARENT, TRACESTATE))
 
 
 def _group(delivery: Delivery) -> str | None:
@@ -138,9 +140,10 @@ class Sender:
             delivery.queue = url
             try:
                 message = compose(delivery)
-                size = delivery.account.body_bytes
-                for name, value in message.attributes.items():
-                    size += value.size(name)
+                size = _bytes(delivery, message)
+                if size > most:
+                    message = _untraced(delivery, message)
+                    size = _bytes(delivery, message)
             except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
                 self._give_up(delivery, _bug(error, delivery))
                 continue
@@ -313,6 +316,21 @@ class Sender:
         delivery.settled_ns = time.time_ns()
         self._books.failed += 1
         self._settled((delivery,))
+
+
+def _bytes(delivery: Delivery, message: OutgoingMessage) -> int:
+    """`message.size()`, faster: the body's is known."""
+    size = delivery.account.body_bytes
+    for name, value in message.attributes.items():
+        size += value.size(name)
+    return size
+
+
+def _untraced(delivery: Delivery, message: OutgoingMessage) -> OutgoingMessage:
+    """The message without the trace context that was added here: that must not be what makes it too large."""
+    came = delivery.account.message.attributes
+    kept = {name: value for name, value in message.attributes.items() if name in came or name not in _CONTEXT}
+    return msgspec.structs.replace(message, attributes=kept)
 
 
 def _bug(error: Exception, delivery: Delivery) -> Failure:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
 from tests.unit.pipeline.yard import DEAD, Watch, Yard, event, ruleset
 from tests.unit.telemetry.stories import TRACE, TRACEPARENT, Sink, text
 
 from turnout.message import Account, Attribute, Delivery, Outcome
 from turnout.pipeline.worker import Worker
+from turnout.sqs.api import MAX_MESSAGE_BYTES
 from turnout.telemetry.propagation import parse_traceparent
 from turnout.telemetry.records import Kind, Span, Trace
 from turnout.telemetry.sampling import Sampler
@@ -127,6 +129,32 @@ def test_a_malformed_body_is_traced_as_a_failed_evaluation() -> None:
     assert one(sink, "evaluate rules").attributes["error.type"] == "INVALID_JSON"
     assert one(sink, "process events").attributes["error.type"] == "INVALID_JSON"
     assert one(sink, "create events-dead").attributes["turnout.letter.reason"] == "INVALID_JSON"
+
+
+@pytest.mark.parametrize("spare", [0, 71, 72, 130])
+def test_an_event_that_fills_a_message_is_delivered_or_becomes_a_letter_and_only_its_trace_context_may_be_missing(
+    spare: int,
+) -> None:
+    yard, watch = traced()
+    good, bad = event("one", pad="x"), "x" * (MAX_MESSAGE_BYTES - spare)
+    good = event("one", pad="x" * (MAX_MESSAGE_BYTES - len(good) + 1 - spare))
+    assert len(good) == len(bad)
+    route(yard, watch, good, bad)
+    assert yard.bodies("crm") == [good]
+    assert yard.bodies(DEAD) == [bad]
+    assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1, Outcome.DEAD_LETTERED: 1}
+    assert ("traceparent" in yard.stored("crm")[0].message.attributes) == (spare >= 72)
+
+
+def test_a_trace_context_that_came_along_stays_where_it_is() -> None:
+    yard, watch = traced()
+    shell = event("one", pad="")
+    body = event("one", pad="x" * (MAX_MESSAGE_BYTES - len(shell) - 72))
+    route(yard, watch, body, attributes={"traceparent": text(TRACEPARENT)})
+    (stored,) = yard.stored("crm")
+    context = parse_traceparent(stored.message.attributes["traceparent"].text or "")
+    assert context is not None
+    assert context.trace == TRACE
 
 
 def test_an_unmatched_event_is_traced_as_dropped() -> None:
