@@ -99,12 +99,15 @@ def original_attributes(attributes: Mapping[str, Attribute]) -> dict[str, Attrib
 
 
 def sealed_attributes(
-    letter: LetterAttribute, originals: Mapping[str, Attribute], body_bytes: int
+    letter: LetterAttribute,
+    originals: Mapping[str, Attribute],
+    body_bytes: int,
+    most_bytes: int = MAX_MESSAGE_BYTES,
 ) -> dict[str, Attribute]:
     """The attributes of a letter: the originals, and as much of the letter as fits. Never more than SQS takes.
 
-    At most ten attributes: originals that find no place move into the letter's JSON. At most 1 MiB with the body: then
-    the letter is cut, the least needed first; beside a body of the full 1 MiB it is gone altogether, and only the
+    At most ten attributes: originals that find no place move into the letter's JSON. At most `most_bytes` with the
+    body: then the letter is cut, the least needed first; beside a body of that size it is gone altogether, and only the
     worker's log and trace know the reason.
     """
     ours = (LETTER, ERROR_CODE, ERROR_MESSAGE)
@@ -115,7 +118,7 @@ def sealed_attributes(
             moved[name] = _packed(attribute)
         else:
             kept[name] = attribute
-    room = MAX_MESSAGE_BYTES - body_bytes - sum(attribute.size(name) for name, attribute in kept.items())
+    room = most_bytes - body_bytes - sum(attribute.size(name) for name, attribute in kept.items())
     for added in _ever_smaller(letter, moved):
         if sum(attribute.size(name) for name, attribute in added.items()) <= room:
             return kept | added

@@ -19,7 +19,7 @@ from turnout.pipeline.books import Books, LetterNote
 from turnout.pipeline.sender import Sender, SenderConfig
 from turnout.pipeline.settler import Settler
 from turnout.rules import Match
-from turnout.sqs.api import OutgoingMessage, Sqs
+from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, Sqs
 from turnout.targets.queue import QueueDestination
 from turnout.telemetry.logs import about
 from turnout.telemetry.records import Trace
@@ -52,11 +52,13 @@ class DeadLetters:
         self._tracing = tracing
         self._books = books
         name = queue_name(queue)
+        self._destination = QueueDestination(sqs, queue)
         self.sender = Sender(
             name=name,
             priority=0,
-            destination=QueueDestination(sqs, queue),
+            destination=self._destination,
             compose=self._compose,
+            refit=self._refit,
             settled=self._settled,
             overflow=self._overflowed,
             config=msgspec.structs.replace(config, hold_seconds=min(config.hold_seconds, _HOLD_SECONDS)),
@@ -106,7 +108,11 @@ class DeadLetters:
             log.error("letter could not be written, the message stays in its queue: %s", why, extra=fields)
             self._settler.leave(account)
 
-    def _compose(self, delivery: Delivery) -> OutgoingMessage:
+    def _refit(self, delivery: Delivery) -> OutgoingMessage:
+        """What fits a queue that takes less than SQS does."""
+        return self._compose(delivery, self._destination.own_limit)
+
+    def _compose(self, delivery: Delivery, most_bytes: int = MAX_MESSAGE_BYTES) -> OutgoingMessage:
         account = delivery.account
         message = account.message
         failure = _failure(account)
@@ -115,7 +121,10 @@ class DeadLetters:
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
         done = dict.fromkeys(sorted(account.taken))
         done.update((each.target, None) for each in account.deliveries if each.state is State.DONE)
-        originals, trace_header = self._tracing.inject(delivery, original_attributes(message.attributes))
+        originals = original_attributes(message.attributes)
+        injected, trace_header = self._tracing.inject(delivery, originals)
+        if most_bytes == MAX_MESSAGE_BYTES:
+            originals = injected
         letter = LetterAttribute(
             reason=failure.reason,
             fault=failure.fault,
@@ -132,7 +141,7 @@ class DeadLetters:
             ruleset=account.fingerprint,
             trace_id=account.trace.id if isinstance(account.trace, Trace) else _trace_id(originals),
         )
-        attributes = sealed_attributes(letter, originals, account.body_bytes)
+        attributes = sealed_attributes(letter, originals, account.body_bytes, most_bytes)
         if not self._queue.endswith(".fifo"):
             return OutgoingMessage(message.body, attributes, trace_header=trace_header)
         return OutgoingMessage(

@@ -25,7 +25,7 @@ from turnout.pipeline.outbox import Outbox
 from turnout.pipeline.rate import Rate
 from turnout.pipeline.slots import Slots
 from turnout.sqs.api import EntryFailure, OutgoingMessage
-from turnout.targets.api import MISSING, TOO_LONG, Destination
+from turnout.targets.api import MESSAGE_TOO_LONG, MISSING, TOO_LONG, Destination
 from turnout.telemetry.logs import about
 from turnout.telemetry.propagation import TRACEPARENT, TRACESTATE
 
@@ -69,8 +69,9 @@ class Sender:
     """The way to one target. `settled` is given each delivery exactly once, when it is done or has failed for good.
 
     `overflow` is given the deliveries that wait here and are too many, when the target does not work, or not always; it
-    answers with `refuse`, or takes the whole message away. `kind` and `unrepaired` are words for the log: what this is
-    the way to, and what happens until an operator has repaired it.
+    answers with `refuse`, or takes the whole message away. `refit` composes less when a message was too large; by
+    default, the trace context is left out. `kind` and `unrepaired` are words for the log: what this is the way to, and
+    what happens until an operator has repaired it.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Sender:
         config: SenderConfig,
         slots: Slots | None,
         books: TargetBooks,
+        refit: Callable[[Delivery], OutgoingMessage] | None = None,
         kind: str = "target",
         unrepaired: str = "everything for it is dead-lettered",
     ) -> None:
@@ -94,6 +96,7 @@ class Sender:
         self.destination = destination
         self.breaker = Breaker(config.breaker)
         self._compose = compose
+        self._refit = refit or _untraced
         self._settled = settled
         self._overflow = overflow
         self._config = config
@@ -139,10 +142,10 @@ class Sender:
         for delivery in deliveries:
             delivery.queue = url
             try:
-                message = compose(delivery)
+                message = delivery.message = compose(delivery)
                 size = _bytes(delivery, message)
                 if size > most:
-                    message = _untraced(delivery, message)
+                    message = _untraced(delivery)
                     size = _bytes(delivery, message)
             except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
                 self._give_up(delivery, _bug(error, delivery))
@@ -271,15 +274,18 @@ class Sender:
         """Seconds until the next attempt, or None when there is none: the delivery has failed for good, or is one too
         many to wait (and was seen to). `beside` others of the same call wait as well.
         """
-        if self._exhausted(delivery, failure):
+        if failure.code == MESSAGE_TOO_LONG and self._refitted(delivery):
+            delay = 0.0
+        elif self._exhausted(delivery, failure):
             self._give_up(delivery, _final(failure, delivery.attempts))
             return None
-        if self._crowded(beside):
+        elif self._crowded(beside):
             self._refusal = failure
             self._overflow(self, delivery)
             return None
-        at_least = min(retry_after, self._config.longest_rest_seconds)
-        delay = self._config.backoff.delay(delivery.attempts, at_least=at_least)
+        else:
+            at_least = min(retry_after, self._config.longest_rest_seconds)
+            delay = self._config.backoff.delay(delivery.attempts, at_least=at_least)
         delivery.retries += (Retry(time.time_ns(), failure.code, delay),)
         self._books.retried += 1
         log.debug(
@@ -297,6 +303,15 @@ class Sender:
         if self.breaker.state is not BreakerState.CLOSED or self.destination.ordered:
             return False
         return self._outbox.repeating + beside >= self._config.max_held
+
+    def _refitted(self, delivery: Delivery) -> bool:
+        """Whether there is less to send than what was too large; then that is what is sent from now on."""
+        message = self._refit(delivery)
+        size = _bytes(delivery, message)
+        if size >= delivery.size:
+            return False
+        delivery.message, delivery.size = message, size
+        return True
 
     def _exhausted(self, delivery: Delivery, failure: EntryFailure) -> bool:
         if failure.fault is Fault.CONFIG:
@@ -326,9 +341,9 @@ def _bytes(delivery: Delivery, message: OutgoingMessage) -> int:
     return size
 
 
-def _untraced(delivery: Delivery, message: OutgoingMessage) -> OutgoingMessage:
+def _untraced(delivery: Delivery) -> OutgoingMessage:
     """The message without the trace context that was added here: that must not be what makes it too large."""
-    came = delivery.account.message.attributes
+    message, came = delivery.message, delivery.account.message.attributes
     kept = {name: value for name, value in message.attributes.items() if name in came or name not in _CONTEXT}
     return msgspec.structs.replace(message, attributes=kept)
 

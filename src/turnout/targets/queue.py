@@ -51,6 +51,11 @@ class QueueDestination:
         self.name = queue_name(url)
         self.ordered = url.endswith(".fifo")
 
+    @property
+    def own_limit(self) -> int:
+        """What the queue last said that it takes; what SQS takes, as long as it has not been asked."""
+        return self._limit
+
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """SendMessageBatch; raises `SqsError`."""
         try:
@@ -72,13 +77,13 @@ class QueueDestination:
         """The failure, with a code that says so when the message was too long for this queue."""
         if failure.code not in _MAYBE_TOO_LONG:
             return failure
-        size, limit = message.size(), await self._own_limit()
+        size, limit = message.size(), await self._asked_limit()
         if size <= limit:
             return failure
         text = f"{size} bytes with its attributes; {self.name} takes {limit}"
         return msgspec.structs.replace(failure, code=MESSAGE_TOO_LONG, message=text, fault=Fault.DATA, retryable=False)
 
-    async def _own_limit(self) -> int:
+    async def _asked_limit(self) -> int:
         now = time.monotonic()
         if now >= self._limit_until:
             self._limit_until = now + _LIMIT_SECONDS

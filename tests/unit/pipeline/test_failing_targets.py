@@ -8,6 +8,7 @@ from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
+from turnout.letter import read_letter_attribute
 from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.pipeline.worker import Worker
@@ -272,5 +273,21 @@ def test_an_attribute_that_sqs_takes_from_nobody_costs_its_own_delivery_only() -
         assert (letter.reason, letter.fault, letter.owed) == ("MESSAGE_REJECTED", "data", ("crm",))
         assert "Invalid characters found in the message attribute 'note'" in letter.message
         assert sorted(yard.bodies("crm")) == [event("one", 1, note="fine"), event("one", 3, note="well")]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("spare", [0, 60, 400, 2000])
+def test_a_letter_fits_into_a_dead_letter_queue_that_takes_what_the_source_takes_and_no_more(spare: int) -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.create_queue("events-dead", max_message_bytes=262_144)
+        body = "x" * (262_144 - spare)
+        await yard.route(body)
+        (stored,) = yard.stored("events-dead")
+        assert stored.message.body == body
+        assert yard.worker.books.letters == {"INVALID_JSON": 1}
+        letter = read_letter_attribute(stored.message.attributes)
+        assert (letter is not None and letter.reason == "INVALID_JSON") == (spare >= 400)
 
     asyncio.run(main())

@@ -146,6 +146,18 @@ def test_an_event_that_fills_a_message_is_delivered_or_becomes_a_letter_and_only
     assert ("traceparent" in yard.stored("crm")[0].message.attributes) == (spare >= 72)
 
 
+def test_an_event_that_fills_what_its_target_takes_is_delivered_without_a_trace_context() -> None:
+    yard, watch = traced()
+    yard.sqs.create_queue("crm", max_message_bytes=262_144)
+    yard.sqs.create_queue("events-dead", max_message_bytes=262_144)
+    body = event("one", pad="x" * (262_144 - len(event("one", pad=""))))
+    poison = "x" * 262_144
+    route(yard, watch, body, poison)
+    (stored,) = yard.stored("crm")
+    assert (stored.message.body, stored.message.attributes) == (body, {})
+    assert yard.bodies(DEAD) == [poison]
+
+
 def test_a_trace_context_that_came_along_stays_where_it_is() -> None:
     yard, watch = traced()
     shell = event("one", pad="")
