@@ -15,8 +15,13 @@ from typing import Any
 
 import httpx
 import pytest
+from click.testing import CliRunner
 
+import turnout.cli.demo as cli
+from turnout.demo.audit import Findings
 from turnout.demo.events import generate
+from turnout.demo.run import Result
+from turnout.pipeline.books import Books
 
 RULES = """\
 targets:
@@ -140,6 +145,26 @@ def test_a_signal_ends_it_early_with_what_there_is_and_stops_the_server(rules: P
     assert printed["received"] > 0
     assert printed["lost"] == 0
     assert not Path(f"/proc/{server}").exists()
+
+
+@pytest.mark.parametrize(
+    ("published", "unfinished", "lost", "code", "said"),
+    [
+        (100, 0, 0, 0, ""),
+        (100, 7, 0, 130, "stopped early, after 100 of 100 events, 7 of them not routed\n"),
+        (60, 0, 0, 130, "stopped early, after 60 of 100 events\n"),
+        (60, 7, 1, 1, ""),
+    ],
+)
+def test_it_is_a_success_only_when_every_event_was_published_and_routed_and_none_was_lost(
+    published: int, unfinished: int, lost: int, code: int, said: str, rules: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    findings = Findings({}, {}, {}, unfinished, lost=lost, duplicates=0)
+    monkeypatch.setenv("CRITICAL_QUEUE_URL", "https://sqs.eu-west-1.amazonaws.com/123456789012/critical")
+    monkeypatch.setattr("turnout.telemetry.logs.configure_logging", lambda *_: None)
+    monkeypatch.setattr(cli, "_play", lambda plan: Result(published, 1.0, Books(), findings, None))
+    result = CliRunner().invoke(cli.demo, ["--events", "100", "--rules", str(rules), "--json"])
+    assert (result.exit_code, result.stderr) == (code, said)
 
 
 def server_of(process: subprocess.Popen[str]) -> tuple[str, str]:
