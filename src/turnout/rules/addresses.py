@@ -11,6 +11,8 @@ __all__ = ["address_problem"]
 
 _NO_QUEUE = re.compile(r"[\s:$%{}<>]")
 """What stands in no name of a queue, but in ARNs and in references as others write them."""
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
+_QUEUE_URL = re.compile(rf"https?://[^/\s@]+(/[^/\s?#]+)*/{_QUEUE_NAME.pattern}")
 _ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _SERVICES = {Kind.TOPIC: "sns", Kind.BUS: "events", Kind.STATE_MACHINE: "states"}
@@ -22,9 +24,8 @@ def address_problem(kind: Kind, text: str) -> str:
         return "it is empty"
     if "${" in text:
         return "an environment reference is written ${NAME} or ${NAME:-default}"
-    if kind is Kind.QUEUE and "://" not in text and _NO_QUEUE.search(text):
-        no_arn = ", not its ARN" if _ARN.fullmatch(text) else "; an environment reference is written ${NAME}"
-        return f"give its URL or its name{no_arn}"
+    if kind is Kind.QUEUE:
+        return _queue_problem(text)
     if kind is Kind.URL:
         return _url_problem(text)
     if kind in (Kind.TOPIC, Kind.STATE_MACHINE) and not _ARN.fullmatch(text):
@@ -33,6 +34,16 @@ def address_problem(kind: Kind, text: str) -> str:
     if service and text.startswith("arn:") and text.split(":", 3)[2:3] != [service]:
         return f"it is the ARN of something else, a {kind.replace('_', ' ')}'s has '{service}' in it"
     return ""
+
+
+def _queue_problem(text: str) -> str:
+    if "://" in text:
+        likeness = "its URL looks like https://sqs.eu-west-1.amazonaws.com/123456789012/events"
+        return "" if _QUEUE_URL.fullmatch(text) else f"{likeness}, with nothing before or behind it"
+    if _NO_QUEUE.search(text):
+        no_arn = ", not its ARN" if _ARN.fullmatch(text) else "; an environment reference is written ${NAME}"
+        return f"give its URL or its name{no_arn}"
+    return "" if _QUEUE_NAME.fullmatch(text) else "a queue's name has at most 80 of A-Z, a-z, 0-9, '-' and '_'"
 
 
 def _url_problem(text: str) -> str:

@@ -30,6 +30,12 @@ def run(tmp_path: Path, text: str, *arguments: str) -> Result:
     return CliRunner().invoke(check, ["--rules", str(path), *arguments])
 
 
+def test_rules_whose_name_is_longer_than_a_file_can_have_cannot_be_read() -> None:
+    result = CliRunner().invoke(check, ["--rules", "x" * 5000])
+    assert result.exit_code == 1
+    assert "TR102 cannot be read: File name too long" in result.stdout
+
+
 @pytest.mark.parametrize(
     ("text", "arguments", "code"),
     [

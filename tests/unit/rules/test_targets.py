@@ -73,6 +73,14 @@ def test_a_rate_and_the_name_of_a_secret_can_be_given(tmp_path: Path) -> None:
         ("{queue: $CRM}", "an environment reference is written ${NAME}"),
         ("{queue: '{{CRM}}'}", "an environment reference is written ${NAME}"),
         ("{queue: crm events}", "give its URL or its name"),
+        ("{queue: 'a,b'}", "a queue's name has at most 80 of"),
+        ("{queue: " + "q" * 86 + "}", "a queue's name has at most 80 of"),
+        ("{queue: 'https://sqs.test/1/crm/'}", "its URL looks like"),
+        ("{queue: 'https://sqs.test/1/crm '}", "its URL looks like"),
+        ('{queue: "https://sqs.test/1/crm\\n"}', "its URL looks like"),
+        ("{queue: 'https://sqs.test/1/crm,https://sqs.test/1/other'}", "its URL looks like"),
+        ("{queue: 'https://'}", "its URL looks like"),
+        ("{queue: 'ftp://sqs.test/1/crm'}", "its URL looks like"),
         ("{queue: a, secret_from: X}", "goes with a url only"),
         ("{url: 'https://b.test', secret_from: 'not a name'}", "name of a variable"),
         ("{queue: a, per_second: 0}", "from 1 to"),
@@ -81,3 +89,23 @@ def test_a_rate_and_the_name_of_a_secret_can_be_given(tmp_path: Path) -> None:
 )
 def test_what_is_wrong_with_a_target_is_told(tmp_path: Path, text: str, told: str) -> None:
     assert told in problems(tmp_path, text)
+
+
+def test_a_password_in_a_queues_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES.format(target='{queue: "${CRM}"}'))
+    with pytest.raises(RulesError, match="its URL looks like") as caught:
+        load_rules(tmp_path, environ={"CRM": "https://me:hunter2@sqs.test/1/crm"})
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/crm.fifo",
+        "http://localhost:9324/000000000000/crm",
+        "http://[::1]:4566/queue/eu-west-1/000000000000/crm_1",
+        "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/1/crm-2",
+    ],
+)
+def test_urls_of_amazon_and_of_emulators_are_queues(tmp_path: Path, url: str) -> None:
+    assert target(tmp_path, f"{{queue: '{url}'}}").address == url
