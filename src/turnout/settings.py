@@ -293,6 +293,8 @@ def _in_plain_words(problem: dict[str, Any]) -> str:
             text = f"must be a whole number, but is {given!r}"
         case "float_parsing" | "float_type" | "finite_number":
             text = f"must be a number, but is {given!r}"
+        case "string_unicode":
+            text = "has bytes that are no text in UTF-8"
         case "greater_than_equal":
             text = f"must be {limits['ge']} or more, but is {given}"
         case "greater_than":

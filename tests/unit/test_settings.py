@@ -1,5 +1,6 @@
 """Settings: read from the environment, all problems told at once and in plain words."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -121,6 +122,12 @@ def test_settings_that_do_not_fit_together_are_all_told_at_once() -> None:
 @pytest.mark.usefixtures("queues")
 def test_a_switch_says_what_it_can_be_and_what_it_is() -> None:
     assert problems(http_bodies="maybe") == ("TURNOUT_HTTP_BODIES: must be true or false, but is 'maybe'",)
+
+
+@pytest.mark.usefixtures("queues")
+def test_bytes_that_are_no_text_are_said_to_be_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_POLLERS", os.fsdecode(b"\xff"))
+    assert problems() == ("TURNOUT_POLLERS: has bytes that are no text in UTF-8",)
 
 
 @pytest.mark.usefixtures("queues")
