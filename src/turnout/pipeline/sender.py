@@ -21,13 +21,14 @@ from turnout.message import Call, Delivery, Failure, Reason, Retry, State
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import TargetBooks
 from turnout.pipeline.breaker import Breaker, BreakerConfig, BreakerState
+from turnout.pipeline.fitting import size_of, untraced
 from turnout.pipeline.outbox import Outbox
 from turnout.pipeline.rate import Rate
+from turnout.pipeline.reasons import composing_failed, given_up
 from turnout.pipeline.slots import Slots
 from turnout.sqs.api import EntryFailure, OutgoingMessage
-from turnout.targets.api import MESSAGE_TOO_LONG, MISSING, TOO_LONG, Destination
+from turnout.targets.api import MESSAGE_TOO_LONG, Destination
 from turnout.telemetry.logs import about
-from turnout.telemetry.propagation import TRACEPARENT, TRACESTATE
 
 __all__ = ["Sender", "SenderConfig"]
 
@@ -58,7 +59,6 @@ class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
 _DONE = State.DONE
 
 _size = attrgetter("size")
-_CONTEXT = frozenset((TRACEPARENT, TRACESTATE))
 
 
 def _group(delivery: Delivery) -> str | None:
@@ -96,7 +96,7 @@ class Sender:
         self.destination = destination
         self.breaker = Breaker(config.breaker)
         self._compose = compose
-        self._refit = refit or _untraced
+        self._refit = refit or untraced
         self._settled = settled
         self._overflow = overflow
         self._config = config
@@ -134,7 +134,7 @@ class Sender:
         """Take deliveries over. What cannot be sent at all fails here and now."""
         if self.breaker.state is BreakerState.OPEN and self._hopeless():
             for delivery in deliveries:
-                self._give_up(delivery, _final(self._refusal, 0))
+                self._give_up(delivery, given_up(self._refusal, 0))
             return
         destination = self.destination
         url, most, compose = destination.url, destination.max_message_bytes, self._compose
@@ -143,12 +143,12 @@ class Sender:
             delivery.queue = url
             try:
                 message = delivery.message = compose(delivery)
-                size = _bytes(delivery, message)
+                size = size_of(delivery, message)
                 if size > most:
-                    message = _untraced(delivery)
-                    size = _bytes(delivery, message)
+                    message = untraced(delivery)
+                    size = size_of(delivery, message)
             except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
-                self._give_up(delivery, _bug(error, delivery))
+                self._give_up(delivery, composing_failed(error, delivery))
                 continue
             delivery.message = message
             delivery.size = size
@@ -262,7 +262,7 @@ class Sender:
             )  # fmt: skip
         too_old = time.time_ns() - int(self._config.hold_seconds * 1e9)
         for delivery in self._outbox.remove(lambda delivery: config or delivery.queued_ns < too_old):
-            self._give_up(delivery, _final(failure, delivery.attempts))
+            self._give_up(delivery, given_up(failure, delivery.attempts))
         for delivery in self._outbox.trim(max(0, self._config.max_held - count)):
             self._overflow(self, delivery)
 
@@ -277,7 +277,7 @@ class Sender:
         if failure.code == MESSAGE_TOO_LONG and self._refitted(delivery):
             delay = 0.0
         elif self._exhausted(delivery, failure):
-            self._give_up(delivery, _final(failure, delivery.attempts))
+            self._give_up(delivery, given_up(failure, delivery.attempts))
             return None
         elif self._crowded(beside):
             self._refusal = failure
@@ -307,7 +307,7 @@ class Sender:
     def _refitted(self, delivery: Delivery) -> bool:
         """Whether there is less to send than what was too large; then that is what is sent from now on."""
         message = self._refit(delivery)
-        size = _bytes(delivery, message)
+        size = size_of(delivery, message)
         if size >= delivery.size:
             return False
         delivery.message, delivery.size = message, size
@@ -331,35 +331,3 @@ class Sender:
         delivery.settled_ns = time.time_ns()
         self._books.failed += 1
         self._settled((delivery,))
-
-
-def _bytes(delivery: Delivery, message: OutgoingMessage) -> int:
-    """`message.size()`, faster: the body's is known."""
-    size = delivery.account.body_bytes
-    for name, value in message.attributes.items():
-        size += value.size(name)
-    return size
-
-
-def _untraced(delivery: Delivery) -> OutgoingMessage:
-    """The message without the trace context that was added here: that must not be what makes it too large."""
-    message, came = delivery.message, delivery.account.message.attributes
-    kept = {name: value for name, value in message.attributes.items() if name in came or name not in _CONTEXT}
-    return msgspec.structs.replace(message, attributes=kept)
-
-
-def _bug(error: Exception, delivery: Delivery) -> Failure:
-    log.error("composing failed, please report this", exc_info=error, extra=about(delivery.account))
-    name = type(error).__name__
-    return Failure(Reason.INTERNAL_ERROR, Fault.SYSTEM, f"composing failed: {name}", name)
-
-
-def _final(failure: EntryFailure, attempts: int) -> Failure:
-    if failure.fault is Fault.CONFIG:
-        reason = Reason.QUEUE_MISSING if failure.code in MISSING else Reason.ACCESS_DENIED
-    elif failure.retryable:
-        reason = Reason.RETRIES_EXHAUSTED
-    else:
-        reason = Reason.MESSAGE_TOO_LARGE if failure.code in TOO_LONG else Reason.MESSAGE_REJECTED
-    text = f"{failure.message} (after {attempts} attempts)" if attempts > 1 else failure.message
-    return Failure(reason, failure.fault, text, failure.code)
