@@ -63,7 +63,7 @@ def compose(
     standard = isinstance(destination, QueueDestination) and not fifo
     group = send.group or (_group(letter) if fifo else None)
     own = send.deduplicate if not replay else None
-    duplicate = own or deduplication_id(address.value, letter.event_id or None, body, replay=replay)
+    duplicate = own or _duplicate(address.value, letter, body, replay)
     return OutgoingMessage(
         body,
         composed,
@@ -102,7 +102,7 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
         body,
         attributes,
         group_id=identifier(_group(letter)) if fifo else None,
-        deduplication_id=deduplication_id(queue, letter.event_id or None, body, replay=replay) if fifo else None,
+        deduplication_id=_duplicate(queue, letter, body, replay) if fifo else None,
         trace_header=letter.message.system.get(_TRACE_HEADER),
     )
 
@@ -136,6 +136,11 @@ def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...]) -> Ou
         deduplication_id=identifier(letter.id) if fifo else None,
         trace_header=message.system.get(_TRACE_HEADER),
     )
+
+
+def _duplicate(target: str, letter: Letter, body: str, replay: str) -> str:
+    """By what a FIFO target knows an event again. Of those without an id several may share a body; a letter is one."""
+    return deduplication_id(target, letter.event_id or None, body, sent_as=letter.id, replay=replay)
 
 
 def _contents(letter: Letter, layer: Layer | None) -> tuple[str, Mapping[str, Attribute]]:

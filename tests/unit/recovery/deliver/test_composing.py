@@ -68,6 +68,17 @@ def test_a_fifo_target_gets_the_workers_own_deduplication_id_so_that_an_uncertai
     assert first.group_id == shapes.CONVERSATION
 
 
+@pytest.mark.parametrize("replay", ["", "r-1"])
+def test_letters_without_an_event_id_are_not_taken_for_one_because_their_bodies_are_equal(replay: str) -> None:
+    body = '{"detail": {"seat": "taken"}}'
+    found = [shapes.own(body, event_id=None) | {"MessageId": f"m-{number}"} for number in range(2)]
+    one, other = (read_letter(each, queue="https://sqs/1/d") for each in found)
+    ids = [compose(letter, CRM, FIFO, None, replay=replay).deduplication_id for letter in (one, one, other)]
+    assert ids[0] == ids[1] != ids[2]
+    back = [compose_for_source(each, "https://sqs/1/e.fifo", "r-1", ()).deduplication_id for each in (one, other)]
+    assert back[0] != back[1], "SQS would drop the second, and it would count as delivered"
+
+
 def test_a_replay_has_ids_of_its_own_the_same_each_time_it_is_tried() -> None:
     letter = own()
     one, again = (compose(letter, CRM, FIFO, None, replay="r-1") for _ in range(2))
