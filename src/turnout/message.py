@@ -93,6 +93,11 @@ class Message(msgspec.Struct, frozen=True):
         return _integer(self.system.get("SentTimestamp"))
 
     @property
+    def lane(self) -> str:
+        """In which line it stands: its FIFO queue and message group. Empty where there is no order to keep."""
+        return f"{self.queue} {self.system.get('MessageGroupId', '')}" if self.queue.endswith(".fifo") else ""
+
+    @property
     def sent_as(self) -> str | None:
         """By what its FIFO queue tells it from others (`MessageDeduplicationId`); None from a standard queue."""
         return self.system.get("MessageDeduplicationId")

@@ -99,15 +99,14 @@ class Router:
             return []
         answers = await claims.claim([account for account, _ in decided])
         left = []
-        waiting: dict[tuple[str, str], float] = {}
+        waiting: dict[str, float] = {}
         for (account, deliveries), claim in zip(decided, answers, strict=True):
             if account.outcome is not None:
                 continue
-            line = _line(account.message)
-            seconds = claim.busy_seconds
-            if line is not None:
+            lane, seconds = account.message.lane, claim.busy_seconds
+            if lane:
                 # What SQS handed out behind one that has to wait must not overtake it.
-                seconds = waiting[line] = max(seconds, waiting.get(line, 0.0))
+                seconds = waiting[lane] = max(seconds, waiting.get(lane, 0.0))
             if seconds:
                 self._settler.postpone(account, seconds)
                 continue
@@ -234,12 +233,6 @@ class Router:
         account.failure = Failure(reason, fault, text)
         self._dead_letters.write(account, account.evaluated_ns)
         return []
-
-
-def _line(message: Message) -> tuple[str, str] | None:
-    """The FIFO queue and the message group that a message stands in; None where there is no order."""
-    group = message.system.get("MessageGroupId")
-    return (message.queue, group) if group and message.queue.endswith(".fifo") else None
 
 
 def _bug(error: Exception, account: Account) -> Failure:

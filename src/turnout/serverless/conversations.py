@@ -22,7 +22,7 @@ from turnout.genesys.session import Genesys, open_genesys
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.container import Container, in_lambda
-from turnout.serverless.events import Context, Response, group_of, messages_of, partial_response, seconds_left
+from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
 from turnout.serverless.log import begin_log
 from turnout.serverless.measuring import counted_lines, print_lines
 from turnout.serverless.telling import Teller
@@ -90,7 +90,7 @@ class Follower:
         stopped: set[str] = set()
         kinds: Counter[str] = Counter()
         for message in messages_of(event, ()):
-            group = group_of(message)
+            group = message.lane
             if group in stopped:
                 failed.append(message.id)
                 continue

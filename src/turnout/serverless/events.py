@@ -20,7 +20,6 @@ __all__ = [
     "Context",
     "InvalidEvent",
     "Response",
-    "group_of",
     "messages_of",
     "partial_response",
     "queue_of",
@@ -75,13 +74,6 @@ def queue_of(arn: str, queues: Iterable[str]) -> str:
         return next(iter(queues), "")
     known = {queue_name(url): url for url in queues}
     return known.get(parts[5]) or amazons_url(arn)
-
-
-def group_of(message: Message) -> str:
-    """What orders a message: queue and group on a FIFO queue, nothing elsewhere."""
-    if not message.queue.endswith(".fifo"):
-        return ""
-    return f"{message.queue} {message.system.get('MessageGroupId', '')}"
 
 
 def partial_response(failed: Collection[str]) -> Response:

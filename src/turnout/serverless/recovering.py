@@ -25,7 +25,6 @@ from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighti
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.choosing import Choice, Course, choose
-from turnout.serverless.events import group_of
 from turnout.serverless.telling import Teller
 
 __all__ = ["Became", "Recovery"]
@@ -87,7 +86,7 @@ class Recovery:
         end = asyncio.get_running_loop().time() + max(0.0, seconds - min(_RESERVE_SECONDS, seconds * 0.2))
         lanes: dict[str, list[Message]] = {}
         for message in messages:
-            lanes.setdefault(group_of(message) or message.id, []).append(message)
+            lanes.setdefault(message.lane or message.id, []).append(message)
         slots = asyncio.Semaphore(_AT_ONCE)
         failed: set[str] = set()
         late = 0

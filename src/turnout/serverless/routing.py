@@ -17,7 +17,6 @@ from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.rules import Ruleset, Target
-from turnout.serverless.events import group_of
 from turnout.serverless.source import BatchSource, Settlements
 from turnout.sqs.api import Sqs
 from turnout.targets.api import Destination
@@ -149,7 +148,7 @@ def _max_receive_count(policy: str) -> int:
 
 def _longest_group(messages: Sequence[Message]) -> int:
     """How many messages of the batch go one after the other, and share the time: those of one group of a FIFO queue."""
-    return max(Counter(group_of(message) or message.id for message in messages).values())
+    return max(Counter(message.lane or message.id for message in messages).values())
 
 
 def _hurried(config: WorkerConfig, budget: float) -> WorkerConfig:

@@ -12,7 +12,6 @@ from collections import deque
 from collections.abc import Mapping, Sequence
 
 from turnout.message import Account, Attribute, Delivery, Message, Outcome
-from turnout.serverless.events import group_of
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch, Sqs
 from turnout.telemetry.tracing import Tracing
 
@@ -34,7 +33,7 @@ class BatchSource:
         self.finished = asyncio.Event()
         """Set when every message is accounted for or has failed."""
         for message in messages:
-            group = group_of(message)
+            group = message.lane
             if group and group in self._behind:
                 self._behind[group].append(message)
                 continue
@@ -58,11 +57,11 @@ class BatchSource:
         message = account.message
         if account.outcome is None or account.outcome is Outcome.HANDED_BACK:
             self._failed.add(message.id)
-            behind = self._behind.pop(group_of(message), ())
+            behind = self._behind.pop(message.lane, ())
             self._failed.update(each.id for each in behind)
         else:
             self._done.add(message.id)
-            waiting = self._behind.get(group_of(message))
+            waiting = self._behind.get(message.lane)
             if waiting:
                 self._ready[message.queue].append(waiting.popleft())
         self._look()

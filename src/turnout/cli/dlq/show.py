@@ -6,13 +6,13 @@ import asyncio
 import json
 import os
 from datetime import UTC, datetime
-from pathlib import Path
 
 import click
 
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options
+from turnout.dlq.reporting import ledger_is_there
 from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
@@ -59,7 +59,7 @@ def _history(settings: DlqSettings, letter: str) -> list[Entry]:
         async with open_services(settings) as services:
             return await (await services.ledger()).history(letter)
 
-    if not settings.ledger.startswith("dynamodb:") and not Path(settings.ledger).exists():
+    if not ledger_is_there(settings):
         return []
     try:
         return asyncio.run(asked())
