@@ -7,11 +7,12 @@ PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/pyt
 INSTALLED_FROM := pyproject.toml constraints.txt
 TESTS ?= tests
 
-.PHONY: help demo test lint format bench bench-rules fuzz chaos soak constraints clean
+.PHONY: help demo test jaeger lint format bench bench-rules fuzz chaos soak constraints clean
 
 help:
 	@echo "make demo         see it work on this machine alone (DEMO=--help for more)"
 	@echo "make test         run all tests (TESTS=tests/unit/rules for some)"
+	@echo "make jaeger       build the Jaeger that some tests ask (needs Go; CI does it, if it has Go)"
 	@echo "make lint         ruff and mypy --strict"
 	@echo "make format       let ruff format the code"
 	@echo "make bench        CPU per message of the real worker on a stub of SQS (BENCH=--all, BENCH=--help)"
@@ -24,7 +25,7 @@ help:
 demo: $(VENV)/.demo
 	$(BIN)/turnout demo $(DEMO)
 
-test: $(VENV)/.test $(VENV)/.chromium $(BIN)/promtool
+test: $(VENV)/.test $(VENV)/.chromium $(BIN)/promtool $(if $(CI),$(BIN)/jaeger)
 	$(BIN)/python -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile $(TESTS)
 
 lint: $(VENV)/.lint
@@ -73,6 +74,16 @@ $(BIN)/promtool: | $(BIN)/python
 	  dpkg-deb --fsys-tarfile prometheus_*.deb | tar -xf - ./usr/bin/promtool && mv usr/bin/promtool ../../$@; \
 	then rm -rf ../promtool; \
 	else echo "no promtool here: its checks in tests/unit/deploy/test_monitoring.py will be skipped"; fi
+
+# Traces are held against a real Jaeger: that on PATH, or one built from its Go module, which takes minutes and 3 GB. (Not
+# by `go install`: it refuses the module, because something in it is replaced.) Without one those tests are skipped.
+JAEGER := github.com/jaegertracing/jaeger@v1.76.0
+jaeger: $(BIN)/jaeger
+$(BIN)/jaeger: | $(BIN)/python
+	@if command -v jaeger > /dev/null; then ln -sf "$$(command -v jaeger)" $@; \
+	elif command -v go > /dev/null && go mod download $(JAEGER) && \
+	  cd "$$(go env GOMODCACHE)/$(JAEGER)" && go build -o "$(CURDIR)/$@" ./cmd/jaeger; then :; \
+	else echo "no Jaeger here, and none could be built (that needs Go): tests/e2e/test_jaeger.py will be skipped"; fi
 
 $(BIN)/python:
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed, this is " + sys.version)'

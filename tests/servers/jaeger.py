@@ -1,8 +1,7 @@
 """A real Jaeger: one that runs already, or one that is started here, with the configuration of docker-compose.yml.
 
 `JAEGER_QUERY_URL` and `JAEGER_OTLP_ENDPOINT` name one that runs (`http://127.0.0.1:16686`, `http://127.0.0.1:4317`).
-Otherwise the program `jaeger` (version 2) is taken from PATH; it can be built with
-`go install github.com/jaegertracing/jaeger/cmd/jaeger@v1.76.0`, which needs Go and about ten minutes.
+Otherwise the program `jaeger` (version 2) is taken that `make jaeger` has built, or that on PATH.
 """
 
 from __future__ import annotations
@@ -10,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import sys
 import tempfile
 import time
 import urllib.parse
@@ -25,8 +25,8 @@ from tests.servers.processes import free_port, start_server
 __all__ = ["ABSENT", "Jaeger", "JaegerSpan", "JaegerTrace", "jaeger"]
 
 CONFIGURATION = Path(__file__).parents[2] / "deploy" / "compose" / "jaeger.yaml"
-PROGRAM = shutil.which("jaeger")
-ABSENT = "no Jaeger: JAEGER_QUERY_URL is not set, and no program jaeger is on PATH"
+PROGRAM = shutil.which("jaeger", path=str(Path(sys.executable).parent)) or shutil.which("jaeger")
+ABSENT = "no Jaeger: JAEGER_QUERY_URL is not set, no program jaeger is on PATH, and `make jaeger` has built none"
 
 
 class JaegerSpan(NamedTuple):
