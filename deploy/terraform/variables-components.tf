@@ -195,6 +195,13 @@ variable "conversations" {
     error_message = "The function needs a package."
   }
   validation {
+    condition = var.conversations == null || anytrue([
+      for name in concat(nonsensitive(keys(var.genesys_environment)), keys(try(var.conversations.environment, {}))) :
+      strcontains(name, "GENESYS")
+    ])
+    error_message = "The function asks Genesys Cloud: set genesys_environment."
+  }
+  validation {
     condition     = var.conversations == null || try(var.targets[var.conversations.target].visibility_seconds >= 6 * var.conversations.timeout_seconds, false)
     error_message = "visibility_seconds of that target must be at least six times timeout_seconds of conversations."
   }

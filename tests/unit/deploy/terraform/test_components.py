@@ -152,6 +152,12 @@ def test_a_received_event_stays_invisible_for_six_times_the_routers_time() -> No
     assert any(asked in condition for condition in conditions)
 
 
+def test_who_follows_conversations_must_be_told_how_to_ask_genesys() -> None:
+    (check,) = [each for each in named("variable")["conversations"]["validation"] if "GENESYS" in each["condition"]]
+    assert "keys(var.genesys_environment)" in check["condition"]
+    assert "set genesys_environment" in check["error_message"]
+
+
 def test_events_of_a_target_stay_invisible_for_six_times_the_time_of_who_follows_conversations() -> None:
     assert int(optional_defaults("targets")["visibility_seconds"]) >= 6 * int(
         optional_defaults("conversations")["timeout_seconds"]
