@@ -32,7 +32,7 @@ class BreakerConfig(msgspec.Struct, frozen=True):
 
 
 class Breaker:
-    """The breaker of one target. Only failures of whole calls count, and only such as are not the message's fault."""
+    """The breaker of one target. Only calls count of which nothing was taken, and not for the message's fault."""
 
     def __init__(self, config: BreakerConfig) -> None:
         self._config = config
@@ -50,7 +50,7 @@ class Breaker:
             self.state = BreakerState.PROBING
 
     def succeeded(self) -> bool:
-        """A call went through (whatever its entries say); True when that closed the breaker."""
+        """The target took something, or refused it for what it is; True when that closed the breaker."""
         closed = self.state is not BreakerState.CLOSED
         self._failed.clear()
         self._probes = 0
@@ -59,7 +59,7 @@ class Breaker:
         return closed
 
     def failed(self, fault: Fault, now: float) -> bool:
-        """A call failed as a whole; True when that opened a closed breaker."""
+        """A call failed as a whole, or in all its entries; True when that opened a closed breaker."""
         if fault is Fault.DATA:
             return False
         config = self._config

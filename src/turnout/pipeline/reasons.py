@@ -1,4 +1,4 @@
-"""What a failed attempt means for its delivery: the reason that the letter gives, in the operator's terms."""
+"""What a failed attempt means: for its delivery the reason that the letter gives, for the target whether it works."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import logging
 
 from turnout.errors import Fault
 from turnout.message import Delivery, Failure, Reason
-from turnout.sqs.api import EntryFailure
+from turnout.sqs.api import EntryFailure, SentBatch
 from turnout.targets.api import MISSING, TOO_LONG
 from turnout.telemetry.logs import about
 
-__all__ = ["composing_failed", "given_up"]
+__all__ = ["composing_failed", "given_up", "taken_none"]
 
 log = logging.getLogger(__name__)
 
@@ -32,3 +32,14 @@ def given_up(failure: EntryFailure, attempts: int) -> Failure:
         reason = Reason.MESSAGE_TOO_LARGE if failure.code in TOO_LONG else Reason.MESSAGE_REJECTED
     text = f"{failure.message} (after {attempts} attempts)" if attempts > 1 else failure.message
     return Failure(reason, failure.fault, text, failure.code)
+
+
+def taken_none(sent: SentBatch) -> EntryFailure | None:
+    """Why a call that went through is one that failed: the target took nothing, and that for its own sake.
+
+    So SNS and EventBridge throttle: the answer is 200, and every entry of it has failed. One entry that was taken shows
+    that the target works; entries that are refused for what they are show nothing. None when it is no failed call.
+    """
+    if len(sent.failures) < len(sent.message_ids):
+        return None
+    return next((each for each in sent.failures if each.fault is Fault.SYSTEM and each.retryable), None)

@@ -24,7 +24,7 @@ from turnout.pipeline.breaker import Breaker, BreakerConfig, BreakerState
 from turnout.pipeline.fitting import size_of, untraced
 from turnout.pipeline.outbox import Outbox
 from turnout.pipeline.rate import Rate
-from turnout.pipeline.reasons import composing_failed, given_up
+from turnout.pipeline.reasons import composing_failed, given_up, taken_none
 from turnout.pipeline.slots import Slots
 from turnout.sqs.api import EntryFailure, OutgoingMessage
 from turnout.targets.api import MESSAGE_TOO_LONG, Destination
@@ -199,6 +199,9 @@ class Sender:
             return self._judged([(delivery, failure) for delivery in deliveries], error.retry_after or 0.0)
         call.end_ns = now = time.time_ns()
         self._books.calls.add(call)
+        if sent.failures and (refusal := taken_none(sent)) is not None:
+            self._call_failed(refusal, len(deliveries))
+            return self._judged([(deliveries[failure.index], failure) for failure in sent.failures])
         self._call_succeeded()
         failed = {failure.index: failure for failure in sent.failures} if sent.failures else {}
         done = []

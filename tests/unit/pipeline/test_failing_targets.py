@@ -12,7 +12,8 @@ from turnout.letter import read_letter_attribute
 from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.pipeline.worker import Worker
-from turnout.sqs.api import OutgoingMessage, SentBatch
+from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.targets.api import Destination
 from turnout.targets.destinations import open_destinations
 from turnout.targets.queue import QueueDestination
 
@@ -35,6 +36,105 @@ def test_a_target_that_is_down_is_left_alone_and_gets_everything_once_it_is_back
         assert yard.worker.books.outcomes == {Outcome.DELIVERED: 30}
         assert len(yard.bodies("archive")) == 30
         assert all(stored.receive_count == 1 for stored in yard.stored(SOURCE))
+
+    asyncio.run(main())
+
+
+class Throttling:
+    """A destination whose calls all go through, as SNS's and EventBridge's do, and that refuses entries one by one."""
+
+    max_entries = 10
+    max_message_bytes = max_batch_bytes = 262_144
+    ordered = False
+    url = "arn:aws:events:us-east-1:123456789012:event-bus/throttling"
+    name = "throttling"
+
+    def __init__(self, *, takes: str | None = None) -> None:
+        self.takes = takes
+        """What a body must have to be taken; None takes nothing."""
+        self.calls = 0
+        self.took: list[str] = []
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        self.calls += 1
+        failures = []
+        for index, message in enumerate(messages):
+            if self.takes is not None and self.takes in message.body:
+                self.took.append(message.body)
+            elif "malformed" in message.body:
+                failures.append(EntryFailure(index, "MalformedDetail", "malformed", Fault.DATA, False))
+            else:
+                failures.append(EntryFailure(index, "ThrottlingException", "slow down", Fault.SYSTEM, True))
+        return SentBatch((None,) * len(messages), tuple(failures))
+
+
+def yard_with(crm: Destination, **config: object) -> Yard:
+    """A yard whose `crm` is that destination."""
+    yard = Yard(**config)  # type: ignore[arg-type]
+    yard.worker = Worker(
+        yard.config, yard.worker.ruleset, yard.sqs, yard.watch, None,
+        lambda target: crm if target.name == "crm" else QueueDestination(yard.sqs, target.address),
+    )  # fmt: skip
+    return yard
+
+
+def test_a_target_that_throttles_every_entry_of_its_calls_is_left_alone_and_gets_everything_once_it_is_back() -> None:
+    async def main() -> None:
+        bus = Throttling()
+        breaker = BreakerConfig(failures=2, probe_seconds=0.01, probe_cap_seconds=0.02)
+        yard = yard_with(bus, breaker=breaker, hold_seconds=60.0)
+        await yard.publish(*(event("one", number) for number in range(30)))
+        async with yard.running():
+            sender = yard.worker.senders["crm"]
+            while sender.breaker.state is BreakerState.CLOSED or bus.calls < 10:
+                await asyncio.sleep(0.001)
+            assert yard.watch.accounts == [], "held, neither dead-lettered nor handed back"
+            bus.takes = "event"
+            await yard.watch.wait(30)
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 30}
+        assert sorted(bus.took) == sorted(event("one", number) for number in range(30))
+
+    asyncio.run(main())
+
+
+def test_a_queue_that_refuses_every_entry_for_its_own_sake_is_left_alone_as_well() -> None:
+    async def main() -> None:
+        yard = Yard(breaker=BreakerConfig(failures=2, probe_seconds=0.01, probe_cap_seconds=0.02), hold_seconds=60.0)
+        yard.sqs.fail_entries("crm", SEND, "InternalError")
+        await yard.publish(*(event("one", number) for number in range(30)))
+        async with yard.running():
+            while yard.worker.senders["crm"].breaker.state is BreakerState.CLOSED:
+                await asyncio.sleep(0.001)
+            yard.sqs.heal()
+            await yard.watch.wait(30)
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 30}
+
+    asyncio.run(main())
+
+
+def test_an_event_that_is_refused_for_what_it_is_does_not_make_a_throttled_call_a_good_one() -> None:
+    async def main() -> None:
+        yard = yard_with(Throttling(), breaker=BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0))
+        await yard.publish(event("one", 1, text="malformed"), *(event("one", number) for number in range(2, 5)))
+        async with yard.running():
+            await yard.watch.wait(1)
+            assert yard.worker.senders["crm"].breaker.state is BreakerState.OPEN
+        assert [letter.event_id for letter in yard.letters()] == ["event-1"]
+
+    asyncio.run(main())
+
+
+def test_a_call_of_which_one_entry_was_taken_and_one_of_which_none_is_wanted_say_that_the_target_works() -> None:
+    async def main() -> None:
+        yard = yard_with(Throttling(takes="fine"), breaker=BreakerConfig(failures=1, probe_seconds=600.0))
+        await yard.publish(event("one", 1, text="fine"), event("one", 2, text="malformed"))
+        sender = yard.worker.senders["crm"]
+        async with yard.running():
+            await yard.watch.wait(2)
+            assert sender.breaker.state is BreakerState.CLOSED
+            await yard.publish(event("one", 3, text="malformed"))
+            await yard.watch.wait(3)
+            assert sender.breaker.state is BreakerState.CLOSED
 
     asyncio.run(main())
 
@@ -207,16 +307,6 @@ class Choosy:
         return SentBatch((None,) * len(messages))
 
 
-def choosy_yard(choosy: Choosy) -> Yard:
-    """A yard whose `crm` is that destination."""
-    yard = Yard()
-    yard.worker = Worker(
-        yard.config, yard.worker.ruleset, yard.sqs, yard.watch, None,
-        lambda target: choosy if target.name == "crm" else QueueDestination(yard.sqs, target.address),
-    )  # fmt: skip
-    return yard
-
-
 @pytest.mark.parametrize(
     ("code", "fault", "reason"),
     [
@@ -232,7 +322,7 @@ def test_a_letter_tells_what_is_too_large_what_is_missing_and_what_is_denied_apa
     code: str, fault: Fault, reason: str
 ) -> None:
     async def main() -> None:
-        yard = choosy_yard(Choosy(TargetError("no", code=code, fault=fault, retryable=False)))
+        yard = yard_with(Choosy(TargetError("no", code=code, fault=fault, retryable=False)))
         await yard.route(event("one", 1, text="bad"))
         assert [letter.reason for letter in yard.letters()] == [reason]
 
@@ -242,7 +332,7 @@ def test_a_letter_tells_what_is_too_large_what_is_missing_and_what_is_denied_apa
 def test_one_message_for_which_a_service_refuses_the_batch_does_not_take_its_neighbours_along() -> None:
     async def main() -> None:
         choosy = Choosy(TargetError("no", code="InvalidParameter", fault=Fault.DATA, retryable=False))
-        yard = choosy_yard(choosy)
+        yard = yard_with(choosy)
         await yard.route(*(event("one", number) for number in range(9)), event("one", 9, text="bad"))
         assert sorted(choosy.took) == [event("one", number) for number in range(9)]
         assert [(letter.reason, letter.event_id) for letter in yard.letters()] == [("MESSAGE_REJECTED", "event-9")]
@@ -253,7 +343,7 @@ def test_one_message_for_which_a_service_refuses_the_batch_does_not_take_its_nei
 def test_a_bug_in_a_destination_costs_a_letter_and_neither_the_worker_nor_the_other_targets() -> None:
     async def main() -> None:
         choosy = Choosy(ZeroDivisionError("division by zero"))
-        yard = choosy_yard(choosy)
+        yard = yard_with(choosy)
         await yard.route(event("three", 1, text="bad"), event("three", 2))
         assert choosy.took == [event("three", 2)]
         (letter,) = yard.letters()
