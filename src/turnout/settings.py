@@ -108,7 +108,8 @@ class Settings(BaseSettings):
         900.0,
         ge=0,
         le=36_000,
-        description="How long a delivery waits for a target that is left alone before it is dead-lettered, in seconds.",
+        description="How long a delivery waits for a target that is left alone, or asks for that by Retry-After, "
+        "before it is dead-lettered, in seconds.",
     )
     idempotency: Literal["none", "memory", "dynamodb"] = Field(
         "none",

@@ -46,13 +46,13 @@ class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
     calls: int
     """Batches under way at a time."""
     hold_seconds: float
-    """How long a delivery may wait for a target whose breaker is open."""
+    """How long a delivery may wait for a target whose breaker is open, or that asks to be left alone for long."""
     max_held: int
     """How many deliveries may wait for such a target, or for their next attempt at one that works now and then."""
     per_second: float | None = None
     """Messages a second, at most."""
     longest_rest_seconds: float = math.inf
-    """How long a target may ask to be left alone before the next attempt; what it asks beyond that is not heeded."""
+    """How long a target may ask to be left alone before one attempt; what it asks beyond that is not heeded."""
 
 
 # Named once, for what that costs: see `turnout.message`.
@@ -277,9 +277,12 @@ class Sender:
         """Seconds until the next attempt, or None when there is none: the delivery has failed for good, or is one too
         many to wait (and was seen to). `beside` others of the same call wait as well.
         """
+        rest = min(retry_after, self._config.longest_rest_seconds)
+        if rest > self._config.backoff.cap_seconds:  # else it is no longer than we wait by ourselves
+            rest = min(rest, self._rest_left(delivery))
         if failure.code == MESSAGE_TOO_LONG and self._refitted(delivery):
             delay = 0.0
-        elif self._exhausted(delivery, failure):
+        elif rest < 0.0 or self._exhausted(delivery, failure):
             self._give_up(delivery, given_up(failure, delivery.attempts))
             return None
         elif self._crowded(beside):
@@ -287,8 +290,7 @@ class Sender:
             self._overflow(self, delivery)
             return None
         else:
-            at_least = min(retry_after, self._config.longest_rest_seconds)
-            delay = self._config.backoff.delay(delivery.attempts, at_least=at_least)
+            delay = self._config.backoff.delay(delivery.attempts, at_least=rest)
         delivery.retries += (Retry(time.time_ns(), failure.code, delay),)
         self._books.retried += 1
         log.debug(
@@ -296,6 +298,13 @@ class Sender:
             extra=about(delivery.account, target=self.name, code=failure.code),
         )  # fmt: skip
         return delay
+
+    def _rest_left(self, delivery: Delivery) -> float:
+        """Seconds for which the target may still ask to be left alone with a delivery; negative when that is over.
+
+        Twelve attempts, each after a quarter of an hour, would hold it for hours, whatever the operator allows for.
+        """
+        return self._config.hold_seconds - (time.time_ns() - delivery.calls[0].start_ns) / 1e9
 
     def _crowded(self, beside: int) -> bool:
         """Whether as many deliveries wait for a retry as may, though the target does not fail as a whole.

@@ -63,7 +63,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long a poll under way may still bring messages once the worker stops; a longer one is cut."""
     backoff: Backoff
     longest_rest_seconds: float = math.inf
-    """How long a target may ask to be left alone before the next attempt."""
+    """How long a target may ask to be left alone before one attempt, beside `hold_seconds` for all of them together."""
     breaker: BreakerConfig = BreakerConfig()
     idempotency_key: Callable[[str | None, str], str] = event_key
     idempotency_waits: bool = False

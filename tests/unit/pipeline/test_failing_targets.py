@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event, ruleset
+from tests.unit.pipeline.yard import QUICK, RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
@@ -244,6 +244,48 @@ def test_a_target_that_works_now_and_then_and_asks_for_long_waits_leaves_room_fo
         assert len(yard.bodies(SOURCE)) + len(yard.letters()) == 93 - 31, "nothing lost"
         assert {(letter.reason, letter.owed) for letter in yard.letters()} == {("RETRIES_EXHAUSTED", ("crm",))}
         assert all("later" in letter.message for letter in yard.letters())
+
+    asyncio.run(main())
+
+
+class Resting:
+    """A destination that takes nothing and asks to be left alone for so many seconds."""
+
+    max_entries = 1
+    max_message_bytes = max_batch_bytes = 262_144
+    ordered = False
+    url = "endpoint:https://resting.test"
+    name = "resting.test"
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.calls = 0
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        self.calls += 1
+        raise TargetError(
+            "later", code="HTTP 429", fault=Fault.SYSTEM, retryable=True, retry_after=self.seconds, target=self.name
+        )
+
+
+def test_a_target_that_asks_for_ever_longer_rests_has_an_event_held_no_longer_than_the_setting_for_holding() -> None:
+    async def main() -> None:
+        resting = Resting(900.0)
+        yard = yard_with(resting, hold_seconds=0.1)
+        await yard.route(event("one", 1))
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.owed, letter.attempts) == ("RETRIES_EXHAUSTED", ("crm",), 2)
+        assert resting.calls == 2, "once more when the time was over, and not as often as it can be tried by itself"
+
+    asyncio.run(main())
+
+
+def test_a_target_that_asks_for_no_more_than_we_wait_by_ourselves_gets_all_its_attempts() -> None:
+    async def main() -> None:
+        resting = Resting(QUICK.cap_seconds)
+        yard = yard_with(resting, hold_seconds=0.0)
+        await yard.route(event("one", 1))
+        assert [letter.attempts for letter in yard.letters()] == [resting.calls] == [QUICK.attempts]
 
     asyncio.run(main())
 
