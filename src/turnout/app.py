@@ -14,6 +14,7 @@ from collections.abc import AsyncIterator, Callable
 
 from msgspec import Raw, json
 
+from turnout.errors import RulesError
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.keys import event_key, genesys_key
 from turnout.idempotency.memory import MemoryStore
@@ -22,6 +23,7 @@ from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.roles import double_roles
 from turnout.rules import Ruleset
+from turnout.rules.model import Kind
 from turnout.rules.reload import load_ready_rules
 from turnout.service.observer import Observer
 from turnout.service.pulse import PULSE_FD, Pulse, beat
@@ -33,6 +35,7 @@ from turnout.settings import Settings
 from turnout.sqs.clients import open_sqs
 from turnout.sqs.session import AwsConfig
 from turnout.targets.destinations import open_destinations
+from turnout.targets.ways import problems_on_the_way
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.records import TracingCounts
 from turnout.telemetry.redaction import redactor
@@ -55,6 +58,9 @@ def load_ruleset(settings: Settings) -> Ruleset:
     Raises `RulesError` with every problem at once.
     """
     ruleset = load_ready_rules(settings.rules, require=settings.require)
+    endpoints = [target.address for target in ruleset.targets.values() if target.kind is Kind.URL]
+    if problems := problems_on_the_way(endpoints, os.environ):
+        raise RulesError(problems)
     for sentence in double_roles(settings, ruleset.targets.values()):
         log.warning("%s", sentence)
     return ruleset

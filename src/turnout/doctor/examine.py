@@ -74,7 +74,7 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
             findings += judge_together(facts, reading.rules)
             findings += await _stores(settings, environ, clients, caller)
         asked = [target for target in others if answers_us or target.kind is Kind.URL]
-        answers = await _each(slots, [ask_target(clients, caller.region, each) for each in asked])
+        answers = await _each(slots, [ask_target(clients, caller.region, each, environ) for each in asked])
         for target, answer in zip(asked, answers, strict=True):
             findings += judge_target(target, answer, environ)
         findings += await _telemetry(environ)

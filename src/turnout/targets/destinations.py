@@ -19,6 +19,7 @@ from turnout.sqs.api import Sqs
 from turnout.targets.api import Destination
 from turnout.targets.http import HttpDestination
 from turnout.targets.queue import QueueDestination, arn_queue_url
+from turnout.targets.ways import proxy_for, trusted_authorities
 
 if TYPE_CHECKING:
     from turnout.targets.aws import AwsClients
@@ -48,7 +49,8 @@ class Destinations:
         self._beside = beside
         self._environ = environ
         self._open = contextlib.AsyncExitStack()
-        self._http: httpx.AsyncClient | None = None
+        self._http: dict[str, httpx.AsyncClient] = {}
+        """By the URL of the proxy that they go through."""
         self._aws: AwsClients | None = None
 
     def __call__(self, target: Target) -> Destination:
@@ -81,8 +83,11 @@ class Destinations:
         return QueueDestination(self._sqs, queue_url(name_or_url, beside=self._beside))
 
     def endpoint(self, url: str, secret: str = "") -> Destination:
-        """An HTTP(S) endpoint; what is sent there is signed when a secret is given."""
-        return HttpDestination(self._http_client(), url, secret=secret)
+        """An HTTP(S) endpoint; what is sent there is signed when a secret is given.
+
+        Raises `SettingsError` when the environment says how to reach it, and that cannot be done.
+        """
+        return HttpDestination(self._http_client(proxy_for(url, self._environ)), url, secret=secret)
 
     def at_arn(self, arn: str) -> Destination:
         """What an ARN names. Raises `TargetError` when nothing can be sent there: a rule, an API destination, a stream.
@@ -123,10 +128,17 @@ class Destinations:
         """Close what was opened."""
         await self._open.aclose()
 
-    def _http_client(self) -> httpx.AsyncClient:
-        if self._http is None:
-            # Cookies that are kept would be sent to the endpoint with every later event, and be ever more of them.
-            no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
-            self._http = httpx.AsyncClient(follow_redirects=False, trust_env=False, cookies=no_cookies)
-            self._open.push_async_callback(self._http.aclose)
-        return self._http
+    def _http_client(self, proxy: str) -> httpx.AsyncClient:
+        client = self._http.get(proxy)
+        if client is None:
+            trusted = trusted_authorities(self._environ)
+            client = self._http[proxy] = httpx.AsyncClient(
+                follow_redirects=False,
+                trust_env=False,  # it is read above, from the environment that was given
+                verify=trusted,
+                proxy=httpx.Proxy(proxy, ssl_context=trusted) if proxy.startswith("https:") else proxy or None,
+                # Cookies that are kept would be sent to the endpoint with every later event, and be ever more of them.
+                cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
+            )
+            self._open.push_async_callback(client.aclose)
+        return client

@@ -98,6 +98,8 @@ class HttpDestination:
         except httpx.LocalProtocolError as error:
             # Nothing was sent: what this message asks for is no request. Others are.
             raise self._error("the event makes no valid request", type(error).__name__, Fault.DATA, False) from error
+        except httpx.ProxyError as error:
+            raise self._proxy_refused(str(error)[:3]) from error
         except httpx.HTTPError as error:
             text = _distrust(error) or "the connection failed"
             raise self._error(text, type(error).__name__, Fault.SYSTEM, True) from error
@@ -109,6 +111,14 @@ class HttpDestination:
             raise self._error(_advice(status), f"HTTP {status}", Fault.CONFIG, False)
         text = "the event is too large for the endpoint" if status == 413 else "the endpoint refuses this event"
         raise self._error(text, f"HTTP {status}", Fault.DATA, False)
+
+    def _proxy_refused(self, status: str) -> TargetError:
+        """The proxy did not connect us with the endpoint; `status` is its answer's, if it gave one."""
+        code = f"HTTP {status}" if status.isascii() and status.isdigit() else "ProxyError"
+        if status in ("401", "403", "407"):
+            text = "the proxy does not let us through: check its credentials, and what it allows"
+            return self._error(text, code, Fault.CONFIG, False)
+        return self._error("the proxy does not connect us with the endpoint", code, Fault.SYSTEM, True)
 
     def _headers(self, message: OutgoingMessage, body: bytes) -> dict[str, str]:
         headers = {"content-type": "application/json", "user-agent": "turnout"}
