@@ -31,7 +31,9 @@ def given_up(failure: EntryFailure, attempts: int) -> Failure:
     else:
         reason = Reason.MESSAGE_TOO_LARGE if failure.code in TOO_LONG else Reason.MESSAGE_REJECTED
     text = f"{failure.message} (after {attempts} attempts)" if attempts > 1 else failure.message
-    return Failure(reason, failure.fault, text, failure.code)
+    # What may pass is not the event's fault, even where it is about this event alone.
+    fault = Fault.SYSTEM if reason is Reason.RETRIES_EXHAUSTED else failure.fault
+    return Failure(reason, fault, text, failure.code)
 
 
 def taken_none(sent: SentBatch) -> EntryFailure | None:

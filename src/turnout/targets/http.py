@@ -30,6 +30,12 @@ from turnout.telemetry import semconv
 __all__ = ["HttpDestination", "signature"]
 
 _TRY_AGAIN = frozenset({408, 425, 429})
+# It works, but what this one event is about is in the way of it for now: another request is changing it, or has locked
+# it (RFC 9110, 15.5.10; RFC 4918, 11.3). Recovery takes both for transient, too.
+_NOT_NOW = {
+    409: "the endpoint cannot take this event at the moment: it conflicts with what is there",
+    423: "the endpoint cannot take this event at the moment: what it is about is locked",
+}
 # The endpoint is not what the rules take it for, or does not let us in: an operator's to repair.
 _CONFIG = frozenset({401, 403, 404, 405, 407, 410, 451})
 _LONGEST_RETRY_AFTER = 900.0
@@ -107,6 +113,8 @@ class HttpDestination:
             return SentBatch((None,))
         if status in _TRY_AGAIN or status >= 500:
             raise self._error("", f"HTTP {status}", Fault.SYSTEM, True, self._seconds(retry_after))
+        if status in _NOT_NOW:
+            raise self._error(_NOT_NOW[status], f"HTTP {status}", Fault.DATA, True, self._seconds(retry_after))
         if status in _CONFIG or status < 400:
             raise self._error(_advice(status), f"HTTP {status}", Fault.CONFIG, False)
         text = "the event is too large for the endpoint" if status == 413 else "the endpoint refuses this event"

@@ -12,6 +12,7 @@ from turnout.letter import read_letter_attribute
 from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.pipeline.worker import Worker
+from turnout.recovery.causes import Disposition, default_causes
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
 from turnout.targets.api import Destination
 from turnout.targets.destinations import open_destinations
@@ -306,6 +307,27 @@ def test_an_endpoint_as_a_target_gets_its_events_and_what_it_refuses_becomes_a_l
         assert hook.got[0].headers["idempotency-key"] != hook.got[1].headers["idempotency-key"]
         (letter,) = yard.letters()
         assert (letter.reason, letter.owed, letter.event_id) == ("MESSAGE_REJECTED", ("crm",), "event-2")
+
+    with endpoint() as hook:
+        asyncio.run(main(hook))
+
+
+def test_an_endpoint_to_which_an_event_conflicts_with_what_is_there_is_asked_again_and_is_not_left_alone() -> None:
+    async def main(hook: Endpoint) -> None:
+        rules = RULES.replace("{queue: crm, priority: 0}", f'{{url: "{hook.url}"}}')
+        yard = Yard(breaker=BreakerConfig(failures=2, probe_seconds=600.0))
+        async with open_destinations(yard.sqs, beside=SOURCE, environ={}) as destinations:
+            yard.worker = Worker(yard.config, ruleset(rules), yard.sqs, yard.watch, None, destinations)
+            hook.status = 409
+            await yard.publish(event("one", 1))
+            async with yard.running():
+                await yard.watch.wait(1)
+                assert yard.worker.senders["crm"].breaker.state is BreakerState.CLOSED
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.fault, letter.attempts) == ("RETRIES_EXHAUSTED", "system", QUICK.attempts)
+        row = default_causes().code("turnout", letter.reason)
+        assert row is not None
+        assert row.disposition is Disposition.TRANSIENT
 
     with endpoint() as hook:
         asyncio.run(main(hook))

@@ -119,6 +119,7 @@ def test_every_row_of_the_shipped_table_is_tested_above() -> None:
         (415, "PAYLOAD_MALFORMED", "permanent"),
         (418, "PAYLOAD_MALFORMED", "permanent"),
         (422, "PAYLOAD_MALFORMED", "permanent"),
+        (423, "CONFLICT", "transient"),
         (425, "ENDPOINT_UNREACHABLE", "transient"),
         (429, "RATE_LIMIT_EXCEEDED", "transient"),
         (500, "TARGET_FAILED", "transient"),

@@ -124,6 +124,9 @@ def test_with_a_secret_the_request_is_signed_so_that_body_and_time_can_be_checke
     ("status", "fault", "retryable"),
     [
         (408, Fault.SYSTEM, True),
+        (409, Fault.DATA, True),
+        (423, Fault.DATA, True),
+        (425, Fault.SYSTEM, True),
         (429, Fault.SYSTEM, True),
         (500, Fault.SYSTEM, True),
         (503, Fault.SYSTEM, True),
@@ -142,9 +145,21 @@ def test_each_status_says_who_has_to_act(hook: Endpoint, status: int, fault: Fau
     assert len(hook.got) == 1
 
 
+@pytest.mark.parametrize("status", [400, 408, 409, 413, 415, 422, 423, 425, 429, 500, 503])
+def test_what_is_tried_again_here_is_transient_for_recovery_and_what_is_given_up_is_not(
+    hook: Endpoint, status: int
+) -> None:
+    hook.status = status
+    verdict = default_causes().status(status)
+    assert verdict is not None
+    assert (verdict.disposition is Disposition.TRANSIENT) == refusal(hook.url).retryable
+
+
 @pytest.mark.parametrize(
     ("status", "words"),
     [
+        (409, "at the moment: it conflicts with what is there"),
+        (423, "at the moment: what it is about is locked"),
         (302, "redirects are not followed"),
         (403, "does not let us in"),
         (404, "nothing is there: check the URL"),
