@@ -17,7 +17,9 @@ TOO_LONG = frozenset({MESSAGE_TOO_LONG, "HTTP 413", "RequestTooLargeException"})
 
 MISSING = frozenset(
     {
+        *(f"HTTP {status}" for status in range(300, 400)),
         "HTTP 404",
+        "HTTP 405",
         "HTTP 410",
         "NotFound",
         "NotFoundException",
@@ -27,7 +29,7 @@ MISSING = frozenset(
         "StateMachineDoesNotExist",
     }
 )
-"""Codes that say of a destination of any kind that there is none."""
+"""Codes that say of a destination of any kind that there is none: what the rules name is not there, or elsewhere."""
 
 
 class Destination(Protocol):

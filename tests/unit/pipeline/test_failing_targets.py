@@ -376,7 +376,10 @@ class Choosy:
     [
         ("HTTP 413", Fault.DATA, "MESSAGE_TOO_LARGE"),
         ("HTTP 422", Fault.DATA, "MESSAGE_REJECTED"),
+        ("HTTP 302", Fault.CONFIG, "QUEUE_MISSING"),
+        ("HTTP 308", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 404", Fault.CONFIG, "QUEUE_MISSING"),
+        ("HTTP 405", Fault.CONFIG, "QUEUE_MISSING"),
         ("NotFound", Fault.CONFIG, "QUEUE_MISSING"),
         ("StateMachineDoesNotExist", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 403", Fault.CONFIG, "ACCESS_DENIED"),
