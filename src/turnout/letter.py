@@ -39,6 +39,7 @@ ERROR_MESSAGE = "ERROR_MESSAGE"
 LETTER_VERSION = 1
 
 _MESSAGE_LIMIT = 1000  # characters of the failure's sentence; EventBridge cuts its own at about the same length
+_EACH_LIMIT = 200  # the same for each of several targets
 
 # Characters that SQS refuses in an attribute (API reference, SendMessage: #x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD ...).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -59,6 +60,8 @@ class LetterAttribute(msgspec.Struct, omit_defaults=True):
     rules: tuple[str, ...] = ()
     owed: tuple[str, ...] = ()
     """Targets that did not get the event."""
+    failures: dict[str, str] = {}
+    """Why each of them did not, if they are several: reason and sentence. `reason` and `message` are the first's."""
     done: tuple[str, ...] = ()
     """Targets that took the event; a redriven letter is not sent to them again."""
     attempts: int = 0
@@ -131,10 +134,13 @@ def _ever_smaller(letter: LetterAttribute, moved: dict[str, dict[str, str]]) -> 
     message = {ERROR_MESSAGE: Attribute("String", text)} if text else {}
     # An id comes out of the event, and half a surrogate pair is what no reader of JSON has to take.
     event_id = None if letter.event_id is None else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", letter.event_id)
-    full = msgspec.structs.replace(letter, version=LETTER_VERSION, message=text, event_id=event_id, attributes=moved)
+    failures = {target: _clean(why)[:_EACH_LIMIT] for target, why in letter.failures.items()}
+    full = msgspec.structs.replace(
+        letter, version=LETTER_VERSION, message=text, event_id=event_id, failures=failures, attributes=moved
+    )
     yield {LETTER: _encoded(full)} | code | message
     yield {LETTER: _encoded(full)} | code
-    short = msgspec.structs.replace(full, message=text[:100], rules=())
+    short = msgspec.structs.replace(full, message=text[:100], failures={}, rules=())
     yield {LETTER: _encoded(short)} | code
     yield {LETTER: _encoded(msgspec.structs.replace(short, attributes={}))} | code
     least = LetterAttribute(

@@ -71,6 +71,17 @@ def test_an_error_code_that_came_with_the_message_is_kept_inside_the_letter() ->
     assert original_attributes(sealed) == originals
 
 
+def test_a_letter_that_several_targets_are_owed_says_of_each_why_as_long_as_there_is_room() -> None:
+    failures = {"crm": "ACCESS_DENIED: no", "archive": "RETRIES_EXHAUSTED: " + "x" * 500}
+    letter = msgspec.structs.replace(LETTER_OF_ONE, owed=("crm", "archive"), failures=failures)
+    read = read_letter_attribute(sealed_attributes(letter, {}, 10))
+    assert read is not None
+    assert read.failures == {"crm": "ACCESS_DENIED: no", "archive": ("RETRIES_EXHAUSTED: " + "x" * 500)[:200]}
+    tight = read_letter_attribute(sealed_attributes(letter, {}, MAX_MESSAGE_BYTES - 500))
+    assert tight is not None
+    assert (tight.owed, tight.failures) == (("crm", "archive"), {})
+
+
 def test_beside_a_body_of_the_full_size_nothing_is_added_and_nothing_fails() -> None:
     assert sealed_attributes(LETTER_OF_ONE, {}, MAX_MESSAGE_BYTES) == {}
 

@@ -133,6 +133,7 @@ class DeadLetters:
             event_id=match.event_id if match else None,
             rules=match.rules if match else (),
             owed=tuple(each.target for each in account.deliveries if each.state is State.FAILED),
+            failures=_failures(account),
             done=tuple(done),
             attempts=max((each.attempts for each in account.deliveries), default=0)
             + (before.attempts if before else 0),
@@ -169,6 +170,14 @@ def _failure(account: Account) -> Failure:
         if delivery.failure is not None:
             return delivery.failure
     return Failure(Reason.INTERNAL_ERROR, Fault.SYSTEM, "a letter without a failure; please report this")
+
+
+def _failures(account: Account) -> dict[str, str]:
+    """Why each of several targets did not get the event; empty where the letter's own reason says all."""
+    failed = {each.target: each.failure for each in account.deliveries if each.failure is not None}
+    if account.failure is not None or len(failed) < 2:
+        return {}
+    return {target: f"{failure.reason}: {failure.message}" for target, failure in failed.items()}
 
 
 def _trace_id(attributes: Mapping[str, Attribute]) -> str:

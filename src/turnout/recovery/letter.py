@@ -106,6 +106,8 @@ class Layer(msgspec.Struct, frozen=True):
     """Turnout's rule ids, or the ARN of the EventBridge rule."""
     owed: tuple[str, ...] = ()
     """Turnout targets that did not get it."""
+    failures: Mapping[str, str] = {}
+    """Of several of them, why each did not: name to reason and sentence."""
     done: tuple[str, ...] = ()
     """Turnout targets that got it."""
     attempts: int = 0
@@ -183,6 +185,11 @@ class Letter(msgspec.Struct, frozen=True):
     def owed(self) -> tuple[str, ...]:
         """Turnout targets that did not get it; nothing is owed to the others."""
         return next((layer.owed for layer in self.chain if layer.origin is Origin.TURNOUT), ())
+
+    @property
+    def failures(self) -> Mapping[str, str]:
+        """Of several Turnout targets that did not get it, why each did not. It may hold personal data."""
+        return next((layer.failures for layer in self.chain if layer.origin is Origin.TURNOUT), {})
 
     @property
     def done(self) -> tuple[str, ...]:

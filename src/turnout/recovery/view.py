@@ -68,6 +68,7 @@ def _layer(layer: Layer, redaction: Redaction) -> dict[str, object]:
         "target": layer.target,
         "rules": list(layer.rules),
         "owed": list(layer.owed),
+        "failures": {target: redaction.text(why) for target, why in layer.failures.items()},
         "done": list(layer.done),
         "attempts": layer.attempts,
         "payload": layer.payload,

@@ -126,6 +126,18 @@ def test_letters_can_be_looked_at_while_the_ledger_cannot_be_read(exported: Path
     assert "what was done with it before is not known: the ledger" in shown.stderr
 
 
+def test_a_letter_that_several_targets_are_owed_is_shown_with_why_each_of_them_is(exported: Path) -> None:
+    failures = {"crm": "RETRIES_EXHAUSTED: no answer", "audit": "ACCESS_DENIED: refused for tel:+14295550100"}
+    letter = read_letter({**letters.own(owed=("crm", "audit"), failures=failures), "MessageId": "m-9"}, queue=QUEUE)
+    exported.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(letter))
+    shown = CliRunner().invoke(dlq, ["show", "m-9", "--file", str(exported)], catch_exceptions=False).stdout
+    assert "owed to       crm, audit\n" in shown
+    assert f"{'':14}crm: RETRIES_EXHAUSTED: no answer\n{'':14}audit: ACCESS_DENIED: refused for " in shown
+    assert "+14295550100" not in shown
+    as_json = CliRunner().invoke(dlq, ["show", "m-9", "--file", str(exported), "--json"], catch_exceptions=False).stdout
+    assert list(json.loads(as_json)["chain"][0]["failures"]) == ["crm", "audit"]
+
+
 def test_conversations_are_looked_up_and_one_that_fails_leaves_the_others_alone(exported: Path) -> None:
     stub = Stub()
     stub.interactions = {

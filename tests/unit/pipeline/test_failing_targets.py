@@ -4,11 +4,11 @@ import asyncio
 from collections.abc import Sequence
 
 import pytest
-from tests.unit.pipeline.yard import QUICK, RULES, SOURCE, Yard, event, ruleset
+from tests.unit.pipeline.yard import DEAD, QUICK, RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
-from turnout.letter import read_letter_attribute
+from turnout.letter import LETTER, read_letter_attribute
 from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.pipeline.worker import Worker
@@ -19,6 +19,33 @@ from turnout.targets.destinations import open_destinations
 from turnout.targets.queue import QueueDestination
 
 SEND = "SendMessageBatch"
+
+
+def test_the_letter_of_an_event_that_several_targets_did_not_take_says_of_each_why() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls("crm", SEND, "AccessDenied")
+        yard.sqs.fail_calls("archive", SEND, "QueueDoesNotExist")
+        await yard.route(event("three", 1))
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.owed) == ("ACCESS_DENIED", ("crm", "archive"))
+        assert {target: why.partition(":")[0] for target, why in letter.failures.items()} == {
+            "crm": "ACCESS_DENIED",
+            "archive": "QUEUE_MISSING",
+        }
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_one_target_is_owed_says_why_once() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_calls("crm", SEND, "AccessDenied")
+        await yard.route(event("three", 1))
+        (stored,) = yard.stored(DEAD)
+        assert "failures" not in (stored.message.attributes[LETTER].text or "")
+
+    asyncio.run(main())
 
 
 def test_a_target_that_is_down_is_left_alone_and_gets_everything_once_it_is_back() -> None:

@@ -104,6 +104,8 @@ def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
     line("received", f"{letter.receive_count} times" if letter.receive_count else "")
     line("rules", ", ".join(letter.rules))
     line("owed to", ", ".join(letter.owed))
+    for target, why in letter.failures.items():
+        line("", f"{target}: {redaction.text(why)}")
     line("done", ", ".join(letter.done))
     for note in letter.notes:
         line("note", note)

@@ -37,6 +37,7 @@ def letter(parcel: Parcel) -> Layer | None:
         source=written.source,
         rules=written.rules,
         owed=written.owed,
+        failures=written.failures,
         done=written.done,
         attempts=max(0, written.attempts),
         first_failure=moment(written.first_failure),
