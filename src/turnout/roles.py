@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnout.message import queue_name, queue_url
+from turnout.message import queue_key, queue_name, queue_url
 from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
 
@@ -17,16 +17,17 @@ def double_roles(settings: Settings, targets: Iterable[Target]) -> tuple[str, ..
     Not an error: of several source queues one may be another's target, and rules can tell by `@` what comes again.
     """
     found = []
+    sources, letters = set(map(queue_key, settings.source_queue_url)), queue_key(settings.dead_letter_queue_url)
     for target in targets:
         if target.kind is not Kind.QUEUE or target.unresolved:
             continue
         url = queue_url(target.address, beside=settings.source_queue_url[0])
-        if url in settings.source_queue_url:
+        if queue_key(url) in sources:
             found.append(
                 f"target {target.name} is also a source queue, {queue_name(url)}: what is sent there is routed again, "
                 "and without end if the rules send it there again"
             )
-        elif url == settings.dead_letter_queue_url:
+        elif queue_key(url) == letters:
             found.append(
                 f"target {target.name} is also the dead-letter queue, {queue_name(url)}: events delivered there are "
                 "taken for letters that nobody has written"

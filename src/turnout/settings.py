@@ -18,6 +18,7 @@ from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, ValidationE
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
+from turnout.message import queue_key
 
 __all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "variable"]
 
@@ -196,7 +197,7 @@ class Settings(BaseSettings):
     def _sources_are_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for url in value:
             _check_queue_url(url)
-        if len(set(value)) != len(value):
+        if len(set(map(queue_key, value))) != len(value):
             raise ValueError("names the same queue twice")
         return value
 
@@ -228,7 +229,7 @@ class Settings(BaseSettings):
             problems.append(
                 f"{variable('http_token')} is not set; {variable('http_host')} {self.http_host} lets other machines in"
             )
-        if self.dead_letter_queue_url in self.source_queue_url:
+        if queue_key(self.dead_letter_queue_url) in map(queue_key, self.source_queue_url):
             problems.append(
                 f"{variable('dead_letter_queue_url')} is also a source queue: letters would be routed again for ever"
             )

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from turnout.doctor.facts import QueueFacts, Role, Silence
 from turnout.doctor.findings import Finding, error, fine, warning
+from turnout.message import queue_key
 from turnout.rules.model import Rule
 from turnout.sqs.api import MAX_MESSAGE_BYTES
 
@@ -71,9 +72,9 @@ def _rules(queues: Sequence[QueueFacts], rules: Sequence[Rule]) -> Iterator[Find
 
 
 def _roles(queues: Sequence[QueueFacts]) -> Iterator[Finding]:
-    urls = {queue.url: queue.role for queue in queues if queue.role is not Role.TARGET}
+    urls = {queue_key(queue.url): queue.role for queue in queues if queue.role is not Role.TARGET}
     for queue in queues:
-        if queue.role is Role.TARGET and (role := urls.get(queue.url)):
+        if queue.role is Role.TARGET and (role := urls.get(queue_key(queue.url))):
             what = "events go round and round" if role is Role.SOURCE else "events look like letters there"
             yield error(
                 "roles",

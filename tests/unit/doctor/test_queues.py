@@ -1,5 +1,6 @@
 """What the doctor says about queues, one spoilt fact at a time."""
 
+import msgspec
 import pytest
 from tests.unit.doctor.facts import CALLER, EMULATOR, bad, letters, policy, redrive, settings, source, target, worst
 
@@ -182,8 +183,10 @@ def test_a_smaller_size_limit_behind_a_larger_one_is_found() -> None:
 
 
 def test_a_target_that_is_the_source_goes_round_and_round() -> None:
-    queues = [source(), target(name="events")]
-    assert worst(judge_together(queues, ()), "roles") is Severity.ERROR
+    again = target(name="events")
+    assert worst(judge_together([source(), again], ()), "roles") is Severity.ERROR
+    spelt = msgspec.structs.replace(again, url=again.url.replace(".amazonaws.com", ".AMAZONAWS.com:443"))
+    assert worst(judge_together([source(), spelt], ()), "roles") is Severity.ERROR
 
 
 def test_rules_that_ask_what_their_queue_cannot_do_are_found(tmp_path: object) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from turnout.message import REPLAY
+from turnout.message import REPLAY, queue_key
 from turnout.recovery.deliver.address import refuse_incomplete, refuse_unknown_done, source_queue
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose_for_source
@@ -50,7 +50,7 @@ class Rerouting:
         refuse_incomplete(work.letter)
         refuse_unknown_done(work.letter)
         queue = source_queue(work.letter, self._queues)
-        if queue == work.letter.queue:
+        if queue_key(queue) == queue_key(work.letter.queue):
             raise Unfit("its source queue is the queue it lies in: name another with --source-queue")
         if self._automatic and _was_replayed(work.letter):
             raise Unfit("it was replayed before and has failed again")
