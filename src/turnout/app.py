@@ -42,7 +42,7 @@ from turnout.telemetry.redaction import redactor
 from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_tracing
 from turnout.telemetry.snapshot import Snapshot
 from turnout.telemetry.tracing import Tracing
-from turnout.variables import misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings
 
 __all__ = ["event_loop_factory", "load_ruleset", "open_store", "open_worker", "serve", "worker_config"]
 
@@ -123,7 +123,7 @@ def serve(settings: Settings) -> int:
     """
     process = os.getpid() if PULSE_FD in os.environ else None  # one of several under a supervisor
     configure_logging(settings.log_level, settings.log_format, process=process)
-    for sentence in misspelt_settings():
+    for sentence in (*misspelt_settings(), *idle_settings(settings)):
         log.warning("%s", sentence)
     ruleset = load_ruleset(settings)
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:

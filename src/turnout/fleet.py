@@ -26,7 +26,7 @@ from turnout.settings import Settings, variable
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.redaction import redactor
 from turnout.telemetry.snapshot import FleetSnapshot, Snapshot
-from turnout.variables import misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings
 
 __all__ = ["serve_fleet"]
 
@@ -42,7 +42,7 @@ def serve_fleet(settings: Settings) -> int:
     Raises `RulesError` when they could not start.
     """
     configure_logging(settings.log_level, settings.log_format)
-    for sentence in misspelt_settings():
+    for sentence in (*misspelt_settings(), *idle_settings(settings)):
         log.warning("%s", sentence)
     ruleset = load_ruleset(settings)
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:

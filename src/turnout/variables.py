@@ -1,4 +1,4 @@
-"""Every environment variable of Turnout, whichever of its programs reads it, and which of them a misspelt one means.
+"""Every environment variable of Turnout, whichever of its programs reads it, and those that are set to no effect.
 
 Worker, recovery and functions are often given one environment: what another program reads is no mistake.
 """
@@ -19,7 +19,7 @@ from turnout.genesys.config import GenesysConfig
 from turnout.genesys.config import variable as genesys_variable
 from turnout.settings import PREFIX, Settings, variable
 
-__all__ = ["known_variables", "misspelt_settings"]
+__all__ = ["idle_settings", "known_variables", "misspelt_settings"]
 
 # Read where no settings are: by the function that parks letters, and by a worker of its supervisor.
 _OTHERS = ("TURNOUT_PARKED_QUEUE_URL", "TURNOUT_PULSE_FD")
@@ -56,3 +56,16 @@ def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ..
             if close:
                 found.append(f"{name} is not a setting and has no effect; did you mean {close[0]}?")
     return tuple(found)
+
+
+def idle_settings(settings: Settings) -> tuple[str, ...]:
+    """One sentence for each setting that waits for another one, which nobody has set.
+
+    Not an error: who sets the other one to its default has switched it off, and may leave the rest as it is.
+    """
+    if settings.idempotency_table and "idempotency" not in settings.model_fields_set:
+        return (
+            f"{variable('idempotency_table')} has no effect: set {variable('idempotency')}=dynamodb to use the table, "
+            f"or {variable('idempotency')}=none to do without",
+        )
+    return ()

@@ -12,8 +12,10 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+from turnout.cli.check import check
 from turnout.cli.dlq import dlq
-from turnout.variables import known_variables, misspelt_settings
+from turnout.settings import load_settings
+from turnout.variables import idle_settings, known_variables, misspelt_settings
 
 SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
@@ -53,6 +55,45 @@ def test_what_kubernetes_sets_for_a_service_is_not_pointed_out() -> None:
         "TURNOUT_PORT_8080_TCP_ADDR": "10.0.0.1",
     }
     assert misspelt_settings(environ) == ()
+
+
+NEEDED = {
+    "TURNOUT_SOURCE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
+    "TURNOUT_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead",
+    "TURNOUT_IDEMPOTENCY_TABLE": "turnout-idempotency",
+}
+IDLE = (
+    "TURNOUT_IDEMPOTENCY_TABLE has no effect: set TURNOUT_IDEMPOTENCY=dynamodb to use the table, "
+    "or TURNOUT_IDEMPOTENCY=none to do without"
+)
+
+
+@pytest.mark.parametrize(("chosen", "said"), [("", (IDLE,)), ("none", ()), ("memory", ()), ("dynamodb", ())])
+def test_a_table_that_nobody_said_to_use_is_pointed_out_and_one_that_was_switched_off_is_not(
+    chosen: str, said: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in {**NEEDED, "TURNOUT_IDEMPOTENCY": chosen}.items():
+        monkeypatch.setenv(name, value)
+    assert idle_settings(load_settings()) == said
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_worker_that_starts_and_the_check_before_it_say_so(
+    processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rules = tmp_path / "rules"
+    for name, value in {**NEEDED, "TURNOUT_RULES": str(rules), "TURNOUT_PROCESSES": str(processes)}.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TURNOUT_IDEMPOTENCY", raising=False)
+    environ = dict(os.environ) | {"TURNOUT_LOG_FORMAT": "text"}
+    started = subprocess.run(  # which ends because there are no rules
+        [sys.executable, "-m", "turnout", "run"], env=environ, capture_output=True, text=True, timeout=60, check=False
+    )
+    assert started.returncode == 1, started.stderr
+    assert started.stderr.count(IDLE) == 1
+    rules.mkdir()
+    (rules / "rules.yaml").write_text("targets: {crm: {queue: crm}}\nunmatched: crm\nrules: []\n")
+    assert f"note: {IDLE}" in CliRunner().invoke(check).stderr
 
 
 def test_every_variable_that_the_code_names_is_known() -> None:

@@ -18,7 +18,7 @@ from turnout.rules.lint import lint
 from turnout.rules.problems import Code, Problem
 from turnout.rules.trials.examples import run_examples
 from turnout.settings import Settings, load_settings, required_paths, variable
-from turnout.variables import misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings
 
 __all__ = ["check"]
 
@@ -59,7 +59,7 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
     else:
         errors += reading.unresolved
         if settings is not None:
-            notes += double_roles(settings, reading.targets.values())
+            notes += (*idle_settings(settings), *double_roles(settings, reading.targets.values()))
     errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
     warnings = lint(reading)
     code = _ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0

@@ -31,9 +31,9 @@ from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
 from turnout.targets.aws import AwsClients
 from turnout.telemetry.setup.environment import read_endpoint
-from turnout.variables import misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings
 
-__all__ = ["Examination", "examine"]
+__all__ = ["Examination", "examine", "settings_without_effect"]
 
 _AT_ONCE = 8
 """Questions under way at a time, each about one thing: AWS's describing calls are throttled early."""
@@ -59,7 +59,7 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
     reading = read_rules(settings.rules, environ=environ, require=settings.require)
     usable = [target for target in reading.targets.values() if not target.unresolved]
     others = [target for target in usable if target.kind is not Kind.QUEUE]
-    findings: list[Finding] = [*_misspelt(environ), *_rules(reading)]
+    findings: list[Finding] = [*settings_without_effect(settings, environ), *_rules(reading)]
     slots = asyncio.Semaphore(_AT_ONCE)
     async with _asking() as (clients, queues):
         caller = await queues.caller(settings.source_queue_url[0])
@@ -83,9 +83,13 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
     return Examination(caller, tuple(sorted(findings, key=lambda each: worst_first.index(each.severity))))
 
 
-def _misspelt(environ: Mapping[str, str]) -> Iterable[Finding]:
+def settings_without_effect(settings: Settings, environ: Mapping[str, str]) -> Iterable[Finding]:
+    """What is set and changes nothing."""
     for sentence in misspelt_settings(environ):
         yield warning("settings", "environment", sentence, "correct the name, or remove it")
+    for sentence in idle_settings(settings):
+        fact, _, advice = sentence.partition(": ")
+        yield warning("settings", "environment", fact, advice)
 
 
 def _rules(reading: Reading) -> Iterable[Finding]:

@@ -27,8 +27,11 @@ from turnout.targets.destinations import open_destinations
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import LateTracing
+from turnout.variables import idle_settings
 
 __all__ = ["handler", "open_router"]
+
+log = logging.getLogger(__name__)
 
 # Kept of the time for the answer itself.
 _ANSWER_SECONDS = 0.3
@@ -51,6 +54,8 @@ async def open_router() -> AsyncIterator[Opened]:
     begin_log()
     settings = load_settings()
     configure_logging(settings.log_level, settings.log_format)
+    for sentence in idle_settings(settings):
+        log.warning("%s", sentence)
     # A worker of this kind starts and stops with every call, which is no news.
     logging.getLogger("turnout.pipeline.worker").setLevel(logging.WARNING)
     ruleset = load_ruleset(settings)
