@@ -107,7 +107,7 @@ class HttpDestination:
         except httpx.ProxyError as error:
             raise self._proxy_refused(str(error)[:3]) from error
         except httpx.HTTPError as error:
-            text = _distrust(error) or "the connection failed"
+            text = _tls_problem(error) or "the connection failed"
             raise self._error(text, type(error).__name__, Fault.SYSTEM, True) from error
         if 200 <= status < 300:
             return SentBatch((None,))
@@ -192,12 +192,16 @@ def _advice(status: int) -> str:
     return "the endpoint does not let us in: check the URL and its credentials"
 
 
-def _distrust(error: BaseException) -> str:
-    """Why the endpoint's certificate is not trusted, when that is the cause."""
+def _tls_problem(error: BaseException) -> str:
+    """Why the endpoint's certificate is not trusted, or we and it have no TLS in common, when that is the cause."""
     cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLCertVerificationError):
+    while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__ or cause.__context__
-    return "" if cause is None else f"certificate verification failed: {cause.verify_message}"
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"certificate verification failed: {cause.verify_message}"
+    if cause is None or isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # no more than a lost connection
+        return ""
+    return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
 
 
 def _without_secrets(url: str) -> str:
