@@ -10,12 +10,15 @@ import boto3
 import pytest
 from tests.servers.emulators import moto
 from tests.servers.processes import Server
+from tests.unit.pipeline.yard import SOURCE, Yard, event, ruleset
 
 from turnout.errors import Fault, TargetError
-from turnout.message import Attribute
+from turnout.message import Attribute, Outcome
+from turnout.pipeline.worker import Worker
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.targets.api import Destination
 from turnout.targets.aws import AwsClients, BusDestination, StateMachineDestination, TopicDestination
+from turnout.targets.destinations import open_destinations
 
 EVENT = '{"id": "1", "detail-type": "Interaction Completed", "detail": {"to": "\N{SNOWMAN}"}}'
 PASS = json.dumps({"StartAt": "Done", "States": {"Done": {"Type": "Pass", "End": True}}})
@@ -62,8 +65,8 @@ def queue_behind(topic: str, name: str) -> str:
     return url
 
 
-def received(url: str) -> list[dict[str, Any]]:
-    answer = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"])
+def received(url: str, **more: Any) -> list[dict[str, Any]]:
+    answer = client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], **more)
     messages: list[dict[str, Any]] = answer.get("Messages", [])
     return messages
 
@@ -86,6 +89,35 @@ def test_a_fifo_topic_gets_group_and_deduplication_id() -> None:
     message = OutgoingMessage(EVENT, group_id="g", deduplication_id="d")
     assert TopicDestination(AwsClients(), topic).ordered
     assert send(TopicDestination, topic, message).failures == ()
+
+
+def test_a_worker_keeps_the_order_of_each_group_through_a_fifo_topic_which_drops_copies() -> None:
+    name = f"t{uuid4().hex}.fifo"
+    topic = client("sns").create_topic(Name=name, Attributes={"FifoTopic": "true"})["TopicArn"]
+    queue = queue_behind(topic, name)
+    rules = ruleset(
+        f"targets: {{topic: {{topic: '{topic}'}}}}\nunmatched: drop\n"
+        "rules: [{id: one, when: exists(detail), send: [topic], group: detail.tenant}]\n"
+    )
+    tenants = ("acme", "globex", "not a group's n\u00e4me")
+    bodies = [event("topic", number, tenant=tenants[number % 3], place=number) for number in range(30)]
+
+    async def main() -> None:
+        yard = Yard()
+        async with open_destinations(yard.sqs, beside=SOURCE) as destinations:
+            yard.worker = Worker(yard.config, rules, yard.sqs, yard.watch, None, destinations)
+            await yard.route(*bodies, bodies[0])
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 31}
+
+    asyncio.run(main())
+    groups: dict[str, list[int]] = {}
+    while messages := received(queue, AttributeNames=["MessageGroupId"]):
+        for message in messages:
+            number = json.loads(message["Body"])["detail"]["place"]
+            groups.setdefault(message["Attributes"]["MessageGroupId"], []).append(number)
+            client("sqs").delete_message(QueueUrl=queue, ReceiptHandle=message["ReceiptHandle"])
+    assert sorted(groups.values()) == [[*range(first, 30, 3)] for first in range(3)]
+    assert {"acme", "globex"} < set(groups)
 
 
 def test_a_bus_gets_the_whole_event_as_detail_under_its_own_type() -> None:
