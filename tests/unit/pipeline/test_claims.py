@@ -89,6 +89,40 @@ def test_a_replayed_event_passes_the_store_once_and_its_mark_is_not_passed_on() 
     asyncio.run(main())
 
 
+REPLAYED = """
+targets:
+  crm: {queue: crm}
+  archive: {queue: archive}
+  audit: {queue: audit}
+unmatched: drop
+rules:
+  - {id: all, when: detail.to == 'three', send: [crm, audit]}
+  - {id: live, pattern: {replay-name: [{exists: false}]}, send: [archive]}
+"""
+
+
+@pytest.mark.parametrize(("store", "audited"), [(None, 2), (MemoryStore(100), 1)])
+def test_what_eventbridge_replays_is_the_same_event_to_a_store_and_known_to_rules_by_its_replay_name(
+    store: MemoryStore | None, audited: int
+) -> None:
+    async def main() -> None:
+        yard = Yard(backoff=Backoff(0.001, 0.001, 1))
+        yard.worker = Worker(yard.config, ruleset(REPLAYED), yard.sqs, yard.watch, store)
+        yard.sqs.fail_calls("crm", SEND, "ServiceUnavailable", times=1)
+        original = event("three", 1)
+        replayed = f'{original[:-1]}, "replay-name": "after-the-outage"}}'
+        async with yard.running():
+            await yard.publish(original)
+            await yard.watch.wait(1)
+            await yard.publish(replayed)
+            await yard.watch.wait(2)
+        assert yard.bodies("crm") == [replayed], "what it did not take the first time"
+        assert yard.bodies("archive") == [original]
+        assert len(yard.bodies("audit")) == audited
+
+    asyncio.run(main())
+
+
 class Unreachable(MemoryStore):
     """A store that never answers."""
 
