@@ -8,10 +8,11 @@ import os
 from collections.abc import AsyncIterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
 import httpx
 
-from turnout.errors import Fault, TargetError
+from turnout.errors import Fault, SettingsError, TargetError
 from turnout.message import queue_url
 from turnout.rules import Target
 from turnout.rules.model import Kind
@@ -85,9 +86,15 @@ class Destinations:
     def endpoint(self, url: str, secret: str = "") -> Destination:
         """An HTTP(S) endpoint; what is sent there is signed when a secret is given.
 
-        Raises `SettingsError` when the environment says how to reach it, and that cannot be done.
+        Raises `TargetError` when the environment says how to reach it, and that cannot be done.
         """
-        return HttpDestination(self._http_client(proxy_for(url, self._environ)), url, secret=secret)
+        try:
+            client = self._http_client(proxy_for(url, self._environ))
+        except SettingsError as error:  # which is about endpoints alone: what goes elsewhere can be sent
+            raise TargetError(
+                str(error), code="NoWay", fault=Fault.CONFIG, retryable=False, target=urlsplit(url).hostname or ""
+            ) from error
+        return HttpDestination(client, url, secret=secret)
 
     def at_arn(self, arn: str) -> Destination:
         """What an ARN names. Raises `TargetError` when nothing can be sent there: a rule, an API destination, a stream.

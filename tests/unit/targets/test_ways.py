@@ -14,7 +14,7 @@ from tests.servers.raw import RawServer, answer, raw_server, serving
 from turnout.app import load_ruleset
 from turnout.doctor.asking.targets import ask_target
 from turnout.doctor.facts import Silence
-from turnout.errors import Fault, RulesError, SettingsError, TargetError
+from turnout.errors import Fault, RulesError, TargetError
 from turnout.rules import Target
 from turnout.rules.model import Kind
 from turnout.settings import load_settings
@@ -140,8 +140,9 @@ def test_a_proxy_that_cannot_be_used_is_told_by_its_variable_without_its_value(p
     assert problem.startswith("https_proxy: names no proxy that can be used")
     assert "pr0xy-secret" not in problem
     assert problems_on_the_way([], environ) == [], "only endpoints need it"
-    with pytest.raises(SettingsError, match="https_proxy: names no proxy"):
+    with pytest.raises(TargetError, match=r"hooks\.internal\.test: NoWay: https_proxy: names no proxy") as caught:
         asyncio.run(post(URL, environ))
+    assert (caught.value.fault, caught.value.retryable) == (Fault.CONFIG, False)
 
 
 def test_a_worker_refuses_rules_with_endpoints_that_it_could_not_reach_and_takes_those_without(
