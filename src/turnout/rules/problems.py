@@ -87,6 +87,8 @@ class Code(StrEnum):
     SCAN = "TR509"
     MISSPELT = "TR510"
     UNQUOTED = "TR511"
+    TAKEN_LITERALLY = "TR512"
+    POSITION = "TR513"
 
 
 class ExpressionError(ValueError):

@@ -13,6 +13,7 @@ from typing import NamedTuple
 
 from turnout.rules.condition.ast import Condition, Constant, Path, Scalar
 from turnout.rules.expression.parser import parse
+from turnout.rules.expression.paths import looks_like_path
 from turnout.rules.files import schema
 from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode, to_json
 from turnout.rules.files.fields import Fields, kind
@@ -189,6 +190,10 @@ class RuleReader:
             if constant is None:
                 return self._fields.path(node.get("path"), "path")
             if isinstance(constant, ScalarNode) and isinstance(constant.value, str) and constant.text:
+                if looks_like_path(constant.text):
+                    meant = f'"{constant.text}"' if constant.text.startswith("@") else constant.text
+                    message = f"this text is sent as it stands; to send what the path finds, write {{path: {meant}}}"
+                    self._fields.reporter.node(Code.TAKEN_LITERALLY, message, constant, severity=Severity.WARNING)
                 return self._fields.resolved(constant)
             node = constant
         elif isinstance(node, ScalarNode) and isinstance(node.value, str):

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.constants import warn_of_constants
+from turnout.rules.lint.literals import warn_of_literals
 from turnout.rules.lint.missing import warn_of_missing
 from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
+from turnout.rules.lint.positions import warn_of_positions
 from turnout.rules.lint.scanning import warn_of_scans
 from turnout.rules.lint.usage import warn_of_few_examples, warn_of_misspelt_members, warn_of_unused_targets
 from turnout.rules.problems import Problem
@@ -29,6 +31,8 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
         warn_of_missing(rule, findings)
         warn_of_few_examples(rule, findings)
         warn_of_misspelt_members(rule, findings)
+        warn_of_literals(rule, findings)
+        warn_of_positions(rule, findings)
     warn_of_scans(reading.rules, findings)
     if not reading.problems:
         warn_of_overlaps(matching, findings)

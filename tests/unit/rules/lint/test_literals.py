@@ -1,0 +1,96 @@
+"""TR512: texts that are taken as they stand, and look like a wildcard, a path or a reference to the environment."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.rules.lint.linting import Written, marked, warned
+
+from turnout.rules.problems import Code, Severity
+
+
+@pytest.mark.parametrize(
+    ("expression", "meant"),
+    [
+        ("detail.x == 'abc*'", "write wildcard(detail.x, 'abc*')"),
+        ('detail.x in ["b", "a*c"]', "write wildcard(detail.x, 'a*c')"),
+        ("lower(detail.x) == '*c'", "write wildcard(lower(detail.x), '*c')"),
+        ("detail.x != 'abc*'", "write not wildcard(detail.x, 'abc*')"),
+        ("'abc*' in detail.x", "write wildcard(detail.x[*], 'abc*')"),
+        ("starts_with(detail.x, 'abc*')", "leave it out, or write wildcard(detail.x, 'abc*')"),
+        ("contains(detail.x, '*abc*')", "leave it out, or write wildcard(detail.x, '*abc*')"),
+    ],
+)
+def test_a_star_that_stands_for_itself_is_pointed_out(expression: str, meant: str) -> None:
+    (found,) = warned(f"detail.y == 1 or {expression}", Code.TAKEN_LITERALLY)
+    assert "'*' stands for itself" in found.message
+    assert found.message.endswith(meant)
+    assert marked(found) == expression.replace('"', '\\"')
+
+
+@pytest.mark.parametrize(
+    ("alternative", "meant"),
+    [
+        ("abc*", "write {wildcard: 'abc*'}"),
+        ({"anything-but": "abc*"}, "write {anything-but: {wildcard: 'abc*'}}"),
+        ({"prefix": "abc*"}, "leave it out, or write {wildcard: 'abc*'}"),
+    ],
+)
+def test_a_star_in_a_pattern_is_pointed_out_in_the_words_of_patterns(alternative: object, meant: str) -> None:
+    (found,) = warned({"detail": {"x": [alternative]}}, Code.TAKEN_LITERALLY)
+    assert found.message.endswith(meant)
+
+
+@pytest.mark.parametrize(
+    "condition", ["wildcard(a, 'x*')", "matches(a, 'x*')", "a == '****'", {"a": [{"wildcard": "x*"}]}]
+)
+def test_a_star_that_means_something_or_cannot_is_left_alone(condition: Written) -> None:
+    assert warned(condition, Code.TAKEN_LITERALLY) == []
+
+
+@pytest.mark.parametrize("text", ["detail.x", "$.detail.x", "@attributes.tenant", "detail.list[0].id"])
+def test_a_path_in_quotes_is_pointed_out(text: str) -> None:
+    (found,) = warned(f"detail.y == '{text}'", Code.TAKEN_LITERALLY)
+    assert f"write {text} without" in found.message
+
+
+@pytest.mark.parametrize("text", ["voice", "details are here", "detail.", "$5.00", "a@example.com", "@home", "$"])
+def test_a_text_that_is_no_path_is_left_alone(text: str) -> None:
+    assert warned(f"detail.y == '{text}'", Code.TAKEN_LITERALLY) == []
+
+
+@pytest.mark.parametrize("text", ["${A", "x ${A-b} y", "${}", "${2A}"])
+@pytest.mark.parametrize("form", ["expression", "pattern", "attribute"])
+def test_what_begins_like_a_reference_and_is_none_is_pointed_out(text: str, form: str) -> None:
+    condition: Written = (
+        {"detail": {"x": [text]}} if form == "pattern" else f"detail.x == '{text if form[0] == 'e' else 'a'}'"
+    )
+    fields = {"attributes": {"a": {"value": text}}} if form == "attribute" else {}
+    (found,) = warned(condition, Code.TAKEN_LITERALLY, **fields)
+    assert found.severity is Severity.WARNING
+    assert "write ${NAME} or ${NAME:-default}" in found.message
+    assert text in marked(found)
+
+
+def test_a_reference_and_a_text_that_is_written_like_one_are_left_alone() -> None:
+    for text in ("${A:-b}", "$${A}", "$A", "{A}"):
+        assert warned(f"detail.x == '{text}'", Code.TAKEN_LITERALLY, attributes={"a": {"value": text}}) == []
+
+
+@pytest.mark.parametrize("text", ["$.detail.x", "detail.tags.priority", "@receive_count", "$['odd'].x"])
+def test_a_constant_attribute_that_is_written_like_a_path_is_pointed_out(text: str) -> None:
+    found = warned("detail.x == 1", Code.TAKEN_LITERALLY, attributes={"a": {"value": text}})
+    assert [marked(each) for each in found] == [f'"{text}"']
+    assert "write {path: " in found[0].message
+
+
+def test_a_path_and_a_plain_constant_of_an_attribute_are_left_alone() -> None:
+    attributes = {"a": "$.detail.x", "b": {"path": "detail.x"}, "c": {"value": "high"}, "d": {"value": "detail"}}
+    assert warned("detail.x == 1", Code.TAKEN_LITERALLY, attributes=attributes) == []
+
+
+@pytest.mark.parametrize("match", [True, False])
+def test_an_example_that_holds_the_text_shows_that_it_is_meant(match: bool) -> None:
+    example = {"event": {"detail": {"x": ["abc*"]}}, "match": match}
+    assert warned("detail.x[*] == 'abc*'", Code.TAKEN_LITERALLY, examples=[example]) == []
+    other = {"event": {"detail": {"x": ["abcd"]}}, "match": match}
+    assert warned("detail.x[*] == 'abc*'", Code.TAKEN_LITERALLY, examples=[other]) != []
