@@ -52,7 +52,8 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
     only_rules = directory is not None
     unusable, notes, settings = _check_settings(only_rules)
     path = directory or (settings.rules if settings else Path(os.environ.get(variable("rules")) or "rules"))
-    reading = read_rules(path, require=settings.require if settings else required_paths())
+    require = settings.require if settings else required_paths()
+    reading = read_rules(path, require=require, keep_patterns=True)  # so that warnings point into them
     errors = [Problem("", 0, 0, "", Code.SETTING, message) for message in unusable]
     if only_rules:
         notes += [problem.with_caret() for problem in reading.unresolved]

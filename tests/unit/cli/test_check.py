@@ -150,3 +150,8 @@ def test_misspelt_words_get_the_nearest_one(tmp_path: Path, right: str, wrong: s
     result = run(tmp_path, CLEAN.replace(right, wrong))
     assert result.exit_code == 1
     assert f"did you mean '{meant}'?" in result.stdout or f"did you mean '@{meant}'?" in result.stdout
+
+
+def test_a_warning_about_a_part_of_a_pattern_points_at_that_part(tmp_path: Path) -> None:
+    output = run(tmp_path, CLEAN.replace("when: detail.x == 1", "pattern: {detail: {x: [1, 'a*']}}")).stdout
+    assert f"{tmp_path}/rules.yaml:5:27: r: TR512 " in output
