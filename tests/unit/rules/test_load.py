@@ -433,3 +433,19 @@ def test_required_paths_are_checked_at_load(tmp_path: Path) -> None:
 def test_a_disabled_rule_is_checked_like_any_other(tmp_path: Path) -> None:
     write(tmp_path, RULE.replace("detail.x == 1", "detail.x =") + "    enabled: false\n")
     assert "TR201" in problems(tmp_path)[0]
+
+
+@pytest.mark.parametrize("written", ["", "~", "null", "NULL"])
+def test_a_condition_of_nothing_is_called_empty_however_nothing_is_written(tmp_path: Path, written: str) -> None:
+    write(tmp_path, RULE.replace("detail.x == 1", written))
+    (problem,) = problems(tmp_path)
+    assert problem.endswith("TR201 the expression is empty; write a condition, or exists($) for every event")
+
+
+def test_a_path_or_a_list_of_nothing_is_to_be_left_out(tmp_path: Path) -> None:
+    write(tmp_path, RULE.replace("[standard]", "~") + "    group: ~\n    attributes: {a: {path: ~}}\n")
+    send, group, path = problems(tmp_path)
+    assert send.endswith("TR112 send must be a list")
+    assert "TR112 group must be a path" in group
+    assert group.endswith("not nothing; leave it out for none")
+    assert "TR112 path must be a path" in path

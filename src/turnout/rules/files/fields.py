@@ -95,7 +95,7 @@ class Fields:
         if node is None:
             return []
         if not isinstance(node, ListNode):
-            hint = f", such as [{node.text}]" if isinstance(node, ScalarNode) and node.text else ""
+            hint = f", such as [{node.text}]" if isinstance(node, ScalarNode) and node.value is not None else ""
             self.problem(Code.WRONG_TYPE, f"{name} must be a list{hint}", node)
             return []
         if required and not node.items:
@@ -114,6 +114,9 @@ class Fields:
             return None
         if not isinstance(node, ScalarNode):
             self.problem(Code.WRONG_TYPE, f"{name} must be {Type.PATH.value}", node)
+            return None
+        if node.value is None:
+            self.problem(Code.WRONG_TYPE, f"{name} must be {Type.PATH.value}, not nothing; leave it out for none", node)
             return None
         try:
             return parse_path(node.text, self.paths)

@@ -125,6 +125,9 @@ class RuleReader:
             hint = "join several with 'and' or 'or'" if isinstance(node, ListNode) else "quote it as a whole"
             self._problem(Code.WRONG_TYPE, f"when must be {Type.EXPRESSION.value}; {hint}", node)
             return _NEVER, "", None
+        if node.value is None:
+            self._problem(Code.SYNTAX, "the expression is empty; write a condition, or exists($) for every event", node)
+            return _NEVER, "", None
         try:
             condition = parse(
                 node.text, reader=self._fields.paths, environment=self._fields.environment, limits=self._limits
