@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import BinaryIO
 
@@ -11,6 +12,7 @@ from rich.console import Console
 
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.rules.tree import print_explanation
+from turnout.message import Reason
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.explain.event import explain_event
 from turnout.rules.spelling import nearest
@@ -45,7 +47,7 @@ def explain(
     """Show the conditions of rules with the values that the event has: what was found, what was wanted, the verdict.
 
     Without --rule, those rules are shown that match. When none does, those are that come nearest to matching, the
-    nearest one first. Values are shown as they are, contact data too.
+    nearest one first. Values are shown as they are, contact data too. Exits 2 when what is given is no event.
     """
     ruleset = load_rules(directory, require=require)
     _check_ids(ruleset, only)
@@ -55,6 +57,9 @@ def explain(
         click.echo(msgspec.json.encode(explanation))
     else:
         print_explanation(Console(soft_wrap=True, highlight=False), explanation)
+    # An event that lacks a required field is one all the same, and was explained.
+    if explanation.rejected is not None and explanation.rejected.reason is not Reason.MISSING_FIELD:
+        sys.exit(2)
 
 
 def _check_ids(ruleset: Ruleset, only: tuple[str, ...]) -> None:

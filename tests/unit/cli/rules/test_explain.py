@@ -6,6 +6,7 @@ import json
 from io import BytesIO, StringIO, TextIOWrapper
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 from tests.unit.rules.language import HEAD, write
@@ -80,9 +81,21 @@ def test_a_rule_that_does_not_exist_is_pointed_out(tmp_path: Path) -> None:
 
 def test_an_event_that_is_not_json_is_rejected_with_the_reason(tmp_path: Path) -> None:
     result = run(tmp_path, b"{", "--require", "detail")
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     assert "rejected: INVALID_JSON" in result.stdout
     assert "rejected: MISSING_FIELD, the event has no 'detail'" in run(tmp_path, b"{}", "--require", "detail").stdout
+
+
+@pytest.mark.parametrize("body", [b"", b"nope", b"[1]", b"5", b'{"a": 1}\n{"a": 2}\n', b'{"a":' * 20_000])
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_what_is_no_event_is_wrong_usage(tmp_path: Path, body: bytes, arguments: list[str]) -> None:
+    result = run(tmp_path, body, *arguments)
+    assert result.exit_code == 2
+    assert "rejected" in result.stdout
+
+
+def test_an_event_without_a_required_field_is_explained_and_no_wrong_usage(tmp_path: Path) -> None:
+    assert run(tmp_path, b"{}", "--require", "detail").exit_code == 0
 
 
 def test_markup_in_an_event_is_text(tmp_path: Path) -> None:
