@@ -111,3 +111,12 @@ def test_match_reads_a_file(tmp_path: Path) -> None:
 def test_match_can_require_paths(tmp_path: Path) -> None:
     result = run_match(tmp_path, b'{"x": 1}\n', "--json", "--require", "detail")
     assert json.loads(result.stdout)["rejected"]["reason"] == "MISSING_FIELD"
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+@pytest.mark.parametrize("events", [b"", b"\n  \n"])
+def test_match_of_no_event_says_so(tmp_path: Path, events: bytes, arguments: list[str]) -> None:
+    result = run_match(tmp_path, events, *arguments)
+    assert result.exit_code == 2
+    assert result.stdout == ""
+    assert result.stderr == "there is no event here; give one event per line, as JSON\n"

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
@@ -30,9 +32,17 @@ __all__ = ["match"]
 @click.option("--json", "as_json", is_flag=True, help="One JSON object per event, one per line.")
 @require_option
 def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, ...]) -> None:
-    """Hold each event against the rules and print the rules that match and the targets it would go to."""
+    """Hold each event against the rules and print the rules that match and the targets it would go to.
+
+    Exits 2 when there is no event.
+    """
     ruleset = load_rules(directory, require=require)
-    matches = ((number, ruleset.match(body)) for number, body in bodies(events))
+    matches: Iterator[tuple[int, Match]] = ((number, ruleset.match(body)) for number, body in bodies(events))
+    first = next(matches, None)
+    if first is None:
+        click.echo("there is no event here; give one event per line, as JSON", err=True)
+        sys.exit(2)
+    matches = chain([first], matches)
     if as_json:
         for _, found in matches:
             click.echo(json.dumps(_record(found)))
