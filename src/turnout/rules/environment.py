@@ -10,16 +10,9 @@ from collections.abc import Mapping
 
 from turnout.rules.spelling import nearest
 
-__all__ = ["BROKEN", "REFERENCE", "Environment", "is_broken"]
+__all__ = ["REFERENCE", "Environment"]
 
 REFERENCE = re.compile(r"\$?\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}")
-BROKEN = "'${' begins no reference to the environment here and stays as it is; write ${NAME} or ${NAME:-default}"
-"""What a warning says of a text that `is_broken`."""
-
-
-def is_broken(text: str) -> bool:
-    """Whether a reference begins in the text that is none, so that it stays as it is: `${NAME`, `${NAME-default}`."""
-    return "${" in text and "${" in REFERENCE.sub(" ", text)
 
 
 class Environment:

@@ -55,14 +55,11 @@ from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.problems import Code
 from turnout.rules.spelling import nearest
 
-__all__ = ["METADATA_FIELDS", "PathError", "PathReader", "looks_like_path"]
+__all__ = ["METADATA_FIELDS", "PathError", "PathReader"]
 
 METADATA_FIELDS = ("attributes", "receive_count", "queue", "message_id", "sent_timestamp", "group_id")
 """What `@` paths may begin with."""
 
-_LOOKS = re.compile(
-    rf"\$\.?[.\[]\S+ | @({'|'.join(METADATA_FIELDS)}) ([.\[]\S+)? | detail (\.[\w-]+ | \[\S+\])+", re.ASCII | re.VERBOSE
-)
 _POSITION = re.compile(r"at 1:(\d+)|col (\d+)")
 _ORDERS = {"<": Order.LT, "<=": Order.LE, ">": Order.GT, ">=": Order.GE}
 _NAMES = {
@@ -172,11 +169,6 @@ class PathReader:
                 raise PathError(
                     Code.METADATA, f"a message has no metadata '{name}'{nearest(name, self._metadata) or known}"
                 )
-
-
-def looks_like_path(text: str) -> bool:
-    """Whether hardly anything else can be meant by the text: it begins as a path into the event does."""
-    return _LOOKS.fullmatch(text) is not None
 
 
 def _without_quoted(text: str) -> str:

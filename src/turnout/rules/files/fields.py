@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from turnout.rules.condition.ast import Path
-from turnout.rules.environment import BROKEN, Environment, is_broken
+from turnout.rules.environment import Environment
 from turnout.rules.expression.parser import parse_path
 from turnout.rules.expression.paths import PathReader
 from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import ALIASES, Field, Type
+from turnout.rules.lookalikes import BROKEN_REFERENCE, looks_like_reference
 from turnout.rules.problems import Code, ExpressionError, Severity
 from turnout.rules.spelling import nearest
 
@@ -126,8 +127,8 @@ class Fields:
 
     def resolved(self, node: ScalarNode) -> str:
         """The text of a scalar with its environment references replaced."""
-        if is_broken(node.text):
-            self.reporter.node(Code.TAKEN_LITERALLY, BROKEN, node, severity=Severity.WARNING)
+        if looks_like_reference(node.text):
+            self.reporter.node(Code.TAKEN_LITERALLY, BROKEN_REFERENCE, node, severity=Severity.WARNING)
         text, missing = self.environment.resolve(node.text)
         for variable in missing:
             self.problem(Code.ENVIRONMENT, self.environment.unset(variable), node)

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 from turnout.rules.condition.ast import Condition, Constant, Path, Scalar
 from turnout.rules.expression.parser import parse
-from turnout.rules.expression.paths import looks_like_path
 from turnout.rules.files import schema
 from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode, to_json
 from turnout.rules.files.fields import Fields, kind
@@ -21,6 +20,7 @@ from turnout.rules.files.pattern_nodes import from_yaml
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import Type
 from turnout.rules.limits import Limits
+from turnout.rules.lookalikes import looks_like_path
 from turnout.rules.model import Example, Mode, Rule
 from turnout.rules.pattern.emit import Places
 from turnout.rules.pattern.nodes import PatternError, PatternNode

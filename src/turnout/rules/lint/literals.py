@@ -25,10 +25,9 @@ from turnout.rules.condition.ast import (
     walk,
 )
 from turnout.rules.condition.render import render_literal, render_term
-from turnout.rules.environment import BROKEN, is_broken
-from turnout.rules.expression.paths import looks_like_path
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.showing import shown_by
+from turnout.rules.lookalikes import BROKEN_REFERENCE, looks_like_path, looks_like_reference
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 
@@ -56,8 +55,8 @@ def warn_of_literals(rule: Rule, findings: Findings) -> None:
                 continue  # there are no paths in patterns, and references are looked at while they are replaced
             elif looks_like_path(text):
                 message = f"a text in quotes is no path; for what the path finds write {text} without them"
-            elif is_broken(text):
-                message = BROKEN
+            elif looks_like_reference(text):
+                message = BROKEN_REFERENCE
             else:
                 continue
             findings.condition(Code.TAKEN_LITERALLY, message, rule, condition)
