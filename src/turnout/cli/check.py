@@ -14,6 +14,7 @@ from turnout.errors import SettingsError
 from turnout.roles import double_roles
 from turnout.rules.files.event_files import root_of
 from turnout.rules.files.load import Reading, read_rules
+from turnout.rules.files.unread import unread_files
 from turnout.rules.lint import lint
 from turnout.rules.problems import Code, Problem
 from turnout.rules.trials.examples import run_examples
@@ -62,7 +63,7 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
         if settings is not None:
             notes += (*idle_settings(settings), *double_roles(settings, reading.targets.values()))
     errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
-    warnings = lint(reading)
+    warnings = (*unread_files(path, reading.limits), *lint(reading))
     code = _ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0
     FORMATS[form](Checked(str(path), (*errors, *warnings), notes, _summary(reading, errors, warnings), code == 0))
     sys.exit(code)

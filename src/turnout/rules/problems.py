@@ -89,6 +89,7 @@ class Code(StrEnum):
     UNQUOTED = "TR511"
     TAKEN_LITERALLY = "TR512"
     POSITION = "TR513"
+    NOT_READ = "TR514"
 
 
 class ExpressionError(ValueError):

@@ -20,6 +20,7 @@ __all__ = [
     "RULE",
     "SENT",
     "TABLE",
+    "TABLES_FOLDER",
     "TARGET",
     "Field",
     "Type",
@@ -123,6 +124,9 @@ ATTRIBUTE: Mapping[str, Field] = {
     "path": Field(Type.PATH, "Where the attribute's value comes from."),
     "value": Field(Type.ANY, "A constant: text, a number, true or false."),
 }
+
+TABLES_FOLDER = "tests"
+"""Where tables of tests lie, in the directory of rules."""
 
 TABLE: Mapping[str, Field] = {
     "tests": Field(Type.LIST, "Events, and what the rules as a whole make of each.", required=True),

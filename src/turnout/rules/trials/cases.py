@@ -27,9 +27,8 @@ from turnout.rules.model import Json, Place, Rejection
 from turnout.rules.problems import Code, Problem
 from turnout.rules.spelling import nearest
 
-__all__ = ["FOLDER", "Case", "Tables", "Wanted", "read_tables"]
+__all__ = ["Case", "Tables", "Wanted", "read_tables"]
 
-FOLDER = "tests"
 _YAML = (".yaml", ".yml")
 _JSON_LINES = ".jsonl"
 _REJECTIONS = (Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD)
@@ -72,7 +71,7 @@ def read_tables(
 ) -> Tables:
     """The tables of a directory of rules; none when it has no folder `tests`. `rules` and `targets` are known names."""
     tables = Tables([], 0, [])
-    for path in _files(root / FOLDER, tables.problems):
+    for path in _files(root / schema.TABLES_FOLDER, tables.problems):
         tables.files += 1
         text = _text(path, tables.problems, limits)
         if text is None:
