@@ -17,7 +17,7 @@ from typing import Any
 
 import msgspec
 
-from turnout.message import REPLAY, Attribute
+from turnout.message import REPLAY, Attribute, sendable
 from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES
 from turnout.sqs.limits import attribute_problem
 
@@ -40,9 +40,6 @@ LETTER_VERSION = 1
 
 _MESSAGE_LIMIT = 1000  # characters of the failure's sentence; EventBridge cuts its own at about the same length
 _EACH_LIMIT = 200  # the same for each of several targets
-
-# Characters that SQS refuses in an attribute (API reference, SendMessage: #x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD ...).
-_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
@@ -130,7 +127,7 @@ def sealed_attributes(
 
 def _ever_smaller(letter: LetterAttribute, moved: dict[str, dict[str, str]]) -> Iterator[dict[str, Attribute]]:
     code = {ERROR_CODE: Attribute("String", letter.reason)}
-    text = _clean(letter.message)[:_MESSAGE_LIMIT]
+    text = sendable(letter.message)[:_MESSAGE_LIMIT]
     message = {ERROR_MESSAGE: Attribute("String", text)} if text else {}
     # An id comes out of the event, and half a surrogate pair is what no reader of JSON has to take.
     event_id = None if letter.event_id is None else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", letter.event_id)
@@ -155,10 +152,6 @@ def _encoded(letter: LetterAttribute) -> Attribute:
     # json writes ASCII, with everything else escaped, so no text an event brings along can offend SQS.
     fields: dict[str, Any] = msgspec.to_builtins(letter)
     return Attribute("String", json.dumps(fields, ensure_ascii=True, separators=(",", ":")))
-
-
-def _clean(text: str) -> str:
-    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def _packed(attribute: Attribute) -> dict[str, str]:

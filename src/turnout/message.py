@@ -31,11 +31,20 @@ __all__ = [
     "queue_key",
     "queue_name",
     "queue_url",
+    "sendable",
 ]
 
 
 REPLAY = "Turnout.Replay"
 """Message attribute that marks a message which is replayed on purpose; its value is the replay's id."""
+
+# SQS API reference, SendMessage: #x9 #xA #xD #x20-#xD7FF #xE000-#xFFFD #x10000-#x10FFFF.
+_FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+
+
+def sendable(text: str) -> str:
+    """The text of an attribute as SQS takes it: in place of each character that it refuses stands U+FFFD."""
+    return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
 
 
 def queue_name(url: str) -> str:

@@ -1,7 +1,7 @@
 """What a rule adds to the messages it sends: group, deduplication id, delay and attributes, read from the event.
 
-Values come from the first scalar that a path yields. A path without one adds nothing. What SQS takes for a group or
-an attribute is the sender's business.
+Values come from the first scalar that a path yields. A path without one adds nothing. What SQS takes for a group is
+the sender's business.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
-from turnout.message import Attribute
+from turnout.message import Attribute, sendable
 from turnout.rules.condition.ast import Path, Scalar
 from turnout.rules.condition.compile import compile_finder
 from turnout.rules.model import Rule, Send
@@ -73,12 +73,15 @@ def _text(value: Scalar) -> str | None:
 
 
 def as_attribute(value: Scalar) -> Attribute | None:
-    """The message attribute that carries a value; None for null and for the empty string."""
+    """The message attribute that carries a value; None for null and for the empty string.
+
+    What SQS refuses in it is replaced: the event, whose JSON has it as an escape, is sent all the same.
+    """
     text = _text(value)
     if text is None:
         return None
     is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return Attribute("Number" if is_number and _is_short(text) else "String", text)
+    return Attribute("Number" if is_number and _is_short(text) else "String", sendable(text))
 
 
 def _is_short(number: str) -> bool:

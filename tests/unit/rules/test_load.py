@@ -449,3 +449,10 @@ def test_a_path_or_a_list_of_nothing_is_to_be_left_out(tmp_path: Path) -> None:
     assert "TR112 group must be a path" in group
     assert group.endswith("not nothing; leave it out for none")
     assert "TR112 path must be a path" in path
+
+
+def test_a_constant_that_sqs_takes_in_no_attribute_is_refused(tmp_path: Path) -> None:
+    write(tmp_path, RULE + r'    attributes: {a: {value: "x\ay"}, b: {value: "x\ty\n"}, c: {value: "${BELL}"}}')
+    first, second = problems(tmp_path, BELL="\x07")
+    assert "TR113 SQS takes no control characters in an attribute, apart from tabs and line breaks" in first
+    assert "TR113 SQS takes no control characters" in second

@@ -10,6 +10,7 @@ from tests.unit.rules.language import write
 from turnout import Ruleset, load_rules
 from turnout.message import Attribute, Reason
 from turnout.rules import Send
+from turnout.sqs.limits import attribute_problem
 
 TARGETS = "targets: {a: {queue: a}, b: {queue: b}, c: {queue: c}}\n"
 
@@ -175,6 +176,19 @@ def test_numbers_that_sqs_does_not_take_become_strings(tmp_path: Path) -> None:
         assert rules.match(body).send("a").attributes["n"].data_type == "String"
     huge = '{"detail": {"n": ' + "1" * 4_300 + "}}"
     assert rules.match(huge).send("a").group == "1" * 4_300
+
+
+@pytest.mark.parametrize("escape", ["\\u0000", "\\u0007", "\\u001f", "\\uffff", "\\ud800", "\\udc00"])
+def test_characters_of_an_attribute_that_sqs_refuses_are_replaced_and_the_event_is_sent(
+    tmp_path: Path, escape: str
+) -> None:
+    rules = ruleset(
+        tmp_path, "  - {id: one, when: detail.x == 1, send: [a], group: detail.n, attributes: {n: detail.n}}\n"
+    )
+    send = rules.match(f'{{"detail": {{"x": 1, "n": "a{escape}\\t\\r\\nb\u20ac"}}}}').send("a")
+    assert send.attributes == {"n": Attribute("String", "a\ufffd\t\r\nb\u20ac")}
+    assert attribute_problem("n", send.attributes["n"]) is None
+    assert send.group != send.attributes["n"].text  # what tells groups apart is left as it is
 
 
 def test_a_ruleset_cannot_be_changed(tmp_path: Path) -> None:

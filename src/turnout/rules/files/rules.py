@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
+from turnout.message import sendable
 from turnout.rules.condition.ast import Condition, Constant, Path, Scalar
 from turnout.rules.expression.parser import parse
 from turnout.rules.files import schema
@@ -197,7 +198,11 @@ class RuleReader:
                     meant = f'"{constant.text}"' if constant.text.startswith("@") else constant.text
                     message = f"this text is sent as it stands; to send what the path finds, write {{path: {meant}}}"
                     self._fields.reporter.node(Code.TAKEN_LITERALLY, message, constant, severity=Severity.WARNING)
-                return self._fields.resolved(constant)
+                text = self._fields.resolved(constant)
+                if text != sendable(text):
+                    problem = "SQS takes no control characters in an attribute, apart from tabs and line breaks"
+                    self._problem(Code.WRONG_VALUE, problem, constant)
+                return text
             node = constant
         elif isinstance(node, ScalarNode) and isinstance(node.value, str):
             return self._fields.path(node, name, "; a constant is written {value: ...}")
