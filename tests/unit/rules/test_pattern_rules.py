@@ -93,12 +93,13 @@ def test_all_problems_of_a_pattern_are_reported_at_their_places(tmp_path: Path) 
     with pytest.raises(RuleFilesError) as caught:
         load_rules(path)
     assert [problem.replace(f"{path}:", "") for problem in caught.value.problems] == [
-        '8:18: r: TR302 "channel" must be an object or an array',
+        '8:18: r: TR302 "channel" must be an object or an array; write its values as a list: channel: [value]',
         "9:22: r: TR303 Unrecognized match type prefx; did you mean 'prefix'?",
-        "10:45: r: TR305 Bottom must be less than top",
-        "10:57: r: TR306 IPv4 mask bits must be < 32",
+        "10:45: r: TR305 Bottom must be less than top; the lower end comes first; for what is outside write "
+        '[{numeric: ["<", 1]}, {numeric: [">", 9]}]',
+        "10:57: r: TR306 IPv4 mask bits must be < 32; write a single address itself as a value: [10.0.0.1]",
         "12:12: s: TR115 there is no target 'nowhere'",
-        "13:18: s: TR302 Empty arrays are not allowed",
+        "13:18: s: TR302 Empty arrays are not allowed; write the values that fit; any value is [{exists: true}]",
     ]
     assert "channel: voice\n       |                  ^^^^^" in str(caught.value)
 

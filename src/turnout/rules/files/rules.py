@@ -23,6 +23,7 @@ from turnout.rules.files.schema import Type
 from turnout.rules.limits import Limits
 from turnout.rules.lookalikes import looks_like_path
 from turnout.rules.model import Example, Mode, Rule
+from turnout.rules.pattern.advice import advised
 from turnout.rules.pattern.emit import Places
 from turnout.rules.pattern.nodes import PatternError, PatternNode
 from turnout.rules.pattern.pattern import compile_pattern
@@ -140,7 +141,9 @@ class RuleReader:
 
     def _pattern(self, node: Node) -> tuple[Condition, str, PatternNode | None]:
         if isinstance(node, ScalarNode):
-            problem = f"pattern must be a mapping, not {kind(node)}; an expression is written as 'when'"
+            is_json = node.text.lstrip().startswith("{")
+            instead = "write its JSON without quotes or '|'" if is_json else "an expression is written as 'when'"
+            problem = f"pattern must be a mapping, not {kind(node)}; {instead}"
             self._problem(Code.WRONG_TYPE, problem, node)
             return _NEVER, "", None
         if not self._fields.is_mapping(node, "pattern"):
@@ -150,7 +153,7 @@ class RuleReader:
             compiled = compile_pattern(written, self._limits, self._places)
         except PatternError as error:
             for code, message, mark in error.problems:
-                self._fields.reporter.at(code, message, mark.line - 1, mark.column - 1, mark.width)
+                self._fields.reporter.at(code, advised(message), mark.line - 1, mark.column - 1, mark.width)
             return _NEVER, "", written
         for code, message, mark in compiled.warnings:
             self._fields.reporter.at(
