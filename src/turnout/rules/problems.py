@@ -90,6 +90,7 @@ class Code(StrEnum):
     TAKEN_LITERALLY = "TR512"
     POSITION = "TR513"
     NOT_READ = "TR514"
+    OPERATOR_AS_FIELD = "TR515"
 
 
 class ExpressionError(ValueError):
