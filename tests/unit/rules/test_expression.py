@@ -248,3 +248,24 @@ def test_equal_conditions_are_equal_wherever_they_stand() -> None:
     assert read("a == 1") == read("   (a)  ==  1.0 ")
     assert hash(read("5 < a")) == hash(read("a > 5"))
     assert read("a == 1") != read("a == true")
+
+
+@pytest.mark.parametrize(
+    ("text", "instead"),
+    [
+        ("detail.x not == 'a'", "found 'not'; write !="),
+        ("detail.x not contains 'a'", "'not' stands before a whole condition"),
+        ("detail.x == 'it''s'", "a quote in a text is written \\'"),
+        ("detail.n > 120,000", "a number is written without commas"),
+        ("detail.n > -.5", "a number below 1 begins with 0, as in 0.5"),
+        ("detail.ani == +49123", "a text stands in quotes"),
+        ("detail.tags == []", "an array without elements has len(path) == 0"),
+        ("starts_with(detail.x, ['a', 'b'])", "for several values join several with 'or'"),
+        ("detail.x.toLowerCase() == 'a'", "write lower(detail.x)"),
+        ("isEmpty(detail.x)", "did you mean 'len'?"),
+    ],
+)
+def test_what_other_languages_write_is_answered_with_what_to_write_here(text: str, instead: str) -> None:
+    with pytest.raises(ExpressionError) as caught:
+        read(text)
+    assert instead in caught.value.message

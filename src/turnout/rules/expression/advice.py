@@ -7,7 +7,7 @@ from turnout.rules.condition.building import ListLiteral, Operand
 from turnout.rules.expression.functions import ALIASES, FUNCTIONS
 from turnout.rules.expression.lexer import Token, TokenKind
 
-__all__ = ["alone", "connective", "in_place_of_operator"]
+__all__ = ["alone", "connective", "in_place_of_connective", "in_place_of_operator"]
 
 _CONNECTIVES = ("and", "or", "not", "in")
 _OTHER_WORDS = {
@@ -44,6 +44,15 @@ def alone(operand: Operand) -> str:
         return "'true' alone is not a condition; a rule for every event is written exists($)"
     other = ", or write path in ['a', 'b']" if isinstance(operand, Literal) else ""
     return f"this alone is not a condition; compare it with something{other}"
+
+
+def in_place_of_connective(before: Token, follows: Token) -> str:
+    """What to write, where `follows` stands after a condition and joins nothing. Empty when nothing is known of it."""
+    if before.kind is follows.kind is TokenKind.STRING and before.at.end == follows.at.start:
+        return "a quote in a text is written \\'"
+    if before.kind is TokenKind.NUMBER and follows.text == ",":
+        return "a number is written without commas"
+    return ""
 
 
 def in_place_of_operator(operand: Operand, follows: Token) -> str:

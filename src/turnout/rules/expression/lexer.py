@@ -46,6 +46,9 @@ _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_\-]*")
 _NUMBER = re.compile(r"-?[0-9]+(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
 _NO_NUMBER = re.compile(r"(?:[A-Za-z_.]|[-:](?=[A-Za-z0-9]))[A-Za-z0-9_.:+\-]*")
 """What stands right behind a number and makes something else of it: `10s`, `2024-01-01`, `10.0.0.0`."""
+_SIGNED = re.compile(r"\+\.?[0-9]")
+_SHORT = re.compile(r"-?\.[0-9]")
+"""What begins a number elsewhere, and none here."""
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 _CALL = re.compile(r"\s*\(")
@@ -130,7 +133,9 @@ def _next(text: str, start: int) -> Token:
     hint = _HINTS.get(text[start : start + 2]) or _HINTS.get(character)
     if character == "=" and start and text[start - 1] in "=!<>":
         hint = f"write {text[max(0, start - 2) : start].strip()}"  # of `!==` the first two are an operator
-    if character == "." and text[start + 1 : start + 2].isdigit():
+    if _SIGNED.match(text, start):
+        hint = "a number has no sign but -, and a text stands in quotes"
+    if _SHORT.match(text, start):
         hint = "a number below 1 begins with 0, as in 0.5"
     if not character.isascii() and character.isalpha():
         hint = _UNUSUAL

@@ -117,6 +117,8 @@ class _Parser(Cursor):
             self.fail("the expression is empty")
         condition = self._or()
         if not self.at_end():
+            if hint := advice.in_place_of_connective(self.peek(-1), self.token):
+                self.fail(f"unexpected '{self.token.text}'; {hint}")
             self.unexpected("'and', 'or' or the end of the expression")
         return condition
 
@@ -184,7 +186,8 @@ class _Parser(Cursor):
         word = self.peek(1) if negated else self.token
         if word.kind is not TokenKind.WORD or word.text != "in":
             if negated:
-                self.unexpected("an operator")
+                whole = "'not' stands before a whole condition: not (path == 1)"
+                self.fail(f"expected an operator, found 'not'; {'write !=' if word.text in ('=', '==') else whole}")
             return None
         self.position += 2 if negated else 1
         start = left.at.start if left.at else word.at.start
@@ -305,7 +308,11 @@ class _Parser(Cursor):
             if len(items) > self._limits.list_items:
                 raise ExpressionError(Code.LIMIT, f"more than {self._limits.list_items} items in a list", opened.at)
         if not items:
-            raise ExpressionError(Code.SYNTAX, "the list is empty", Span(opened.at.start, self.end))
+            raise ExpressionError(
+                Code.SYNTAX,
+                "the list is empty; an array without elements has len(path) == 0",
+                Span(opened.at.start, self.end),
+            )
         return ListLiteral(tuple(items), Span(opened.at.start, self.end))
 
     # --------------------------------------------------------------------------------------------------- functions
@@ -351,7 +358,10 @@ class _Parser(Cursor):
         argument = self._primary()
         if not isinstance(argument, Literal):
             at = Span(token.at.start, max(token.at.end, self.end))
-            raise ExpressionError(Code.ARGUMENT, f"the second argument must be a value: {FUNCTIONS[name.text]}", at)
+            several = "; for several values join several with 'or'" if isinstance(argument, ListLiteral) else ""
+            raise ExpressionError(
+                Code.ARGUMENT, f"the second argument must be a value: {FUNCTIONS[name.text]}{several}", at
+            )
         self.expect(")", f"')': {FUNCTIONS[name.text]}", opened=opened)
         return Test(term, predicate(name.text, argument, self._limits), Span(name.at.start, self.end))
 
