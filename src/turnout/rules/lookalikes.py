@@ -7,16 +7,13 @@ import re
 from turnout.rules.environment import REFERENCE
 from turnout.rules.expression.paths import METADATA_FIELDS
 
-__all__ = ["BROKEN_REFERENCE", "looks_like_path", "looks_like_reference"]
+__all__ = ["broken_reference", "looks_like_path"]
 
 _PATH = re.compile(
     rf"\$\.?[.\[]\S+ | @({'|'.join(METADATA_FIELDS)}) ([.\[]\S+)? | detail (\.[\w-]+ | \[\S+\])+", re.ASCII | re.VERBOSE
 )
 
-BROKEN_REFERENCE = (
-    "'${' begins no reference to the environment here and stays as it is; write ${NAME} or ${NAME:-default}"
-)
-"""What a warning says of a text that `looks_like_reference`."""
+_SHELL = re.compile(r"\$[A-Z][A-Z0-9_]+")
 
 
 def looks_like_path(text: str) -> bool:
@@ -24,6 +21,10 @@ def looks_like_path(text: str) -> bool:
     return _PATH.fullmatch(text) is not None
 
 
-def looks_like_reference(text: str) -> bool:
-    """Whether a reference begins in the text that is none, so that it stays as it is: `${NAME`, `${NAME-default}`."""
-    return "${" in text and "${" in REFERENCE.sub(" ", text)
+def broken_reference(text: str) -> str:
+    """What a warning says when the text looks like a reference to the environment and stays as it is; else nothing."""
+    if "${" in text and "${" in REFERENCE.sub(" ", text):
+        return "'${' begins no reference to the environment here and stays as it is; write ${NAME} or ${NAME:-default}"
+    if _SHELL.fullmatch(text):
+        return f"'{text}' is no reference to the environment and stays as it is; write ${{{text[1:]}}}"
+    return ""

@@ -14,7 +14,7 @@ from turnout.rules.expression.paths import PathReader
 from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import ALIASES, Field, Type
-from turnout.rules.lookalikes import BROKEN_REFERENCE, looks_like_reference
+from turnout.rules.lookalikes import broken_reference
 from turnout.rules.problems import Code, ExpressionError, Severity
 from turnout.rules.spelling import nearest
 
@@ -127,8 +127,8 @@ class Fields:
 
     def resolved(self, node: ScalarNode) -> str:
         """The text of a scalar with its environment references replaced."""
-        if looks_like_reference(node.text):
-            self.reporter.node(Code.TAKEN_LITERALLY, BROKEN_REFERENCE, node, severity=Severity.WARNING)
+        if message := broken_reference(node.text):
+            self.reporter.node(Code.TAKEN_LITERALLY, message, node, severity=Severity.WARNING)
         text, missing = self.environment.resolve(node.text)
         for variable in missing:
             self.problem(Code.ENVIRONMENT, self.environment.unset(variable), node)

@@ -2,10 +2,11 @@
 
 One module per family: `usage` (targets and examples), `missing` (`not` and `!=` over paths that may be missing),
 `scanning` (rules the index cannot find), `literals` (texts that look like more), `positions` (numbers that are names),
-`operators` (those that are names), `constants` (what never or always holds), `overlaps` (rules that another one makes
-needless; `candidates` and `ranges` find which to compare). `reasoning` answers whether conditions can be true together,
-with `values` for one value and `texts` for predicates on text; `showing` tells what examples hold, `placing` gives
-findings a place.
+`operators` (those that are names), `metadata` (its types), `constants` (what never or always holds), `overlaps` (rules
+that another one makes needless; `candidates` and `ranges` find which to compare).
+
+`reasoning` answers whether conditions can be true together, with `values` for one value and `texts` for predicates on
+text; `showing` tells what examples hold, `placing` gives findings a place.
 
 What is wrong with rule files, and what misleads in event patterns, is found while they are read, not here.
 """

@@ -5,6 +5,7 @@ from __future__ import annotations
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.constants import warn_of_constants
 from turnout.rules.lint.literals import warn_of_literals
+from turnout.rules.lint.metadata import warn_of_metadata
 from turnout.rules.lint.missing import warn_of_missing
 from turnout.rules.lint.operators import warn_of_operators
 from turnout.rules.lint.overlaps import warn_of_overlaps
@@ -35,6 +36,7 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
         warn_of_literals(rule, findings)
         warn_of_positions(rule, findings)
         warn_of_operators(rule, findings)
+        warn_of_metadata(rule, findings)
     warn_of_scans(reading.rules, findings)
     if not reading.problems:
         warn_of_overlaps(matching, findings)

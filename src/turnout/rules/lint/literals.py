@@ -1,11 +1,13 @@
 """Finds texts that are compared as they stand and hardly meant so.
 
-A `*` is any run of characters in `wildcard` alone, a path in quotes is a text, and so is `${` that begins no reference.
-An example whose event holds such a text shows that it is meant.
+A `*` is any run of characters in `wildcard` alone, and without one that is a single text. A path in quotes is a text,
+and so are a number in quotes, `${` that begins no reference, and the slashes around a regular expression. An example
+whose event holds such a text shows that it is meant.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from turnout.rules.condition import wildcards
@@ -14,24 +16,31 @@ from turnout.rules.condition.ast import (
     Except,
     Kind,
     Literal,
+    Matches,
     OneOf,
     Path,
     Predicate,
     Prefix,
+    Range,
     Spread,
     Suffix,
     Test,
+    Wildcard,
     literal,
     walk,
 )
 from turnout.rules.condition.render import render_literal, render_term
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.showing import shown_by
-from turnout.rules.lookalikes import BROKEN_REFERENCE, looks_like_path, looks_like_reference
+from turnout.rules.lookalikes import broken_reference, looks_like_path
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 
 __all__ = ["warn_of_literals"]
+
+_SLASHES = re.compile(r"/.+/[gimsuxy]+", re.DOTALL)
+"""A regular expression as other languages write it."""
+_NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
 def warn_of_literals(rule: Rule, findings: Findings) -> None:
@@ -46,20 +55,43 @@ def warn_of_literals(rule: Rule, findings: Findings) -> None:
             continue
         for item in _literals(condition.predicate):
             text = str(item.value)
-            if text in texts:
-                continue
-            texts.add(text)
-            if _is_wildcard(text):
-                message = _in_wildcard(condition, item, is_pattern)
-            elif is_pattern:
-                continue  # there are no paths in patterns, and references are looked at while they are replaced
-            elif looks_like_path(text):
-                message = f"a text in quotes is no path; for what the path finds write {text} without them"
-            elif looks_like_reference(text):
-                message = BROKEN_REFERENCE
-            else:
-                continue
-            findings.condition(Code.TAKEN_LITERALLY, message, rule, condition)
+            if text not in texts and (message := _message(condition, item, is_pattern)):
+                texts.add(text)
+                findings.condition(Code.TAKEN_LITERALLY, message, rule, condition)
+
+
+def _message(test: Test, item: Literal, is_pattern: bool) -> str:
+    """What is to be said of a text that the test compares with; empty when it looks like nothing else."""
+    text = str(item.value)
+    match test.predicate:
+        case Wildcard():
+            return _without_star(test, item, is_pattern)
+        case Matches():
+            slashes = "'/' stands for itself here; write the expression without slashes"
+            return f"{slashes}, and (?i) before it to ignore case" if _SLASHES.fullmatch(text) else ""
+        case Range():
+            quotes = "a number in quotes is a text, and texts are ordered by their characters"
+            return f"{quotes}; write {text} without them" if _NUMBER.fullmatch(text) else ""
+    if _is_wildcard(text):
+        return _in_wildcard(test, item, is_pattern)
+    if is_pattern:
+        return ""  # there are no paths in patterns, and references are looked at while they are replaced
+    if looks_like_path(text):
+        return f"a text in quotes is no path; for what the path finds write {text} without them"
+    return broken_reference(text)
+
+
+def _without_star(test: Test, item: Literal, is_pattern: bool) -> str:
+    """What to write in place of a wildcard that is one text only."""
+    text = wildcards.pieces(str(item.value))
+    if len(text) > 1:
+        return ""
+    plain = render_literal(literal(text[0]))
+    other = next(
+        (f"'{sign}' stands for itself in a wildcard, only '*' is any text; " for sign in "%?" if sign in text[0]), ""
+    )
+    equal = f"[{plain}]" if is_pattern else f"{render_term(test.term)} == {plain}"
+    return f"{other}without '*' it is this text only, as {equal}"
 
 
 def _is_wildcard(text: str) -> bool:
@@ -94,3 +126,7 @@ def _literals(predicate: Predicate) -> Iterator[Literal]:
             yield literal(text)
         case Contains(item=item) if item.kind is Kind.STRING:
             yield item
+        case Wildcard(pattern=text) | Matches(pattern=text):
+            yield literal(text)
+        case Range(low=low, high=high):
+            yield from (literal(bound.value) for bound in (low, high) if bound and isinstance(bound.value, str))

@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from turnout.rules.condition.ast import Compare, Constant, Every, Key, Root, Some, plain_path, terms, walk
+from turnout.rules.condition.ast import (
+    Compare,
+    Constant,
+    Every,
+    Key,
+    Path,
+    Root,
+    Segment,
+    Some,
+    Spread,
+    plain_path,
+    terms,
+    walk,
+)
+from turnout.rules.condition.render import render_path
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
@@ -13,6 +27,8 @@ __all__ = ["warn_of_few_examples", "warn_of_misspelt_members", "warn_of_unused_t
 
 _ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 """The members of every event of EventBridge."""
+_BELOW_IT = (Key("detail"), Key("detail-type"))
+"""Of these, what hardly any other member has."""
 _CLOSE = 0.8
 _CONSTANTS = {"true": "true", "false": "false", "none": "null", "null": "null"}
 """By what people call them, in small letters."""
@@ -43,8 +59,10 @@ def warn_of_few_examples(rule: Rule, findings: Findings) -> None:
 def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
     """A warning per member of the event that no example shows and that is probably something else.
 
-    It is called nearly like one of EventBridge's; or it is compared with another path, as a text without quotes is; or
-    it stands in any(...) or all(...), where `@` of the element was left out.
+    It is called nearly like one of EventBridge's; or it holds one of these, as `event.detail` does elsewhere; or it is
+    compared with another path, as a text without quotes is; or it stands in any(...) or all(...), where `@` of the
+    element was left out.
+
     Events need not come from EventBridge: an example that matches and has the member settles it.
     """
     matching = [example for example in rule.examples if example.match]
@@ -61,6 +79,12 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
                 if hint := nearest(first.name, _ENVELOPE, cutoff=_CLOSE):
                     message = f"an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
                     findings.condition(Code.MISSPELT, message, rule, condition)
+                elif (below := _below(path)) and below[0] in _BELOW_IT:
+                    rest = render_path(Path(Root.EVENT, below))
+                    message = (
+                        f"a path begins in the event, and no example that matches has '{first.name}'; write {rest}"
+                    )
+                    findings.condition(Code.MISSPELT, message, rule, condition)
                 elif isinstance(condition, Compare) and len(path.segments) == 1:
                     findings.condition(Code.UNQUOTED, _unquoted(first.name), rule, condition)
                 elif id(condition) in of_elements and not path.text.startswith("$"):
@@ -68,6 +92,11 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
                         f"{path.text} stands for a member of the event; for one of the element write @.{path.text}"
                     )
                     findings.condition(Code.UNQUOTED, message, rule, condition)
+
+
+def _below(path: Path) -> tuple[Segment, ...]:
+    """The steps below the first one; in a pattern, each step is followed by one into arrays."""
+    return path.segments[2 if path.segments[1:2] == (Spread(deep=True),) else 1 :]
 
 
 def _unquoted(name: str) -> str:

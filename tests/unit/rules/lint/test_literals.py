@@ -94,3 +94,35 @@ def test_an_example_that_holds_the_text_shows_that_it_is_meant(match: bool) -> N
     assert warned("detail.x[*] == 'abc*'", Code.TAKEN_LITERALLY, examples=[example]) == []
     other = {"event": {"detail": {"x": ["abcd"]}}, "match": match}
     assert warned("detail.x[*] == 'abc*'", Code.TAKEN_LITERALLY, examples=[other]) != []
+
+
+@pytest.mark.parametrize(
+    ("condition", "says"),
+    [
+        ("wildcard(detail.x, 'a%')", "'%' stands for itself in a wildcard, only '*' is any text"),
+        ("wildcard(detail.x, 'a?c')", "as detail.x == 'a?c'"),
+        (r"wildcard(detail.x, 'a\*')", "it is this text only, as detail.x == 'a*'"),
+        ({"detail": {"x": [{"wildcard": "abc"}]}}, "it is this text only, as ['abc']"),
+        ("matches(detail.x, '/refund/i')", "write the expression without slashes, and (?i) before it"),
+        ("detail.x > '120000'", "texts are ordered by their characters; write 120000 without them"),
+        ("'1' <= detail.x < '10'", "write 1 without them"),
+        ("detail.x == '$TENANT'", "write ${TENANT}"),
+    ],
+)
+def test_other_texts_that_are_more_elsewhere_are_pointed_out(condition: Written, says: str) -> None:
+    assert any(says in found.message for found in warned(condition, Code.TAKEN_LITERALLY))
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "matches(detail.path, '/orders/')",
+        "detail.time > '2026-01-01T00:00:00Z'",
+        "detail.hour >= '0900'",
+        "detail.x > 120000",
+        "detail.currency == '$'",
+        "detail.x == '$5'",
+    ],
+)
+def test_texts_that_are_meant_as_they_stand_are_left_alone(condition: Written) -> None:
+    assert warned(condition, Code.TAKEN_LITERALLY) == []

@@ -138,3 +138,18 @@ def test_members_that_are_meant_are_not_taken_for_texts(expression: str) -> None
 def test_an_example_that_matches_shows_that_a_member_is_meant() -> None:
     example = {"event": {"voice": "x", "detail": {"channel": "x"}}, "match": True}
     assert warned("detail.channel == voice", Code.UNQUOTED, examples=[example]) == []
+
+
+@pytest.mark.parametrize("path", ["event.detail.channel", "$.body.detail.channel"])
+def test_a_path_that_begins_before_the_event_is_pointed_out(path: str) -> None:
+    (found,) = warned(f"{path} == 'voice'", Code.MISSPELT)
+    assert found.message.endswith("; write detail.channel")
+    example = {"event": {"event": {"detail": {}}, "body": {}}, "match": True}
+    assert warned(f"{path} == 'voice'", Code.MISSPELT, examples=[example]) == []
+
+
+def test_a_pattern_that_begins_before_the_event_is_pointed_out() -> None:
+    (found,) = warned({"event": {"detail": {"channel": ["voice"]}}}, Code.MISSPELT)
+    assert found.message.endswith("; write detail.channel")
+    assert warned({"order": {"x": {"detail": ["voice"]}}}, Code.MISSPELT) == []
+    assert warned("order.x.detail == 'voice'", Code.MISSPELT) == []
