@@ -456,3 +456,26 @@ def test_a_constant_that_sqs_takes_in_no_attribute_is_refused(tmp_path: Path) ->
     first, second = problems(tmp_path, BELL="\x07")
     assert "TR113 SQS takes no control characters in an attribute, apart from tabs and line breaks" in first
     assert "TR113 SQS takes no control characters" in second
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("- {id: r, when: detail.x == 1, send: [high]}\n", "; write 'rules:' above a list of rules"),
+        ("id: r\n", "a rule file has no field 'id'; the fields of a rule stand below 'rules:', in an item of its list"),
+        ("targets: [standard]\n", "targets must be a mapping, not a list, such as {standard: {queue: ...}}"),
+        (RULE.replace("[standard]", "[drop]"), "there is no target 'drop'; 'drop' is for 'unmatched' only"),
+        (RULE.replace("[standard]", '["${A}"]'), "references to the environment are not replaced here"),
+        (RULE + "    disabled: true\n", "a rule has no field 'disabled'; write enabled: false"),
+        (RULE.replace("detail.x == 1", "detail.${A} == 1"), "are not replaced inside a path"),
+        (RULE.replace("detail.x == 1", "detail.x in ${A:-[1]}"), "a reference is one value: ['${A}', '${B}']"),
+    ],
+)
+def test_a_slip_in_the_shape_of_a_file_is_answered_with_what_to_write(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, text)
+    assert any(said in problem for problem in problems(tmp_path))
+
+
+def test_a_list_of_rules_alone_is_one_problem(tmp_path: Path) -> None:
+    write(tmp_path, "- {id: r, when: detail.x == 1, send: [high]}\n")
+    assert len(problems(tmp_path)) == 1

@@ -161,6 +161,8 @@ def _path(text: str, start: int) -> Token:
         elif text[position] in ".`":
             after = text[position:].lstrip(".")[:1]
             unusual = after.isalpha() and not after.isascii()
+            if after == "$":
+                raise _no_path("references to the environment are not replaced inside a path", position)
             raise _no_path(_UNUSUAL if unusual else "after a dot comes a name, '*' or a bracket", position)
         else:
             break

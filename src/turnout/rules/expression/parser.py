@@ -204,7 +204,8 @@ class _Parser(Cursor):
             self._refuse_quadratic(right, spread=True)
             return in_path(left, right, negated, at)
         place = right.at or word.at
-        raise ExpressionError(Code.SYNTAX, "after 'in' comes a list or a path, such as ['a', 'b']", place)
+        several = "; a reference is one value: ['${A}', '${B}']" if self.peek(-1).kind is TokenKind.REFERENCE else ""
+        raise ExpressionError(Code.SYNTAX, f"after 'in' comes a list or a path, such as ['a', 'b']{several}", place)
 
     def _chain(self, operands: list[Operand], orders: list[tuple[Order, Span]], at: Span) -> Condition:
         """`a < b <= c`: every neighbour pair holds; a term between two constants is one range, held by one value."""

@@ -13,7 +13,7 @@ from turnout.rules.expression.parser import parse_path
 from turnout.rules.expression.paths import PathReader
 from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
-from turnout.rules.files.schema import ALIASES, Field, Type
+from turnout.rules.files.schema import ALIASES, OPPOSITES, Field, Type
 from turnout.rules.lookalikes import broken_reference
 from turnout.rules.problems import Code, ExpressionError, Severity
 from turnout.rules.spelling import nearest
@@ -40,7 +40,9 @@ class Fields:
         aliases = {alias: name for alias, name in ALIASES.items() if name in fields}
         for name, (key, _) in node.items.items():
             if name not in fields:
-                self.problem(Code.UNKNOWN_FIELD, f"{what} has no field '{name}'{nearest(name, fields, aliases)}", key)
+                opposite = OPPOSITES.get(name) if "enabled" in fields else None
+                hint = f"; write {opposite}" if opposite else nearest(name, fields, aliases)
+                self.problem(Code.UNKNOWN_FIELD, f"{what} has no field '{name}'{hint}", key)
         for name, known in fields.items():
             if known.required and name not in node.items:
                 self.problem(Code.MISSING_FIELD, f"{what} needs '{name}': {known.description}", place)

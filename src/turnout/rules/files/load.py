@@ -14,7 +14,7 @@ from turnout.rules.environment import Environment
 from turnout.rules.expression.parser import parse_path
 from turnout.rules.expression.paths import PathReader
 from turnout.rules.files import schema
-from turnout.rules.files.document import MapNode, Node, ScalarNode, YamlError, read_document
+from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode, YamlError, read_document
 from turnout.rules.files.fields import Fields
 from turnout.rules.files.finding import read_text, rule_files
 from turnout.rules.files.places import Source
@@ -209,13 +209,22 @@ class _Drafts:
                 known[rule.id] = rule
             for node in draft.send:
                 if node.text not in reading.targets and not self.partial and not self.targets_partial:
-                    hint = nearest(node.text, reading.targets)
+                    hint = _no_target(node.text) or nearest(node.text, reading.targets)
                     reporter.node(Code.UNKNOWN_TARGET, f"there is no target '{node.text}'{hint}", node)
                     sound = False
             reporter.rule = ""
             if sound:
                 reading.rules.append(rule)
                 reading.written_rules[rule.id] = WrittenRule(reporter.source, draft.name, draft.condition)
+
+
+def _no_target(name: str) -> str:
+    """What to write in place of a name that `send` takes for no target; empty when that is not known."""
+    if name in tuple(Unmatched):
+        return f"; '{name}' is for 'unmatched' only"
+    if "${" in name:
+        return "; references to the environment are not replaced here, but in the address of a target"
+    return ""
 
 
 def _order(problem: Problem) -> tuple[int, int]:
@@ -239,11 +248,15 @@ def _read_file(
         drafts.partial = True
         return
     if not isinstance(root, MapNode):
-        reporter.node(Code.WRONG_TYPE, "a rule file is a mapping with targets, unmatched and rules", root)
+        hint = "; write 'rules:' above a list of rules" if isinstance(root, ListNode) else ""
+        reporter.node(Code.WRONG_TYPE, f"a rule file is a mapping with targets, unmatched and rules{hint}", root)
+        drafts.partial = True
         return
     for key, (node, _) in root.items.items():
         if key not in schema.FILE:
-            reporter.node(Code.UNKNOWN_FIELD, f"a rule file has no field '{key}'{nearest(key, schema.FILE)}", node)
+            rule = "; the fields of a rule stand below 'rules:', in an item of its list" if key in schema.RULE else ""
+            hint = rule or nearest(key, schema.FILE)
+            reporter.node(Code.UNKNOWN_FIELD, f"a rule file has no field '{key}'{hint}", node)
     fields = Fields(reporter, paths, environment)
     targets = TargetReader(fields)
     written = root.get("targets")

@@ -17,6 +17,7 @@ __all__ = [
     "EXAMPLE",
     "FILE",
     "NAME",
+    "OPPOSITES",
     "RULE",
     "SENT",
     "TABLE",
@@ -75,6 +76,9 @@ ALIASES = {
     "rate": "per_second",
 }
 """What people call fields of rules, targets and examples elsewhere."""
+
+OPPOSITES = dict.fromkeys(("disabled", "disable", "inactive", "skip"), "enabled: false")
+"""Fields that people write elsewhere and that say the opposite of one of ours: what to write."""
 
 FILE: Mapping[str, Field] = {
     "targets": Field(Type.MAPPING, "Where events can go: a name, and what it stands for."),

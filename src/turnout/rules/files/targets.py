@@ -9,7 +9,7 @@ from typing import NamedTuple
 from turnout.rules.addresses import address_problem
 from turnout.rules.files import schema
 from turnout.rules.files.document import MapNode, Node, ScalarNode
-from turnout.rules.files.fields import Fields
+from turnout.rules.files.fields import Fields, kind
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.model import Kind, Target
 from turnout.rules.problems import Code
@@ -38,9 +38,12 @@ class TargetReader:
 
     def targets(self, node: Node | None) -> Iterator[DraftTarget]:
         """The targets of the file."""
-        if node is None or not self._fields.is_mapping(node, "targets"):
+        if node is None:
             return
-        assert isinstance(node, MapNode)  # noqa: S101  # just checked
+        if not isinstance(node, MapNode):
+            example = "{standard: {queue: ...}}"
+            self._problem(Code.WRONG_TYPE, f"targets must be a mapping, not {kind(node)}, such as {example}", node)
+            return
         for name, (key, value) in node.items.items():
             if not schema.NAME.fullmatch(name) or name in ("drop", "dead-letter"):
                 self._problem(Code.WRONG_VALUE, f"'{name}' cannot be a target's name", key)
@@ -87,8 +90,8 @@ class TargetReader:
             what = schema.TARGET["queue"].description
             self._problem(Code.MISSING_FIELD, f"target '{name}' needs 'queue' (or {_OTHER_KINDS}): {what}", key)
             return Kind.QUEUE, None
-        for kind, value in given[1:]:
-            self._problem(Code.WRONG_VALUE, f"target '{name}' has both '{given[0][0]}' and '{kind}'; it is one", value)
+        for other, value in given[1:]:
+            self._problem(Code.WRONG_VALUE, f"target '{name}' has both '{given[0][0]}' and '{other}'; it is one", value)
         return given[0]
 
     def _secret_from(self, kind: Kind, node: MapNode) -> str:
