@@ -2,8 +2,9 @@
 
 One module per family: `usage` (targets and examples), `missing` (`not` and `!=` over paths that may be missing),
 `scanning` (rules the index cannot find), `literals` (texts that look like more), `positions` (numbers that are names),
-`operators` (those that are names), `metadata` (its types), `constants` (what never or always holds), `overlaps` (rules
-that another one makes needless; `candidates` and `ranges` find which to compare).
+`operators` (those that are names), `metadata` (its types), `shaping` (what goes with a message), `constants` (what
+never or always holds), `overlaps` (rules that another one makes needless; `candidates` and `ranges` find which to
+compare).
 
 `reasoning` answers whether conditions can be true together, with `values` for one value and `texts` for predicates on
 text; `showing` tells what examples hold, `placing` gives findings a place.

@@ -12,6 +12,7 @@ from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.positions import warn_of_positions
 from turnout.rules.lint.scanning import warn_of_scans
+from turnout.rules.lint.shaping import warn_of_shaping
 from turnout.rules.lint.usage import warn_of_few_examples, warn_of_misspelt_members, warn_of_unused_targets
 from turnout.rules.problems import Problem
 
@@ -37,6 +38,7 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
         warn_of_positions(rule, findings)
         warn_of_operators(rule, findings)
         warn_of_metadata(rule, findings)
+        warn_of_shaping(rule, findings)
     warn_of_scans(reading.rules, findings)
     if not reading.problems:
         warn_of_overlaps(matching, findings)

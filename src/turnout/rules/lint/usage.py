@@ -23,13 +23,14 @@ from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 from turnout.rules.spelling import nearest
 
-__all__ = ["warn_of_few_examples", "warn_of_misspelt_members", "warn_of_unused_targets"]
+__all__ = ["CLOSE", "ENVELOPE", "warn_of_few_examples", "warn_of_misspelt_members", "warn_of_unused_targets"]
 
-_ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
+ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 """The members of every event of EventBridge."""
 _BELOW_IT = (Key("detail"), Key("detail-type"))
 """Of these, what hardly any other member has."""
-_CLOSE = 0.8
+CLOSE = 0.8
+"""How near a name must be to one of these to be taken for a slip."""
 _CONSTANTS = {"true": "true", "false": "false", "none": "null", "null": "null"}
 """By what people call them, in small letters."""
 
@@ -68,7 +69,7 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
     matching = [example for example in rule.examples if example.match]
     if any(example.event is None for example in matching):
         return  # its event is in a file
-    known = {*_ENVELOPE, *(name for example in matching for name in example.event or ())}
+    known = {*ENVELOPE, *(name for example in matching for name in example.event or ())}
     inside = [each.condition for each in walk(rule.condition) if isinstance(each, Some | Every)]
     of_elements = {id(condition) for outer in inside for condition in walk(outer)}
     for condition in walk(rule.condition):
@@ -76,7 +77,7 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
             first = path.segments[0] if path.root is Root.EVENT and path.segments else None
             if isinstance(first, Key) and first.name not in known:
                 known.add(first.name)
-                if hint := nearest(first.name, _ENVELOPE, cutoff=_CLOSE):
+                if hint := nearest(first.name, ENVELOPE, cutoff=CLOSE):
                     message = f"an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
                     findings.condition(Code.MISSPELT, message, rule, condition)
                 elif (below := _below(path)) and below[0] in _BELOW_IT:

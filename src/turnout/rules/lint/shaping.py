@@ -1,0 +1,46 @@
+"""Finds paths of what goes with a message (group, deduplication id, attributes) that no event is likely to have.
+
+A path that finds nothing adds nothing, without a word: a text in its place, a misspelt member, a member of `detail`
+without `detail`. An example that matches and has the member settles it, as it does for conditions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from turnout.rules.condition.ast import Key, Path, Root
+from turnout.rules.lint.placing import Findings
+from turnout.rules.lint.usage import CLOSE, ENVELOPE
+from turnout.rules.model import Rule
+from turnout.rules.problems import Code
+from turnout.rules.spelling import nearest
+
+__all__ = ["warn_of_shaping"]
+
+
+def warn_of_shaping(rule: Rule, findings: Findings) -> None:
+    """A warning per path whose first member is none of EventBridge's and in no example that matches."""
+    matching = [example for example in rule.examples if example.match]
+    if any(example.event is None for example in matching):
+        return  # its event is in a file
+    known = {*ENVELOPE, *(name for example in matching for name in example.event or ())}
+    for what, path in _paths(rule):
+        first = path.segments[0] if path.root is Root.EVENT and path.segments else None
+        if not isinstance(first, Key) or first.name in known:
+            continue
+        if hint := nearest(first.name, ENVELOPE, cutoff=CLOSE):
+            message = f"{what}: an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
+            findings.rule(Code.MISSPELT, message, rule)
+        elif len(path.segments) == 1:
+            text = f", and a text is written {{value: {first.name}}}" if what.startswith("attribute") else ""
+            message = (
+                f"{what}: {first.name} stands for a member of the event, beside detail; "
+                f"one of detail is written detail.{first.name}{text}"
+            )
+            findings.rule(Code.UNQUOTED, message, rule)
+
+
+def _paths(rule: Rule) -> Iterator[tuple[str, Path]]:
+    written = {"group": rule.group, "deduplicate": rule.deduplicate}
+    written |= {f"attribute '{name}'": source for name, source in rule.attributes.items() if isinstance(source, Path)}
+    yield from ((what, path) for what, path in written.items() if path is not None)
