@@ -91,6 +91,7 @@ class Code(StrEnum):
     POSITION = "TR513"
     NOT_READ = "TR514"
     OPERATOR_AS_FIELD = "TR515"
+    NO_EFFECT = "TR516"
 
 
 class ExpressionError(ValueError):

@@ -1,7 +1,8 @@
-"""Finds paths of what goes with a message (group, deduplication id, attributes) that no event is likely to have.
+"""Finds what a rule adds to messages in vain: paths that no event is likely to have, and fields no target of it knows.
 
 A path that finds nothing adds nothing, without a word: a text in its place, a misspelt member, a member of `detail`
-without `detail`. An example that matches and has the member settles it, as it does for conditions.
+without `detail`. An example that matches and has the member settles it, as it does for conditions. What kind of queue
+a target is, its address says, when the variables in it are set.
 """
 
 from __future__ import annotations
@@ -9,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from turnout.rules.condition.ast import Key, Path, Root
+from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.usage import CLOSE, ENVELOPE
-from turnout.rules.model import Rule
+from turnout.rules.model import Kind, Rule
 from turnout.rules.problems import Code
 from turnout.rules.spelling import nearest
 
-__all__ = ["warn_of_shaping"]
+__all__ = ["warn_of_shaping", "warn_of_useless_fields"]
 
 
 def warn_of_shaping(rule: Rule, findings: Findings) -> None:
@@ -38,6 +40,25 @@ def warn_of_shaping(rule: Rule, findings: Findings) -> None:
                 f"one of detail is written detail.{first.name}{text}"
             )
             findings.rule(Code.UNQUOTED, message, rule)
+
+
+def warn_of_useless_fields(reading: Reading, findings: Findings) -> None:
+    """A warning per `group`, `deduplicate` or `delay` that none of the rule's targets has a use for."""
+    for rule in reading.rules:
+        targets = [reading.targets[name] for name in rule.send]
+        if any(target.unresolved for target in targets):
+            continue
+        fifo = [target.address.endswith(".fifo") for target in targets]
+        queue = [target.kind is Kind.QUEUE for target in targets]
+        plain = [is_queue and not is_fifo for is_queue, is_fifo in zip(queue, fifo, strict=True)]
+        if rule.delay and not any(plain):
+            message = "delay has no effect: only queues that are no FIFO queues delay a single message"
+            findings.rule(Code.NO_EFFECT, message, rule)
+        if rule.group and not any(queue) and not any(fifo):
+            findings.rule(Code.NO_EFFECT, "group has no effect: only queues and FIFO topics have groups", rule)
+        if rule.deduplicate and all(plain):
+            message = "deduplicate has no effect: queues that are no FIFO queues have no deduplication ids"
+            findings.rule(Code.NO_EFFECT, message, rule)
 
 
 def _paths(rule: Rule) -> Iterator[tuple[str, Path]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.rules.lint.linting import warned
+from tests.unit.rules.lint.linting import file_of, rule_text, warned, warnings_of
 
 from turnout.rules.problems import Code
 
@@ -42,3 +42,32 @@ def test_an_example_that_matches_and_has_the_member_settles_it() -> None:
     example = {"event": {"tenant": "acme"}, "match": True}
     assert warned("tenant == 'acme'", Code.UNQUOTED, group="tenant", examples=[example]) == []
     assert warned("tenant == 'acme'", Code.UNQUOTED, group="tenant", examples=[{**example, "match": False}]) != []
+
+
+TARGETS = (
+    "{plain: {queue: q}, fifo: {queue: q.fifo}, hook: {url: 'https://example.com/'}, unset: {queue: '${NO_SUCH}'}, "
+    "topic: {topic: 'arn:aws:sns:eu-west-1:123456789012:t.fifo'}}"
+)
+
+
+@pytest.mark.parametrize(
+    ("send", "fields", "useless"),
+    [
+        (["fifo"], {"delay": 60}, ["delay"]),
+        (["hook", "fifo"], {"delay": 60}, ["delay"]),
+        (["fifo", "plain"], {"delay": 60}, []),
+        (["fifo"], {"delay": 0}, []),
+        (["unset"], {"delay": 60, "deduplicate": "id"}, []),
+        (["plain"], {"deduplicate": "id"}, ["deduplicate"]),
+        (["plain", "hook"], {"deduplicate": "id"}, []),
+        (["fifo"], {"deduplicate": "id", "group": "detail.x"}, []),
+        (["plain"], {"group": "detail.x"}, []),
+        (["topic"], {"group": "detail.x"}, []),
+        (["hook"], {"group": "detail.x"}, ["group"]),
+    ],
+)
+def test_a_field_that_no_target_of_the_rule_has_a_use_for_is_pointed_out(
+    send: list[str], fields: dict[str, object], useless: list[str]
+) -> None:
+    found = warnings_of(file_of(rule_text("r", "detail.x == 1", send=send, **fields), targets=TARGETS))
+    assert [each.message.split()[0] for each in found if each.code is Code.NO_EFFECT] == useless
