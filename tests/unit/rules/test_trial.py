@@ -294,3 +294,26 @@ def test_the_examples_of_a_rule_cover_that_rule_only(tmp_path: Path) -> None:
   - {id: s, when: x == 1, send: [high]}
 """
     assert gaps(attempt(tmp_path, [], rules=rules)) == {"r": [], "s": [("x == 1", "never asked")]}
+
+
+@pytest.mark.parametrize(
+    ("test", "instead"),
+    [
+        ({"event": {}, "match": True}, "has no field 'match'; write the rules that match: rules: [id], or [] for none"),
+        ({"event": {}, "unmatched": True}, "of an event that no rule matches write rules: []"),
+        ({"event": {}, "targets": ["drop"]}, "no target 'drop'; of an event that goes to no target write targets: []"),
+        ({"event": "{}", "rules": []}, "event must be a mapping; what is text is written as 'body'"),
+        ({"body": {"detail": {}}, "rules": []}, "body must be text; a mapping is written as 'event'"),
+    ],
+)
+def test_a_slip_in_a_test_is_answered_with_what_to_write(tmp_path: Path, test: object, instead: str) -> None:
+    (message,) = messages(attempt(tmp_path, [test]))
+    assert message.endswith(instead)
+
+
+def test_a_line_that_is_no_json_is_told_its_column_and_not_another_line(tmp_path: Path) -> None:
+    trial = attempt(tmp_path, '\n{"event": {},\n', name="table.jsonl")
+    (problem,) = trial.problems
+    assert problem.line == 2
+    assert "it is not JSON: Expecting property name" in problem.message
+    assert problem.message.endswith(" at column 14")

@@ -23,7 +23,7 @@ from turnout.rules.files.places import Source
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import Field, Type
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
-from turnout.rules.model import Json, Place, Rejection
+from turnout.rules.model import Json, Place, Rejection, Unmatched
 from turnout.rules.problems import Code, Problem
 from turnout.rules.spelling import nearest
 
@@ -32,6 +32,14 @@ __all__ = ["Case", "Tables", "Wanted", "read_tables"]
 _YAML = (".yaml", ".yml")
 _JSON_LINES = ".jsonl"
 _REJECTIONS = (Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD)
+
+_NOWHERE = "; of an event that goes to no target write targets: []"
+_INSTEAD = {
+    "match": "; write the rules that match: rules: [id], or [] for none",
+    "send": "; write targets: [name]",
+    "unmatched": "; of an event that no rule matches write rules: []",
+}
+"""For fields that rules and examples have, and tests have not."""
 
 _Report: TypeAlias = Callable[[Code, str, str], None]
 """(code, message, field): a problem with a field of a test, or with the whole test when the field is empty."""
@@ -153,7 +161,8 @@ def _json_lines(text: str, reporter: Reporter) -> Iterator[_Draft]:
             continue
         value = decode(line.strip())
         if isinstance(value, Rejection):
-            reporter.at(Code.WRONG_TYPE, f"a test must be a JSON object in one line: {value.message}", number, 0)
+            said = value.message.replace("the body", "it").replace(" at line 1 column ", " at column ")
+            reporter.at(Code.WRONG_TYPE, f"a test must be a JSON object in one line: {said}", number, 0)
             continue
 
         def report(code: Code, message: str, _: str, number: int = number) -> None:
@@ -186,7 +195,8 @@ class _CaseReader:
 
         for name in value:
             if name not in schema.CASE:
-                tell(Code.UNKNOWN_FIELD, f"a test has no field '{name}'{nearest(name, schema.CASE)}", name)
+                hint = _INSTEAD.get(name) or nearest(name, schema.CASE)
+                tell(Code.UNKNOWN_FIELD, f"a test has no field '{name}'{hint}", name)
         body = self._body(value, tell)
         case = Case(
             name=str(value.get("name") or f"test {number}"),
@@ -217,7 +227,8 @@ class _CaseReader:
                 return b""
         text = value[name]
         if not isinstance(text, str):
-            tell(Code.WRONG_TYPE, f"{name} must be {Type.TEXT.value}", name)
+            hint = "; a mapping is written as 'event'" if name == "body" and isinstance(text, dict) else ""
+            tell(Code.WRONG_TYPE, f"{name} must be {Type.TEXT.value}{hint}", name)
             return b""
         if name == "body":
             return text.encode("utf-8", "surrogatepass")
@@ -239,7 +250,8 @@ class _CaseReader:
         for name in names:
             if name not in known:
                 code = Code.UNKNOWN_RULE if what == "rule" else Code.UNKNOWN_TARGET
-                tell(code, f"there is no {what} '{name}'{nearest(str(name), known)}", field)
+                nowhere = _NOWHERE if what == "target" and name in tuple(Unmatched) else ""
+                tell(code, f"there is no {what} '{name}'{nowhere or nearest(str(name), known)}", field)
         return frozenset(str(name) for name in names)
 
     def _wanted(self, value: dict[str, Json], tell: _Tell) -> Mapping[str, Wanted] | None:
@@ -259,7 +271,8 @@ def _mapping(value: dict[str, Json], field: str, tell: _Tell) -> dict[str, Json]
         return None
     if isinstance(found, dict):
         return found
-    tell(Code.WRONG_TYPE, f"{field} must be a mapping", field)
+    hint = "; what is text is written as 'body'" if field == "event" and isinstance(found, str) else ""
+    tell(Code.WRONG_TYPE, f"{field} must be a mapping{hint}", field)
     return {}
 
 
