@@ -120,3 +120,12 @@ def test_match_of_no_event_says_so(tmp_path: Path, events: bytes, arguments: lis
     assert result.exit_code == 2
     assert result.stdout == ""
     assert result.stderr == "there is no event here; give one event per line, as JSON\n"
+
+
+def test_match_of_an_event_over_several_lines_says_that_an_event_is_one_line(tmp_path: Path) -> None:
+    result = run_match(tmp_path, b'{\n  "detail": {\n    "x": 1\n  }\n}\n{\n}\n', "--json")
+    assert result.exit_code == 0
+    assert result.stderr == (
+        "line 1 is only the beginning of an event: each stands in one line, as 'jq -c .' writes it\n"
+    )
+    assert run_match(tmp_path, b'{"detail": {"x": 1}}\n').stderr == ""

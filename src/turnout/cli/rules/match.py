@@ -37,7 +37,7 @@ def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, 
     Exits 2 when there is no event.
     """
     ruleset = load_rules(directory, require=require)
-    matches: Iterator[tuple[int, Match]] = ((number, ruleset.match(body)) for number, body in bodies(events))
+    matches: Iterator[tuple[int, Match]] = ((number, ruleset.match(body)) for number, body in _lines(events))
     first = next(matches, None)
     if first is None:
         click.echo("there is no event here; give one event per line, as JSON", err=True)
@@ -48,6 +48,17 @@ def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, 
             click.echo(json.dumps(_record(found)))
     else:
         _print_table(matches)
+
+
+def _lines(events: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines with a body; says so when an event is written over several of them, which makes each a body."""
+    told = False
+    for number, body in bodies(events):
+        if body in (b"{", b"[") and not told:
+            told = True
+            said = f"line {number} is only the beginning of an event: each stands in one line, as 'jq -c .' writes it"
+            click.echo(said, err=True)
+        yield number, body
 
 
 def _record(found: Match) -> dict[str, object]:
