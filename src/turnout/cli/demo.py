@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
+from turnout.cli.main import INTERRUPTED
 from turnout.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["demo", "find_rules"]
 
-INTERRUPTED = 130
 FLUSH_SECONDS = 5.0
 
 

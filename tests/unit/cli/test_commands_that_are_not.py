@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from click.testing import CliRunner
 
-from turnout.cli.main import turnout
+from turnout.cli.commands import turnout
 
 
 @pytest.mark.parametrize(

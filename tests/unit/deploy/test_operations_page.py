@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 from tests.unit.service.snapshots import snapshot
 
-from turnout.cli.main import turnout
+from turnout.cli.commands import turnout
 from turnout.message import Reason
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import prometheus_name

@@ -1,0 +1,82 @@
+"""The `turnout` command: finds the subcommand, turns our errors and Ctrl-C into a message and an exit code.
+
+Subcommands are imported when they are called, so that `turnout rules match` does not pay for the AWS client.
+"""
+
+from __future__ import annotations
+
+import errno
+import io
+import os
+import sys
+from typing import Any
+
+import click
+
+from turnout import __version__
+from turnout.cli.lazy import LazyGroup
+from turnout.cli.main import INTERRUPTED
+from turnout.cli.streams import open_what_is_closed
+from turnout.errors import TurnoutError
+
+__all__ = ["run_command", "turnout"]
+
+_COMMANDS = {
+    "run": "turnout.cli.run:run",
+    "check": "turnout.cli.check:check",
+    "rules": "turnout.cli.rules:rules",
+    "dlq": "turnout.cli.dlq:dlq",
+    "doctor": "turnout.cli.doctor:doctor",
+    "queues": "turnout.cli.queues:queues",
+    "top": "turnout.cli.top:top",
+    "tail": "turnout.cli.tail:tail",
+    "demo": "turnout.cli.demo:demo",
+}
+
+
+_ELSEWHERE = {name: f"turnout rules {name}" for name in ("match", "explain", "test", "diff", "schema")} | {
+    name: f"turnout dlq {name}" for name in ("report", "retry", "replay", "archive", "work")
+}
+
+
+class _Commands(LazyGroup):
+    """Ends by Ctrl-C with a code of its own: click's, 1, says that problems were found."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command, its import included."""
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nAborted!", err=True)
+            ctx.exit(INTERRUPTED)
+
+
+@click.group(
+    cls=_Commands, lazy=_COMMANDS, elsewhere=_ELSEWHERE, context_settings={"help_option_names": ["-h", "--help"]}
+)
+@click.version_option(__version__, prog_name="turnout")
+def turnout() -> None:
+    """Route contact-centre events from Amazon SQS to the right queues, by rules, losing none."""
+
+
+_UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
+
+
+def run_command() -> None:
+    """Run the command that the arguments name; `turnout.cli.main.main` tells the exit codes."""
+    open_what_is_closed()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # What the locale has no character for is shown by its number, as on standard error, and ends nothing.
+        sys.stdout.reconfigure(errors="backslashreplace")
+    try:
+        turnout.main(standalone_mode=True)
+    except TurnoutError as error:
+        click.echo(f"turnout: {error}", err=True)
+        sys.exit(error.exit_code)
+    except OSError as error:
+        if error.errno not in _UNWRITABLE or error.filename is not None:
+            raise
+        # Else Python would try once more at its end, and complain in its own words.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        click.echo(f"turnout: what is to be printed cannot be written: {error.strerror}", err=True)
+        sys.exit(1)
