@@ -1,7 +1,9 @@
-"""The entry point of the `turnout` command. Whatever takes long to import is imported by `main`, ready for Ctrl-C."""
+"""The entry point of the `turnout` command. Whatever takes long to import is imported by `main`, ready for signals."""
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 
 __all__ = ["INTERRUPTED", "main"]
@@ -16,6 +18,8 @@ def main() -> None:
     Exit codes: 0 done, 1 problems found, 2 wrong usage or settings, 3 only warnings found, where they fail,
     130 ended by Ctrl-C.
     """
+    if os.getpid() == 1:  # as in a container: what has no handler does not reach it, and it would work on until killed
+        signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     try:
         from turnout.cli.commands import run_command
 
