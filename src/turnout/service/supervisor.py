@@ -25,6 +25,8 @@ __all__ = ["Death", "Supervisor", "SupervisorConfig", "WorkerProcess"]
 log = logging.getLogger(__name__)
 
 _LONGEST_LINE = 4 * 1024 * 1024
+_HELD_UP_SECONDS = 1.0
+"""Who notices the end of a wait so much later was not running meanwhile."""
 
 
 class SupervisorConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -126,12 +128,18 @@ class Supervisor:
 
     async def reload(self) -> None:
         """Let every worker reload its rules; one that does not react is replaced, one after the other."""
-        before = {worker: worker.pulse.reloads if worker.pulse else 0 for worker in self.workers.values()}
-        self.signal(signal.SIGHUP)
+        workers = list(self.workers.values())
+        before = {worker: worker.pulse.reloads for worker in workers if worker.pulse}
+        for worker in before:
+            worker.signal(signal.SIGHUP)
         for worker, count in before.items():
             if not await self._heard(worker, lambda pulse, count=count: pulse.reloads > count):  # type: ignore[misc]
                 log.error("worker %d (pid %d) did not reload, restarting it", worker.number, worker.pid)
                 await self._replace(worker)
+        for worker in workers:
+            # Who was still starting would have died of it, and may have read the files before they changed.
+            if worker not in before and await self._heard(worker, lambda _: True):
+                worker.signal(signal.SIGHUP)
 
     async def _heard(self, worker: WorkerProcess, wanted: Callable[[Pulse], bool]) -> bool:
         try:
@@ -219,8 +227,7 @@ class Supervisor:
         try:
             patience = self._config.start_seconds
             while True:
-                async with asyncio.timeout(patience):
-                    line = await reader.readline()
+                line = await _next_line(reader, patience)
                 if not line.endswith(b"\n"):  # it has ended, perhaps in the middle of a line
                     return
                 worker.pulse = msgspec.json.decode(line, type=Pulse)
@@ -250,6 +257,22 @@ class Supervisor:
         except TimeoutError:
             worker.signal(signal.SIGKILL)
             await worker.process.wait()
+
+
+async def _next_line(reader: asyncio.StreamReader, patience: float) -> bytes:
+    """The next line. Raises `TimeoutError` when there is none for `patience` seconds in which we ran ourselves.
+
+    When we were stopped, frozen or without CPU, the workers most often were, too; or their pulse waits to be read.
+    """
+    loop = asyncio.get_running_loop()
+    while True:
+        due = loop.time() + patience
+        try:
+            async with asyncio.timeout(patience):
+                return await reader.readline()
+        except TimeoutError:
+            if loop.time() - due < _HELD_UP_SECONDS:
+                raise
 
 
 def _told(code: int) -> str:

@@ -4,6 +4,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
@@ -20,6 +21,8 @@ import json, os, signal, sys, time
 how, log, fd = sys.argv[1], sys.argv[2], int(os.environ["TURNOUT_PULSE_FD"])
 with open(log, "a") as file:
     file.write(f"{os.getpid()}\\n")
+if how == "slow":
+    time.sleep(0.3)
 reloads = 0
 def hup(*_):
     global reloads
@@ -138,6 +141,27 @@ def test_a_worker_that_falls_silent_is_killed_and_replaced(tmp_path: Path) -> No
     supervise("silent", tmp_path, scenario)
 
 
+@pytest.mark.parametrize("frozen", ["supervisor", "all"])
+def test_no_worker_is_killed_for_its_silence_while_the_supervisor_itself_was_frozen(
+    frozen: str, tmp_path: Path
+) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+        workers = list(supervised.supervisor.workers.values())
+        for worker in workers if frozen == "all" else ():
+            worker.signal(signal.SIGSTOP)
+        time.sleep(2)  # noqa: ASYNC251 - so long nothing happens here
+        for worker in workers:
+            worker.signal(signal.SIGCONT)
+            worker.beaten.clear()
+        for worker in workers:
+            await worker.beaten.wait()
+
+    clean, supervised = supervise("well", tmp_path, scenario)
+    assert clean
+    assert supervised.supervisor.restarts == 0
+
+
 def test_a_worker_whose_pulse_cannot_be_read_is_killed_and_replaced(tmp_path: Path) -> None:
     async def scenario(supervised: Supervised) -> None:
         await supervised.starts(2)
@@ -179,6 +203,19 @@ def test_a_reload_is_passed_on_and_who_hears_it_goes_on(tmp_path: Path) -> None:
 
     _, supervised = supervise("well", tmp_path, scenario)
     assert len(supervised.pids) == 2
+
+
+def test_a_worker_that_is_still_starting_does_not_die_of_a_reload_and_hears_it_later(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        worker = supervised.supervisor.workers[0]
+        assert worker.pulse is None
+        await supervised.supervisor.reload()
+        while worker.pulse is None or worker.pulse.reloads == 0:
+            worker.beaten.clear()
+            await worker.beaten.wait()
+
+    _, supervised = supervise("slow", tmp_path, scenario, processes=1)
+    assert supervised.supervisor.restarts == 0
 
 
 def test_workers_that_do_not_hear_a_reload_are_replaced_one_after_the_other(tmp_path: Path) -> None:
