@@ -193,6 +193,8 @@ def test_a_paused_page_stands_still_until_it_goes_on() -> None:
         pause = there.page.get_by_role("button", name="Pause")
         await pause.click()
         await expect(pause).to_have_attribute("aria-pressed", "true")
+        await expect(pause).to_have_text("Pause")  # "Paused, pressed" would be told twice
+        await keep(there.page, "paused")
         await work(there.seen, 5)
         with pytest.raises(NothingCame):
             # Longer than the time between two refreshes.
@@ -262,6 +264,36 @@ def test_what_is_focused_selected_or_scrolled_stays_so_while_figures_change() ->
         assert await page.evaluate("getSelection().toString()") == "INVALID_JSON"
 
     browse(story, width=360)
+
+
+@pytest.mark.parametrize("width", [1280, 360])
+def test_a_long_condition_is_unfolded_by_keyboard_and_stays_so_while_figures_change(width: int) -> None:
+    names = ", ".join(f"'one-{number}'" for number in range(40))
+
+    async def story(there: Browsing) -> None:
+        page = there.page
+        condition = page.locator("#when-critical-priority summary")
+        folded = (await condition.bounding_box() or {})["height"]
+        assert folded < 60
+        await keep(page, f"folded-{width}")
+        await condition.focus()
+        await page.keyboard.press("Enter")
+        assert (await condition.bounding_box() or {})["height"] > 2 * folded
+        await keep(page, f"unfolded-{width}")
+        await work(there.seen, 5)
+        await expect(page.locator("#books")).to_contain_text("5 received =")
+        assert (await condition.bounding_box() or {})["height"] > 2 * folded
+        await expect(condition).to_be_focused()
+        await page.get_by_label("Rules whose id has").fill("tried")
+        await expect(page.locator("#rule-rows tr")).to_have_count(1)
+        assert await page.locator("#rule-rows details[open]").count() == 0, (
+            "what is unfolded is that rule, not that row"
+        )
+        assert await page.evaluate("document.documentElement.scrollWidth") == width
+
+    rules = RULES.replace("detail.to == 'one'", f"\"detail.to in ['one', {names}]\"")
+    rules = rules.replace("detail.to == 'three'", f"\"detail.to in ['three', {names}]\"")
+    browse(story, width=width, rules=rules)
 
 
 def test_long_names_and_sentences_do_not_widen_the_page() -> None:

@@ -50,10 +50,10 @@ function showOld(why) {
   document.documentElement.classList.add("old");
 }
 
-// Changes what differs and nothing else: what is focused, selected or scrolled stays so.
+// Changes what differs and nothing else: what is focused, selected, scrolled or unfolded stays so.
 function update(node, newer) {
   if (node.isEqualNode(newer)) return;
-  if (node.nodeName !== newer.nodeName) {
+  if (node.nodeName !== newer.nodeName || node.id !== newer.id) {
     node.replaceWith(newer);
     return;
   }
@@ -61,7 +61,9 @@ function update(node, newer) {
     node.nodeValue = newer.nodeValue;
     return;
   }
-  for (const name of node.getAttributeNames()) if (!newer.hasAttribute(name)) node.removeAttribute(name);
+  for (const name of node.getAttributeNames()) {
+    if (!newer.hasAttribute(name) && !(node.nodeName === "DETAILS" && name === "open")) node.removeAttribute(name);
+  }
   for (const { name, value } of newer.attributes) if (node.getAttribute(name) !== value) node.setAttribute(name, value);
   const children = [...newer.childNodes];
   while (node.childNodes.length > children.length) node.lastChild.remove();
@@ -87,7 +89,6 @@ function paused() {
 pause.hidden = false;
 pause.addEventListener("click", () => {
   pause.setAttribute("aria-pressed", String(!paused()));
-  pause.textContent = paused() ? "Paused" : "Pause";
   if (paused()) {
     clearTimeout(timer);
     refreshing?.abort();
