@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.async_api import Page, async_playwright, expect
+from playwright.async_api import Locator, Page, async_playwright, expect
 from playwright.async_api import TimeoutError as NothingCame
 from tests.unit.pipeline.yard import event
 from tests.unit.service.snapshots import Seen, observed
@@ -117,6 +117,12 @@ async def keep(page: Page, name: str) -> None:
     folder = os.environ.get("SCREENSHOTS")
     if folder:
         await page.screenshot(path=Path(folder, f"{name}.png"), full_page=True)
+
+
+async def height(shown: Locator) -> float:
+    box = await shown.bounding_box()
+    assert box is not None
+    return box["height"]
 
 
 async def work(seen: Seen, count: int) -> None:
@@ -273,16 +279,16 @@ def test_a_long_condition_is_unfolded_by_keyboard_and_stays_so_while_figures_cha
     async def story(there: Browsing) -> None:
         page = there.page
         condition = page.locator("#when-critical-priority summary")
-        folded = (await condition.bounding_box() or {})["height"]
+        folded = await height(condition)
         assert folded < 60
         await keep(page, f"folded-{width}")
         await condition.focus()
         await page.keyboard.press("Enter")
-        assert (await condition.bounding_box() or {})["height"] > 2 * folded
+        assert await height(condition) > 2 * folded
         await keep(page, f"unfolded-{width}")
         await work(there.seen, 5)
         await expect(page.locator("#books")).to_contain_text("5 received =")
-        assert (await condition.bounding_box() or {})["height"] > 2 * folded
+        assert await height(condition) > 2 * folded
         await expect(condition).to_be_focused()
         await page.get_by_label("Rules whose id has").fill("tried")
         await expect(page.locator("#rule-rows tr")).to_have_count(1)

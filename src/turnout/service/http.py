@@ -10,8 +10,10 @@ import asyncio
 import base64
 import binascii
 import contextlib
+import errno
 import hmac
 import logging
+import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from urllib.parse import urlsplit
@@ -20,6 +22,7 @@ import msgspec
 from aiohttp import web
 
 from turnout.errors import SettingsError
+from turnout.service.connections import HEADERS, Connections
 from turnout.service.health import Health
 from turnout.service.probes import Probes, ViewProbes
 from turnout.service.view import NotAnswering, View
@@ -37,18 +40,8 @@ _OPEN = frozenset({"/livez", "/readyz", "/metrics"})
 _LARGEST_REQUEST = 1_200_000
 """A pasted event of 1 MiB, and some."""
 _STOP_SECONDS = 1.0
-_MOST_CONNECTIONS = 200
-"""Open ones, about. Without a bound whoever reaches the port could take every file descriptor of the worker, which
-needs some for its queues and its rule files."""
-
-_HEADERS = {
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
-    "img-src data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
-    "Referrer-Policy": "no-referrer",
-    "Server": "turnout",  # in place of the library's, which tells its version and Python's
-    "X-Content-Type-Options": "nosniff",
-}
+_SHORTEST_TOKEN = 16
+"""Guesses are answered as fast as they come."""
 
 
 class HttpConfig(msgspec.Struct, frozen=True):
@@ -94,6 +87,12 @@ async def serving_probes(config: HttpConfig, probes: Probes, *pages: Pages) -> A
     except (OSError, UnicodeError) as error:  # the latter for a host that no name can be
         why = (error.strerror if isinstance(error, OSError) else None) or str(error)
         raise SettingsError([f"TURNOUT_HTTP_PORT: cannot listen on {config.host} port {config.port}: {why}"]) from None
+    if config.token and len(config.token) < _SHORTEST_TOKEN and not is_loopback(config.host):
+        log.warning(
+            "TURNOUT_HTTP_TOKEN is short enough to be guessed by whoever reaches the port; take %d characters or more, "
+            "as 'openssl rand -hex 32' makes them",
+            _SHORTEST_TOKEN,
+        )
     log.info("status, probes and metrics at http://%s:%d", _in_url(config.host), port)
     try:
         yield port
@@ -152,20 +151,15 @@ class _Server:
                 if method == "GET":
                     app.router.add_route("HEAD", path, handler)
         app.on_response_prepare.append(_add_headers)
-        runner = web.AppRunner(
-            app,
-            handle_signals=False,
-            access_log=None,
-            logger=_protocol_log(),
-            keepalive_timeout=30,
-            shutdown_timeout=_STOP_SECONDS,
-        )
+        runner = web.AppRunner(app, handle_signals=False, shutdown_timeout=_STOP_SECONDS)
         await runner.setup()
         listener: asyncio.Server | None = None
         try:
             assert runner.server is not None  # noqa: S101 - for the type checker: `setup` has made it
-            connect = _Connections(runner.server)
+            connect = Connections(runner.server)
             listener = await self._loop.create_server(connect, self._config.host, self._config.port)
+            if not listener.sockets:  # asyncio passes over families of addresses that the kernel has not
+                raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
             self._port = listener.sockets[0].getsockname()[1]
             for pages in self._pages:
                 await pages.start()
@@ -228,24 +222,8 @@ class _Server:
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
 
-class _Connections:
-    """Makes the protocol of each new connection. When there are too many, the oldest make way.
-
-    So a probe is answered even while somebody holds as many connections as he likes.
-    """
-
-    def __init__(self, server: web.Server) -> None:
-        self._server = server
-
-    def __call__(self) -> asyncio.Protocol:
-        made = self._server.connections
-        for oldest in made[: max(0, len(made) + 1 - _MOST_CONNECTIONS)]:
-            oldest.force_close()
-        return self._server()
-
-
 async def _add_headers(_: web.Request, answer: web.StreamResponse) -> None:
-    answer.headers.update(_HEADERS)
+    answer.headers.update(HEADERS)
 
 
 async def _judged(judge: Callable[[], Awaitable[Health]]) -> Health:
@@ -261,19 +239,6 @@ def _verdict(health: Health) -> web.Response:
     return web.Response(
         status=200 if health.ok else 503, body=msgspec.json.format(body) + b"\n", content_type="application/json"
     )
-
-
-def _protocol_log() -> logging.Logger:
-    """For aiohttp's own lines: to it, garbage from outside is an error, with a traceback and the garbage."""
-
-    def tone_down(record: logging.LogRecord) -> bool:
-        record.exc_info = None
-        record.levelno, record.levelname = logging.DEBUG, "DEBUG"
-        return log.isEnabledFor(logging.DEBUG)
-
-    quiet = logging.getLogger(f"{__name__}.protocol")
-    quiet.filters = [tone_down]
-    return quiet
 
 
 def _carries(header: str, token: str) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import errno
 import json
+import resource
 import socket
 import threading
 from collections.abc import AsyncIterator, Callable
@@ -18,6 +20,7 @@ from tests.unit.pipeline.yard import event
 from tests.unit.service.snapshots import Seen, observed
 
 from turnout.errors import SettingsError
+from turnout.service.connections import most_connections
 from turnout.service.http import HttpConfig, Pages, serving
 
 TOKEN = "correct horse battery staple"
@@ -172,6 +175,16 @@ def test_a_token_opens_everything_but_probes_and_metrics(headers: dict[str, str]
         assert answer.headers["WWW-Authenticate"].startswith("Basic ")
 
 
+@pytest.mark.parametrize(
+    ("host", "token", "warned"), [("0.0.0.0", "x", True), ("127.0.0.1", "x", False), ("0.0.0.0", TOKEN, False)]
+)
+def test_a_token_that_can_be_guessed_is_warned_of_where_others_can_try(
+    host: str, token: str, warned: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    get("/livez", HttpConfig(0, host, token))
+    assert ("TURNOUT_HTTP_TOKEN is short enough to be guessed" in caplog.text) is warned
+
+
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
 def test_probes_and_metrics_need_no_token_and_any_name_will_do(path: str) -> None:
     assert get(path, HttpConfig(0, token=TOKEN), {"Host": "10.1.2.3:8080"}).status_code == 200
@@ -277,6 +290,21 @@ def test_garbage_on_the_port_is_harmless(garbage: bytes, caplog: pytest.LogCaptu
     assert "Traceback" not in caplog.text
 
 
+def test_the_answer_to_what_is_no_request_has_the_headers_of_all_others() -> None:
+    async def main() -> str:
+        async with served() as (_, client):
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+            writer.write(b"GET / HTTP/9.9\r\n\r\n")
+            answer = (await reader.read()).decode()
+            writer.close()
+            return answer
+
+    answer = asyncio.run(main())
+    assert answer.startswith("HTTP/1.0 400 ")
+    for line in ("Server: turnout", "Cache-Control: no-store", "X-Content-Type-Options: nosniff"):
+        assert f"\r\n{line}\r\n" in answer
+
+
 def test_a_port_that_is_taken_is_told_in_plain_words() -> None:
     async def main() -> None:
         async with (
@@ -297,6 +325,22 @@ def test_a_host_that_no_name_can_be_is_told_in_plain_words(host: str) -> None:
             pytest.fail("it listens there")
 
     with pytest.raises(SettingsError, match=rf"TURNOUT_HTTP_PORT: cannot listen on {host} port 0: "):
+        asyncio.run(_bare(main))
+
+
+def test_an_address_of_a_family_that_the_kernel_has_not_is_told_in_plain_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Socket(socket.socket):
+        def __init__(self, family: int = -1, kind: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+            if family == socket.AF_INET6:
+                raise OSError(errno.EAFNOSUPPORT, "no such family")
+            super().__init__(family, kind, proto, fileno)
+
+    async def main() -> None:
+        async with observed() as seen, serving(HttpConfig(0, "::1"), seen.view):
+            pytest.fail("it listens there")
+
+    monkeypatch.setattr(socket, "socket", Socket)
+    with pytest.raises(SettingsError, match="TURNOUT_HTTP_PORT: cannot listen on ::1 port 0: Address family not supp"):
         asyncio.run(_bare(main))
 
 
@@ -327,7 +371,7 @@ def test_the_thread_ends_with_the_context_even_while_a_client_holds_a_connection
 
 
 def test_of_too_many_connections_the_oldest_make_way_for_those_who_ask(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("turnout.service.http._MOST_CONNECTIONS", 3)
+    monkeypatch.setattr("turnout.service.connections.MOST_CONNECTIONS", 3)
 
     async def main() -> None:
         async with observed() as seen, serving(HttpConfig(0), seen.view) as port, asyncio.timeout(10):
@@ -347,6 +391,14 @@ def test_of_too_many_connections_the_oldest_make_way_for_those_who_ask(monkeypat
                 writer.close()
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("descriptors", "held"), [(64, 16), (1024, 200), (resource.RLIM_INFINITY, 200), (2, 1)])
+def test_connections_leave_most_of_the_descriptors_to_the_worker(
+    descriptors: int, held: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(resource, "getrlimit", lambda _: (descriptors, descriptors))
+    assert most_connections() == held
 
 
 def test_the_configuration_does_not_show_its_token() -> None:

@@ -208,7 +208,7 @@ def test_a_reload_is_passed_on_and_who_hears_it_goes_on(tmp_path: Path) -> None:
 def test_a_worker_that_is_still_starting_does_not_die_of_a_reload_and_hears_it_later(tmp_path: Path) -> None:
     async def scenario(supervised: Supervised) -> None:
         worker = supervised.supervisor.workers[0]
-        assert worker.pulse is None
+        assert not worker.beaten.is_set()
         await supervised.supervisor.reload()
         while worker.pulse is None or worker.pulse.reloads == 0:
             worker.beaten.clear()
