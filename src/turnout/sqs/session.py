@@ -127,9 +127,24 @@ class AwsSession:
         context = self.aioboto3.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)
         with foreign_errors("Connect"):
             try:
-                return await context.__aenter__()
+                client = await context.__aenter__()
             except ValueError as error:  # botocore's for "Invalid endpoint"
-                raise SqsDenied(str(error), code="InvalidEndpoint") from error
+                raise self._no_endpoint(error, endpoint_url) from error
+        try:
+            urlsplit(client.meta.endpoint_url).port  # noqa: B018 - botocore does not look at it, and fails at each call
+        except ValueError as error:
+            await client.close()
+            raise self._no_endpoint(error, endpoint_url) from error
+        return client
+
+    def _no_endpoint(self, error: ValueError, given: str | None) -> SqsDenied:
+        """`given` is the URL that was ours to choose, if there was one."""
+        said = str(error)
+        if given is None:
+            names = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
+            name = next((name for name in names if self._environment.get(name)), "endpoint_url of the AWS profile")
+            said += f": {name} must look like https://host or http://localhost:4566"
+        return SqsDenied(said, code="InvalidEndpoint")
 
 
 def _is_default(client: Client) -> bool:

@@ -515,6 +515,24 @@ def test_endpoints_are_found_as_aws_finds_them(
     assert endpoint_of(queue, AwsConfig()) == endpoint
 
 
+@pytest.mark.parametrize("url", ["nonsense", "http://", "localhost:4566", "http://127.0.0.1:99999"])
+@pytest.mark.parametrize("name", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "endpoint_url of the AWS profile"])
+@both
+def test_an_endpoint_that_is_none_is_told_with_the_variable_it_came_from(
+    opener: Opener, name: str, url: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "config").write_text(f"[default]\nendpoint_url = {url}\n" if "profile" in name else "")
+    if "profile" not in name:
+        monkeypatch.setenv(name, url)
+
+    async def test() -> None:
+        async with opener(AwsConfig(region="eu-west-1")) as sqs:
+            with pytest.raises(SqsDenied, match=f"InvalidEndpoint: .*{name} must look like"):
+                await sqs.receive(QUEUE, max_messages=1, wait_seconds=0, visibility_seconds=30)
+
+    run(test())
+
+
 def test_an_endpoint_in_the_configuration_outranks_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://other:1")
     assert endpoint_of(VPC_QUEUE, AwsConfig(endpoint_url="http://mine:2")) == "http://mine:2"
