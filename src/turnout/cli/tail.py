@@ -33,7 +33,12 @@ _STATES = {"done": "", "failed": "red", "pending": "yellow"}
 
 @click.command(short_help="Watch a running worker's messages.")
 @address_argument
-@click.option("--queue", default="", metavar="NAME", help="Only messages from this source, or to this target or queue.")
+@click.option(
+    "--queue",
+    default="",
+    metavar="NAME",
+    help="Only messages from this source, or to this target or queue; the dead-letter queue is one.",
+)
 @click.option("--rule", default="", metavar="ID", help="Only messages that this rule matched.")
 @click.option(
     "--per-second", type=click.FloatRange(0.1, 1000), default=10.0, show_default=True, help="Messages shown, at most."
@@ -104,20 +109,12 @@ def notes(snapshot: Snapshot, queue: str, rule: str) -> Iterator[str]:
         yield f"nothing is shown while the worker has no rule {_missing(rule, rule, tuple(rules.matches))}"
     elif rule in rules.disabled:
         yield f"nothing is shown while rule '{rule}' is switched off (enabled: false)"
-    letters = {
-        name for target in snapshot.targets if target.is_dead_letter_queue for name in (target.name, target.queue)
-    }
-    targets = [target for target in snapshot.targets if not target.is_dead_letter_queue]
-    queues = (target.queue for target in targets if target.system == SYSTEM_SQS)
-    known = tuple(
-        dict.fromkeys((*(each.queue for each in snapshot.sources), *(target.name for target in targets), *queues))
-    )
+    sources = (each.queue for each in snapshot.sources)
+    queues = (target.queue for target in snapshot.targets if target.system == SYSTEM_SQS)
+    known = tuple(dict.fromkeys((*sources, *(target.name for target in snapshot.targets), *queues)))
     if queue and queue not in known:
-        if queue in letters:
-            yield f"nothing is shown of the dead-letter queue '{queue}'; ask for the source, and look for dead lettered"
-        else:
-            what = "source, target or target's queue"
-            yield f"nothing is shown while the worker has no {what} {_missing(queue, queue_name(queue), known)}"
+        what = "source, target or target's queue"
+        yield f"nothing is shown while the worker has no {what} {_missing(queue, queue_name(queue), known)}"
 
 
 def _missing(asked: str, name: str, known: Sequence[str]) -> str:

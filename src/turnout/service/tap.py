@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from turnout.message import Account, queue_name
+from turnout.message import Account, Delivery, queue_name
 from turnout.rules import Match
 from turnout.service.routed import Routed, routed
 from turnout.telemetry.tracing import Tracing
@@ -33,7 +33,7 @@ class Watched(msgspec.Struct, frozen=True):
     """Which messages to show. Empty: all of them."""
 
     queue: str = ""
-    """Name of a source queue, a target, or a target's queue."""
+    """Name of a source queue, a target, a target's queue, or the dead-letter queue."""
     rule: str = ""
     per_second: float = 10.0
     bodies: bool = False
@@ -46,7 +46,13 @@ class Watched(msgspec.Struct, frozen=True):
                 return False
         if not self.queue or queue_name(account.message.queue) == self.queue:
             return True
-        return any(self.queue in (each.target, queue_name(each.queue)) for each in account.deliveries)
+        letters = (account.letter,) if account.letter else ()
+        return any(self.queue == each.target or self.queue == _queue(each) for each in (*account.deliveries, *letters))
+
+
+def _queue(delivery: Delivery) -> str | None:
+    """The name of the queue it goes to, if it goes to one: else `queue` is an ARN, or an endpoint in other words."""
+    return queue_name(delivery.queue) if delivery.queue.startswith("http") else None
 
 
 class _Watcher:

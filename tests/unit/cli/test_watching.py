@@ -258,12 +258,12 @@ def test_tail_says_what_there_is_when_nothing_of_that_name_is() -> None:
 
     assert noted(rule="xyz") == ["nothing is shown while the worker has no rule 'xyz'; it has one, three, off"]
     assert noted("xyz") == [
-        "nothing is shown while the worker has no source, target or target's queue 'xyz'; it has events, crm, archive"
+        "nothing is shown while the worker has no source, target or target's queue 'xyz'; it has events, crm, archive, "
+        "events-dead"
     ]
     assert "did you mean 'crm'?" in noted("https://sqs.eu-west-1.amazonaws.com/123456789012/crm")[0]
     assert "rule 'off' is switched off" in noted(rule="off")[0]
-    assert "the dead-letter queue 'events-dead'" in noted("events-dead")[0]
-    assert [*noted("events"), *noted("crm"), *noted(rule="one"), *noted()] == []
+    assert [*noted("events"), *noted("events-dead"), *noted("crm"), *noted(rule="one"), *noted()] == []
     many = msgspec.structs.replace(snapshot().rules, matches={f"rule-{number}": 0 for number in range(1_010)})
     assert next(notes(snapshot(rules=many), "", "xyz")).endswith("rule-7 and 1,002 more")
 

@@ -13,6 +13,7 @@ import pytest
 from tests.unit.pipeline.yard import RULES, Yard, event, ruleset
 from tests.unit.service.snapshots import Reloaded
 
+from turnout.message import Account, Call, Delivery, Message
 from turnout.pipeline.worker import Worker
 from turnout.service.feeds import Feeds
 from turnout.service.http import HttpConfig, serving
@@ -22,6 +23,7 @@ from turnout.service.tap import Tap, TooManyWatchers, Watched
 from turnout.service.view import View, WorkerView
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.redaction import redactor
+from turnout.telemetry.semconv import ENDPOINT
 from turnout.telemetry.snapshot import Snapshot
 
 
@@ -89,6 +91,28 @@ def test_a_letter_is_told_with_its_reason() -> None:
 def test_only_what_is_asked_for_is_told(watched: Watched, ids: list[str]) -> None:
     seen = watch(watched, event("one", 1), event("three", 2), event("nobody", 3), expected=len(ids))
     assert sorted(record.event_id for record in seen) == ids
+
+
+@pytest.mark.parametrize(("queue", "told"), [("events-dead", 1), ("crm", 0)])
+def test_what_becomes_a_letter_is_told_to_who_asks_for_the_dead_letter_queue(queue: str, told: int) -> None:
+    seen = watch(Watched(queue=queue), "not JSON", event("nobody"), expected=told)
+    assert [record.reason for record in seen] == ["INVALID_JSON"] * told
+
+
+@pytest.mark.parametrize(
+    ("address", "wanted"),
+    [
+        ("https://sqs.eu-west-1.amazonaws.com/123456789012/orders", True),
+        ("arn:aws:events:eu-west-1:123456789012:event-bus/orders", False),
+        (f"{ENDPOINT}https://example.com/orders", False),
+    ],
+)
+def test_the_end_of_an_address_is_the_name_of_a_queue_only_where_it_is_a_queue(address: str, wanted: bool) -> None:
+    account = Account(Message("m", "h", "{}", "https://sqs/1/events"), Call("receive", "q", 1), 1)
+    delivery = Delivery(account, "crm", 1)
+    delivery.queue = address
+    account.deliveries = [delivery]
+    assert Watched(queue="orders").wants(account) is wanted
 
 
 def test_more_than_is_wanted_a_second_is_counted_and_not_queued() -> None:
