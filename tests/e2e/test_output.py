@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import IO, Any
 
@@ -53,6 +54,22 @@ def test_a_disk_that_is_full_is_said_in_one_sentence(command: str, exported: Pat
         done = turnout("dlq", *command.split(), "--file", str(exported), stdout=full)
     assert done.stderr == "turnout: what is to be printed cannot be written: No space left on device\n"
     assert done.returncode == 1
+
+
+def test_that_nothing_can_be_written_is_said_in_one_sentence() -> None:
+    # As on a read-only file system, where no directory that tempfile tries can be written.
+    nowhere = "import tempfile; tempfile._candidate_tempdir_list = lambda: ['/proc/self/fdinfo']"
+    command = f"{nowhere}; from turnout.cli.main import main; main()"
+    done = subprocess.run(
+        [sys.executable, "-c", command, "demo", "--rules", str(RULES)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("turnout: No usable temporary directory found in ")
+    assert done.stderr.endswith("; set TMPDIR to a directory that can be written\n")
 
 
 @pytest.mark.parametrize("command", ["report", "list", "list --json", "show m-1 --show-pii"])
