@@ -53,8 +53,17 @@ def asking(url: str) -> Iterator[httpx.Client]:
     token = os.environ.get(TOKEN, "").strip()
     # As browsers do it: whatever the token is made of, it makes a header, and none that an error would show.
     auth = httpx.BasicAuth("turnout", token) if token else None
+    # A proxy's 127.0.0.1 is another machine's.
+    host = urlsplit(url).hostname or ""
+    here = host in ("localhost", "::1") or host.startswith("127.")
     try:
-        with httpx.Client(base_url=url, auth=auth, timeout=5.0) as client:
+        client = httpx.Client(base_url=url, auth=auth, timeout=5.0, trust_env=not here)
+    except (ImportError, OSError, ValueError) as error:  # a proxy of another kind, a file of authorities that is none
+        raise click.ClickException(
+            f"{url} cannot be asked with the proxy and SSL_CERT_* variables set: {error}"
+        ) from None
+    try:
+        with client:
             yield client
     except httpx.HTTPStatusError as error:
         raise click.ClickException(_refused(url, error.response)) from None

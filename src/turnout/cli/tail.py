@@ -75,7 +75,7 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
                 answer.read()
             answer.raise_for_status()
             _note(client, str(wanted["queue"]), str(wanted["rule"]))
-            for text in answer.iter_lines():
+            for text in _lines(answer):
                 if not text:
                     continue
                 try:
@@ -91,6 +91,12 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
                 if seen == count:
                     return
     raise click.ClickException("the worker has ended")
+
+
+def _lines(answer: httpx.Response) -> Iterator[str]:
+    """The lines until the worker ends, which cuts the answer short."""
+    with contextlib.suppress(httpx.RemoteProtocolError):
+        yield from answer.iter_lines()
 
 
 def _note(client: httpx.Client, queue: str, rule: str) -> None:

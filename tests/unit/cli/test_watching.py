@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from io import StringIO
 
@@ -316,3 +317,43 @@ def test_a_worker_that_ends_ends_the_tail() -> None:
     result = asyncio.run(main())
     assert result.exit_code == 1
     assert "the worker has ended" in result.output or "no answer" in result.output
+
+
+def test_a_worker_that_ends_while_its_messages_are_watched_is_not_told_of_as_an_error_of_the_protocol(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    begun = threading.Event()
+
+    def iter_lines(answer: httpx.Response) -> Iterator[str]:
+        begun.set()
+        return lines(answer)
+
+    lines = httpx.Response.iter_lines
+    monkeypatch.setattr(httpx.Response, "iter_lines", iter_lines)
+
+    async def main() -> Result:
+        async with worker() as (_, port):
+            running = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, tail, [port]))
+            assert await asyncio.to_thread(begun.wait, 10)
+        return await running
+
+    result = asyncio.run(main())
+    assert result.output == "Error: the worker has ended\n"
+
+
+@pytest.mark.parametrize("proxy", ["http://127.0.0.1:9", "socks5://127.0.0.1:9"])
+def test_a_worker_of_this_machine_is_asked_without_the_proxy_for_others(
+    proxy: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    assert run_top(environ={"ALL_PROXY": proxy, "HTTP_PROXY": proxy}).exit_code == 0
+
+
+@pytest.mark.parametrize(
+    "variables", [{"ALL_PROXY": "socks5://127.0.0.1:9"}, {"SSL_CERT_FILE": "/nowhere"}, {"HTTP_PROXY": "x://y"}]
+)
+def test_a_proxy_that_cannot_be_used_is_told_in_a_sentence(variables: dict[str, str]) -> None:
+    result = CliRunner().invoke(top, ["http://turnout.example:8080"], env=variables)
+    assert result.exit_code == 1
+    assert "Error: http://turnout.example:8080 cannot be asked with the proxy and SSL_CERT_* variables" in result.output
