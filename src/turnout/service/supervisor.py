@@ -166,16 +166,21 @@ class Supervisor:
         deaths = 0
         while not self._stopping.is_set():
             started = loop.time()
-            code = await self._live(number)
+            try:
+                code = await self._live(number)
+                how = f"worker {number} ended with {_told(code)}"
+            except OSError as error:  # no process, memory or descriptor to be had: the others are to go on
+                code = 0
+                how = f"worker {number} cannot be started: {error.strerror or error}"
             if self._stopping.is_set():
                 # Who dies of the signal itself had not begun yet, and held nothing.
                 if code not in (0, -signal.SIGTERM):
                     self.failed += 1
-                    log.error("worker %d ended with %s", number, _told(code))
+                    log.error("%s", how)
                 return
             deaths = 1 if loop.time() - started > self._config.healthy_seconds else deaths + 1
             self.restarts += 1
-            self.last_death = Death(f"worker {number} ended with {_told(code)}", time.time())
+            self.last_death = Death(how, time.time())
             delay = self._config.backoff.delay(deaths)
             log.error("%s, starting it again in %.1f s", self.last_death.how, delay)
             with contextlib.suppress(TimeoutError):

@@ -1,12 +1,14 @@
 """Worker processes that die, fall silent, ignore signals and hear them, under one supervisor."""
 
 import asyncio
+import errno
 import os
 import signal
 import sys
 import time
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -139,6 +141,32 @@ def test_a_worker_that_falls_silent_is_killed_and_replaced(tmp_path: Path) -> No
         await supervised.starts(3)
 
     supervise("silent", tmp_path, scenario)
+
+
+def test_a_worker_that_cannot_be_started_is_tried_again_and_costs_the_others_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start, refused = asyncio.create_subprocess_exec, asyncio.Event()
+
+    async def refuse_once(*arguments: str, **options: Any) -> asyncio.subprocess.Process:
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", start)
+        refused.set()
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+        first, other = supervised.supervisor.workers[0], supervised.supervisor.workers[1]
+        monkeypatch.setattr(asyncio, "create_subprocess_exec", refuse_once)
+        first.signal(signal.SIGKILL)
+        await refused.wait()
+        await supervised.starts(3)
+        await supervised.beating()
+        assert supervised.supervisor.workers[1] is other
+
+    clean, supervised = supervise("well", tmp_path, scenario)
+    assert clean
+    assert supervised.supervisor.last_death is not None
+    assert supervised.supervisor.last_death.how == "worker 0 cannot be started: Resource temporarily unavailable"
 
 
 @pytest.mark.parametrize("frozen", ["supervisor", "all"])
