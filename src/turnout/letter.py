@@ -131,7 +131,7 @@ def _ever_smaller(letter: LetterAttribute, moved: dict[str, dict[str, str]]) -> 
     message = {ERROR_MESSAGE: Attribute("String", text)} if text else {}
     # An id comes out of the event, and half a surrogate pair is what no reader of JSON has to take.
     event_id = None if letter.event_id is None else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", letter.event_id)
-    failures = {target: _clean(why)[:_EACH_LIMIT] for target, why in letter.failures.items()}
+    failures = {target: sendable(why)[:_EACH_LIMIT] for target, why in letter.failures.items()}
     full = msgspec.structs.replace(
         letter, version=LETTER_VERSION, message=text, event_id=event_id, failures=failures, attributes=moved
     )
