@@ -74,6 +74,8 @@ class Finished(msgspec.Struct, frozen=True):
     """Letters that are to have another turn, where nobody has stopped it."""
     health: Health
     seconds: float
+    unseen: int = 0
+    """About how many letters could not be seen, because somebody else held them."""
 
 
 def process(settings: DlqSettings, work: WorkSettings, job: Job) -> Finished:
@@ -104,7 +106,8 @@ async def _process(settings: DlqSettings, work: WorkSettings, job: Job) -> Finis
                 await processor.run(stop, once=job.once)
             records = await known_of(await services.ledger(), (), name)
             ended, left = processor.ended, 0 if stop.is_set() else processor.ended.left
-            return Finished(name, ended.results, left, health(records), time.monotonic() - began)
+            seconds = time.monotonic() - began
+            return Finished(name, ended.results, left, health(records), seconds, ended.unseen or 0)
 
 
 @contextlib.asynccontextmanager

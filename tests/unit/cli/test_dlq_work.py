@@ -98,3 +98,19 @@ def test_once_ends_with_1_when_letters_are_left_and_says_so(exported: Path, monk
     none = finished({Ended.PARKED: 1, Ended.DELIVERED: 4}, 0)
     assert none.exit_code == 0
     assert "left" not in none.stdout
+
+
+@pytest.mark.parametrize(
+    ("results", "said", "code"),
+    [({}, "no letters to be seen", 1), ({Ended.DELIVERED: 4}, "4 delivered", 0)],
+)
+def test_once_says_that_somebody_else_holds_letters_and_that_it_has_seen_none_is_no_success(
+    exported: Path, monkeypatch: pytest.MonkeyPatch, results: dict[Ended, int], said: str, code: int
+) -> None:
+    ended = Finished(source="events-dead", results=results, left=0, health=health([]), seconds=1.0, unseen=3)
+    monkeypatch.setattr("turnout.recovering.process", lambda *_: ended)
+    result = run("--file", str(exported), "--once")
+    first, note = result.stdout.splitlines()[:2]
+    assert first == f"events-dead: {said}, in 1.0 s."
+    assert note.startswith("note: About 3 more cannot be seen now: somebody has received them")
+    assert result.exit_code == code

@@ -100,6 +100,7 @@ def work(
         return
     # After the settings: wrong ones should not wait for AWS's clients to be imported.
     from turnout.recovering import Job, process
+    from turnout.recovery.sources.queue import unseen_note
 
     report = Path(report_file) if report_file else None
     job = Job(place=place, selection=selection, once=once, correlate=correlate, report=report)
@@ -108,7 +109,10 @@ def work(
         return
     ordered = sorted(finished.results.items(), key=lambda pair: -pair[1])
     results = ", ".join(f"{number:,} {_WORDS.get(result, result)}" for result, number in ordered)
-    click.echo(f"{finished.source}: {results or 'no letters'}, in {finished.seconds:.1f} s.")
+    none = "no letters to be seen" if finished.unseen else "no letters"
+    click.echo(f"{finished.source}: {results or none}, in {finished.seconds:.1f} s.")
+    if finished.unseen:
+        click.echo(f"note: {unseen_note(finished.unseen)}")
     known = finished.health
     rate = f", what was tried worked for {known.success_rate:.1%}" if known.success_rate is not None else ""
     click.echo(f"The ledger knows {count(known.total, 'letter')}, {known.open:,} not settled{rate}.")
@@ -116,6 +120,7 @@ def work(
         click.echo(f"  {share.name:<18}{share.count:>8,}")
     if finished.left:
         click.echo(f"{count(finished.left, 'letter')} left: run it again later.")
+    if finished.left or (finished.unseen and not results):
         sys.exit(1)
 
 

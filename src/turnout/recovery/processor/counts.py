@@ -38,9 +38,16 @@ class Ended(msgspec.Struct):
     """What became of each letter, over the rounds of a processor that ends by itself."""
 
     letters: dict[str, Result] = {}
+    unseen: int | None = None
+    """About how many letters could not be seen in any round, because somebody else held them; None before the first."""
 
-    def add(self, results: dict[str, Result]) -> None:
-        """Add how the turns of a round ended. What was to have another turn and is not there any more is forgotten."""
+    def add(self, results: dict[str, Result], unseen: int) -> None:
+        """Add how the turns of a round ended. What was to have another turn and is not there any more is forgotten.
+
+        `unseen` is how many letters somebody else held. The fewest count: queues go on for a while to count what this
+        processor gave back after the round before.
+        """
+        self.unseen = unseen if self.unseen is None else min(self.unseen, unseen)
         kept = {
             id_: result
             for id_, result in self.letters.items()

@@ -173,7 +173,7 @@ class Processor:
                 self.counts.round_at = time.time()
                 self.counts.round_seconds = self._clock() - began
                 if once:
-                    self.ended.add(turns.results)
+                    self.ended.add(turns.results, turns.unseen)
                     idle = 0 if _PROGRESS.intersection(turns.results.values()) else idle + 1
                     if not (turns.behind or self.ended.left) or idle == _MOST_IDLE:
                         return
@@ -195,6 +195,7 @@ class Processor:
         turns = Turns(asyncio.Semaphore(self._config.concurrency))
         async with contextlib.AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._open_source())
+            turns.unseen = source.unseen
             keeping = asyncio.create_task(self._claims.keep(self._beat), name="keep-claims")
             stack.push_async_callback(self._let_go, keeping)
             async with asyncio.TaskGroup() as tasks:

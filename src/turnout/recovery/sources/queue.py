@@ -19,7 +19,7 @@ from turnout.recovery.reading import read_letter
 from turnout.recovery.sources.holding import Holding
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 
-__all__ = ["QueueSource", "open_queue_source"]
+__all__ = ["QueueSource", "open_queue_source", "unseen_note"]
 
 _EMPTY_ANSWERS = 2
 """SQS asks a part of its servers, so that one empty answer does not mean an empty queue."""
@@ -51,10 +51,7 @@ async def open_queue_source(
             f"a letter moves on to {further}."
         )
     if unseen := int(attributes.get("ApproximateNumberOfMessagesNotVisible") or 0):
-        notes.append(
-            f"About {unseen:,} more cannot be seen now: somebody has received them, another run or a consumer. They "
-            "come back when their visibility timeout ends, unless they are deleted before."
-        )
+        notes.append(unseen_note(unseen))
     if queue.endswith(".fifo"):
         lie = int(attributes.get("ApproximateNumberOfMessages") or 0) + unseen
         notes.append(
@@ -63,6 +60,14 @@ async def open_queue_source(
         )
     return QueueSource(
         sqs, queue, Holding(sqs, queue, visibility_seconds), causes, receives, notes, unseen, wait_seconds
+    )
+
+
+def unseen_note(unseen: int) -> str:
+    """What an operator should know of letters that somebody else holds."""
+    return (
+        f"About {unseen:,} more cannot be seen now: somebody has received them, another run or a consumer. They "
+        "come back when their visibility timeout ends, unless they are deleted before."
     )
 
 

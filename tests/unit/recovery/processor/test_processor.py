@@ -43,6 +43,24 @@ def test_time_heals_archives_keep_and_the_rest_waits(tmp_path: Path) -> None:
     on_bench(tmp_path, story, transient(1), permanent(2), needs_fix(3), unknown(4))
 
 
+@pytest.mark.parametrize(("first", "then"), [(3, 2), (2, 3)])
+def test_what_somebody_else_held_in_every_round_is_told_and_not_what_this_run_gave_back(
+    tmp_path: Path, first: int, then: int
+) -> None:
+    async def story(bench: Bench) -> None:
+        def in_the_next_round(_: Letter) -> None:
+            bench.place.unseen = then
+
+        bench.place.unseen = first
+        bench.delivery.before = in_the_next_round
+        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=0.005)]
+        assert (await bench.once())["put_off"] > 0
+        assert bench.processor.counts.rounds > 1
+        assert bench.processor.ended.unseen == 2
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_a_letter_is_deleted_after_its_outcome_is_in_the_ledger_and_never_before(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         await bench.once()
