@@ -234,12 +234,12 @@ def test_dead_letters_are_delivered_to_where_they_failed_and_their_interactions_
     rule_letter(system, 5, target=arn(system, "critical"), error="NO_PERMISSIONS")
     rule_letter(system, 6, target=arn(system, "critical"))  # its interaction is not there, and was to be
     stub.faults += [refusing(1), answering(500, "<html>oops</html>")]
-    said = system.dlq("work", "--once", "--correlate", TURNOUT_GENESYS_WRITE_BACK="interaction")
+    said = system.dlq("work", "--once", "--interval", "1", "--correlate", TURNOUT_GENESYS_WRITE_BACK="interaction")
     assert sorted(message["Body"] for message in system.queues.drain("critical")) == sorted(bodies)
     told = {id_: one.get("attributes", {}).get("system") for id_, one in stub.interactions.items()}
     assert told == {
         **{f"i-{n}": {"retryAttempt": 1, "retryStatus": "replay_successful"} for n in range(4)},
-        "i-4": {"retryAttempt": 1, "retryStatus": "replay_failed"},
+        "i-4": {"retryAttempt": 3, "retryStatus": "replay_failed"},
         "i-5": None,
     }, said
     (key,) = system.objects()

@@ -51,6 +51,8 @@ class Outcome(msgspec.Struct, frozen=True):
     """When something failed: whether time may help."""
     retry_after: float | None = None
     """Seconds that a service asked us to wait."""
+    config: bool = False
+    """When something failed: whether somebody can repair a target, which is missing or denies us."""
 
     @classmethod
     def of(cls, refusals: Mapping[str, Refused | None], note: str = "") -> Outcome:
@@ -62,6 +64,7 @@ class Outcome(msgspec.Struct, frozen=True):
             note,
             any(each.again for each in refused.values()),
             max((each.retry_after for each in refused.values() if each.retry_after is not None), default=None),
+            any(each.config for each in refused.values()),
         )
 
     @property

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable
 
 import msgspec
 
-from turnout.errors import CallError
+from turnout.errors import CallError, Fault
 from turnout.sqs.api import OutgoingMessage
 from turnout.targets.api import Destination
 
@@ -47,6 +47,8 @@ class Refused(msgspec.Struct, frozen=True):
     """Whether it may take it later."""
     retry_after: float | None = None
     """Seconds that it asked us to wait."""
+    config: bool = False
+    """Whether somebody can repair that: there is no such destination, or it denies us."""
 
 
 async def send(
@@ -73,11 +75,12 @@ async def _attempt(destination: Destination, message: OutgoingMessage) -> Refuse
     try:
         sent = await destination.send([message])
     except CallError as error:
-        return Refused(str(error), error.retryable, error.retry_after)
+        return Refused(str(error), error.retryable, error.retry_after, error.fault is Fault.CONFIG)
     except Exception as error:  # a bug in one destination costs one delivery, not the whole run
         log.error("sending to %s failed in an unforeseen way, please report this", destination.name, exc_info=error)
         return Refused(f"sending failed in an unforeseen way: {type(error).__name__}")
     if not sent.failures:
         return None
     failure = sent.failures[0]
-    return Refused(f"{failure.code}: {failure.message}", failure.retryable)
+    config = failure.fault is Fault.CONFIG
+    return Refused(f"{failure.code}: {failure.message}", failure.retryable, config=config)

@@ -31,6 +31,8 @@ class Attempt(msgspec.Struct, frozen=True):
     """Whether another attempt may work."""
     retry_after: float | None = None
     """Seconds that a service asked us to wait."""
+    config: bool = False
+    """When something failed: whether somebody can repair a target, which is missing or denies us."""
 
     @property
     def sentence(self) -> str:

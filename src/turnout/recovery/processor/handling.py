@@ -127,6 +127,8 @@ class Handler:
                 await self._tell(letter, Told.REPLAY_SUCCESSFUL, attempt)
                 return await self._remove(letter, source, Result.DELIVERED)
             reached = tuple(dict.fromkeys((*reached, *made.reached)))
+            if not made.again and made.config and self._policy.rests(attempt):
+                return Result.PUT_OFF
             if not made.again:
                 await self._park(letter, record, made.sentence)
                 await self._tell(letter, Told.REPLAY_FAILED, attempt)

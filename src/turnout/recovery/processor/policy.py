@@ -43,9 +43,15 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     attempts: int = 4
     """At a delivery, the first included, whoever made them: restarts and other workers count."""
+    config_attempts: int = 3
+    """... where a target is missing or denies us: during a deployment it may be so for a moment. One a round."""
     base_seconds: float = 2.0
     cap_seconds: float = 60.0
     archives: bool = False
+
+    def rests(self, attempts: int) -> bool:
+        """Whether a letter whose target is missing or denies us, after so many attempts, waits for another round."""
+        return attempts < min(self.attempts, self.config_attempts)
 
     def wait(self, attempt: int, asked: float | None = None, uniform: Callable[[], float] = random.random) -> float:
         """Seconds to wait after this attempt (counted from 1): between half of and all of base * 2**(attempt - 1).

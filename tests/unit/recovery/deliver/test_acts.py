@@ -15,7 +15,7 @@ import pytest
 from tests.unit.recovery import letters as shapes
 from tests.unit.recovery import samples
 
-from turnout.errors import Fault, GenesysDenied, TargetError
+from turnout.errors import Fault, GenesysDenied, SqsQueueMissing, TargetError
 from turnout.genesys.profiles.api import ReplayBatch
 from turnout.recovery import read_letter
 from turnout.recovery.deliver.address import Address, Kind
@@ -113,6 +113,23 @@ def test_a_target_that_refuses_does_not_keep_the_others_from_their_letter() -> N
     assert outcome.reached == ("mail",)
     assert outcome.sentence == "crm: AccessDenied: no"
     assert not outcome.again
+
+
+def test_a_target_that_is_missing_or_denies_us_is_told_from_one_that_refuses_the_letter() -> None:
+    class Missing(Place):
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            raise SqsQueueMissing("no", code="QueueDoesNotExist")
+
+    class Denying(Place):
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            return SentBatch((None,), (EntryFailure(0, "AccessDenied", "no", Fault.CONFIG, False),))
+
+    def met(place: Place) -> tuple[bool, bool]:
+        outcome = act_on(Delivering(Places(crm=place), patience=ONCE), own(owed=("crm", "mail")))
+        return outcome.again, outcome.config
+
+    assert met(Missing("crm")) == met(Denying("crm")) == (False, True)
+    assert met(Place("crm", ["InvalidMessageContents"])) == (False, False)
 
 
 def test_a_bug_in_one_destination_costs_one_delivery_and_not_the_run(caplog: pytest.LogCaptureFixture) -> None:

@@ -121,7 +121,7 @@ class Delivery:
         aims = self.aims(letter, reached)
         made = self.answers.pop(0) if self.answers else Attempt(aims)
         if made.failures:
-            made = Attempt(made.reached, dict.fromkeys(aims, "busy"), made.again, made.retry_after)
+            made = Attempt(made.reached, dict.fromkeys(aims, "busy"), made.again, made.retry_after, made.config)
         else:
             self.delivered.append(letter.id)
         self.diary.append(f"{'failed' if made.failures else 'delivered'} {letter.id}")
@@ -164,7 +164,8 @@ class Talk:
 
 
 FAILED = Attempt(failures={"*": "busy"})
-HOPELESS = Attempt(failures={"*": "no such queue"}, again=False)
+HOPELESS = Attempt(failures={"*": "too large"}, again=False)
+MISSING = Attempt(failures={"*": "no such queue"}, again=False, config=True)
 
 
 class Bench:

@@ -10,6 +10,7 @@ from tests.unit.recovery import letters
 from tests.unit.recovery.processor.bench import (
     FAILED,
     HOPELESS,
+    MISSING,
     QUEUE,
     Bench,
     Place,
@@ -136,6 +137,33 @@ def test_what_no_attempt_can_help_is_not_attempted_again(tmp_path: Path) -> None
         assert (await bench.ledger.records(["m-2"]))["m-2"].note == "there is no target crm in the rules"
 
     on_bench(tmp_path, story, transient(1), transient(2))
+
+
+def test_a_letter_whose_target_is_away_for_a_deployment_stays_and_is_delivered_in_a_later_round(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk()
+        bench.delivery.answers = [MISSING, MISSING]
+        assert await bench.once() == {"put_off": 2, "delivered": 1}
+        assert bench.processor.counts.rounds == 3, "one attempt a round, so that a round's interval lies between them"
+        assert bench.talk.told[-1] == ("replay_successful", 3)
+
+    on_bench(tmp_path, story, transient(1))
+
+
+@pytest.mark.parametrize(("attempts", "made"), [(4, 3), (2, 2), (1, 1)])
+def test_a_letter_whose_target_stays_away_is_parked_after_three_attempts_or_as_many_as_there_are(
+    tmp_path: Path, attempts: int, made: int
+) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk()
+        bench.delivery.answers = [MISSING] * 9
+        results = await bench.once(attempts=attempts)
+        assert results["parked"] == 1
+        assert bench.diary == ["failed m-1"] * made
+        assert bench.talk.told[-1] == ("replay_failed", made)
+        assert await bench.status("m-1") == "parked"
+
+    on_bench(tmp_path, story, transient(1))
 
 
 def test_success_is_told_to_the_conversation_and_a_deaf_one_stops_nothing(tmp_path: Path) -> None:
