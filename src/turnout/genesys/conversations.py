@@ -75,6 +75,18 @@ class Correlator:
             for correlation in await self._some(some, conversations):
                 yield correlation
 
+    async def look_up(self, ids: Sequence[str]) -> dict[str, Correlation]:
+        """What is found by id, or failed, of these, many by one request; the others are not in it. Raises nothing.
+
+        Empty where each id is a request of its own: then nothing is won by asking beforehand.
+        """
+        known: dict[str, Correlation] = {}
+        most = self._profile.ids_per_call
+        askable = [id_ for id_ in dict.fromkeys(ids) if self._profile.can_ask_for(id_)] if most > 1 else []
+        for first in range(0, len(askable), most):
+            known |= await self._by_id(askable[first : first + most])
+        return known
+
     async def _some(self, ids: Sequence[str], at: Mapping[str, datetime | None]) -> list[Correlation]:
         askable = [id_ for id_ in ids if self._profile.can_ask_for(id_)]
         by_id = await self._by_id(askable)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
@@ -31,6 +31,10 @@ class Genesys:
     async def correlate(self, conversation_id: str, at: datetime | None = None) -> Correlation:
         """Look one conversation up; `at` is the time of its event. Raises nothing: a failure is a result."""
         return await self._correlator.correlate(conversation_id, at)
+
+    async def look_up(self, ids: Sequence[str]) -> Mapping[str, Correlation]:
+        """Conversations that are found by id, or failed, many by one request; see `Correlator.look_up`."""
+        return await self._correlator.look_up(ids)
 
     def correlate_all(self, conversations: Mapping[str, datetime | None]) -> AsyncIterator[Correlation]:
         """Look conversations up (id to the time of the event). One result each, in order; failures are results."""

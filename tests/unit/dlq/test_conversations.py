@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Sequence
 
-from tests.servers.genesys import Stub, serving
+from tests.servers.genesys import Stub, answering, serving
 from tests.unit.genesys.setting import CONVERSATION, PARTICIPANT, config
 from tests.unit.recovery import letters
 
@@ -24,6 +25,46 @@ def tell(stub: Stub, told: Told, about: Letter) -> None:
             await GenesysConversations(genesys, correlates=False).tell(about, told, 2)
 
     asyncio.run(main())
+
+
+def correlate(stub: Stub, about: Sequence[Letter]) -> list[str]:
+    """What is known of the conversations of letters that begin together."""
+
+    async def main() -> list[str]:
+        async with serving(stub), open_genesys(config(stub.url)) as genesys:
+            conversations = GenesysConversations(genesys, correlates=True)
+            await conversations.look_ahead(about)
+            return [(await conversations.correlate(one))[0].presence for one in about]
+
+    return asyncio.run(main())
+
+
+def of(number: int) -> Letter:
+    detail = {"eventBody": {"conversationId": f"00000000-0000-4000-8000-{number:012}"}}
+    return letter(detail=detail, time="2020-01-01T00:00:00Z")
+
+
+def test_letters_that_begin_together_have_their_conversations_looked_up_by_one_request() -> None:
+    stub = Stub()
+    stub.conversations = {one.conversation_id: {"conversationId": one.conversation_id} for one in (of(1), of(2))}
+    assert correlate(stub, [of(1), of(2), of(1)]) == ["found"] * 3
+    assert stub.paths() == ["GET /api/v2/analytics/conversations/details"]
+
+
+def test_what_is_not_found_together_with_others_is_asked_for_by_itself_and_each_time() -> None:
+    stub = Stub()
+    stub.conversations = {of(1).conversation_id: {"conversationId": of(1).conversation_id}}
+    assert correlate(stub, [of(1), of(2), of(2)]) == ["found", "absent", "absent"]
+    one = f"GET /api/v2/analytics/conversations/{of(2).conversation_id}/details"
+    query = "POST /api/v2/analytics/conversations/details/query"
+    assert stub.paths() == ["GET /api/v2/analytics/conversations/details", *[one, query] * 2]
+
+
+def test_while_genesys_cannot_be_asked_it_is_asked_once_for_letters_that_begin_together() -> None:
+    stub = Stub()
+    stub.faults += [answering(400, "{}") for _ in range(3)]
+    assert correlate(stub, [of(1), of(2)]) == ["failed", "failed"]
+    assert len(stub.seen) == 3, "together, and each apart since one id may spoil it for all"
 
 
 def test_a_participant_hears_what_became_of_the_letter() -> None:

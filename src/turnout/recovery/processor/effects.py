@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Protocol
 
@@ -80,6 +80,10 @@ class Conversations(Protocol):
     @property
     def correlates(self) -> bool:
         """Whether conversations are looked up before something is delivered."""
+        ...
+
+    async def look_ahead(self, letters: Sequence[Letter]) -> None:
+        """These are looked up next: ask for what can be asked for at once. Raises nothing."""
         ...
 
     async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:

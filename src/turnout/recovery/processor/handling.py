@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
@@ -78,6 +78,15 @@ class Handler:
     def waits(self, letter: Letter, record: Record | None) -> bool:
         """Whether a letter waits for somebody already, so that it needs no turn."""
         return record is not None and decide(letter, record, self._policy).next is Next.LEAVE
+
+    async def look_ahead(self, known: Iterable[tuple[Letter, Record]]) -> None:
+        """Before the turns of letters that begin together: look their conversations up with few requests."""
+        conversations = self._tools.conversations
+        if conversations is None or not conversations.correlates:
+            return
+        wanted = [one for one, record in known if decide(one, record, self._policy).next is Next.DELIVER]
+        if wanted:
+            await conversations.look_ahead(wanted)
 
     async def handle(self, letter: Letter, record: Record, source: Source) -> Result:
         """One letter's turn. Raises `LedgerError`: then nothing is known to have been written, nothing was deleted."""

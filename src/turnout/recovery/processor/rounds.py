@@ -245,6 +245,7 @@ class Processor:
         known = await self._tools.ledger.see([Sighting.of(letter) for letter in letters], by=by)
         open_ = [letter.id for letter in letters if not known[letter.id].resolved_ms]
         granted = await self._claims.take(open_) if open_ else {}
+        await self._handler.look_ahead((letter, granted[letter.id]) for letter in letters if letter.id in granted)
         for letter in letters:
             record = granted.get(letter.id) or known[letter.id]
             if letter.id not in granted and not record.resolved_ms:

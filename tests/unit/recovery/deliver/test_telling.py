@@ -44,6 +44,9 @@ class Heard:
         self.told: list[tuple[str, int]] = []
         self._reachable = reachable
 
+    async def look_ahead(self, letters: Sequence[Letter]) -> None:
+        raise AssertionError("nothing is looked up")
+
     async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
         raise AssertionError("nothing is looked up")
 

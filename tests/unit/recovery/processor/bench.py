@@ -153,6 +153,10 @@ class Talk:
         self.error = ""
         self.failure: CallError | None = None
         self.told: list[tuple[str, int]] = []
+        self.ahead: list[list[str]] = []
+
+    async def look_ahead(self, letters: Sequence[Letter]) -> None:
+        self.ahead.append([one.id for one in letters])
 
     async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
         return Interaction(id=letter.conversation_id, presence=self.presence, error=self.error), None

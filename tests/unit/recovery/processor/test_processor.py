@@ -195,6 +195,19 @@ def test_a_letter_whose_conversation_is_gone_is_archived_and_one_that_is_too_fre
     on_bench(tmp_path, story, transient(1))
 
 
+def test_the_conversations_of_letters_that_begin_together_are_asked_for_together(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk(correlates=True)
+        await bench.once()
+        assert bench.talk.ahead == [["m-1", "m-2"]], "not of what is parked without asking"
+        bench.talk = Talk(correlates=False)
+        bench.place.here["m-4"] = transient(4)
+        await bench.once()
+        assert bench.talk.ahead == []
+
+    on_bench(tmp_path, story, transient(1), transient(2), needs_fix(3))
+
+
 def test_that_a_conversation_cannot_be_looked_up_keeps_no_letter_and_is_said(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
