@@ -26,14 +26,18 @@ __all__ = [
     "ERROR_MESSAGE",
     "LETTER",
     "LETTER_VERSION",
+    "PARKED",
     "REPLAY",
     "LetterAttribute",
     "original_attributes",
+    "parked_attribute",
     "read_letter_attribute",
     "sealed_attributes",
 ]
 
 LETTER = "Turnout.Letter"
+PARKED = "Turnout.Parked"
+"""The attribute that says why recovery has put a letter, as it was found, into a queue for people."""
 ERROR_CODE = "ERROR_CODE"
 ERROR_MESSAGE = "ERROR_MESSAGE"
 LETTER_VERSION = 1
@@ -85,11 +89,12 @@ def read_letter_attribute(attributes: Mapping[str, Attribute]) -> LetterAttribut
 
 
 def original_attributes(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:
-    """The attributes that the message had before it became a letter; unchanged when it is none."""
+    """The attributes that the message had before it became a letter; unchanged when it is none, or only parked."""
     letter = read_letter_attribute(attributes)
+    ours = (PARKED,) if letter is None else (LETTER, PARKED, ERROR_CODE, ERROR_MESSAGE)
+    originals = {name: value for name, value in attributes.items() if name not in ours}
     if letter is None:
-        return dict(attributes)
-    originals = {name: value for name, value in attributes.items() if name not in (LETTER, ERROR_CODE, ERROR_MESSAGE)}
+        return originals
     for name, packed in letter.attributes.items():
         attribute = _unpacked(packed)
         # What we packed had been with SQS; what somebody else wrote there must not make SQS refuse the message.
@@ -123,6 +128,11 @@ def sealed_attributes(
         if sum(attribute.size(name) for name, attribute in added.items()) <= room:
             return kept | added
     return kept
+
+
+def parked_attribute(why: str) -> Attribute:
+    """The attribute `PARKED` of a letter; `why` is not empty."""
+    return Attribute("String", _clean(why)[:_MESSAGE_LIMIT])
 
 
 def _ever_smaller(letter: LetterAttribute, moved: dict[str, dict[str, str]]) -> Iterator[dict[str, Attribute]]:

@@ -11,8 +11,10 @@ from turnout.letter import (
     ERROR_CODE,
     ERROR_MESSAGE,
     LETTER,
+    PARKED,
     LetterAttribute,
     original_attributes,
+    parked_attribute,
     read_letter_attribute,
     sealed_attributes,
 )
@@ -54,6 +56,14 @@ def test_what_is_written_can_be_read_back_whole() -> None:
     assert sealed[ERROR_CODE].text == "RETRIES_EXHAUSTED"
     assert sealed[ERROR_MESSAGE].text == "no answer"
     assert original_attributes(sealed) == {"tenant": Attribute("String", "a")}
+
+
+def test_why_a_letter_was_parked_is_none_of_its_original_attributes() -> None:
+    original = {"tenant": Attribute("String", "a")}
+    why = {PARKED: parked_attribute("it may have arrived\x00" + "x" * 2_000)}
+    assert original_attributes(original | why) == original
+    assert original_attributes(sealed_attributes(LETTER_OF_ONE, original, 10) | why) == original
+    assert refusal(OutgoingMessage("{}", why)) is None
 
 
 def test_ten_original_attributes_survive_by_moving_into_the_letter() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
+from turnout.letter import PARKED
 from turnout.message import queue_name
 from turnout.recovery.causes import CauseTable, default_causes
 from turnout.recovery.classify import classify
@@ -40,14 +41,16 @@ def read_letter(message: AnyMessage, *, queue: str = "", causes: CauseTable | No
     Turnout. Never raises, whatever the message holds.
     """
     found = as_message(message, queue)
-    notes: list[str] = []
-    chain, parcel = _unwrapped(Parcel.of(found.body, found.attributes), notes)
+    attributes = {name: value for name, value in found.attributes.items() if name != PARKED}
+    parked = found.attributes.get(PARKED)
+    notes = [f"Put here by recovery: {parked.text}"] if parked is not None and parked.text else []
+    chain, parcel = _unwrapped(Parcel.of(found.body, attributes), notes)
     sent = moment(found.system.get("SentTimestamp"))
     if chain and chain[0].origin in _SENT_WHEN_FAILED and chain[0].last_failure is None:
         chain[0] = msgspec.structs.replace(chain[0], last_failure=sent)
     redriven_from = found.system.get("DeadLetterQueueSourceArn", "")
     if redriven_from:
-        chain.insert(0, Layer(Origin.SQS_REDRIVE, found.body, found.attributes, source=redriven_from))
+        chain.insert(0, Layer(Origin.SQS_REDRIVE, found.body, attributes, source=redriven_from))
     payload = next((layer.payload for layer in chain if layer.payload is not Payload.WHOLE), Payload.WHOLE)
     if payload is not Payload.WHOLE:
         parcel = msgspec.structs.replace(parcel, rejection=None)  # a record about an event is not a malformed event

@@ -54,7 +54,7 @@ def letter_record(letter: Letter, redaction: Redaction) -> dict[str, object]:
         "sent": _iso(letter.sent),
         "event_time": _iso(letter.event_time),
         "event_source": redaction.text(letter.event_source),
-        "notes": list(letter.notes),
+        "notes": [redaction.text(note) for note in letter.notes],
         "chain": [_layer(layer, redaction) for layer in letter.chain],
         "attributes": redaction.attributes(letter.attributes),
         "body": None if letter.body is None else redaction.body(letter.body, indent=2),

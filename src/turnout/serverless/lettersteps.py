@@ -21,7 +21,7 @@ from turnout.message import Message
 from turnout.recovery.deliver.api import Work
 from turnout.recovery.deliver.composing import compose_as_found
 from turnout.recovery.ledger.api import LedgerError
-from turnout.recovery.ledger.records import Record
+from turnout.recovery.ledger.records import Record, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.messages import as_message
 from turnout.serverless.choosing import Choice, Course
@@ -39,6 +39,8 @@ Step = dict[str, Any]
 # record, and what the steps answer or fail with.
 _LARGEST_RECORD = 224 * 1024
 _LONGEST_TEXT = 256
+_FAILED = frozenset({Status.FAILED_RETRY, Status.FAILED_REPLAY, Status.FAILED_ARCHIVE})
+_CUT_OFF = "the last attempt was cut off before it could say what came of it: it may have arrived"
 _MOST = 20
 
 
@@ -146,6 +148,7 @@ class LetterSteps:
         why = str(step.get("why", ""))
         try:
             record = await self._recovery.see(letter)
+            why = _with_last_attempt(why, record)
             if record.resolved_ms:
                 log.info("letter %s is not parked, it was done with meanwhile", letter.id)
                 return {"queue": ""}
@@ -160,7 +163,7 @@ class LetterSteps:
         return {"queue": self._parked}
 
     async def _park(self, letter: Letter, reached: tuple[str, ...], why: str) -> None:
-        outgoing = compose_as_found(letter, self._parked, reached)
+        outgoing = compose_as_found(letter, self._parked, reached, why)
         try:
             sent = await self._sqs.send(self._parked, [outgoing])
         except TurnoutError as error:
@@ -207,6 +210,13 @@ class LetterSteps:
             identity = hashlib.sha256(body.encode("utf-8", "surrogatepass")).hexdigest()[:32]
             message = Message(f"event-{identity}", "", body, "")
         return self._recovery.read(msgspec.structs.replace(message, body_md5=None))
+
+
+def _with_last_attempt(why: str, record: Record) -> str:
+    """Why a letter is parked, and what is known of the last attempt at it, which may have taken effect."""
+    if record.status is Status.IN_PROGRESS:
+        return "; ".join(filter(None, (why, _CUT_OFF)))
+    return "; ".join(filter(None, (why, record.note))) if record.status in _FAILED else why
 
 
 def _bytes(record: object) -> int:

@@ -178,6 +178,47 @@ def test_a_letter_that_is_parked_is_not_owed_any_more_to_what_has_taken_it(tmp_p
     asyncio.run(main())
 
 
+def as_parked(sqs: MemorySqs) -> Letter:
+    """The letter in the queue for people, as its next reader finds it."""
+    (found,) = sqs.messages("parked")
+    return read_letter(Message("m2", "h2", found.message.body, "parked", found.message.attributes))
+
+
+def test_a_letter_that_is_parked_after_an_attempt_was_cut_off_says_that_it_may_have_arrived(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            act = SlowAct()
+            one, sqs = parking(ledger, act)
+            step: Step = {"record": sqs_record(letter(1))}
+            killed = asyncio.create_task(one.deliver(step, 10.0))
+            await act.begun.wait()
+            killed.cancel()
+            await asyncio.wait({killed})
+            await one.park(step | {"why": "transient (RATE_LIMIT_EXCEEDED)"}, 10.0)
+            said = "transient (RATE_LIMIT_EXCEEDED); the last attempt was cut off before it could say what came of it: "
+            parked, before = as_parked(sqs), read_letter(letter(1))
+            assert parked.notes == (f"Put here by recovery: {said}it may have arrived", *before.notes)
+            assert (parked.body, parked.attributes, parked.chain[0].evidence, parked.verdict) == (
+                before.body, before.attributes, before.chain[0].evidence, before.verdict,
+            ), "it is else as it was found, and that goes nowhere with it"  # fmt: skip
+            assert (await ledger.records(["m1"]))["m1"].note.endswith("it may have arrived")
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_is_parked_says_what_its_last_attempt_failed_with(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            one, sqs = parking(ledger, FakeAct(failures=9))
+            step: Step = {"record": sqs_record(letter(1))}
+            with pytest.raises(NotDelivered):
+                await one.deliver(step, 10.0)
+            await one.park(step | {"why": "transient"}, 10.0)
+            assert as_parked(sqs).notes[0] == "Put here by recovery: transient; crm: ServiceUnavailable: not now"
+
+    asyncio.run(main())
+
+
 def test_to_park_a_letter_twice_puts_one_copy_into_the_queue(tmp_path: Path) -> None:
     async def main() -> None:
         async with ledger_in(tmp_path) as ledger:

@@ -108,7 +108,7 @@ def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
         line("", f"{target}: {redaction.text(why)}")
     line("done", ", ".join(letter.done))
     for note in letter.notes:
-        line("note", note)
+        line("note", redaction.text(note))
     for number, layer in enumerate(letter.chain, start=1):
         where = " ".join(
             part for part in (layer.source and f"from {layer.source}", layer.target and f"to {layer.target}") if part

@@ -13,8 +13,10 @@ from turnout.letter import (
     ERROR_CODE,
     ERROR_MESSAGE,
     LETTER,
+    PARKED,
     LetterAttribute,
     original_attributes,
+    parked_attribute,
     read_letter_attribute,
     sealed_attributes,
 )
@@ -25,7 +27,7 @@ from turnout.recovery.letter import Layer, Letter, Origin
 from turnout.recovery.selection import letter_metadata
 from turnout.rules import Ruleset
 from turnout.rules.model import NOTHING_EXTRA, Send
-from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, OutgoingMessage
+from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingMessage
 from turnout.targets.api import Destination
 from turnout.targets.identity import deduplication_id, identifier
 from turnout.targets.queue import QueueDestination
@@ -107,14 +109,16 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
     )
 
 
-def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...]) -> OutgoingMessage:
+def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...], why: str = "") -> OutgoingMessage:
     """The message that puts a letter, as it was found, into another queue for letters, where it has another id.
 
-    By that id no ledger knows what recovery has `reached`: so a letter of ours says there itself that it is not owed to
-    those any more, while there is room to.
+    By that id no ledger knows what recovery has `reached`, nor `why` it was put there: so the letter says that itself,
+    while there is room to; what it is not owed any more, a letter of ours.
     """
     message = letter.message
-    body, attributes = message.body, message.attributes
+    body = message.body
+    attributes = {name: value for name, value in message.attributes.items() if name != PARKED}
+    size = len(body.encode("utf-8", "surrogatepass"))
     before = read_letter_attribute(attributes)
     more = tuple(name for name in before.owed if name in reached) if before is not None else ()
     if before is not None and more:
@@ -125,9 +129,12 @@ def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...]) -> Ou
             owed=tuple(name for name in before.owed if name not in more),
             message=before.message or (said.text or "" if said is not None else ""),
         )
-        size = len(body.encode("utf-8", "surrogatepass"))
         sealed = sealed_attributes(after, original_attributes(attributes), size)
         attributes = sealed if LETTER in sealed else attributes
+    if why and len(attributes) < MAX_MESSAGE_ATTRIBUTES:
+        with_why = {**attributes, PARKED: parked_attribute(why)}
+        if size + sum(each.size(name) for name, each in with_why.items()) <= MAX_MESSAGE_BYTES:
+            attributes = with_why
     fifo = queue.endswith(".fifo")
     return OutgoingMessage(
         body,

@@ -173,7 +173,7 @@ def _samples(letters: Sequence[Letter], records: Mapping[str, Record], redaction
             code=redaction.line(letter.code),
             error=_cut(redaction.line(letter.error), _LONGEST_ERROR),
             status=_status(letter, records),
-            notes=letter.notes,
+            notes=tuple(redaction.text(note) for note in letter.notes),
             body="" if letter.body is None else _cut(redaction.body(letter.body, indent=2), _LONGEST_BODY),
         )
         for letter in chosen

@@ -11,12 +11,12 @@ import pytest
 from tests.unit.recovery import letters as shapes
 
 from turnout.idempotency.keys import event_key
-from turnout.letter import LETTER, original_attributes, read_letter_attribute
-from turnout.message import REPLAY, Attribute
+from turnout.letter import LETTER, PARKED, original_attributes, read_letter_attribute
+from turnout.message import REPLAY, Attribute, Message
 from turnout.recovery import read_letter
 from turnout.recovery.deliver.address import Address, Kind
 from turnout.recovery.deliver.api import Unfit
-from turnout.recovery.deliver.composing import compose, compose_for_source
+from turnout.recovery.deliver.composing import compose, compose_as_found, compose_for_source
 from turnout.recovery.letter import Letter
 from turnout.rules import Ruleset, load_rules
 from turnout.sqs.api import MAX_MESSAGE_BYTES
@@ -48,6 +48,18 @@ def test_a_retry_repeats_the_delivery_with_body_and_attributes_as_they_came() ->
     assert message.body == shapes.BODY
     assert dict(message.attributes) == {"tenant": Attribute("String", "acme")}
     assert (message.group_id, message.deduplication_id, message.delay_seconds) == (None, None, 0)
+
+
+def test_a_letter_says_why_it_is_parked_while_there_is_room_and_is_else_as_it_was_found() -> None:
+    def parked(attributes: dict[str, Attribute], body: str = "{}") -> Any:
+        found = read_letter(Message("m", "h", body, "https://sqs/1/d", attributes))
+        return compose_as_found(found, "https://sqs/1/people", (), "it may have arrived").attributes
+
+    some = {"tenant": Attribute("String", "acme")}
+    why = {PARKED: Attribute("String", "it may have arrived")}
+    assert parked(some) == parked(some | {PARKED: Attribute("String", "before")}) == some | why
+    assert parked(TEN) == TEN
+    assert parked(some, "x" * (MAX_MESSAGE_BYTES - 30)) == some
 
 
 def test_what_rules_say_of_a_target_shapes_what_is_sent_there(tmp_path: Path) -> None:
