@@ -30,12 +30,16 @@ class Course(StrEnum):
 
 
 class Choice(msgspec.Struct, frozen=True):
-    """The course, the act that takes it (None: none does), where the letter would go, and why."""
+    """The course, the act that takes it (None: none does), where the letter would go, and why.
+
+    `detour` is why a letter that is owed to somebody does not go there, but where the next act takes it.
+    """
 
     course: Course
     why: str
     act: Act | None = None
     aims: tuple[str, ...] = ()
+    detour: str = ""
 
 
 def choose(work: Work, deliveries: Sequence[Act], archive: Act | None) -> Choice:
@@ -55,8 +59,15 @@ def choose(work: Work, deliveries: Sequence[Act], archive: Act | None) -> Choice
             continue
         if not aims:
             return Choice(Course.NOTHING, "everything it was owed has it already")
-        return Choice(Course.DELIVER, f"{letter.disposition} ({letter.cause})", act, aims)
-    return Choice(Course.PARK, "; ".join(dict.fromkeys(reasons)) or "nothing delivers it")
+        # Of a letter that is owed to nobody it is no news that it goes back to its source queue.
+        detour = f"not to what it is owed: {_listed(reasons)}" if reasons and letter.delivery is not None else ""
+        why = f"{letter.disposition} ({letter.cause})"
+        return Choice(Course.DELIVER, f"{why}; {detour}" if detour else why, act, aims, detour)
+    return Choice(Course.PARK, _listed(reasons) or "nothing delivers it")
+
+
+def _listed(reasons: Sequence[str]) -> str:
+    return "; ".join(dict.fromkeys(reasons))
 
 
 def _archived(work: Work, archive: Act | None, why: str) -> Choice:

@@ -151,6 +151,8 @@ class Recovery:
         if act is None:
             raise ValueError(f"{choice.course} is nothing to attempt")
         number = record.attempts + 1 if choice.course is Course.DELIVER else 1
+        if choice.detour:
+            log.warning("it goes to %s, %s", ", ".join(choice.aims), choice.detour, extra=_about(letter))
         seconds = max(0.0, seconds)
         end = asyncio.get_running_loop().time() + seconds
         record = await self._note(letter, act.action, Phase.STARTED, number)
@@ -165,7 +167,8 @@ class Recovery:
         finally:
             cutting.cancel()
         phase = Phase.DONE if outcome.done else Phase.FAILED
-        entry = Entry(letter.id, act.action, phase, self._by, number, targets=outcome.reached, note=outcome.sentence)
+        note = outcome.sentence or choice.detour
+        entry = Entry(letter.id, act.action, phase, self._by, number, targets=outcome.reached, note=note)
         noted = await note_outcomes(self._ledger, [entry], seconds=_left(end))
         return outcome, noted[letter.id]
 

@@ -19,6 +19,7 @@ from tests.unit.serverless.mapping import sqs_event
 from turnout.genesys.session import open_genesys
 from turnout.letter import LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
+from turnout.recovery.deliver.api import Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
@@ -189,6 +190,36 @@ def test_a_letter_that_goes_nowhere_stays_and_the_ledger_says_why(tmp_path: Path
         assert (await setting.ledger.records(["m1"]))["m1"].note == "nothing says where it was to go"
 
     run(tmp_path, test, act=FakeAct(unfit="nothing says where it was to go"))
+
+
+def test_a_letter_that_goes_back_instead_of_to_what_it_is_owed_says_why(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    unset = "environment variable CRM_QUEUE_URL is not set, which its address needs"
+    back = FakeAct(Action.REPLAY, aim="events")
+
+    async def test(setting: Setting) -> None:
+        recovery = Recovery(
+            ledger=setting.ledger,
+            deliveries=[FakeAct(unfit=unset), back],
+            archive=None,
+            teller=Teller(None),
+            by="lambda:test",
+        )
+        choice = recovery.choose(Work.of(recovery.read(letter())))
+        assert choice.why == f"transient (RATE_LIMIT_EXCEEDED); not to what it is owed: {unset}"
+        assert await recovery.recover([letter()], 10.0) == []
+        assert len(back.done) == 1
+        assert f"it goes to events, not to what it is owed: {unset}" in caplog.text
+        (done,) = [one for one in await setting.ledger.history("m1") if one.action is Action.REPLAY and one.note]
+        assert done.note == f"not to what it is owed: {unset}"
+
+        caplog.clear()
+        moved = Message("m2", "h2", letter(2).body, QUEUE, {}, {"DeadLetterQueueSourceArn": "arn:aws:sqs:eu:1:events"})
+        assert await recovery.recover([moved], 10.0) == []
+        assert "not to what it is owed" not in caplog.text, "it is owed to nobody"
+
+    run(tmp_path, test)
 
 
 def test_an_event_whose_consumer_always_fails_is_replayed_once_and_then_left_for_people(tmp_path: Path) -> None:
