@@ -88,6 +88,9 @@ resource "aws_lambda_function" "step" {
   timeout           = var.recovery.timeout_seconds
   kms_key_arn       = local.key_arn
 
+  # Nothing else bounds how many executions there are: a pipe starts one for each letter, as fast as they come.
+  reserved_concurrent_executions = each.key == "deliver" ? var.recovery.maximum_deliveries : -1
+
   environment {
     variables = local.recovery_function_environment
   }

@@ -139,7 +139,9 @@ variable "recovery" {
   description = <<-EOT
     Recovers letters by itself: `by` is "function" (one function on the dead-letter queues) or "state-machine" (Step
     Functions, one function for each state; letters of up to 224 KiB). What neither can do waits in the queue `parked`,
-    after `max_receive_count` calls. `environment` are further TURNOUT_ and OTEL_ variables.
+    after `max_receive_count` calls. `maximum_concurrency` is how many copies of the function run at most, for each queue;
+    `maximum_deliveries` how many letters the state machine delivers at a time: concurrency that is reserved of the
+    account's, -1 for no bound. `environment` are further TURNOUT_ and OTEL_ variables.
   EOT
   type = object({
     by                  = optional(string, "function")
@@ -147,6 +149,7 @@ variable "recovery" {
     timeout_seconds     = optional(number, 45)
     batch_size          = optional(number, 10)
     maximum_concurrency = optional(number, 2)
+    maximum_deliveries  = optional(number, 10)
     max_receive_count   = optional(number, 5)
     environment         = optional(map(string), {})
     log_days            = optional(number, 30)
@@ -164,6 +167,10 @@ variable "recovery" {
   validation {
     condition     = var.recovery == null || try(var.source_visibility_seconds >= 6 * var.recovery.timeout_seconds, false)
     error_message = "source_visibility_seconds must be at least six times recovery's timeout_seconds: the dead-letter queues have the same visibility."
+  }
+  validation {
+    condition     = var.recovery == null || try(var.recovery.maximum_deliveries == -1 || var.recovery.maximum_deliveries >= 1, false)
+    error_message = "recovery.maximum_deliveries is 1 at least, or -1 for no bound."
   }
   validation {
     condition     = var.recovery == null || try(var.recovery.by, "") != "state-machine" || try(var.recovery.timeout_seconds <= 50, false)

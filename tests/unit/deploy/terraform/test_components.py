@@ -136,6 +136,20 @@ def test_a_function_of_a_state_ends_before_its_state_gives_up() -> None:
     assert int(longest) + 10 <= int(waits), "Lambda may take ten seconds to start a function"
 
 
+def test_the_state_machine_delivers_so_many_letters_at_a_time_and_those_beyond_wait_for_their_turn() -> None:
+    step = resources("aws_lambda_function")["step"]
+    assert step["reserved_concurrent_executions"] == ('${each.key == "deliver" ? var.recovery.maximum_deliveries : -1}')
+    assert int(optional_defaults("recovery")["maximum_deliveries"]) == 10
+    definition = json.loads((FOLDER.parent / "stepfunctions" / "recovery.asl.json").read_text())
+    states = definition["States"]["Letters"]["ItemProcessor"]["States"]
+    retries = states["Deliver"]["Retry"]
+    (retry,) = [each for each in retries if "Lambda.TooManyRequestsException" in each["ErrorEquals"]]
+    waits = [min(retry["IntervalSeconds"] * 2**made, retry["MaxDelaySeconds"]) for made in range(retry["MaxAttempts"])]
+    assert retry["JitterStrategy"] == "FULL", "half of each wait, as a rule"
+    assert sum(waits) / 2 > 10 * 60
+    assert sum(waits) < definition["TimeoutSeconds"] / 2, "there is time left to park it"
+
+
 @pytest.mark.parametrize("name", resources("aws_lambda_event_source_mapping"))
 def test_only_what_failed_stays_in_the_queue(name: str) -> None:
     mapping = resources("aws_lambda_event_source_mapping")[name]
