@@ -23,7 +23,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
-from turnout.serverless.log import begin_log
+from turnout.serverless.log import begin_log, naming_request
 from turnout.serverless.measuring import counted_lines, print_lines
 from turnout.serverless.telling import Teller
 
@@ -128,7 +128,8 @@ def handler(event: Any, context: Context) -> Response:
         print_lines(counted_lines("turnout.conversations", "kind", kinds))
         return partial_response(failed)
 
-    return _container.run(work)
+    with naming_request(context):
+        return _container.run(work)
 
 
 _container = Container(open_follower)

@@ -54,6 +54,8 @@ class Became(StrEnum):
     """An earlier call had done with it already."""
     HELD = "held"
     """Another call was at it."""
+    BEHIND = "behind"
+    """Another of its message group stays, and it stays behind that."""
 
 
 class Recovery:
@@ -99,6 +101,8 @@ class Recovery:
                         late += len(ordered) - index
                     elif await self._safely(message, end):
                         continue
+                    elif behind := len(ordered) - index - 1:
+                        self.counts[Became.BEHIND] += behind
                     failed.update(each.id for each in ordered[index:])
                     return
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
+from turnout.serverless.log import naming_request
 from turnout.serverless.measuring import counted_lines, print_lines
 from turnout.serverless.opening import Opened, open_recovery
 
@@ -30,7 +31,8 @@ def handler(event: Any, context: Context) -> Response:
         print_lines(counted_lines("turnout.recovered", "outcome", counts))
         return partial_response(failed)
 
-    return _container.run(work)
+    with naming_request(context):
+        return _container.run(work)
 
 
 _container = Container(open_recovery)

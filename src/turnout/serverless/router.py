@@ -17,7 +17,7 @@ import msgspec
 from turnout.app import load_ruleset, open_store, worker_config
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
-from turnout.serverless.log import begin_log
+from turnout.serverless.log import begin_log, naming_request
 from turnout.serverless.measuring import batch_lines, print_lines
 from turnout.serverless.routing import BatchRouter
 from turnout.settings import load_settings
@@ -85,7 +85,8 @@ def handler(event: Any, context: Context) -> Response:
             await router.tracing.flush(max(0.0, min(opened.flush_seconds, seconds_left(context) - _ANSWER_SECONDS)))
         return partial_response(routed.failed)
 
-    return _container.run(work)
+    with naming_request(context):
+        return _container.run(work)
 
 
 _container = Container(open_router)

@@ -12,7 +12,7 @@ import msgspec
 
 from turnout.errors import SqsError
 from turnout.idempotency.api import IdempotencyStore
-from turnout.message import Message, queue_name
+from turnout.message import Message, Outcome, queue_name
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker, WorkerConfig
@@ -83,6 +83,7 @@ class BatchRouter:
         except* Exception:
             # What was settled before stays settled; everything else comes again.
             log.exception("routing a batch failed, please report this")
+        _count_unseen(worker.books, source)
         return Routed(tuple(source.failed), worker.books)
 
     async def _run(self, worker: Worker, source: BatchSource, budget: float) -> None:
@@ -128,6 +129,15 @@ class BatchRouter:
             return 0
         self._receives[queue] = _max_receive_count(attributes.get("RedrivePolicy") or "{}")
         return self._receives[queue]
+
+
+def _count_unseen(books: Books, source: BatchSource) -> None:
+    """Count what the worker was never handed, behind a failure in its group or for lack of time: that comes again."""
+    unseen = source.unseen
+    for queue, count in unseen.items():
+        books.source(queue).received += count
+    books.received += unseen.total()
+    books.outcomes[Outcome.HANDED_BACK] += unseen.total()
 
 
 def _warn_unknown(queue: str, why: str, code: str) -> None:

@@ -8,7 +8,7 @@ none after one that is not: order holds, and those behind are reported as failed
 from __future__ import annotations
 
 import asyncio
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Mapping, Sequence
 
 from turnout.message import Account, Attribute, Delivery, Message, Outcome
@@ -26,6 +26,8 @@ class BatchSource:
         self._messages = {message.id: message for message in messages}
         self._ready: dict[str, deque[Message]] = {message.queue: deque() for message in messages}
         self._behind: dict[str, deque[Message]] = {}
+        self._left: list[deque[Message]] = []
+        """Those behind a failure in their group."""
         self._done: set[str] = set()
         self._failed: set[str] = set()
         self._changed = asyncio.Event()
@@ -52,12 +54,20 @@ class BatchSource:
         """Ids of the messages that are not accounted for, in the order of the batch."""
         return [message_id for message_id in self._messages if message_id not in self._done]
 
+    @property
+    def unseen(self) -> Counter[str]:
+        """How many messages of each queue were never handed out."""
+        waiting = Counter({queue: len(ready) for queue, ready in self._ready.items()})
+        waiting.update(message.queue for behind in (*self._behind.values(), *self._left) for message in behind)
+        return waiting
+
     def settled(self, account: Account) -> None:
         """Note how a message's stay ended."""
         message = account.message
         if account.outcome is None or account.outcome is Outcome.HANDED_BACK:
             self._failed.add(message.id)
-            behind = self._behind.pop(message.lane, ())
+            behind = self._behind.pop(message.lane, deque())
+            self._left.append(behind)
             self._failed.update(each.id for each in behind)
         else:
             self._done.add(message.id)

@@ -10,6 +10,7 @@ from typing import Any
 from turnout.serverless.container import Container, in_lambda
 from turnout.serverless.events import Context, seconds_left
 from turnout.serverless.lettersteps import InvalidStep, LetterSteps
+from turnout.serverless.log import naming_request
 from turnout.serverless.opening import open_recovery
 
 __all__ = ["archive", "classify", "correlate", "deliver", "notify", "open_steps", "park"]
@@ -64,7 +65,8 @@ def _run(step: Callable[[LetterSteps, Step, float], Awaitable[Step]], event: Any
     async def work(steps: LetterSteps) -> Step:
         return await step(steps, event, max(0.0, seconds_left(context) - _RESERVE_SECONDS))
 
-    return _container.run(work)
+    with naming_request(context):
+        return _container.run(work)
 
 
 _container = Container(open_steps)

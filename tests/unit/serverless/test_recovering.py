@@ -338,6 +338,7 @@ def test_a_group_of_a_fifo_queue_stops_at_what_must_stay(tmp_path: Path) -> None
     async def test(setting: Setting) -> None:
         assert await setting.recover(*messages) == ["m2", "m3"]
         assert {work.letter.id for work in setting.act.done} == {"m1", "m4"}
+        assert setting.recovery.take_counts() == {"delivered": 2, "parked": 1, "behind": 1}
 
     run(tmp_path, test)
 

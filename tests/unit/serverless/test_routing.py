@@ -17,7 +17,7 @@ from tests.unit.telemetry.stories import Sink
 from turnout.errors import Fault, TargetError
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Attribute, Message
+from turnout.message import Attribute, Message, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.rules import Ruleset
 from turnout.serverless.events import messages_of
@@ -285,8 +285,12 @@ def test_a_group_stops_at_its_first_failure_and_others_go_on() -> None:
             when=lambda message: isinstance(message, OutgoingMessage) and message.body == third,
         )  # fmt: skip
         yard.sqs.fail_calls(DEAD, "SendMessageBatch", "AccessDenied")
-        assert await poll(yard.sqs, yard.source, Function(yard)) == [event("one", 1), event("one", 3)]
+        function = Function(yard)
+        assert await poll(yard.sqs, yard.source, function) == [event("one", 1), event("one", 3)]
         assert sorted(yard.order()) == [0, 2, 4]
+        books = function.routed[-1].books
+        assert books.balance(0).startswith("5 received = 3 delivered")
+        assert books.outcomes[Outcome.HANDED_BACK] == 2, "the one that failed, and the one behind it"
         yard.sqs.heal()
         yard.sqs.advance(31)
         assert await poll(yard.sqs, yard.source, Function(yard)) == []
