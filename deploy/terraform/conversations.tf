@@ -94,3 +94,20 @@ resource "aws_lambda_event_source_mapping" "conversations" {
     maximum_concurrency = var.conversations.maximum_concurrency
   }
 }
+
+resource "aws_cloudwatch_metric_alarm" "conversations" {
+  for_each = var.conversations == null ? toset([]) : toset(["Errors", "Throttles"])
+
+  alarm_name          = "${var.name}-conversations-${lower(each.key)}"
+  alarm_description   = "${each.key} of the function that follows conversations: whole batches go back to their queue."
+  namespace           = "AWS/Lambda"
+  metric_name         = each.key
+  dimensions          = { FunctionName = aws_lambda_function.conversations[0].function_name }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarms.actions
+}

@@ -123,6 +123,14 @@ resource "aws_sfn_state_machine" "recovery" {
   depends_on = [aws_iam_role_policy.state_machine]
 }
 
+resource "aws_cloudwatch_log_group" "pipes" {
+  count = local.by_state_machine ? 1 : 0
+
+  name              = "/${var.name}/pipes"
+  retention_in_days = var.recovery.log_days
+  kms_key_id        = local.key_arn
+}
+
 resource "aws_pipes_pipe" "recovery" {
   for_each = { for name, queue in local.letter_queues : name => queue if local.by_state_machine }
 
@@ -142,6 +150,13 @@ resource "aws_pipes_pipe" "recovery" {
   target_parameters {
     step_function_state_machine_parameters {
       invocation_type = "FIRE_AND_FORGET"
+    }
+  }
+  # Why an execution could not be started, which nothing else tells; without the letter itself.
+  log_configuration {
+    level = "ERROR"
+    cloudwatch_logs_log_destination {
+      log_group_arn = aws_cloudwatch_log_group.pipes[0].arn
     }
   }
 
@@ -179,6 +194,24 @@ resource "aws_cloudwatch_metric_alarm" "recovery_executions" {
   statistic           = "Sum"
   period              = 60
   evaluation_periods  = 1
+  threshold           = 0
+  comparison_operator = "GreaterThanThreshold"
+  treat_missing_data  = "notBreaching"
+  alarm_actions       = var.alarms.actions
+}
+
+# The letters stay in their queue meanwhile, and are parked in the end without having been tried.
+resource "aws_cloudwatch_metric_alarm" "recovery_pipe" {
+  for_each = aws_pipes_pipe.recovery
+
+  alarm_name          = "${var.name}-recovery-pipe-${each.key}"
+  alarm_description   = "The pipe ${each.value.name} cannot start recovery of letters: its log says why."
+  namespace           = "AWS/EventBridge/Pipes"
+  metric_name         = "ExecutionFailed"
+  dimensions          = { PipeName = each.value.name }
+  statistic           = "Sum"
+  period              = 60
+  evaluation_periods  = 3
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

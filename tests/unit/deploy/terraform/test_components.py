@@ -16,6 +16,8 @@ from turnout.dlq.settings import DlqSettings
 from turnout.dlq.settings import variable as dlq_variable
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.config import variable as genesys_variable
+from turnout.message import Outcome
+from turnout.serverless.recovering import Became
 from turnout.settings import Settings, variable
 
 WORKER = text(FOLDER)[text(FOLDER).index('resource "aws_ecs_task_definition"') :]
@@ -232,6 +234,31 @@ def test_the_dashboard_shows_what_the_alarms_watch() -> None:
     panels = text(FOLDER)[text(FOLDER).index("panels = concat") :]
     for metric in ("ApproximateAgeOfOldestMessage", "NumberOfMessagesDeleted", "FailedInvocations", "RunningTaskCount"):
         assert metric in panels
+
+
+def test_every_function_is_on_the_dashboard_with_what_it_counts_itself() -> None:
+    shown = text(FOLDER)[text(FOLDER).index("function_names = concat") :]
+    for function in resources("aws_lambda_function"):
+        assert f"aws_lambda_function.{function}" in shown, function
+    for counted in (Outcome, Became):
+        names = ", ".join(f'"{each}"' for each in counted)
+        assert f"for outcome in [{names}]" in shown, counted
+
+
+def test_every_function_that_a_queue_calls_has_an_alarm_for_errors_and_throttles() -> None:
+    watched = {str(alarm["dimensions"]) for alarm in ALARMS.values() if "Throttles" in str(alarm.get("for_each"))}
+    for mapping in resources("aws_lambda_event_source_mapping").values():
+        function = mapping["function_name"].removesuffix("}").removesuffix(".arn").removeprefix("${")
+        assert any(f"{function}.function_name" in dimensions for dimensions in watched), function
+
+
+def test_what_keeps_a_pipe_from_starting_recovery_is_logged_and_watched_without_the_letter() -> None:
+    (pipe,) = resources("aws_pipes_pipe").values()
+    logged = one(pipe, "log_configuration")
+    assert (logged["level"], "include_execution_data" in logged) == ("ERROR", False)
+    alarm = ALARMS["recovery_pipe"]
+    assert (alarm["namespace"], alarm["metric_name"]) == ("AWS/EventBridge/Pipes", "ExecutionFailed")
+    assert alarm["for_each"] == "${aws_pipes_pipe.recovery}"
 
 
 def test_functions_run_on_what_their_package_is_made_for() -> None:
