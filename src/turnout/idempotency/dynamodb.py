@@ -18,9 +18,9 @@ import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from turnout.idempotency.api import Claim, StoreUnavailable
+from turnout.sqs.foreign_answers import BAD_ANSWER, dynamodb_answer
 from turnout.sqs.place import configured_region
 
 __all__ = ["DynamoStore", "open_dynamo_store"]
@@ -32,9 +32,6 @@ _NAMES = {"#o": "owner"}
 # botocore bounds connecting and each read alone, so an answer that comes letter by letter would never end. Two attempts
 # that connect and read, and the pause between them, take less than this many times the one bound.
 _CALL_TIMES = 5
-
-# What botocore's parsers and the reading of items say when something else than DynamoDB answers.
-_BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
 
 @contextlib.asynccontextmanager
@@ -179,14 +176,9 @@ class DynamoStore:
         return dict(response.get("Item", {}))
 
     async def _answer(self, request: Awaitable[dict[str, Any]]) -> dict[str, Any]:
-        """DynamoDB's answer. Raises KeyError when it is not: DynamoDB numbers all of its own.
-
-        botocore takes a page of HTML with status 200 for an answer that says nothing: an event would count as claimed.
-        """
+        """DynamoDB's answer, in time. An answer that says nothing would count an event as claimed."""
         async with asyncio.timeout(self._call_seconds):
-            answer = await request
-        answer["ResponseMetadata"]["RequestId"]
-        return answer
+            return await dynamodb_answer(request)
 
 
 async def _together(calls: list[Any]) -> list[Any]:
@@ -222,5 +214,5 @@ def _foreign_errors() -> Any:
     except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
         why = str(error) or "no answer in time"
         raise StoreUnavailable(f"the idempotency table cannot be reached: {why}") from error
-    except _BAD_ANSWER as error:
+    except BAD_ANSWER as error:
         raise StoreUnavailable(f"the idempotency table's answer is not DynamoDB's: {error}") from error

@@ -19,10 +19,10 @@ import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, NoRegionError, ParamValidationError
-from botocore.parsers import ResponseParserError
 
 from turnout.errors import ArchiveError, Fault
 from turnout.recovery.archive.store import Stored, unmistakable
+from turnout.sqs.foreign_answers import BAD_ANSWER
 from turnout.sqs.place import configured_region
 
 __all__ = ["S3Archive", "open_s3_archive"]
@@ -47,9 +47,6 @@ _CONFIG = frozenset(
     }
 )
 _DATA = frozenset({"EntityTooLarge", "InvalidRequest", "KeyTooLongError", "NoSuchKey"})
-
-# What botocore's parsers and the reading of answers say when something else than S3 answers.
-_BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
 
 @contextlib.asynccontextmanager
@@ -185,6 +182,6 @@ def _foreign_errors(place: str) -> Iterator[None]:
     except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
         code, message = type(error).__name__, str(error) or "no answer"
         raise ArchiveError(message, code=code, fault=Fault.SYSTEM, retryable=True, place=place) from error
-    except _BAD_ANSWER as error:
+    except BAD_ANSWER as error:
         message = f"the answer is not S3's: {error}"
         raise ArchiveError(message, code="BadAnswer", fault=Fault.SYSTEM, retryable=True, place=place) from error

@@ -6,16 +6,16 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from typing import Any
 
 import aioboto3
 import aiohttp
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from turnout.recovery.ledger.api import LedgerUnavailable
+from turnout.sqs.foreign_answers import BAD_ANSWER, dynamodb_answer
 from turnout.sqs.place import configured_region
 
 __all__ = ["INDEX", "TRIES", "Attributes", "ConditionFailed", "Table", "TransactionLost", "key", "open_table"]
@@ -49,9 +49,6 @@ _ADVICE = {
     **dict.fromkeys(_THROTTLED, _MORE_CAPACITY),
 }
 """What an operator can do, by DynamoDB's code."""
-
-# What botocore's parsers and the reading of answers say when something else than DynamoDB answers.
-_BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
 
 
 class ConditionFailed(Exception):
@@ -115,12 +112,12 @@ class Table:
         """An item as it is now; empty when there is none."""
         with _foreign_errors(self.name):
             request = self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True)
-            return dict((await _answer(request)).get("Item", {}))
+            return dict((await dynamodb_answer(request)).get("Item", {}))
 
     async def add(self, row: Attributes) -> None:
         """Write an item that is not there yet. Raises `ConditionFailed` when it is."""
         with _foreign_errors(self.name):
-            await _answer(
+            await dynamodb_answer(
                 self._client.put_item(TableName=self.name, Item=row, ConditionExpression="attribute_not_exists(pk)")
             )
 
@@ -136,7 +133,7 @@ class Table:
                     ExpressionAttributeValues=values,
                     ReturnValues="ALL_NEW",
                 )
-                return dict((await _answer(request))["Attributes"])
+                return dict((await dynamodb_answer(request))["Attributes"])
         except ConditionFailed:
             return None
 
@@ -145,7 +142,7 @@ class Table:
         start: Attributes = {}
         while True:
             with _foreign_errors(self.name):
-                page = await _answer(self._client.query(TableName=self.name, **query, **start))
+                page = await dynamodb_answer(self._client.query(TableName=self.name, **query, **start))
                 items = page["Items"]
             for item in items:
                 yield item
@@ -161,13 +158,13 @@ class Table:
     async def transact(self, operations: Sequence[Attributes]) -> None:
         """All of these writes or none. Raises `TransactionLost` when it was none."""
         with _foreign_errors(self.name):
-            await _answer(self._client.transact_write_items(TransactItems=operations))
+            await dynamodb_answer(self._client.transact_write_items(TransactItems=operations))
 
     async def _write(self, requests: list[Attributes]) -> None:
         pending: Attributes = {self.name: requests}
         for attempt in range(TRIES):
             with _foreign_errors(self.name):
-                response = await _answer(self._client.batch_write_item(RequestItems=pending))
+                response = await dynamodb_answer(self._client.batch_write_item(RequestItems=pending))
             pending = response.get("UnprocessedItems") or {}
             if not pending:
                 return
@@ -182,16 +179,6 @@ class Table:
 def key(pk: str, sk: str) -> Attributes:
     """The primary key of an item."""
     return {"pk": {"S": pk}, "sk": {"S": sk}}
-
-
-async def _answer(request: Awaitable[Attributes]) -> Attributes:
-    """DynamoDB's answer. Raises KeyError when it is not: DynamoDB numbers all of its own.
-
-    botocore takes a page of HTML with status 200 for an answer that says nothing: no item is there, all was written.
-    """
-    answer = await request
-    answer["ResponseMetadata"]["RequestId"]
-    return answer
 
 
 @contextlib.contextmanager
@@ -217,6 +204,6 @@ def _foreign_errors(table: str) -> Iterator[None]:
         raise LedgerUnavailable(f"the ledger's table {table} cannot be used: {said}{advice}") from error
     except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
         raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {error}") from error
-    except _BAD_ANSWER as error:
+    except BAD_ANSWER as error:
         message = f"the ledger's table {table} cannot be reached: the answer is not DynamoDB's ({error})"
         raise LedgerUnavailable(message) from error
