@@ -8,10 +8,17 @@ __all__ = ["moment"]
 
 _MILLISECONDS = 100_000_000_000
 """A larger number of seconds would be after the year 5138: it counts milliseconds."""
+_EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
+"""Before that there was no queue in which a letter could have lain: what is earlier stands for no time at all."""
 
 
 def moment(value: object) -> datetime | None:
-    """The moment in UTC; None for anything that names none. A text without a zone is taken as UTC."""
+    """The moment in UTC; None for anything that names none, `0001-01-01` too. A text without a zone is taken as UTC."""
+    found = _moment(value)
+    return found if found is not None and found >= _EARLIEST else None
+
+
+def _moment(value: object) -> datetime | None:
     if isinstance(value, bool):
         return None
     if isinstance(value, str):

@@ -74,7 +74,23 @@ def test_a_moment_is_read_in_every_form_that_letters_use(value: object) -> None:
 
 @pytest.mark.parametrize(
     "value",
-    [None, "", "soon", True, -1, 0, float("nan"), float("inf"), "9" * 60, 10**40, [], {}, "0001-01-01T00:00:00+14:00"],
+    [
+        None,
+        "",
+        "soon",
+        True,
+        -1,
+        0,
+        float("nan"),
+        float("inf"),
+        "9" * 60,
+        10**40,
+        [],
+        {},
+        "0001-01-01T00:00:00+14:00",
+        "0001-01-01",
+        1,
+    ],
 )
 def test_what_is_no_moment_is_none(value: object) -> None:
     assert moment(value) is None

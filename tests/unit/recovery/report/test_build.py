@@ -180,6 +180,15 @@ def test_no_letters_make_a_report_too() -> None:
     assert made.oldest is None
 
 
+def test_one_letter_that_says_it_failed_in_the_year_one_costs_no_other_its_place_in_time() -> None:
+    odd = letters.own(first_failure="0001-01-01T00:00:00+00:00", last_failure="0001-01-01T00:00:00-14:00")
+    made = report([one(odd), one(letters.rule("TIMEOUT"), 2)])
+    assert made.timeline is not None
+    assert made.timeline.steps <= 48
+    assert made.oldest is not None
+    assert made.oldest.year > 2000
+
+
 def test_a_letter_from_the_future_is_no_older_than_nothing() -> None:
     message = letters.rule("TIMEOUT")
     message["Attributes"]["SentTimestamp"] = str(int((NOW + timedelta(days=400)).timestamp() * 1000))
