@@ -18,10 +18,10 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.dlq.acts import To, delivering, key_template, rerouting
+from turnout.dlq.acts import key_template
 from turnout.dlq.archiving import ArchiveLetters
 from turnout.dlq.conversations import GenesysConversations
-from turnout.dlq.delivering import Deliveries
+from turnout.dlq.delivering import deliveries
 from turnout.dlq.replaying import ReplayRequests
 from turnout.dlq.reporting import known_of
 from turnout.dlq.services import Services, open_services
@@ -175,11 +175,7 @@ async def _deliver(services: Services, place: Place, stack: contextlib.AsyncExit
         requests = ReplayRequests(lambda ids: genesys.replay(subscription, ids), f"replay API {subscription}")
         stack.push_async_callback(requests.aclose)
         return requests
-    return Deliveries(
-        await delivering(services, place, To()),
-        # Its name is the same in all processes: one may repeat what another has begun.
-        await rerouting(services, place, "work", automatic=True),
-    )
+    return await deliveries(services, place)
 
 
 async def _conversations(services: Services, job: Job) -> Conversations | None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 
+from turnout.dlq.acts import To, delivering, rerouting
+from turnout.dlq.services import Services
+from turnout.dlq.sources import Place
 from turnout.recovery.deliver.api import Act, Unfit, Work
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter, Origin
 from turnout.recovery.processor.effects import Attempt, NotDeliverable
 
-__all__ = ["Deliveries"]
+__all__ = ["Deliveries", "deliveries"]
 
 
 class Deliveries:
@@ -40,3 +43,12 @@ class Deliveries:
     def _act(self, letter: Letter) -> Act:
         given_up_by_a_consumer = letter.origin in (Origin.SQS_REDRIVE, Origin.LAMBDA_RECORD)
         return self._back if letter.delivery is None and given_up_by_a_consumer else self._owed
+
+
+async def deliveries(services: Services, place: Place) -> Deliveries:
+    """What the processor delivers the letters of a queue or a file by. Raises `SqsError`."""
+    return Deliveries(
+        await delivering(services, place, To()),
+        # Its name is the same in all processes: one may repeat what another has begun.
+        await rerouting(services, place, "work", automatic=True),
+    )

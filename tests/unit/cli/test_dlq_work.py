@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from tests.unit.recovery.processor.bench import needs_fix, permanent, transient, unknown
+from tests.unit.recovery import letters
+from tests.unit.recovery.processor.bench import QUEUE, needs_fix, permanent, transient, unknown
 from tests.unit.recovery.report.stories import NOW
 
 from turnout.cli.dlq import dlq
 from turnout.errors import SettingsError
 from turnout.recovering import Finished
+from turnout.recovery import read_letter
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.processor.counts import Result as Ended
@@ -60,6 +62,29 @@ def test_a_dry_run_says_why_letters_are_parked(exported: Path) -> None:
     (row,) = [line for line in result.stdout.splitlines() if "leave: it is parked" in line]
     assert "waits for a repair of what" in row
     assert "+4930123456" not in row
+
+
+def test_a_dry_run_says_which_letters_have_no_place_to_go_and_would_be_parked(exported: Path) -> None:
+    found = [transient(1), transient(2, target="arn:aws:ecs:eu-west-1:111122223333:cluster/x")]
+    exported.write_text(
+        header_line("events-dead", NOW, len(found), Redacted.NOTHING) + "".join(export_line(one) for one in found)
+    )
+    result = run("--file", str(exported), "--dry-run")
+    assert result.exit_code == 0, result.output
+    (delivered,) = [line for line in result.stdout.splitlines() if "deliver to what it is owed" in line]
+    (parked,) = [line for line in result.stdout.splitlines() if "park for people" in line]
+    assert "│       1 │" in delivered
+    assert "│       1 │" in parked
+    assert "nothing can be sent to ecs" in parked
+
+
+def test_a_dry_run_says_when_nothing_can_be_delivered_because_of_the_rules(exported: Path) -> None:
+    owed = read_letter({**letters.own(owed=("crm",), reason="RETRIES_EXHAUSTED"), "MessageId": "m-9"}, queue=QUEUE)
+    exported.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(owed))
+    result = run("--file", str(exported), "--dry-run", "--rules", "no-such-folder")
+    assert result.exit_code == 0, result.output
+    assert "deliver to what it is owed" in result.stdout
+    assert "note: nothing could be delivered now: " in result.stdout
 
 
 def test_with_a_bucket_what_is_permanent_would_be_archived(exported: Path) -> None:
