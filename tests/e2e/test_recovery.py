@@ -254,6 +254,7 @@ def test_a_killed_run_has_said_its_plan_and_what_it_holds_is_told_of(desk: Desk)
     told = "more cannot be seen now: somebody has received them"
     assert told in desk.dlq("show", "event-19", code=1)
     assert told in desk.dlq("work", "--dry-run")
+    assert told in desk.dlq("work", "--once", code=1)
     assert told in desk.dlq("retry", "--disposition", "needs-fix", "--dry-run")
     fresh = desk.dlq("retry", "--disposition", "needs-fix", "--yes", code=1)
     assert told in fresh
