@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.letter import PARKED
+from turnout.letter import LETTER, PARKED, read_letter_attribute
 from turnout.message import queue_name
 from turnout.recovery.causes import CauseTable, default_causes
 from turnout.recovery.classify import classify
@@ -29,6 +29,11 @@ MAX_DEPTH = 5
 # The failure is what puts a message into these queues, so its time there is the time of the failure.
 _SENT_WHEN_FAILED = frozenset(
     {Origin.EVENTBRIDGE_RULE, Origin.EVENTBRIDGE_BUS, Origin.EVENTBRIDGE_SCHEDULER, Origin.LAMBDA_ASYNC}
+)
+
+_ILLEGIBLE = (
+    f"Its attribute {LETTER} cannot be read: it is damaged, or a newer Turnout has written it, and can read it. "
+    "Here nobody knows which targets have the event already."
 )
 
 
@@ -58,7 +63,10 @@ def read_letter(message: AnyMessage, *, queue: str = "", causes: CauseTable | No
     if payload is not Payload.ABSENT:
         evidence += _event_evidence(parcel)
     origin = chain[0].origin if chain else _unwrapped_origin(parcel)
-    notes += _notes(origin, payload, chain)
+    if payload is Payload.WHOLE and LETTER in attributes and read_letter_attribute(attributes) is None:
+        notes.append(_ILLEGIBLE)
+    else:
+        notes += _notes(origin, payload, chain)
     event: Json = dict(parcel.event) if payload is not Payload.ABSENT else {}
     return Letter(
         id=message_id(found),

@@ -9,6 +9,7 @@ import pytest
 from tests.unit.recovery import letters, samples
 from tests.unit.recovery.letters import BODY, CONVERSATION, EVENT_ID, EVENT_TYPE, FUNCTION, RULE, TARGET
 
+from turnout.letter import LETTER
 from turnout.message import Attribute, Message
 from turnout.recovery import read_letter
 from turnout.recovery.letter import Letter, Origin, Payload
@@ -81,6 +82,15 @@ def test_a_letter_that_had_room_for_its_reason_only_is_still_ours() -> None:
     assert (chain(letter), letter.code, letter.owed) == (["turnout"], "ACCESS_DENIED", ())
     assert letter.attributes == {"tenant": Attribute("String", "a")}
     assert "worker's log" in letter.notes[0]
+
+
+@pytest.mark.parametrize("written", ["not JSON", '{"version": 2, "reason": "NEW", "owed": ["crm"]}'])
+@pytest.mark.parametrize("more", [{}, {"ERROR_CODE": "ACCESS_DENIED"}, {"ERROR_CODE": "NEW"}])
+def test_a_letter_of_ours_that_cannot_be_read_says_so(written: str, more: dict[str, str]) -> None:
+    letter = read_letter(letters.message(BODY, letters.strings(**{LETTER: written}, **more)))
+    (note,) = letter.notes
+    assert note.startswith("Its attribute Turnout.Letter cannot be read: it is damaged, or a newer Turnout")
+    assert note.endswith("Here nobody knows which targets have the event already.")
 
 
 def test_a_letter_of_a_bus_has_an_error_but_neither_rule_nor_target() -> None:
