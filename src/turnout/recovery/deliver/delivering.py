@@ -18,6 +18,10 @@ from turnout.targets.api import Destination
 __all__ = ["Delivering", "Doors"]
 
 _LATE = Refused(LATE, again=True)
+_SAME_QUEUE = (
+    "that is the queue in which it was found, where it would lie without saying why it failed: name another "
+    "(what was archived is brought back by turnout dlq archive --restore)"
+)
 
 
 class Doors(Protocol):
@@ -59,9 +63,12 @@ class Delivering:
         labels = []
         for address in self._addresses(work):
             try:
-                self.ordered |= self._doors(address).ordered
+                destination = self._doors(address)
             except TargetError as error:
                 raise Unfit(str(error)) from error
+            if destination.url == work.letter.queue:
+                raise Unfit(_SAME_QUEUE)
+            self.ordered |= destination.ordered
             labels.append(address.label)
         return tuple(labels)
 
