@@ -132,7 +132,7 @@ def sealed_attributes(
 
 def parked_attribute(why: str) -> Attribute:
     """The attribute `PARKED` of a letter; `why` is not empty."""
-    return Attribute("String", _clean(why)[:_MESSAGE_LIMIT])
+    return Attribute("String", sendable(why)[:_MESSAGE_LIMIT])
 
 
 def _ever_smaller(letter: LetterAttribute, moved: dict[str, dict[str, str]]) -> Iterator[dict[str, Attribute]]:
