@@ -173,6 +173,7 @@ class Settler:
         call = Call("delete", queue, time.time_ns())
         call.count = len(accounts)
         failures: Sequence[EntryFailure]
+        spoilt = False
         # First what was done, then the delete: a crash in between costs a redelivery that is recognised.
         await self._record(accounts)
         handles = [account.handle for account in accounts]
@@ -180,15 +181,16 @@ class Settler:
             failures = await self._sqs.delete(queue, handles)
         except SqsError as error:
             call.error = error.code
-            if isinstance(error, SqsRejected) and len(accounts) > 1:
-                # One handle spoils the call, and SQS does not say which: each goes alone.
-                return [again for account in accounts for again in await self._flush([account])]
+            spoilt = isinstance(error, SqsRejected) and len(accounts) > 1
             failures = [
                 EntryFailure(index, error.code, str(error), error.fault, error.retryable)
                 for index in range(len(accounts))
             ]
         call.end_ns = time.time_ns()
         self._books.source(queue).deletes.add(call)
+        if spoilt:
+            # One handle spoils the call, and SQS does not say which: each goes alone.
+            return [again for account in accounts for again in await self._flush([account])]
         failed = {failure.index: failure for failure in failures} if failures else None
         again: list[tuple[Account, float]] = []
         deleted: list[Account] = []

@@ -22,6 +22,7 @@ def test_every_message_has_a_duration_and_every_receive_an_age() -> None:
     asyncio.run(yard.route(*(event("one", n) for n in range(7)), "not json"))
     books = yard.worker.books
     assert books.processing.counted().count == 8
+    assert 0 <= books.processing.counted().total < 8 * 10
     assert books.source(SOURCE).received == books.received == 8
     (receives,) = books.source(SOURCE).receives.by_error.values()
     assert books.queue_age.counted().count == receives.counted().count
@@ -39,6 +40,21 @@ def test_calls_to_a_target_are_timed_by_their_error() -> None:
     }
     assert crm.errors == {"ServiceUnavailable": 1}
     assert (crm.sent, crm.retried, crm.failed) == (1, 1, 0)
+
+
+def test_calls_that_delete_are_timed_by_their_error_and_known_to_the_messages_that_travelled_in_them() -> None:
+    yard = Yard(pollers=1)
+    yard.sqs.fail_calls(SOURCE, "DeleteMessageBatch", "ServiceUnavailable", times=1)
+    yard.sqs.fail_calls(SOURCE, "DeleteMessageBatch", "ReceiptHandleIsInvalid", times=1)
+    settled = asyncio.run(yard.route(*(event("one", number) for number in range(10))))
+    deletes = yard.worker.books.source(SOURCE).deletes.by_error
+    counts = {code: durations.counted() for code, durations in deletes.items()}
+    assert counts["ServiceUnavailable"].count == counts["ReceiptHandleIsInvalid"].count == 1
+    assert all(0 <= counted.total < 10 for counted in counts.values())
+    last = {call for account in settled if (call := account.delete) is not None}
+    assert sum(call.count for call in last) == 10
+    assert len(last) == counts[""].count
+    assert not any(call.error for call in last)
 
 
 def test_latency_is_measured_from_the_events_own_time_to_its_delivery() -> None:

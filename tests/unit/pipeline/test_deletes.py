@@ -12,6 +12,7 @@ from turnout.errors import Fault
 from turnout.idempotency.api import Claim
 from turnout.idempotency.memory import MemoryStore
 from turnout.message import Outcome
+from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure
 from turnout.sqs.codes import call_error
@@ -49,6 +50,77 @@ def test_one_handle_that_spoils_the_call_does_not_keep_the_others_from_being_del
         await yard.route(*(event("one", number) for number in range(10)))
         assert len(yard.bodies(SOURCE)) == 1
         assert yard.worker.books.outcomes == {Outcome.DELIVERED: 9, Outcome.HANDED_BACK: 1}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("code", "calls"), [("ServiceUnavailable", 4), ("ReceiptHandleIsInvalid", 1)], ids=["the queue's fault", "its own"]
+)
+def test_a_delete_is_repeated_as_often_as_a_send_unless_that_cannot_help(code: str, calls: int) -> None:
+    async def main() -> None:
+        yard = Yard()
+        delete = yard.sqs.delete
+        made = 0
+
+        async def counted(queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
+            nonlocal made
+            made += 1
+            return await delete(queue, handles)
+
+        yard.sqs.delete = counted  # type: ignore[method-assign]
+        yard.sqs.fail_entries(SOURCE, DELETE, code)
+        await yard.route(event("one"))
+        assert made == calls
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 1}
+
+    asyncio.run(main())
+
+
+def test_a_message_that_cannot_be_deleted_is_let_go_by_a_worker_with_a_store() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, MemoryStore(100))
+        yard.sqs.fail_entries(SOURCE, DELETE, "ReceiptHandleIsInvalid")
+        await yard.publish(event("one"))
+        async with yard.running():
+            (left,) = await yard.watch.wait(1)
+            assert left.outcome is Outcome.HANDED_BACK
+            assert not len(yard.worker.in_flight), "let go at once, and not by the drain"
+
+    asyncio.run(main())
+
+
+def test_what_sqs_calls_deleted_is_done_with_when_no_attempt_is_left_for_its_newer_handle() -> None:
+    async def main() -> None:
+        yard = Yard(visibility_seconds=6, backoff=Backoff(base_seconds=0.001, cap_seconds=0.002, attempts=1))
+        delete = yard.sqs.delete
+
+        async def overtaken(queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
+            yard.sqs.advance(7)
+            while not yard.worker.books.redelivered:
+                await asyncio.sleep(0)
+            return await delete(queue, handles)
+
+        yard.sqs.delete = overtaken  # type: ignore[method-assign]
+        await yard.publish(event("one"))
+        async with yard.running():
+            (done,) = await yard.watch.wait(1)
+        assert done.outcome is Outcome.DELIVERED
+        assert len(yard.bodies(SOURCE)) == 1, "it comes again: the outdated handle has deleted nothing"
+
+    asyncio.run(main())
+
+
+def test_settled_messages_need_no_collector_and_handed_back_ones_stay_whole_for_who_works_on_them() -> None:
+    async def main() -> None:
+        yard = Yard()
+        (done,) = await yard.route(event("three"))
+        assert not any(hasattr(delivery, "account") for delivery in done.deliveries)
+        yard = Yard()
+        yard.sqs.fail_entries(SOURCE, DELETE, "ReceiptHandleIsInvalid")
+        (left,) = await yard.route(event("one"))
+        assert all(delivery.account is left for delivery in left.deliveries)
 
     asyncio.run(main())
 
