@@ -7,6 +7,7 @@ from typing import Any
 
 from turnout.doctor.facts import Silence, Why
 from turnout.doctor.findings import Finding, error, fine, unknown, warning
+from turnout.rules.addresses import without_secrets
 from turnout.rules.model import Kind, Target
 
 __all__ = ["judge_genesys", "judge_otlp", "judge_target"]
@@ -42,7 +43,8 @@ def judge_target(target: Target, answer: Mapping[str, Any] | Silence, environ: M
     elif target.kind is Kind.STATE_MACHINE and answer.get("status") not in (None, "ACTIVE"):
         yield error("target", target.name, f"the {what} is {answer.get('status')}", "create it anew")
     else:
-        yield fine("target", target.name, f"{what} {target.address}")
+        shown = without_secrets(target.address) if target.kind is Kind.URL else target.address
+        yield fine("target", target.name, f"{what} {shown}")
     if target.secret_from and not environ.get(target.secret_from):
         yield error(
             "target",

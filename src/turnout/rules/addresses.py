@@ -1,13 +1,13 @@
-"""What can be the address of a target, by its kind, and what cannot: told without the address itself. No I/O."""
+"""What can be the address of a target, by its kind, and what of it may be shown. No I/O."""
 
 from __future__ import annotations
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from turnout.rules.model import Kind
 
-__all__ = ["address_problem"]
+__all__ = ["address_problem", "without_secrets"]
 
 _NO_QUEUE = re.compile(r"[\s:$%{}<>]")
 """What stands in no name of a queue, but in ARNs and in references as others write them."""
@@ -19,7 +19,7 @@ _SERVICES = {Kind.TOPIC: "sns", Kind.BUS: "events", Kind.STATE_MACHINE: "states"
 
 
 def address_problem(kind: Kind, text: str) -> str:
-    """Why a text cannot be the address of such a target; empty when it can."""
+    """Why a text cannot be the address of such a target, told without the text; empty when it can."""
     if not text.strip():
         return "it is empty"
     if "${" in text:
@@ -34,6 +34,12 @@ def address_problem(kind: Kind, text: str) -> str:
     if service and text.startswith("arn:") and text.split(":", 3)[2:3] != [service]:
         return f"it is the ARN of something else, a {kind.replace('_', ' ')}'s has '{service}' in it"
     return ""
+
+
+def without_secrets(url: str) -> str:
+    """Scheme, host and port. People put keys into every other part: for many a web hook the path is the secret."""
+    parts = urlsplit(url)
+    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/..." if parts.path.strip("/") else "", "", ""))
 
 
 def _queue_problem(text: str) -> str:

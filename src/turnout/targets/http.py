@@ -19,11 +19,12 @@ import ssl
 import time
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlsplit
 
 import httpx
 
 from turnout.errors import Fault, TargetError
+from turnout.rules.addresses import without_secrets
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch
 from turnout.telemetry import semconv
 
@@ -74,7 +75,7 @@ class HttpDestination:
         self._most_seconds = 2 * timeout_seconds
         self._timeout = httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
         self._clock = clock
-        self._place = _without_secrets(url)
+        self._place = without_secrets(url)
         self.url = semconv.ENDPOINT + self._place
         self.name = urlsplit(url).hostname or self._place
 
@@ -202,9 +203,3 @@ def _tls_problem(error: BaseException) -> str:
     if cause is None or isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # no more than a lost connection
         return ""
     return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"
-
-
-def _without_secrets(url: str) -> str:
-    """Scheme, host and port. People put keys into every other part: for many a web hook the path is the secret."""
-    parts = urlsplit(url)
-    return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], "/..." if parts.path.strip("/") else "", "", ""))

@@ -184,6 +184,13 @@ def test_a_signing_secret_that_is_not_set_is_an_error() -> None:
     assert worst(judge_target(hook, {}, {"HOOK_SECRET": "x"}), "target") is Severity.OK
 
 
+def test_what_may_be_a_key_in_an_endpoints_url_is_not_shown() -> None:
+    hook = Target("hook", "https://user:key@example.com/services/key?token=key", kind=Kind.URL)
+    (finding,) = judge_target(hook, {}, {})
+    assert "https://example.com/..." in finding.message
+    assert "key" not in finding.message
+
+
 def test_telemetry_that_cannot_leave_is_a_warning_only() -> None:
     assert worst(judge_otlp("", None), "telemetry") is Severity.WARNING
     assert worst(judge_otlp("http://x:4317", FAILED), "telemetry") is Severity.WARNING

@@ -404,8 +404,9 @@ class _Parser(Cursor):
     def _resolved(self, token: Token) -> str:
         text, missing = self._environment.resolve(str(token.value))
         if missing:
-            hint = "; a default is written ${NAME:-default}"
-            raise ExpressionError(Code.ENVIRONMENT, self._environment.unset(missing[0]) + hint, token.at)
+            code, message = self._environment.unusable(missing[0])
+            hint = "; a default is written ${NAME:-default}" if code is Code.ENVIRONMENT else ""
+            raise ExpressionError(code, message + hint, token.at)
         return text
 
     def _count(self, at: Span, nodes: int = 1) -> None:

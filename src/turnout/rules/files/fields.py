@@ -133,7 +133,7 @@ class Fields:
             self.reporter.node(Code.TAKEN_LITERALLY, message, node, severity=Severity.WARNING)
         text, missing = self.environment.resolve(node.text)
         for variable in missing:
-            self.problem(Code.ENVIRONMENT, self.environment.unset(variable), node)
+            self.problem(*self.environment.unusable(variable), node)
         return text
 
 

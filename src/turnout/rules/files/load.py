@@ -174,8 +174,8 @@ class _Drafts:
             reading.written_targets[name] = WrittenTarget(draft.reporter.source, draft.name)
             for variable in draft.target.unresolved:
                 unset = Reporter(draft.reporter.source)
-                message = f"target '{name}': {environment.unset(variable)}"
-                unset.node(Code.ENVIRONMENT, message, draft.address or draft.name)
+                code, message = environment.unusable(variable)
+                unset.node(code, f"target '{name}': {message}", draft.address or draft.name)
                 reading.unresolved += unset.problems
 
     def _unmatched(self, reading: Reading, path: str) -> None:

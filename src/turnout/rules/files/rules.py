@@ -181,6 +181,9 @@ class RuleReader:
         for name, (key, value) in node.items.items():
             if not _ATTRIBUTE_NAME.fullmatch(name):
                 self._problem(Code.WRONG_VALUE, f"SQS does not take '{name}' for the name of an attribute", key)
+            elif name.lower().startswith("turnout."):
+                what = "by such attributes letters and replays are known, and events that say so are treated as those"
+                self._problem(Code.WRONG_VALUE, f"'{name}' begins like Turnout's own attributes: {what}", key)
             source = self._attribute(value, name)
             if source is not None:
                 found[name] = source

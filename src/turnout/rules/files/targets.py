@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from turnout.rules.addresses import address_problem
+from turnout.rules.environment import is_withheld
 from turnout.rules.files import schema
 from turnout.rules.files.document import MapNode, Node, ScalarNode
 from turnout.rules.files.fields import Fields, kind
@@ -69,6 +70,8 @@ class TargetReader:
         written = self._fields.text(address, kind) if address is not None else None
         if address is not None and written is not None:
             text, missing = self._fields.environment.resolve(written)
+            for variable in filter(is_withheld, missing):
+                self._problem(*self._fields.environment.unusable(variable), address)
             if not missing and (problem := address_problem(kind, text)):
                 self._problem(Code.WRONG_VALUE, f"this is not a {kind.replace('_', ' ')}: {problem}", address)
         target = Target(
@@ -79,7 +82,7 @@ class TargetReader:
             per_second=self._fields.integer(node, "per_second", schema.TARGET, default=0),
             secret_from=self._secret_from(kind, node),
             description=self._fields.optional_text(node, "description"),
-            unresolved=missing,
+            unresolved=tuple(variable for variable in missing if not is_withheld(variable)),
             place=self._fields.reporter.place(key),
         )
         return DraftTarget(target, key, address if isinstance(address, ScalarNode) else None, self._fields.reporter)
@@ -101,5 +104,8 @@ class TargetReader:
             self._problem(Code.WRONG_VALUE, "secret_from goes with a url only", value)
         elif value is not None and text and not _VARIABLE.fullmatch(text):
             self._problem(Code.WRONG_VALUE, "secret_from is the name of a variable, not a secret or a reference", value)
+            return ""
+        elif value is not None and is_withheld(text):
+            self._problem(*self._fields.environment.unusable(text), value)
             return ""
         return text
