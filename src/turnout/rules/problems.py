@@ -93,6 +93,7 @@ class Code(StrEnum):
     NOT_READ = "TR514"
     OPERATOR_AS_FIELD = "TR515"
     NO_EFFECT = "TR516"
+    SAME_PLACE = "TR517"
 
 
 class ExpressionError(ValueError):

@@ -13,7 +13,12 @@ from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.positions import warn_of_positions
 from turnout.rules.lint.scanning import warn_of_scans
 from turnout.rules.lint.shaping import warn_of_shaping, warn_of_useless_fields
-from turnout.rules.lint.usage import warn_of_few_examples, warn_of_misspelt_members, warn_of_unused_targets
+from turnout.rules.lint.usage import (
+    warn_of_doubled_targets,
+    warn_of_few_examples,
+    warn_of_misspelt_members,
+    warn_of_unused_targets,
+)
 from turnout.rules.problems import Problem
 
 __all__ = ["lint"]
@@ -43,6 +48,7 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
     if not reading.problems:
         warn_of_overlaps(matching, findings)
         warn_of_unused_targets(reading, findings)
+        warn_of_doubled_targets(reading, findings)
         warn_of_useless_fields(reading, findings)
     warnings = (*reading.warnings, *findings.warnings)
     return tuple(sorted(warnings, key=lambda found: (found.file, found.line, found.column, found.code)))

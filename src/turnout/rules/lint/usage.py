@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from turnout.message import queue_key
 from turnout.rules.condition.ast import (
     Compare,
     Constant,
@@ -19,11 +20,18 @@ from turnout.rules.condition.ast import (
 from turnout.rules.condition.render import render_path
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
-from turnout.rules.model import Rule
+from turnout.rules.model import Kind, Rule
 from turnout.rules.problems import Code
 from turnout.rules.spelling import nearest
 
-__all__ = ["CLOSE", "ENVELOPE", "warn_of_few_examples", "warn_of_misspelt_members", "warn_of_unused_targets"]
+__all__ = [
+    "CLOSE",
+    "ENVELOPE",
+    "warn_of_doubled_targets",
+    "warn_of_few_examples",
+    "warn_of_misspelt_members",
+    "warn_of_unused_targets",
+]
 
 ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 """The members of every event of EventBridge."""
@@ -41,6 +49,20 @@ def warn_of_unused_targets(reading: Reading, findings: Findings) -> None:
     for name in reading.targets:
         if name not in used:
             findings.target(Code.UNUSED_TARGET, f"no rule sends to the target '{name}', nor does unmatched", name)
+
+
+def warn_of_doubled_targets(reading: Reading, findings: Findings) -> None:
+    """One warning per target whose place is that of one before it: what goes to both comes there twice."""
+    first: dict[tuple[Kind, str], str] = {}
+    for name, target in reading.targets.items():
+        if target.unresolved or not target.address:
+            continue
+        one = target.kind is Kind.QUEUE and (":" in target.address)  # a name alone has one spelling
+        place = (target.kind, queue_key(target.address) if one else target.address)
+        if place in first:
+            what = f"the targets '{first[place]}' and '{name}' are one {target.kind.replace('_', ' ')}"
+            findings.target(Code.SAME_PLACE, f"{what}: an event that is sent to both comes there twice", name)
+        first.setdefault(place, name)
 
 
 def warn_of_few_examples(rule: Rule, findings: Findings) -> None:

@@ -153,3 +153,30 @@ def test_a_pattern_that_begins_before_the_event_is_pointed_out() -> None:
     assert found.message.endswith("; write detail.channel")
     assert warned({"order": {"x": {"detail": ["voice"]}}}, Code.MISSPELT) == []
     assert warned("order.x.detail == 'voice'", Code.MISSPELT) == []
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "doubled"),
+    [
+        ("queue: crm", "queue: crm", True),
+        (
+            "queue: 'https://sqs.eu-west-1.amazonaws.com/1/crm'",
+            "queue: 'https://eu-west-1.queue.amazonaws.com/1/crm'",
+            True,
+        ),
+        ("url: 'https://hooks.test/in'", "url: 'https://hooks.test/in'", True),
+        ("queue: crm", "queue: crm-audit", False),
+        ("queue: crm", "bus: crm", False),
+        ('queue: "${NOT_SET}"', 'queue: "${NOT_SET}"', False),
+    ],
+)
+def test_two_targets_that_are_one_place_are_pointed_out(tmp_path: Path, one: str, other: str, doubled: bool) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        f"targets: {{a: {{{one}}}, b: {{{other}}}}}\nunmatched: a\nrules:\n"
+        "  - id: r\n    when: detail.x == 1\n    send: [b]\n"
+        "    examples: [{event: {detail: {x: 1}}, match: true}, {event: {detail: {x: 2}}, match: false}]\n"
+    )
+    found = lint(read_rules(tmp_path, environ={}))
+    assert [(warning.code, warning.message.partition(" are one")[0]) for warning in found] == (
+        [(Code.SAME_PLACE, "the targets 'a' and 'b'")] if doubled else []
+    )
