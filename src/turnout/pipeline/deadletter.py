@@ -77,7 +77,14 @@ class DeadLetters:
         return [delivery.account for delivery in self.sender.withdraw(due_after)]
 
     def write(self, account: Account, at_ns: int) -> None:
-        """Write the letter of a message that failed as a whole or owes at least one target."""
+        """Write the letter of a message that failed as a whole or owes at least one target.
+
+        While the dead-letter queue fails and as many letters wait for it as may, the message is left in its source:
+        letters must not take the places of events that can be delivered.
+        """
+        if self.sender.full:
+            self._settler.leave(account)
+            return
         account.letter = Delivery(account, self.sender.name, at_ns)
         self.sender.put((account.letter,))
 

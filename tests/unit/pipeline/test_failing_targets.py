@@ -214,6 +214,26 @@ def test_when_a_target_is_down_and_its_share_is_full_its_messages_are_postponed_
     asyncio.run(main())
 
 
+def test_when_too_many_letters_wait_for_the_dead_letter_queue_their_messages_are_left_in_the_source() -> None:
+    async def main() -> None:
+        yard = Yard(
+            max_in_flight=40,
+            breaker=BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0),
+            hold_seconds=600.0,
+        )
+        yard.sqs.fail_calls(DEAD, SEND, "ServiceUnavailable")
+        await yard.publish(*(f"no JSON {number}" for number in range(40)))
+        async with yard.running():
+            left = await yard.watch.wait(10)
+            assert {account.outcome for account in left} == {Outcome.HANDED_BACK}
+            await yard.publish(event("one"))
+            while not yard.bodies("crm"):
+                await asyncio.sleep(0.001)
+        assert len(yard.bodies(SOURCE)) == 40
+
+    asyncio.run(main())
+
+
 def test_when_the_full_target_is_one_of_several_the_others_are_served_and_the_letter_owes_that_one() -> None:
     async def main() -> None:
         yard = Yard(
