@@ -232,6 +232,7 @@ def test_a_letter_without_room_for_its_targets_is_not_sent_to_those_that_may_hav
     [
         (own(), (), EVENTS),
         (own(), ("https://elsewhere/1/events", "https://elsewhere/1/b"), "https://elsewhere/1/events"),
+        (own(), ("https://elsewhere/1/b", "https://elsewhere/1/events/"), "https://elsewhere/1/events/"),
         (own(source=""), ("https://elsewhere/1/b",), "https://elsewhere/1/b"),
         (
             read_letter(

@@ -34,10 +34,10 @@ def own(**fields: Any) -> Letter:
     return read_letter(shapes.own(originals={"tenant": Attribute("String", "acme")}, **fields), queue="https://sqs/1/d")
 
 
-def rules(tmp_path: Path, more: str) -> Ruleset:
+def rules(tmp_path: Path, more: str, queue: str = "crm") -> Ruleset:
     path = tmp_path / "rules.yaml"
     path.write_text(
-        f"targets: {{crm: {{queue: crm}}}}\nunmatched: drop\n"
+        f"targets: {{crm: {{queue: {queue}}}}}\nunmatched: drop\n"
         f"rules:\n  - {{id: all, when: exists(detail), send: [crm], {more}}}\n"
     )
     return load_rules(path, environ={})
@@ -91,6 +91,33 @@ def test_letters_without_an_event_id_are_not_taken_for_one_because_their_bodies_
     assert back[0] != back[1], "SQS would drop the second, and it would count as delivered"
 
 
+def test_a_retry_has_the_deduplication_id_that_the_rules_gave_the_workers_send_and_a_replay_does_not(
+    tmp_path: Path,
+) -> None:
+    ruleset = rules(tmp_path, "deduplicate: detail.eventBody.mediaType", queue="crm.fifo")
+    worker = ruleset.match(shapes.BODY, None).send("crm").deduplicate
+    assert worker is not None
+    assert compose(own(), CRM, FIFO, ruleset).deduplication_id == worker
+    assert compose(own(), CRM, FIFO, ruleset, replay="r-1").deduplication_id != worker, "it would be dropped as a copy"
+
+
+def test_a_retry_goes_on_with_the_trace_and_type_of_the_event_and_a_replay_begins_a_trace() -> None:
+    header = "Root=1-5759e988-bd862e3fe1be46a994272793"
+    letter = read_letter(shapes.message(shapes.BODY, AWSTraceHeader=header))
+    retry, replay = (compose(letter, CRM, STANDARD, None, replay=replay) for replay in ("", "r-1"))
+    assert (retry.trace_header, replay.trace_header) == (header, None)
+    assert retry.event_type == replay.event_type == shapes.EVENT_TYPE
+
+
+def test_a_retry_repeats_what_the_failed_delivery_carried_wrappers_and_all() -> None:
+    wrapped = json.dumps(shapes.notification())
+    for letter in (read_letter(shapes.rule("THROTTLING", body=wrapped)), read_letter(shapes.own(wrapped))):
+        assert letter.body == shapes.BODY
+        assert compose(letter, CRM, STANDARD, None).body == wrapped
+    never_routed = read_letter(shapes.own(wrapped, reason="UNMATCHED", owed=(), done=()))
+    assert compose(never_routed, CRM, STANDARD, None).body == wrapped
+
+
 def test_a_replay_has_ids_of_its_own_the_same_each_time_it_is_tried() -> None:
     letter = own()
     one, again = (compose(letter, CRM, FIFO, None, replay="r-1") for _ in range(2))
@@ -138,6 +165,7 @@ def test_attributes_without_room_travel_in_the_letter_and_come_out_of_it(count: 
     message = compose_for_source(read_letter(found), "https://sqs/1/events", "r-1", ())
     assert len(message.attributes) <= 10
     assert message.attributes[REPLAY].text == "r-1"
+    assert (LETTER in message.attributes) == (count == 10), "ten are no reason to make a letter of it"
     assert {**original_attributes(message.attributes), REPLAY: None} == {**originals, REPLAY: None}
 
 
@@ -170,3 +198,32 @@ def test_what_sqs_moved_goes_back_to_its_queue_as_it_lay_there_wrappers_and_all(
     assert letter.body == shapes.BODY
     assert compose_for_source(letter, "https://sqs/1/consumer", "r-1", ()).body == held
     assert compose_for_source(letter, "https://sqs/1/events", "r-1", ()).body == shapes.BODY
+
+
+def test_a_letter_that_is_put_elsewhere_stays_as_it_was_found_while_no_owed_target_was_reached() -> None:
+    # Written in another way than ours, and with the sentence for people alone: it is to be found just so.
+    message = read_letter(shapes.own(owed=("crm", "mail"))).message
+    said = json.loads(message.attributes[LETTER].text or "")
+    del said["message"]
+    attributes = {**message.attributes, LETTER: Attribute("String", json.dumps(said, indent=1))}
+    letter = msgspec.structs.replace(
+        read_letter(shapes.own()), message=msgspec.structs.replace(message, attributes=attributes)
+    )
+    for reached in ((), ("elsewhere",)):
+        moved = compose_as_found(letter, "https://sqs/1/people", reached)
+        assert (moved.body, moved.attributes) == (message.body, attributes)
+    told = compose_as_found(letter, "https://sqs/1/people", ("crm",))
+    after = read_letter_attribute(told.attributes)
+    assert after is not None
+    assert (after.owed, after.done, after.message) == (("mail",), ("audit", "archive", "crm"), letter.error)
+
+
+def test_a_fifo_queue_for_letters_takes_each_letter_once_and_keeps_it_in_its_group() -> None:
+    grouped = read_letter(shapes.message(shapes.BODY, MessageGroupId="g"), queue="https://sqs/1/d.fifo")
+    alone = read_letter(shapes.message(shapes.BODY), queue="https://sqs/1/d")
+    for letter, group in ((grouped, "g"), (alone, alone.id)):
+        one, again = (compose_as_found(letter, "https://sqs/1/people.fifo", ()) for _ in range(2))
+        assert one == again
+        assert (one.group_id, one.deduplication_id) == (group, letter.id)
+    moved = compose_as_found(grouped, "https://sqs/1/people", ())
+    assert (moved.group_id, moved.deduplication_id) == (None, None)
