@@ -173,6 +173,18 @@ def test_when_time_is_up_those_that_have_the_letter_are_told_of() -> None:
     assert outcome.again
 
 
+def test_while_there_is_time_a_target_that_is_slow_is_waited_for() -> None:
+    class Slow(Place):
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            for _ in range(10):
+                await asyncio.sleep(0)
+            return await super().send(messages)
+
+    act = Delivering(Places(crm=Slow("crm")), patience=ONCE)
+    (outcome,) = asyncio.run(_call(act, [Work(own(owed=("crm",)), cut=asyncio.Event())]))
+    assert outcome == Outcome(("crm",))
+
+
 def test_letters_of_eventbridge_and_lambda_go_to_the_arn_that_did_not_take_them() -> None:
     places = Places()
     retry = Delivering(places, patience=ONCE)
@@ -198,9 +210,14 @@ def test_a_place_that_cannot_be_sent_to_is_told_before_anything_is_done() -> Non
         Delivering(Places()).aims(Work(letter))
 
 
-def test_letters_without_their_event_fit_nothing_that_delivers() -> None:
+def test_letters_without_their_event_fit_nothing_that_delivers(tmp_path: Path) -> None:
     letter = read_letter(shapes.bus_v2("THROTTLING", ["e-1"]))
-    for act in (Delivering(Places()), Rerouting(Places().queue, replay="r")):
+    for act in (
+        Delivering(Places()),
+        Delivering(Places(), chosen=Address(Kind.TARGET, "crm")),
+        Rerouting(Places().queue, replay="r"),
+        Writing(tmp_path / "out", replay="r"),
+    ):
         with pytest.raises(Unfit, match="only a pointer"):
             act.aims(Work(letter))
 
@@ -250,6 +267,9 @@ def test_a_letter_without_room_for_its_targets_is_not_sent_to_those_that_may_hav
             (),
             "http://127.0.0.1:4566/1/events",
         ),
+        # A topic, a bus and a schedule are no queues.
+        (read_letter(shapes.message(json.dumps(shapes.notification())), queue=DEAD), (EVENTS,), EVENTS),
+        (read_letter(shapes.scheduler("THROTTLING"), queue=DEAD), (EVENTS,), EVENTS),
         (behind_the_dead_letter_queue(), (), EVENTS),
         (behind_the_dead_letter_queue(), (EVENTS,), EVENTS),
     ],
