@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import errno
+import fcntl
 import json
 import os
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +19,7 @@ from tests.unit.recovery import samples
 
 from turnout.errors import Fault, GenesysDenied, SqsQueueMissing, TargetError
 from turnout.genesys.profiles.api import ReplayBatch
+from turnout.message import Attribute
 from turnout.recovery import read_letter
 from turnout.recovery.deliver.address import Address, Kind
 from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
@@ -25,8 +28,10 @@ from turnout.recovery.deliver.requesting import Requesting
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience, Refused, send
 from turnout.recovery.deliver.writing import Writing
+from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
-from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.rules import Ruleset, load_rules
+from turnout.sqs.api import MAX_MESSAGE_BYTES, EntryFailure, OutgoingMessage, SentBatch
 from turnout.targets.api import Destination
 
 DEAD = "https://sqs.eu-west-1.amazonaws.com/111122223333/dead"
@@ -204,6 +209,26 @@ def test_a_chosen_place_gets_letters_that_nobody_knows_the_way_of() -> None:
     assert label != Address(Kind.URL, "https://u:p@crm.example/in?key=other").label
 
 
+def test_the_rules_shape_what_goes_to_their_targets_and_nothing_else_needs_them(tmp_path: Path) -> None:
+    path = tmp_path / "rules.yaml"
+    path.write_text(
+        "targets: {crm: {queue: crm}}\nunmatched: drop\n"
+        "rules:\n  - {id: all, when: exists(detail), send: [crm], attributes: {kind: {value: voice}}}\n"
+    )
+
+    def no_rules() -> Ruleset:
+        raise AssertionError("the rules are asked for")
+
+    places = Places()
+    assert act_on(Delivering(places, rules=lambda: load_rules(path, environ={}), patience=ONCE), own()).done
+    assert places.made["crm"].got[0].attributes["kind"].text == "voice"
+    assert act_on(Delivering(places, rules=no_rules, patience=ONCE), read_letter(shapes.rule("THROTTLING"))).done
+
+
+def test_a_delivery_is_known_as_a_replay_when_it_is_one() -> None:
+    assert (Delivering(Places()).action, Delivering(Places(), replay="r-1").action) == (Action.RETRY, Action.REPLAY)
+
+
 def test_a_place_that_cannot_be_sent_to_is_told_before_anything_is_done() -> None:
     letter = read_letter(shapes.rule("THROTTLING", TARGET_ARN="arn:aws:events:eu-west-1:1:rule/x"))
     with pytest.raises(Unfit, match="UnsupportedTarget"):
@@ -307,6 +332,23 @@ def test_what_was_replayed_and_failed_again_is_replayed_again_only_when_somebody
     assert Rerouting(Places().queue, replay="r-1").aims(Work(letter)) == (EVENTS,)
 
 
+def test_what_goes_back_to_a_fifo_queue_goes_one_after_the_other() -> None:
+    replay = Rerouting(Places().queue, replay="r-1")
+    replay.aims(Work(given_up("m-1")))
+    assert not replay.ordered
+    replay.aims(Work(given_up("m-2", queue="events.fifo")))
+    assert replay.ordered
+
+
+def test_a_letter_too_large_to_name_who_has_it_is_refused_before_anything_is_done() -> None:
+    head, tail = '{"id": "e-1", "detail": "', '"}'
+    body = head + "x" * (MAX_MESSAGE_BYTES - 120 - len(head + tail)) + tail
+    letter = own(body=body, owed=("crm", "mail"), done=())
+    with pytest.raises(Unfit, match="too large"):
+        Rerouting(Places().queue, replay="r-1", queues=(EVENTS,)).aims(Work(letter, ("crm",)))
+    assert Delivering(Places()).aims(Work(letter, ("crm",))) == ("mail",), "as the refusal says"
+
+
 def test_a_letter_is_never_replayed_into_the_queue_it_lies_in() -> None:
     letter = own(source="dead")
     with pytest.raises(Unfit, match="--source-queue"):
@@ -332,6 +374,8 @@ def test_sending_is_patient_with_what_may_pass_and_with_nothing_else() -> None:
     assert sent(Place("p", ["Invalid", ""]), Patience(3)) == Refused("Invalid: no")
     assert sent(Place("p", ["call:Slow", ""]), Patience(3, 1, 5)) == Refused("p: Slow: no", True, 7)
     small = Place("p")
+    small.max_message_bytes = 2
+    assert sent(small, ONCE) is None, "just what it takes"
     small.max_message_bytes = 1
     assert sent(small, ONCE) == Refused("2 bytes with its attributes; p takes 1")
 
@@ -342,6 +386,8 @@ def test_waits_between_attempts_grow_to_the_cap() -> None:
         waits = [patience.wait(attempt, None) or 0 for _ in range(50)]
         assert longest / 2 <= min(waits) <= max(waits) <= longest
     assert patience.wait(10, None) is None
+    assert patience.wait(1, 60.0) == 60.0, "as long as the cap is not too long"
+    assert patience.wait(1, 60.5) is None
 
 
 def test_an_api_is_asked_for_each_event_once_and_each_letter_fares_as_its_event() -> None:
@@ -371,6 +417,7 @@ def test_a_file_takes_events_one_a_line_for_its_owner_alone(tmp_path: Path) -> N
     path = tmp_path / "out"
     act = Writing(path, replay="r-1")
     assert act_on(act, own()).reached == (str(path),)
+    assert act.aims(Work(own(), (str(path),))) == ()
     assert act_on(act, own(), (str(path),)).done
     (line,) = path.read_text().splitlines()
     assert json.loads(line)["body"] == shapes.BODY
@@ -378,6 +425,35 @@ def test_a_file_takes_events_one_a_line_for_its_owner_alone(tmp_path: Path) -> N
     nowhere = act_on(Writing(tmp_path / "no" / "where", replay="r"), own())
     assert not nowhere.done
     assert "No such file" in nowhere.sentence
+
+
+def test_a_line_of_a_file_holds_all_that_the_event_came_with(tmp_path: Path) -> None:
+    originals = {"tenant": Attribute("String", "acme"), "key": Attribute("Binary", data=b"\0\xff")}
+    act = Writing(tmp_path / "out", replay="r-1")
+    assert act.aims(Work(own(originals=originals))) == (str(tmp_path / "out"),)
+    assert act_on(act, own(originals=originals)).done
+    line = json.loads((tmp_path / "out").read_text())
+    assert line["attributes"] == {
+        "tenant": {"type": "String", "text": "acme"},
+        "key": {"type": "Binary", "data": base64.b64encode(b"\0\xff").decode()},
+    }
+    assert (line["letter"], line["replay"]) == (own().id, "r-1")
+
+
+def test_a_replay_waits_while_another_writes_into_its_file(tmp_path: Path) -> None:
+    path = tmp_path / "out"
+
+    async def story() -> Sequence[Outcome]:
+        with path.open("ab") as other:
+            fcntl.flock(other, fcntl.LOCK_EX)
+            writing = asyncio.create_task(_call(Writing(path, replay="r-1"), [Work(own())]))
+            await asyncio.wait({writing}, timeout=0.05)
+            assert path.read_bytes() == b"", "if the other's line fails, it cuts the file to where it began"
+        return await writing
+
+    (outcome,) = asyncio.run(story())
+    assert outcome.done
+    assert path.read_bytes()
 
 
 def test_half_a_line_that_a_killed_process_left_does_not_swallow_the_next_letter(tmp_path: Path) -> None:
