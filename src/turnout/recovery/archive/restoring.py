@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.composing import compose_as_found
 from turnout.recovery.deliver.sending import Patience, send
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
-from turnout.sqs.api import OutgoingMessage
 from turnout.targets.api import Destination
-from turnout.targets.identity import identifier
 
 __all__ = ["Restoring"]
 
@@ -44,17 +43,10 @@ class Restoring:
         return [await self._restore(work) for work in works]
 
     async def _restore(self, work: Work) -> Outcome:
-        letter = work.letter
-        queue = self._home(letter)
+        queue = self._home(work.letter)
         if queue in work.reached:
             return Outcome()
-        fifo = queue.endswith(".fifo")
-        message = OutgoingMessage(
-            letter.message.body,
-            letter.message.attributes,
-            group_id=identifier(letter.message.system.get("MessageGroupId") or letter.id) if fifo else None,
-            deduplication_id=identifier(letter.id) if fifo else None,
-        )
+        message = compose_as_found(work.letter, queue, ())
         return Outcome.of({queue: await send(self._door(queue), message, self._patience)}, "restored")
 
     def _home(self, letter: Letter) -> str:

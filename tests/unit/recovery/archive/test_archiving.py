@@ -88,7 +88,9 @@ def test_what_was_archived_comes_back_exactly_as_it_was_found(to_another: bool) 
         sqs = MemorySqs()
         dead, other = sqs.create_queue("dead"), sqs.create_queue("other.fifo")
         originals = {"blob": Attribute("Binary", data=b"\0\xff"), "tenant": Attribute("String", "acme")}
-        letter = read_letter(shapes.own(originals=originals), queue=dead)
+        dead_letter = shapes.own(originals=originals)
+        system = {"AWSTraceHeader": "Root=1-5759e988-bd862e3fe1be46a994272793", "MessageGroupId": "g"}
+        letter = read_letter(dead_letter | {"Attributes": dead_letter["Attributes"] | system}, queue=dead)
         store = MemoryArchive()
         await archiving(store)([Work(letter)])
         source = ArchiveSource(store, "dlq/archives/")
@@ -103,6 +105,8 @@ def test_what_was_archived_comes_back_exactly_as_it_was_found(to_another: bool) 
         (stored,) = sqs.messages(home)
         assert stored.message.body == letter.message.body
         assert stored.message.attributes == letter.message.attributes
+        assert stored.message.trace_header == system["AWSTraceHeader"], "what delivers it goes on with its trace"
+        assert stored.message.group_id == ("g" if to_another else None)
 
     asyncio.run(story())
 
