@@ -513,3 +513,8 @@ def test_an_outcome_says_whether_time_may_help_and_how_much() -> None:
     outcome = act_on(Delivering(places, patience=ONCE), own(owed=("crm", "mail")))
     assert (outcome.again, outcome.retry_after) == (True, 7)
     assert msgspec.structs.replace(outcome, failures={}).done
+
+
+def test_of_several_targets_that_ask_for_time_the_one_that_asks_for_most_is_waited_for() -> None:
+    asked = {name: Refused("busy", True, seconds) for name, seconds in (("crm", 7), ("mail", 90), ("audit", None))}
+    assert Outcome.of({**asked, "archive": None}).retry_after == 90
