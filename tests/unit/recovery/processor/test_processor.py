@@ -625,3 +625,28 @@ def test_a_processor_that_was_frozen_goes_on_with_what_nobody_else_had(
         assert claims == 2
 
     on_bench(tmp_path, story, transient(1))
+
+
+def test_while_a_delivery_takes_long_its_letter_stays_claimed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(bench: Bench) -> None:
+        claim, renewed = bench.ledger.claim, asyncio.Event()
+        under_way: list[str] = []
+        bench.delivery.before = lambda letter: under_way.append(letter.id)
+        bench.delivery.gate = asyncio.Event()
+
+        async def watched(letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+            granted = await claim(letters, by=by, lease_seconds=lease_seconds)
+            if under_way and "m-1" in granted:
+                renewed.set()
+            return granted
+
+        monkeypatch.setattr(bench.ledger, "claim", watched)
+        running = asyncio.create_task(bench.once(lease_seconds=1.5))
+        async with asyncio.timeout(10):
+            await renewed.wait()
+        assert not await claim(["m-1"], by="another", lease_seconds=60)
+        bench.delivery.gate.set()
+        assert await running == {"delivered": 1}
+        assert under_way == ["m-1"]
+
+    on_bench(tmp_path, story, transient(1))
