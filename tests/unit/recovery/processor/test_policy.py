@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 from tests.unit.recovery.processor.bench import needs_fix, permanent, transient, unknown
 
 from turnout.recovery.ledger.records import Record, Status
@@ -19,7 +20,7 @@ def test_waits_double_up_to_the_cap_and_never_fall_short_of_what_was_asked(
 ) -> None:
     waited = Policy(base_seconds=2.0, cap_seconds=60.0).wait(attempt, asked, lambda: chance)
     assert waited >= (asked or 0.0)
-    assert waited <= max(60.0, asked or 0.0)
+    assert waited <= max(min(60.0, 2.0 * 2 ** (min(attempt, 9) - 1)), asked or 0.0)
     assert waited >= min(60.0, 2.0 * 2 ** (min(attempt, 9) - 1)) / 2
 
 
@@ -48,6 +49,20 @@ def test_waits_double_up_to_the_cap_and_never_fall_short_of_what_was_asked(
 )
 def test_what_is_next_follows_from_the_letter_and_its_record(letter: Letter, record: Record, expected: Next) -> None:
     assert decide(letter, record, POLICY).next is expected
+
+
+def test_a_letter_without_attempts_left_is_parked_with_the_reason_of_its_last_failure() -> None:
+    failed = Record("m-1", status=Status.FAILED_RETRY, attempts=4)
+    said = [decide(transient(1), replace(failed, note=note), POLICY) for note in ("crm: busy", "")]
+    assert [one.note for one in said] == ["4 attempts have failed: crm: busy", "4 attempts have failed"]
+    assert all(one.exhausted for one in said)
+
+
+def test_a_letter_for_several_targets_waits_until_the_last_of_them_may_be_tried() -> None:
+    resting = Resting(Policy(), lambda: 0.0)
+    resting.failed("crm", 10.0)
+    resting.failed("mail", 300.0)
+    assert resting.wait(["crm", "mail"]) == resting.wait(["mail", "crm", "other"]) == 300.0
 
 
 def test_a_target_rests_after_five_failures_and_then_one_letter_tries() -> None:

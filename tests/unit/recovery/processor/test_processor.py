@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -650,3 +650,14 @@ def test_while_a_delivery_takes_long_its_letter_stays_claimed(tmp_path: Path, mo
         assert under_way == ["m-1"]
 
     on_bench(tmp_path, story, transient(1))
+
+
+@pytest.mark.parametrize("kind", [transient, permanent])
+def test_no_more_actions_begin_in_a_second_than_the_rate_allows(tmp_path: Path, kind: Callable[[int], Letter]) -> None:
+    async def story(bench: Bench) -> None:
+        began = asyncio.get_running_loop().time()
+        await bench.once(rate=20.0)
+        assert len(bench.diary) == 10
+        assert asyncio.get_running_loop().time() - began > 4 / 20 - 0.01, "the first need not wait"
+
+    on_bench(tmp_path, story, *(kind(number) for number in range(5)))
