@@ -65,7 +65,36 @@ def test_only_a_resolve_that_is_done_resolves() -> None:
 def test_attempts_are_counted_when_they_start() -> None:
     record = after("retry started", "retry failed", "archive started")
     assert record.attempts == 1
+    assert after("archive started", "archive failed").attempts == 0, "to archive it uses up no attempt to deliver it"
+    late = Entry("a", Action.RETRY, Phase.FAILED, "jo", attempt=3)
+    assert changed(record, late).attempts == 1
     assert changed(record, Entry("a", Action.REPLAY, Phase.STARTED, "jo", attempt=4)).attempts == 4
+
+
+def test_a_letter_that_is_seen_again_counts_and_keeps_what_happened_to_it() -> None:
+    found = Sighting("a", queue="dlq", cause="THROTTLED", disposition="transient")
+    first, entry = seen(None, found, "jo", 10)
+    assert entry == Entry("a", Action.SEEN, Phase.DONE, "jo", at_ms=10, note="THROTTLED transient")
+    parked = changed(first, Entry("a", Action.PARK, Phase.DONE, "worker", at_ms=20, note="waits for a repair"))
+    again, entry = seen(parked, found, "ann", 30)
+    assert entry is None
+    assert (again.sightings, again.first_seen_ms, again.last_seen_ms, again.changed_ms) == (2, 10, 30, 20)
+    assert (again.status, again.by, again.note) == (Status.PARKED, "worker", "waits for a repair")
+
+
+def test_a_letter_that_something_was_told_of_before_it_was_seen_is_seen_for_the_first_time() -> None:
+    told = changed(None, Entry("a", Action.RETRY, Phase.DONE, "jo", at_ms=10, targets=("crm",)))
+    record, entry = seen(told, Sighting("a", queue="dlq"), "ann", 30)
+    assert entry is not None
+    assert (record.sightings, record.first_seen_ms, record.changed_ms, record.by) == (1, 30, 10, "jo")
+    assert (record.status, record.reached, record.queue) == (Status.RETRIED, ("crm",), "dlq")
+
+
+def test_a_line_that_comes_late_or_says_nothing_takes_nothing_back() -> None:
+    record = changed(None, Entry("a", Action.RETRY, Phase.FAILED, "jo", at_ms=20, targets=("crm",), note="mail: busy"))
+    late = changed(record, Entry("a", Action.RETRY, Phase.STARTED, "jo", attempt=2, at_ms=15, targets=("audit", "crm")))
+    assert (late.changed_ms, late.note, late.reached) == (20, "mail: busy", ("crm", "audit"))
+    assert changed(late, Entry("a", Action.RETRY, Phase.FAILED, "jo", at_ms=30, note="no")).note == "no"
 
 
 def test_an_item_follows_the_entries_that_name_its_plan() -> None:
