@@ -82,6 +82,20 @@ def test_a_store_that_fails_for_a_moment_is_tried_again_and_one_that_refuses_is_
     assert "AccessDenied" in outcome.sentence
 
 
+def test_a_store_that_goes_on_failing_is_given_up_and_the_letter_may_be_archived_later() -> None:
+    store = MemoryArchive()
+    store.failure = ArchiveError("slow down", code="SlowDown", fault=Fault.SYSTEM, retryable=True)
+    waits = []
+
+    async def waiting(seconds: float) -> None:
+        waits.append(seconds)
+        assert len(waits) < 9, "it is never given up"
+
+    outcome = act_on(archiving(store, waiting), read_letter(shapes.own(), queue=DEAD))
+    assert len(waits) == 2
+    assert (outcome.done, outcome.again, outcome.reached) == (False, True, ())
+
+
 @pytest.mark.parametrize("to_another", [False, True])
 def test_what_was_archived_comes_back_exactly_as_it_was_found(to_another: bool) -> None:
     async def story() -> None:
@@ -107,6 +121,19 @@ def test_what_was_archived_comes_back_exactly_as_it_was_found(to_another: bool) 
         assert stored.message.attributes == letter.message.attributes
         assert stored.message.trace_header == system["AWSTraceHeader"], "what delivers it goes on with its trace"
         assert stored.message.group_id == ("g" if to_another else None)
+
+    asyncio.run(story())
+
+
+def test_an_archive_is_read_up_to_a_limit_and_from_there_the_next_time() -> None:
+    async def story() -> None:
+        store = MemoryArchive()
+        for number in range(3):
+            await archiving(store)([Work(read_letter(shapes.own() | {"MessageId": f"m-{number}"}, queue=DEAD))])
+        source = ArchiveSource(store, "dlq/archives/")
+        first, rest = [{each.id async for each in source.letters(limit)} for limit in (2, None)]
+        assert (len(first), len(rest)) == (2, 1)
+        assert first | rest == {f"archived:m-{number}" for number in range(3)}
 
     asyncio.run(story())
 

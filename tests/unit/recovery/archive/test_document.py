@@ -122,6 +122,7 @@ def _with(**changed: Any) -> bytes:
         (_with(version=2), "is of version 2"),
         (_without("message"), "no message in it"),
         (_without("payload"), "not readable"),
+        (_with(payload=5), "not readable"),
         (_with(payload_encoding="rot13"), "not readable"),
         (_with(payload="%", payload_encoding="base64"), "not readable"),
         (_with(payload="changed"), "not what was archived"),
