@@ -42,7 +42,6 @@ class Archived(msgspec.Struct, frozen=True):
 
     message: Message
     queue: str
-    archived_at: str
 
 
 def archive_document(letter: Letter, *, by: str, at: datetime) -> bytes:
@@ -102,7 +101,7 @@ def read_document(document: bytes, key: str) -> Archived:
     if hashlib.sha256(_bytes(body)).hexdigest() != message.get("sha256"):
         raise ArchiveFormatError(f"{key}: the body is not what was archived: its SHA-256 differs")
     queue = str(message.get("Queue") or "")
-    return Archived(as_message(message | {"Body": body}, queue), queue, str(found.get("archived_at") or ""))
+    return Archived(as_message(message | {"Body": body}, queue), queue)
 
 
 def _processing(letter: Letter, by: str) -> dict[str, Any]:
