@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from turnout.errors import SqsRejected
 from turnout.message import Attribute
 from turnout.sqs.api import OutgoingMessage
-from turnout.sqs.limits import refusal, sendable_text
+from turnout.sqs.limits import check_batch, refusal, sendable_text
 
 
 @pytest.mark.parametrize("text", ["", "plain", "\t\n\r", "\ud7ff\ue000\ufffd", "\U00010000\U0010ffff"])
@@ -81,3 +82,21 @@ def test_a_good_message_is_not_refused() -> None:
     }
     assert refusal(OutgoingMessage("x", attributes, delay_seconds=900, group_id="tenant/1")) is None
     assert refusal(OutgoingMessage("x", attributes, group_id="g", deduplication_id="d"), fifo=True) is None
+
+
+def test_what_is_just_at_a_limit_is_not_refused_and_what_is_just_beyond_it_is() -> None:
+    label = "String." + "x" * 249
+    for many, length, group, refused in ((10, 256, 128, False), (11, 1, 1, True), (1, 257, 1, True), (1, 1, 129, True)):
+        names = ["n" * length, *(f"a{number}" for number in range(1, many))]
+        message = OutgoingMessage("x", {name: Attribute(label, text="x") for name in names}, group_id="g" * group)
+        assert (refusal(message) is not None) == refused
+    assert refusal(OutgoingMessage("x", {"a": Attribute(label + "x", text="x")})) is not None
+
+
+def test_a_call_takes_one_to_ten_entries() -> None:
+    url = "https://sqs.eu-west-1.amazonaws.com/1/orders"
+    for count in (1, 10):
+        check_batch(["x"] * count, "SendMessageBatch", url)
+    for count, code in ((0, "EmptyBatchRequest"), (11, "TooManyEntriesInBatchRequest")):
+        with pytest.raises(SqsRejected, match=f"SendMessageBatch orders: {code}"):
+            check_batch(["x"] * count, "SendMessageBatch", url)
