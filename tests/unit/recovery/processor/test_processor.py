@@ -441,6 +441,17 @@ def test_in_a_group_nothing_passes_a_letter_whose_target_asks_for_time(tmp_path:
     on_bench(tmp_path, story, *(in_group(number, "g") for number in range(3)))
 
 
+def test_in_a_group_nothing_passes_a_letter_that_another_worker_has(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.ledger.see([Sighting.of(in_group(0, "g"))], by="other")
+        await bench.ledger.claim(["m-0"], by="other", lease_seconds=60)
+        await bench.once()
+        assert bench.delivery.delivered == ["m-3"]
+        assert bench.processor.ended.results == {"elsewhere": 1, "put_off": 2, "delivered": 1}
+
+    on_bench(tmp_path, story, *(in_group(number, "g") for number in range(3)), in_group(3, "another"))
+
+
 def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.delivery.gate = asyncio.Event()
