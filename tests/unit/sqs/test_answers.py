@@ -1,0 +1,45 @@
+"""What SQS's answers mean: nothing counts as sent or deleted that an answer does not say was."""
+
+from __future__ import annotations
+
+from turnout.message import Attribute
+from turnout.sqs.answers import (
+    BatchAnswer,
+    DoneEntry,
+    FailedEntry,
+    SendAnswer,
+    SentEntry,
+    batch_failures,
+    sent_batch,
+    unencodable_entries,
+)
+from turnout.sqs.api import OutgoingMessage
+
+
+def test_a_deletion_that_an_answer_passes_over_did_not_happen() -> None:
+    for successful in ([DoneEntry("0"), DoneEntry("2")], [DoneEntry("2"), DoneEntry("0")]):
+        (failure,) = batch_failures(3, BatchAnswer(successful))
+        assert (failure.index, failure.code, failure.retryable) == (1, "NotAnswered", True)
+    assert [failure.index for failure in batch_failures(2, BatchAnswer())] == [0, 1]
+    assert batch_failures(2, BatchAnswer([DoneEntry("1"), DoneEntry("0")])) == ()
+
+
+def test_what_an_answer_calls_both_done_and_failed_has_failed() -> None:
+    failed = [FailedEntry("0", "InternalError")]
+    (failure,) = batch_failures(1, BatchAnswer([DoneEntry("0")], failed))
+    assert failure.code == "InternalError"
+    sent = sent_batch([OutgoingMessage("x")], SendAnswer([SentEntry("0", "m-1")], failed))
+    assert (sent.message_ids, [failure.code for failure in sent.failures]) == ((None,), ["InternalError"])
+
+
+def test_a_send_whose_answer_brings_no_digests_or_another_order_has_arrived() -> None:
+    messages = [OutgoingMessage(body, {"tenant": Attribute("String", text="acme")}) for body in ("x", "y")]
+    sent = sent_batch(messages, SendAnswer([SentEntry("1", "m-1"), SentEntry("0", "m-0")]))
+    assert (sent.message_ids, sent.failures) == (("m-0", "m-1"), ())
+
+
+def test_only_what_cannot_be_written_down_is_kept_from_a_send() -> None:
+    good, half = OutgoingMessage("good"), Attribute("String", text="\ud800")
+    refused = unencodable_entries([good, OutgoingMessage("\ud800"), good, OutgoingMessage("x", {"a": half})])
+    assert sorted(refused) == [1, 3]
+    assert {failure.code for failure in refused.values()} == {"InvalidMessageContents"}
