@@ -56,8 +56,21 @@ def test_an_event_published_again_under_another_envelope_id_is_recognised() -> N
 def test_another_session_time_or_topic_is_another_event() -> None:
     other_topic = deepcopy(EVENT)
     other_topic["detail"]["topicName"] = "v2.detail.events.conversation.c-1.acw"
-    keys = {key(EVENT), key(changed(sessionId="s-2")), key(changed(eventTime=1)), key(other_topic)}
-    assert len(keys) == 4
+    others = [
+        changed(sessionId="s-2"),
+        changed(participantId="p-2"),
+        changed(conversationId="c-2"),
+        changed(eventTime=1),
+    ]
+    assert len({key(event) for event in (EVENT, other_topic, *others)}) == 6
+
+
+def test_an_event_that_does_not_say_when_or_of_which_conversation_it_is_goes_by_its_own_id() -> None:
+    timeless = changed(eventTime=None)
+    del timeless["detail"]["timestamp"]
+    for event in (timeless, changed(conversationId=None)):
+        assert key(event) == event_key("envelope-1", "")
+        assert key(event) != key({**event, "id": "envelope-2"}), "nothing says that it is the same"
 
 
 def test_attribute_events_of_one_moment_differ_by_their_content() -> None:
@@ -86,7 +99,9 @@ def test_metrics_and_utterances_of_one_moment_are_several_events_and_each_is_kno
 
 
 def test_events_without_participant_or_session_differ_by_their_content() -> None:
-    assert key(changed(sessionId=None, outboundContactId="a")) != key(changed(sessionId=None, outboundContactId="b"))
+    for missing in ("participantId", "sessionId"):
+        one, other = (changed(**{missing: None}, outboundContactId=contact) for contact in "ab")
+        assert key(one) == key({**one, "id": "envelope-2"}) != key(other)
 
 
 def test_an_event_that_is_not_genesyss_falls_back_to_its_id() -> None:

@@ -25,9 +25,9 @@ def test_a_deletion_that_an_answer_passes_over_did_not_happen() -> None:
 
 
 def test_what_an_answer_calls_both_done_and_failed_has_failed() -> None:
-    failed = [FailedEntry("0", "InternalError")]
+    failed = [FailedEntry("0", "InternalError", "We encountered an internal error.")]
     (failure,) = batch_failures(1, BatchAnswer([DoneEntry("0")], failed))
-    assert failure.code == "InternalError"
+    assert (failure.code, failure.message) == ("InternalError", "We encountered an internal error.")
     sent = sent_batch([OutgoingMessage("x")], SendAnswer([SentEntry("0", "m-1")], failed))
     assert (sent.message_ids, [failure.code for failure in sent.failures]) == ((None,), ["InternalError"])
 
