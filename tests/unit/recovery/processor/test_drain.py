@@ -34,7 +34,10 @@ class Half(Delivery):
         if reached:
             return Attempt(self.aims(letter, reached))
         self.begun.set()
-        await (asyncio.Event() if self.hangs else cut).wait()
+        try:
+            await (asyncio.Event() if self.hangs else cut).wait()
+        finally:
+            self.diary.append("ended")
         return Attempt(("crm",), {"audit": LATE})
 
 
@@ -57,7 +60,7 @@ def test_what_has_arrived_at_one_target_is_known_when_the_other_takes_longer_tha
         record = (await bench.ledger.records(["m-1"]))["m-1"]
         assert (record.status, record.reached) == ("failed_retry", ("crm",))
         assert await bench.once("worker-2") == {"delivered": 1}
-        assert bench.diary == ["asked crm, audit", "asked audit", "delete m-1"]
+        assert bench.diary == ["asked crm, audit", "ended", "asked audit", "delete m-1"]
 
     on_bench(tmp_path, story, transient(1))
 
@@ -72,6 +75,7 @@ def test_an_attempt_that_does_not_end_when_it_is_cut_short_is_known_to_have_fail
         delivery.hangs = True
         await stopped(bench, delivery, 0.5)
         assert await bench.status("m-1") == "failed_retry"
+        assert bench.diary == ["asked crm, audit", "ended"], "what counts as failed does not go on"
         claimed = await bench.ledger.claim(["m-1"], by="somebody else", lease_seconds=1)
         assert "m-1" in claimed, "the claim was released"
 

@@ -26,6 +26,7 @@ from turnout.errors import ArchiveError, GenesysUnavailable, SqsUnavailable
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
+from turnout.recovery.processor import handling
 from turnout.recovery.processor.effects import Attempt
 
 
@@ -94,6 +95,7 @@ def test_an_attempt_that_fails_is_repeated_until_it_works(tmp_path: Path) -> Non
         assert await bench.once() == {"delivered": 1}
         assert bench.diary == ["failed m-1", "failed m-1", "delivered m-1", "delete m-1"]
         assert (await bench.ledger.records(["m-1"]))["m-1"].attempts == 3
+        assert (bench.processor.counts.attempts, bench.processor.counts.attempts_failed) == (3, 2)
 
     on_bench(tmp_path, story, transient(1))
 
@@ -135,6 +137,8 @@ def test_what_no_attempt_can_help_is_not_attempted_again(tmp_path: Path) -> None
         assert bench.diary == ["failed m-1"]
         assert bench.talk.told == [("retrying", 1), ("replay_failed", 1)]
         assert (await bench.ledger.records(["m-2"]))["m-2"].note == "there is no target crm in the rules"
+        assert await bench.once() == {"waiting": 2}
+        assert bench.diary == ["failed m-1"]
 
     on_bench(tmp_path, story, transient(1), transient(2))
 
@@ -171,6 +175,7 @@ def test_success_is_told_to_the_conversation_and_a_deaf_one_stops_nothing(tmp_pa
         bench.talk = Talk()
         await bench.once()
         assert bench.talk.told == [("retrying", 1), ("replay_successful", 1)]
+        assert (bench.processor.counts.told, bench.processor.counts.told_failed) == (2, 0)
         bench.place.here["m-2"] = transient(2)
         bench.talk.failure = GenesysUnavailable("no answer", code="HTTP 503")
         assert await bench.once() == {"delivered": 1}
@@ -191,6 +196,22 @@ def test_a_letter_whose_conversation_is_gone_is_archived_and_one_that_is_too_fre
         bench.talk.presence = presence
         results = await bench.once()
         assert set(results) == {result}
+        note = (await bench.ledger.records(["m-1"]))["m-1"].note
+        assert (
+            note == f"dlq/m-1.json; the conversation {letters.CONVERSATION} is not there, and had the time to appear"
+        ) == (presence == "absent")
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_without_an_archive_a_letter_whose_conversation_is_gone_waits_for_somebody(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.shelf, bench.talk = None, Talk(correlates=True)
+        bench.talk.presence = "absent"
+        assert await bench.once() == {"parked": 1}
+        assert await bench.status("m-1") == "parked"
+        assert "had the time to appear" in (await bench.ledger.records(["m-1"]))["m-1"].note
+        assert (bench.diary, list(bench.place.here)) == ([], ["m-1"])
 
     on_bench(tmp_path, story, transient(1))
 
@@ -357,6 +378,14 @@ def test_a_target_that_fails_for_everybody_is_left_alone_and_costs_no_letter_its
         assert processor.counts.results["put_off"] > 20
 
     on_bench(tmp_path, story, *(transient(n) for n in range(60)))
+
+
+def test_a_target_that_fails_now_and_then_is_not_left_alone(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.answers = [FAILED, Attempt((letters.TARGET,))] * 12
+        assert await bench.once(concurrency=1, cap=600.0) == {"delivered": 12}
+
+    on_bench(tmp_path, story, *(transient(number) for number in range(12)))
 
 
 def test_a_letter_that_others_fail_for_does_not_keep_other_targets_waiting(tmp_path: Path) -> None:
@@ -672,3 +701,22 @@ def test_no_more_actions_begin_in_a_second_than_the_rate_allows(tmp_path: Path, 
         assert asyncio.get_running_loop().time() - began > 4 / 20 - 0.01, "the first need not wait"
 
     on_bench(tmp_path, story, *(kind(number) for number in range(5)))
+
+
+def test_a_delivery_that_takes_its_time_is_waited_for_and_leaves_nothing_behind(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handling, "_LET_GO_SECONDS", 0.001)
+
+    async def story(bench: Bench) -> None:
+        gate = bench.delivery.gate = asyncio.Event()
+
+        def soon(letter: Letter) -> None:
+            asyncio.get_running_loop().call_later(0.05, gate.set)
+
+        bench.delivery.before = soon
+        assert await bench.once() == {"delivered": 1}
+        assert bench.diary == ["delivered m-1", "delete m-1"]
+        assert [task.get_name() for task in asyncio.all_tasks() if task.get_name().endswith("m-1")] == []
+
+    on_bench(tmp_path, story, transient(1))
