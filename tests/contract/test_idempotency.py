@@ -258,3 +258,15 @@ def test_the_memory_of_one_process_is_bounded() -> None:
         assert claims["5"].done == frozenset(), "forgotten"
 
     asyncio.run(main())
+
+
+def test_the_memory_of_one_process_forgets_first_what_did_not_come_for_the_longest_time() -> None:
+    async def main() -> None:
+        store = MemoryStore(2)
+        for key in ("often", "once", "often", "new"):
+            await store.claim({key: "me"}, 30)
+            await store.record({key: ("me", frozenset({"crm"}))})
+        claims = await store.claim({"often": "x", "once": "x"}, 30)
+        assert (claims["often"].done, claims["once"].done) == (frozenset({"crm"}), frozenset())
+
+    asyncio.run(main())

@@ -128,6 +128,22 @@ def test_attempts_of_an_earlier_process_count(tmp_path: Path) -> None:
     on_bench(tmp_path, story, transient(1))
 
 
+def test_a_letter_whose_attempts_were_used_up_before_is_not_attempted_and_its_conversation_hears_of_it(
+    tmp_path: Path,
+) -> None:
+    async def story(bench: Bench) -> None:
+        bench.talk = Talk()
+        await bench.ledger.see([Sighting.of(transient(1))], by="before")
+        for attempt in (1, 2, 3):
+            await bench.ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "before", attempt)])
+        assert await bench.once(attempts=3) == {"exhausted": 1}
+        assert bench.diary == []
+        assert bench.talk.told == [("exhausted_retries", 3)]
+        assert await bench.status("m-1") == "parked"
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_what_no_attempt_can_help_is_not_attempted_again(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.talk = Talk()
