@@ -18,6 +18,7 @@ from tests.unit.serverless.test_recovering import letter
 from turnout.errors import TurnoutError
 from turnout.genesys.conversation import Conversation, Participant
 from turnout.genesys.conversations import Correlation, Presence
+from turnout.genesys.writeback import RetryStatus, WriteOutcome
 from turnout.letter import LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
 from turnout.recovery import read_letter
@@ -26,7 +27,7 @@ from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
-from turnout.serverless.lettersteps import LetterHeld, LetterSteps, NotDelivered, Refused, Step
+from turnout.serverless.lettersteps import InvalidStep, LetterHeld, LetterSteps, NotDelivered, Refused, Step
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
 from turnout.sqs.api import OutgoingMessage, SentBatch
@@ -310,6 +311,43 @@ def test_of_a_conversation_of_thousands_the_state_gets_a_few_and_the_customer(tm
             assert len(json.dumps(answer)) < 4_096
             assert answer["conversation"]["participants"][0] == {"id": "caller", "purpose": "customer"}
             assert len(answer["conversation"]["participants"]) == 20
+
+    asyncio.run(main())
+
+
+def test_a_conversation_is_told_by_way_of_the_participants_that_an_earlier_step_found(tmp_path: Path) -> None:
+    told: list[tuple[RetryStatus, str]] = []
+
+    class Telling(Crowd):
+        async def tell(
+            self, letter: Letter, status: RetryStatus, attempt: int, found: Conversation | None, seconds: float
+        ) -> WriteOutcome:
+            told.append((status, found.participants[0].id if found is not None else ""))
+            return WriteOutcome.OFF
+
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            one = steps(ledger, FakeAct(), teller=Telling())
+            step: Step = {"record": sqs_record(letter(1)), "status": "replay_successful"}
+            found = json.loads(json.dumps(await one.correlate(step, 10.0)))
+            for conversation in (found, {"presence": "unknown"}, {"presence": "absent", "conversation": None}, None):
+                await one.notify(step | {"conversation": conversation}, 10.0)
+            with pytest.raises(InvalidStep, match="status must be one of"):
+                await one.notify(step | {"status": "done"}, 10.0)
+
+    asyncio.run(main())
+    assert told == [(RetryStatus.REPLAY_SUCCESSFUL, participant) for participant in ("caller", "", "", "")]
+
+
+def test_a_bare_event_is_a_letter_whatever_its_fields_are_called(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            one = steps(ledger, FakeAct())
+            events: list[Step] = [{"id": "e1", "body": "x"}, {"id": "e1", "messageId": "m1"}, {"id": "e1"}]
+            ids = [(await one.classify({"record": event}, 10.0))["id"] for event in events]
+            assert [each.partition("-")[0] for each in ids] == ["event"] * 3
+            assert len(set(ids)) == 3
+            assert ids[0] == (await one.classify({"record": dict(events[0])}, 10.0))["id"]
 
     asyncio.run(main())
 
