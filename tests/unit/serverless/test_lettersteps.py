@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.recovery import letters as shapes
 from tests.unit.serverless.acts import FakeAct
 from tests.unit.serverless.mapping import sqs_record
 from tests.unit.serverless.test_recovering import letter
@@ -337,6 +338,18 @@ def test_a_conversation_is_told_by_way_of_the_participants_that_an_earlier_step_
 
     asyncio.run(main())
     assert told == [(RetryStatus.REPLAY_SUCCESSFUL, participant) for participant in ("caller", "", "", "")]
+
+
+def test_why_a_letter_is_archived_is_said_in_words(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            one = steps(ledger, FakeAct(), FakeAct(Action.ARCHIVE))
+            pointer = Message("m2", "h2", shapes.bus_v2("THROTTLING", ["e1"])["Body"], "q")
+            for message, why in ((letter(1, "INVALID_JSON"), "as it is"), (pointer, "does not carry its event")):
+                answer = await one.classify({"record": sqs_record(message)}, 10.0)
+                assert (answer["course"], why in answer["why"]) == ("archive", True)
+
+    asyncio.run(main())
 
 
 def test_a_bare_event_is_a_letter_whatever_its_fields_are_called(tmp_path: Path) -> None:
