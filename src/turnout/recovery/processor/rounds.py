@@ -261,11 +261,13 @@ class Processor:
         group = turns.groups.of(letter)
         try:
             async with group.lock:
-                if group.waits or self._stop.is_set():
-                    result = Result.PUT_OFF
-                else:
-                    result = await self._handler.handle(letter, record, source)
-                group.waits |= result in UNFINISHED
+                try:
+                    if group.waits or self._stop.is_set():
+                        result = Result.PUT_OFF
+                    else:
+                        result = await self._handler.handle(letter, record, source)
+                finally:  # also behind one of which nothing is known, because the ledger fails
+                    group.waits |= result in UNFINISHED
                 turns.behind |= result in _GONE and bool(group_of(letter))
         except TurnoutError as error:
             turns.problem = error

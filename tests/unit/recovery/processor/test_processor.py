@@ -497,6 +497,58 @@ def test_in_a_group_nothing_passes_a_letter_that_another_worker_has(tmp_path: Pa
     on_bench(tmp_path, story, *(in_group(number, "g") for number in range(3)), in_group(3, "another"))
 
 
+def test_in_a_group_nothing_passes_a_letter_that_is_found_at_another_worker_while_one_before_it_is_under_way(
+    tmp_path: Path,
+) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.ledger.see([Sighting.of(in_group(10, "g"))], by="other")
+        await bench.ledger.claim(["m-10"], by="other", lease_seconds=60)
+        await bench.once()
+        assert bench.delivery.delivered == sorted(bench.delivery.delivered)
+        assert "m-11" in bench.place.here
+
+    on_bench(tmp_path, story, *(in_group(number, "g") for number in range(12)))
+
+
+def test_in_a_group_nothing_passes_a_letter_of_which_the_ledger_could_not_be_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(bench: Bench) -> None:
+        record = bench.ledger.record
+
+        async def fails_for_the_first(entries: Sequence[Entry]) -> Mapping[str, Record]:
+            if entries[0].letter == "m-0":
+                raise LedgerUnavailable("throttled")
+            return await record(entries)
+
+        monkeypatch.setattr(bench.ledger, "record", fails_for_the_first)
+        with pytest.raises(LedgerUnavailable):
+            await bench.once()
+        assert bench.delivery.delivered == ["m-3"]
+        monkeypatch.undo()
+        assert await bench.once() == {"delivered": 3}
+        assert bench.delivery.delivered == ["m-3", "m-0", "m-1", "m-2"]
+
+    on_bench(tmp_path, story, *(in_group(number, "g") for number in range(3)), in_group(3, "another"))
+
+
+def test_in_a_group_nothing_passes_a_letter_that_a_bug_keeps_from_being_delivered(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(bench: Bench) -> None:
+        def broken(letter: Letter) -> None:
+            if letter.id == "m-0":
+                raise ZeroDivisionError
+
+        bench.delivery.before = broken
+        await bench.once(attempts=20)
+        assert bench.delivery.delivered == ["m-3"]
+        assert bench.processor.ended.results == {"failed": 1, "put_off": 2, "delivered": 1}
+
+    on_bench(tmp_path, story, *(in_group(number, "g") for number in range(3)), in_group(3, "another"))
+    assert "please report this" in caplog.text
+
+
 def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.delivery.gate = asyncio.Event()
