@@ -624,6 +624,26 @@ def test_a_place_that_cannot_be_read_is_tried_again_later(tmp_path: Path) -> Non
     on_bench(tmp_path, story, transient(1))
 
 
+@pytest.mark.parametrize(("asked", "wait"), [(None, 2), (1.0, 2), (40.0, 40)])
+def test_a_place_that_cannot_be_read_is_left_alone_for_as_long_as_it_asks(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, asked: float | None, wait: int
+) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.failure = SqsUnavailable(
+            "busy", code="Throttled", operation="ReceiveMessage", queue="dead", retry_after=asked
+        )
+        processor = bench.make()
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        while not processor.counts.rounds_failed:
+            await asyncio.sleep(0.001)
+        stop.set()
+        await running
+        assert f"the next begins in {wait} s" in caplog.text
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_a_place_that_cannot_be_read_on_lets_what_is_under_way_end(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         gate = bench.delivery.gate = asyncio.Event()

@@ -111,7 +111,7 @@ def test_held_letters_are_extended_before_they_become_visible(monkeypatch: pytes
         async def watched(url: str, batch: Any, seconds: int) -> Any:
             answer = await change(url, batch, seconds)
             handles.extend(batch)
-            if seconds and len(handles) >= 12:
+            if seconds and len(handles) >= 24:
                 extended.set()
             return answer
 
@@ -122,7 +122,24 @@ def test_held_letters_are_extended_before_they_become_visible(monkeypatch: pytes
             await extended.wait()
         sqs.advance(1.5)
         assert await sqs.receive(queue, wait_seconds=0) == []
+        assert {handles.count(handle) for handle in set(handles)} == {2}, "again and again"
         assert await source.delete(letters) == {}
+        await source.aclose()
+        assert [task.get_name() for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+
+    run(story)
+
+
+def test_letters_that_can_be_held_no_longer_are_told_of(caplog: pytest.LogCaptureFixture) -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 2)
+        source = await open_queue_source(sqs, queue, wait_seconds=0, visibility_seconds=1)
+        assert len([letter async for letter in source.letters()]) == 2
+        sqs.fail_entries(queue, "ChangeMessageVisibilityBatch", "InvalidParameterValue", times=1)
+        async with asyncio.timeout(10):
+            while "letters of dead that are no longer held: 1" not in caplog.text:
+                await asyncio.sleep(0.01)
         await source.aclose()
 
     run(story)
