@@ -7,9 +7,12 @@ from turnout.sqs.answers import (
     BatchAnswer,
     DoneEntry,
     FailedEntry,
+    ReceiveAnswer,
+    ReceivedMessage,
     SendAnswer,
     SentEntry,
     batch_failures,
+    received_messages,
     sent_batch,
     unencodable_entries,
 )
@@ -43,3 +46,11 @@ def test_only_what_cannot_be_written_down_is_kept_from_a_send() -> None:
     refused = unencodable_entries([good, OutgoingMessage("\ud800"), good, OutgoingMessage("x", {"a": half})])
     assert sorted(refused) == [1, 3]
     assert {failure.code for failure in refused.values()} == {"InvalidMessageContents"}
+
+
+def test_a_message_comes_with_what_sqs_says_of_it() -> None:
+    system = {"MessageGroupId": "g", "ApproximateReceiveCount": "3"}
+    messages = [ReceivedMessage("m-1", "h", "x", system=system), ReceivedMessage("m-2", "h", "y")]
+    one, other = received_messages(ReceiveAnswer(messages), "https://sqs.eu-west-1.amazonaws.com/1/orders")
+    assert (one.system, one.receive_count) == (system, 3)
+    assert (other.system, other.attributes) == ({}, {})
