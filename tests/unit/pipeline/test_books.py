@@ -4,7 +4,7 @@ import asyncio
 import time
 from datetime import UTC, datetime
 
-from tests.unit.pipeline.yard import SOURCE, Yard, event
+from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event
 
 from turnout.pipeline.poller import Phase
 
@@ -27,6 +27,16 @@ def test_every_message_has_a_duration_and_every_receive_an_age() -> None:
     (receives,) = books.source(SOURCE).receives.by_error.values()
     assert books.queue_age.counted().count == receives.counted().count
     assert 0 <= books.queue_age.counted().total < 10
+
+
+def test_matches_are_counted_by_rule_those_of_rules_on_trial_as_well() -> None:
+    trial = "rules:\n  - {id: trial, mode: shadow, when: detail.to == 'one', send: [audit]}\n"
+    yard = Yard(RULES.replace("rules:\n", trial))
+    settled = asyncio.run(yard.route(event("one"), event("three"), event("one"), event("nobody")))
+    assert yard.worker.books.matches == {"trial": 2, "one": 2, "three": 1}
+    assert yard.worker.books.unmatched == 1
+    assert {account.fingerprint for account in settled} == {yard.worker.ruleset.fingerprint}
+    assert all(account.received_ns <= account.routed_ns <= account.evaluated_ns for account in settled)
 
 
 def test_calls_to_a_target_are_timed_by_their_error() -> None:

@@ -53,6 +53,7 @@ def test_with_a_store_a_redelivery_goes_only_to_the_targets_that_had_not_taken_t
         await again.route(event("three", 1))
         assert (again.bodies("crm"), again.bodies("audit")) == ([], [])
         assert again.bodies("archive") == [event("three", 1)]
+        assert again.worker.books.suppressed == 2
 
     asyncio.run(main())
 
