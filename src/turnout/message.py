@@ -386,7 +386,7 @@ class Account:
         self.trace: object = None
         """Telemetry's own record (trace id, parent, sampled or not)."""
         self.span_id = 0
-        """Id of the `process` span; 0: not traced."""
+        """Id of the `process` span, once telemetry needs one; 0 until then."""
 
     def forget_cycles(self) -> None:
         """Make the deliveries forget this account, once it is settled and nobody works on it any more.

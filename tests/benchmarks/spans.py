@@ -186,7 +186,7 @@ def table(messages: int, runs: int) -> None:
 def steps() -> Iterator[tuple[str, float]]:
     """What one span costs to build, to put into the queue, to encode; and to encode in the library's way."""
     accounts = [account for _ in range(200) for account in batch(1, {}, {})]
-    traces = [Trace(new_trace(), "", True) for _ in accounts]
+    traces = [Trace(new_trace(), "", "", True) for _ in accounts]
     spans = [span for account, trace in zip(accounts, traces, strict=True) for span in build(account, trace)]
     yield "build", best(lambda: [build(*pair) for pair in zip(accounts, traces, strict=True)], len(spans))
     processor = BatchSpanProcessor(InMemorySpanExporter(), 100_000, 1e9, 100_000)

@@ -18,7 +18,7 @@ from typing import Literal, TextIO, cast
 import msgspec
 
 from turnout.message import Account
-from turnout.telemetry.records import Matched, Trace
+from turnout.telemetry.records import Matched, Trace, process_span_id
 from turnout.telemetry.redaction import MASK, is_secret, redactor
 
 __all__ = ["JsonLines", "Repeats", "TextLines", "about", "configure_logging"]
@@ -89,7 +89,7 @@ def about(account: Account, **fields: object) -> dict[str, object]:
             found["conversation_id"] = matched.conversation_id
     if isinstance(account.trace, Trace):
         found["trace_id"] = account.trace.id
-        found["span_id"] = f"{account.span_id:016x}"
+        found["span_id"] = f"{process_span_id(account):016x}"
     return found | fields
 
 

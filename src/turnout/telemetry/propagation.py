@@ -25,6 +25,7 @@ __all__ = [
     "parse_trace_header",
     "parse_traceparent",
     "parse_tracestate",
+    "trace_root",
 ]
 
 TRACEPARENT = "traceparent"
@@ -152,7 +153,15 @@ def _context(trace: str, span: str, decision: str) -> Context | None:
     return Context(trace, "" if span == _NO_SPAN else span, sampled)
 
 
-def format_context(trace: str, span: str, sampled: bool) -> tuple[str, str]:
-    """A W3C `traceparent`, version 00, and an `AWSTraceHeader`, from 32 and 16 lower-case hex digits."""
+def trace_root(trace: str) -> str:
+    """A trace id, 32 hex digits, with the dash that an `AWSTraceHeader` has in it."""
+    return f"{trace[:8]}-{trace[8:]}"
+
+
+def format_context(trace: str, root: str, span: str, sampled: bool) -> tuple[str, str]:
+    """A W3C `traceparent`, version 00, and an `AWSTraceHeader`, from 32 and 16 lower-case hex digits.
+
+    `root` is what `trace_root` says of the trace.
+    """
     flag = "1" if sampled else "0"
-    return f"00-{trace}-{span}-0{flag}", f"Root=1-{trace[:8]}-{trace[8:]};Parent={span};Sampled={flag}"
+    return f"00-{trace}-{span}-0{flag}", f"Root=1-{root};Parent={span};Sampled={flag}"

@@ -12,6 +12,7 @@ from typing import Protocol
 
 import msgspec
 
+from turnout.message import Account
 from turnout.telemetry.propagation import Context
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "Value",
     "new_span_id",
     "new_trace",
+    "process_span_id",
 ]
 
 Value = str | int | float | bool | Sequence[str]
@@ -66,6 +68,8 @@ class Trace(msgspec.Struct, gc=False):
 
     id: str
     """The trace id, 32 hex digits. Trace ids are kept as the text in which they come and go."""
+    root: str
+    """The same with the dash of an `AWSTraceHeader`: to cut it for each target takes as long as to make the rest."""
     parent: str
     """Span id of the creation context that came with the message; empty: there was none, `process` is a root."""
     sampled: bool
@@ -182,3 +186,10 @@ def new_trace() -> str:
 def new_span_id() -> int:
     """A random span id, never 0."""
     return getrandbits(64) or 1
+
+
+def process_span_id(account: Account) -> int:
+    """The id of a message's `process` span. It does not travel, so most messages never need one."""
+    if not account.span_id:
+        account.span_id = new_span_id()
+    return account.span_id

@@ -25,7 +25,18 @@ from typing import cast
 from turnout.errors import Fault
 from turnout.message import REPLAY, Account, Call, Delivery, Failure, Outcome, Reason, State
 from turnout.telemetry import semconv
-from turnout.telemetry.records import CallTrace, Event, Kind, Link, Matched, Span, Trace, Value, new_span_id
+from turnout.telemetry.records import (
+    CallTrace,
+    Event,
+    Kind,
+    Link,
+    Matched,
+    Span,
+    Trace,
+    Value,
+    new_span_id,
+    process_span_id,
+)
 from turnout.telemetry.semconv import clean, queue_attributes
 
 __all__ = ["MOST_CALLS", "build", "build_call", "count", "failed"]
@@ -98,7 +109,7 @@ def build(account: Account, trace: Trace) -> list[Span]:
             name=f"process {process[semconv.DESTINATION]}",
             kind=Kind.CONSUMER,
             trace=trace.id,
-            span_id=account.span_id,
+            span_id=process_span_id(account),
             parent=int(trace.parent, 16) if trace.parent else 0,
             start_ns=account.received_ns,
             end_ns=end_ns,
@@ -163,7 +174,7 @@ def _evaluate(account: Account, trace: Trace, rules: list[str]) -> Span:
         kind=Kind.INTERNAL,
         trace=trace.id,
         span_id=new_span_id(),
-        parent=account.span_id,
+        parent=process_span_id(account),
         start_ns=account.routed_ns,
         end_ns=account.evaluated_ns or account.routed_ns,
         attributes=attributes,
@@ -200,7 +211,7 @@ def _create(delivery: Delivery, trace: Trace, about: Mapping[str, Value], letter
         kind=Kind.PRODUCER,
         trace=trace.id,
         span_id=delivery.span_id or new_span_id(),
-        parent=delivery.account.span_id,
+        parent=process_span_id(delivery.account),
         start_ns=delivery.queued_ns,
         end_ns=delivery.settled_ns or delivery.account.settled_ns or delivery.queued_ns,
         attributes=attributes,
@@ -249,7 +260,7 @@ def _delete(account: Account, trace: Trace, call: Call) -> Span:
         kind=Kind.CLIENT,
         trace=trace.id,
         span_id=new_span_id(),
-        parent=account.span_id,
+        parent=process_span_id(account),
         start_ns=call.start_ns,
         end_ns=call.end_ns or account.settled_ns or call.start_ns,
         attributes=attributes,

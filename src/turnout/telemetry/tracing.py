@@ -22,6 +22,7 @@ from turnout.telemetry.propagation import (
     TRACESTATE,
     extract,
     format_context,
+    trace_root,
 )
 from turnout.telemetry.records import (
     CallTrace,
@@ -53,7 +54,7 @@ class Tracing(Protocol):
     def received(self, accounts: Sequence[Account]) -> None:
         """Called once per non-empty receive, with the accounts of that one call (`account.receive` is shared).
 
-        Sets `account.trace` and `account.span_id`.
+        Sets `account.trace`.
         """
         ...
 
@@ -121,22 +122,24 @@ class LateTracing:
         try:
             bound = self._sampler.bound
             for account in accounts:
-                account.span_id = getrandbits(64) or 1
                 message = account.message
                 bare = not message.attributes and TRACE_HEADER not in message.system
                 remote = None if bare else extract(message)
                 if remote is None:
                     # The sampler's decision, on the lower 64 bits before they become text: a third of the price.
                     bits = getrandbits(128) or 1
-                    account.trace = Trace(bits.to_bytes(16, "big").hex(), "", bits & _LOW_BITS < bound)
+                    octets = bits.to_bytes(16, "big")
+                    # With a dash before the last twelve, as `trace_root` does by cutting, at half the price.
+                    account.trace = Trace(octets.hex(), octets.hex("-", 12), "", bits & _LOW_BITS < bound)
                     continue
                 if REPLAY in message.attributes:
                     # The original's trace is over, maybe long ago: a replay has its own, which links to it. It is
                     # always recorded: somebody will want to see what became of what was repaired.
-                    account.trace = Trace(new_trace(), "", True, "", remote)
+                    own = new_trace()
+                    account.trace = Trace(own, trace_root(own), "", True, "", remote)
                     continue
                 sampled = self._sampler.samples(remote.trace, remote)
-                account.trace = Trace(remote.trace, remote.span, sampled, remote.state)
+                account.trace = Trace(remote.trace, trace_root(remote.trace), remote.span, sampled, remote.state)
                 if remote.span:
                     call = account.receive
                     if not isinstance(call.span, CallTrace):
@@ -158,7 +161,7 @@ class LateTracing:
             # A message with a letter is traced for certain: who takes the letter back is to be seen in the same trace.
             sampled = trace.sampled or delivery is account.letter
             # To bytes and then to hexadecimal takes half as long as formatting.
-            context, trace_header = format_context(trace.id, number.to_bytes(8, "big").hex(), sampled)
+            context, trace_header = format_context(trace.id, trace.root, number.to_bytes(8, "big").hex(), sampled)
             traceparent = Attribute("String", context)
             if not attributes and not trace.state:  # nearly always: nothing came along that could be in the way
                 return {TRACEPARENT: traceparent}, trace_header

@@ -15,6 +15,7 @@ from turnout.telemetry.propagation import (
     parse_trace_header,
     parse_traceparent,
     parse_tracestate,
+    trace_root,
 )
 
 HEADER = f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={PARENT};Sampled=1"
@@ -151,7 +152,7 @@ IDS = st.tuples(st.integers(1, 2**128 - 1), st.integers(1, 2**64 - 1), st.boolea
 def test_what_is_written_is_read_back(ids: tuple[int, int, bool]) -> None:
     trace, span, sampled = f"{ids[0]:032x}", f"{ids[1]:016x}", ids[2]
     expected = Context(trace, span, sampled)
-    traceparent, trace_header = format_context(trace, span, sampled)
+    traceparent, trace_header = format_context(trace, trace_root(trace), span, sampled)
     assert parse_traceparent(traceparent) == expected
     assert parse_trace_header(trace_header) == expected
 
