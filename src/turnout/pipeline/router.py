@@ -153,6 +153,7 @@ class Router:
         """The deliveries to make; a message that goes elsewhere is left out, and that has been arranged."""
         decided = []
         dropped: list[Account] = []
+        matched: list[str] = []
         looks = ruleset.needs_metadata
         fingerprint = ruleset.fingerprint
         for account in accounts:
@@ -160,6 +161,7 @@ class Router:
             account.routed_ns = time.time_ns()
             try:
                 match = ruleset.match(account.message.body, metadata(account.message) if looks else None)
+                matched += match.rules + match.shadow
                 deliveries = self._deliveries(account, match, ruleset, dropped)
             except Exception as error:  # noqa: BLE001 - a bug of ours must cost one letter, not the worker
                 account.failure = _bug(error, account)
@@ -167,6 +169,7 @@ class Router:
             else:
                 if deliveries:
                     decided.append((account, deliveries))
+        self._books.matches.update(matched)  # at once: `counter[rule] += 1` takes five times as long
         if dropped:
             self._settler.delete(dropped, Outcome.DROPPED)
         return decided
@@ -177,11 +180,6 @@ class Router:
         account.evaluated_ns = now = time.time_ns()
         if match.rejected is not None:
             return self._fail(account, match.rejected.reason, match.rejected.message)
-        matches = self._books.matches
-        for rule in match.rules:
-            matches[rule] += 1
-        for rule in match.shadow:
-            matches[rule] += 1
         if not match.rules:
             self._books.unmatched += 1
         targets = match.targets
