@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -28,9 +27,6 @@ __all__ = [
     "Reason",
     "Retry",
     "State",
-    "queue_key",
-    "queue_name",
-    "queue_url",
     "sendable",
 ]
 
@@ -45,49 +41,6 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 def sendable(text: str) -> str:
     """The text of an attribute as SQS takes it: in place of each character that it refuses stands U+FFFD."""
     return _FORBIDDEN.sub("\N{REPLACEMENT CHARACTER}", text)
-
-
-def queue_name(url: str) -> str:
-    """The last path segment of a queue URL, which is the queue's name (`messaging.destination.name`)."""
-    return url.rstrip("/").rpartition("/")[2]
-
-
-def queue_url(name_or_url: str, *, beside: str) -> str:
-    """A queue's URL. A bare name is a queue of the same account and region as the queue whose URL is `beside`."""
-    if "://" in name_or_url:
-        return name_or_url
-    return f"{beside.rstrip('/').rpartition('/')[0]}/{name_or_url}"
-
-
-_REGION = r"(?P<region>[a-z]{2,5}(?:-[a-z]+)+-\d+)"
-_HOST_WITH_REGION = re.compile(
-    rf"(?:[a-z0-9-]+\.)?sqs(?:-fips)?\.{_REGION}\..+|{_REGION.replace('region', 'old')}\.queue\..+"
-)
-_PATH_WITH_REGION = re.compile(rf"queue/{_REGION}/(?P<queue>[^/]+/[^/]+)")
-
-
-def queue_key(url: str) -> str:
-    """What all spellings of one queue's URL (or its ARN) have in common, to find out whether two are the same.
-
-    Where the URL has the region, that, the account and the name: those are the same at every endpoint. Otherwise the
-    host and the port, as far as they can be written in several ways. To be compared, and to be shown to nobody.
-    """
-    if url.startswith("arn:"):
-        return "/".join(url.split(":", 5)[3:])
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    path = "/".join(filter(None, parts.path.split("/")))
-    if found := _HOST_WITH_REGION.fullmatch(host):
-        return f"{found['region'] or found['old']}/{path}"
-    if host in ("queue.amazonaws.com", "queue.amazonaws.com.cn"):
-        return f"{'cn-north-1' if host.endswith('.cn') else 'us-east-1'}/{path}"
-    if found := _PATH_WITH_REGION.fullmatch(path):
-        return f"{found['region']}/{found['queue']}"
-    try:
-        port = parts.port or (443 if parts.scheme == "https" else 80)
-    except ValueError:  # no port at all: whoever connects will say so
-        return url
-    return f"{'127.0.0.1' if host in ('localhost', '::1') else host}:{port}/{path}"
 
 
 class Attribute(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnout.message import queue_key, queue_name, queue_url
+from turnout.queues import queue_key, queue_name, queue_url
 from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
 

@@ -18,7 +18,7 @@ from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, ValidationE
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
-from turnout.message import queue_key
+from turnout.queues import queue_key
 
 __all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "variable"]
 

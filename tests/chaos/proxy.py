@@ -22,7 +22,7 @@ from tests.chaos.journal import Journal
 from tests.chaos.upstream import Document, Outcome, Upstream
 from tests.chaos.wire import RESET, Answer, Request, serve
 
-from turnout.message import queue_name
+from turnout.queues import queue_name
 
 __all__ = ["FaultProxy", "open_proxy"]
 

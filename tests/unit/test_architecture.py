@@ -10,6 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
 LAYERS = (
     ("errors",),
+    ("queues",),
     ("message",),
     ("rules", "sqs", "telemetry", "settings"),
     ("letter", "targets", "idempotency"),

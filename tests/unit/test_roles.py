@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from turnout.app import load_ruleset
 from turnout.cli.check import check
 from turnout.errors import SettingsError
-from turnout.message import queue_key
+from turnout.queues import queue_key
 from turnout.roles import double_roles
 from turnout.rules.files.load import read_rules
 from turnout.settings import load_settings

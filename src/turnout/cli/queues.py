@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.settings import variable
 
 if TYPE_CHECKING:

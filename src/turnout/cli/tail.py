@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.text import Text
 
 from turnout.cli.running import address_argument, asking, look, not_a_worker, worker_url
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.rules.showing import printable
 from turnout.rules.spelling import nearest
 from turnout.service.routed import Routed, RoutedDelivery

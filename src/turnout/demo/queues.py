@@ -15,7 +15,8 @@ import msgspec
 from turnout.demo.events import DemoMessage
 from turnout.demo.server import REGION, DemoServerError
 from turnout.errors import TurnoutError
-from turnout.message import Message, queue_name
+from turnout.message import Message
+from turnout.queues import queue_name
 from turnout.rules import Target
 from turnout.sqs.api import MAX_BATCH_ENTRIES, OutgoingMessage, Sqs
 from turnout.sqs.batching import batches

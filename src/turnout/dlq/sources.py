@@ -11,7 +11,7 @@ import msgspec
 from turnout.dlq.services import Services
 from turnout.dlq.settings import variable
 from turnout.errors import SettingsError
-from turnout.message import queue_url
+from turnout.queues import queue_url
 from turnout.recovery.sources.api import Source
 
 __all__ = ["ACTING_SECONDS", "LOOKING_SECONDS", "Place", "open_source"]

@@ -24,7 +24,7 @@ from turnout.doctor.stores import IDEMPOTENCY, LEDGER, judge_bucket, judge_table
 from turnout.doctor.together import judge_together
 from turnout.errors import SettingsError
 from turnout.genesys.config import load_genesys_config
-from turnout.message import queue_url
+from turnout.queues import queue_url
 from turnout.recovery.ledger.opening import DYNAMODB
 from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.model import Kind, Target

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from turnout.doctor.facts import QueueFacts, Role, Silence
 from turnout.doctor.findings import Finding, error, fine, warning
-from turnout.message import queue_key
+from turnout.queues import queue_key
 from turnout.rules.model import Rule
 from turnout.sqs.api import MAX_MESSAGE_BYTES
 

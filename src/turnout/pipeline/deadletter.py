@@ -14,10 +14,11 @@ import msgspec
 
 from turnout.errors import Fault
 from turnout.letter import LetterAttribute, original_attributes, read_letter_attribute, sealed_attributes
-from turnout.message import Account, Attribute, Delivery, Failure, Outcome, Reason, State, queue_name
+from turnout.message import Account, Attribute, Delivery, Failure, Outcome, Reason, State
 from turnout.pipeline.books import Books, LetterNote
 from turnout.pipeline.sender import Sender, SenderConfig
 from turnout.pipeline.settler import Settler
+from turnout.queues import queue_name
 from turnout.rules import Match
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, Sqs
 from turnout.targets.queue import QueueDestination

@@ -11,11 +11,12 @@ import time
 from enum import StrEnum
 
 from turnout.errors import Fault, SqsError
-from turnout.message import Account, Call, queue_name
+from turnout.message import Account, Call
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.crew import Crew
 from turnout.pipeline.inflight import InFlight
+from turnout.queues import queue_name
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 from turnout.telemetry.tracing import Tracing
 

@@ -14,12 +14,13 @@ import msgspec
 
 from turnout.errors import Fault
 from turnout.letter import read_letter_attribute
-from turnout.message import Account, Delivery, Failure, Message, Outcome, Reason, State, queue_name
+from turnout.message import Account, Delivery, Failure, Message, Outcome, Reason, State
 from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.deadletter import DeadLetters
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
+from turnout.queues import queue_name
 from turnout.rules import Match, Ruleset
 from turnout.rules.model import Unmatched
 from turnout.telemetry.logs import about

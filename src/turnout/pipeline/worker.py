@@ -15,7 +15,7 @@ import msgspec
 
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.keys import event_key
-from turnout.message import Account, queue_name
+from turnout.message import Account
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.breaker import BreakerConfig
@@ -30,6 +30,7 @@ from turnout.pipeline.router import Router, Routes
 from turnout.pipeline.sender import Sender, SenderConfig
 from turnout.pipeline.settler import Settler
 from turnout.pipeline.slots import Slots
+from turnout.queues import queue_name
 from turnout.rules import Ruleset, Target
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 from turnout.targets.api import Destination

@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.rules.model import Kind, Target
 
 __all__ = ["DEAD_LETTER_VARIABLE", "SOURCE_VARIABLE", "QueuePlan", "plan_queues"]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import msgspec
 
 from turnout.letter import LETTER, PARKED, read_letter_attribute
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.recovery.causes import CauseTable, default_causes
 from turnout.recovery.classify import classify
 from turnout.recovery.letter import Evidence, Kind, Layer, Letter, Origin, Payload

@@ -12,7 +12,8 @@ from typing import Protocol
 import msgspec
 
 from turnout.errors import TurnoutError
-from turnout.message import Message, queue_name
+from turnout.message import Message
+from turnout.queues import queue_name
 from turnout.recovery.messages import as_message
 from turnout.sqs.place import amazons_url
 

@@ -12,10 +12,11 @@ import msgspec
 
 from turnout.errors import SqsError
 from turnout.idempotency.api import IdempotencyStore
-from turnout.message import Message, Outcome, queue_name
+from turnout.message import Message, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker, WorkerConfig
+from turnout.queues import queue_name
 from turnout.rules import Ruleset, Target
 from turnout.serverless.source import BatchSource, Settlements
 from turnout.sqs.api import Sqs

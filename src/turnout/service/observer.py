@@ -17,10 +17,11 @@ from typing import Protocol
 
 import msgspec
 
-from turnout.message import Outcome, queue_name
+from turnout.message import Outcome
 from turnout.pipeline.poller import Poller
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.worker import Worker
+from turnout.queues import queue_name
 from turnout.rules import Ruleset
 from turnout.rules.model import Mode
 from turnout.telemetry import semconv

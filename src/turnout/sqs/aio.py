@@ -14,7 +14,8 @@ from typing import TypeVar
 import msgspec
 
 from turnout.errors import SqsUnavailable
-from turnout.message import Attribute, Message, queue_name
+from turnout.message import Attribute, Message
+from turnout.queues import queue_name
 from turnout.sqs.answers import (
     AttributesAnswer,
     BatchAnswer,

@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from turnout.message import Attribute, Message, queue_name
+from turnout.message import Attribute, Message
+from turnout.queues import queue_name
 from turnout.sqs.api import MAX_BATCH_ENTRIES, EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.codes import entry_failure
 from turnout.sqs.digests import attributes_md5, body_md5

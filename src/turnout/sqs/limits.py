@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from turnout.message import Attribute, queue_name
+from turnout.message import Attribute
+from turnout.queues import queue_name
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingMessage
 from turnout.sqs.codes import call_error
 

@@ -25,7 +25,8 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from turnout.errors import SqsError
-from turnout.message import Message, queue_name
+from turnout.message import Message
+from turnout.queues import queue_name
 from turnout.sqs.api import (
     MAX_BATCH_BYTES,
     MAX_BATCH_ENTRIES,

@@ -9,7 +9,8 @@ import json
 from collections.abc import Sequence
 
 from turnout.errors import SqsRejected
-from turnout.message import Message, queue_name
+from turnout.message import Message
+from turnout.queues import queue_name
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 
 __all__ = ["peek"]

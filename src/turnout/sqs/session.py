@@ -22,7 +22,7 @@ from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
 from turnout.errors import SqsDenied, SqsError, SqsUnavailable
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.sqs.codes import call_error
 from turnout.sqs.credentials import Credentials
 from turnout.sqs.place import Place, find_place

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 import httpx
 
 from turnout.errors import Fault, SettingsError, TargetError
-from turnout.message import queue_url
+from turnout.queues import queue_url
 from turnout.rules import Target
 from turnout.rules.model import Kind
 from turnout.sqs.api import Sqs

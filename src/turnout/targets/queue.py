@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from turnout.errors import Fault, SqsError, SqsRejected
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.sqs.api import (
     MAX_BATCH_BYTES,
     MAX_BATCH_ENTRIES,

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from turnout.message import queue_name
+from turnout.queues import queue_name
 
 __all__ = ["SCHEMA_URL", "clean", "queue_attributes"]
 

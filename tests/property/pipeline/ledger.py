@@ -10,7 +10,8 @@ from typing import TypeVar
 
 from turnout.errors import SqsUnavailable
 from turnout.letter import LetterAttribute, read_letter_attribute
-from turnout.message import Message, queue_name
+from turnout.message import Message
+from turnout.queues import queue_name
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.memory import MemorySqs
 

@@ -17,7 +17,7 @@ from tests.image.dockerfile import health_check, read_stages
 from turnout.dlq.settings import DlqSettings, load_dlq_settings
 from turnout.dlq.settings import variable as dlq_variable
 from turnout.dlq.work_settings import WorkSettings, load_work_settings, work_variable
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.settings import Settings, variable
 
 ROOT = Path(__file__).parents[3]

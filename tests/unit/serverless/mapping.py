@@ -6,7 +6,8 @@ import base64
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from turnout.message import Attribute, Message, queue_name
+from turnout.message import Attribute, Message
+from turnout.queues import queue_name
 from turnout.sqs.memory import MemorySqs
 
 Call = Callable[[dict[str, Any]], Awaitable[list[str]]]

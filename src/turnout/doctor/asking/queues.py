@@ -17,7 +17,7 @@ from typing import Any
 from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.permissions import actions_of
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.sqs.place import Place, find_place
 from turnout.sqs.session import AwsConfig, AwsSession
 from turnout.targets.aws import AwsClients

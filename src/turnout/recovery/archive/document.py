@@ -22,7 +22,8 @@ from typing import Any
 import msgspec
 
 from turnout.errors import TurnoutError
-from turnout.message import Attribute, Message, queue_name
+from turnout.message import Attribute, Message
+from turnout.queues import queue_name
 from turnout.recovery.letter import Letter, Payload
 from turnout.recovery.messages import as_message
 

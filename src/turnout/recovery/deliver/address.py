@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 import msgspec
 
 from turnout.letter import read_letter_attribute
-from turnout.message import Reason, queue_url
+from turnout.message import Reason
+from turnout.queues import queue_url
 from turnout.recovery.deliver.api import Unfit, Work
 from turnout.recovery.letter import Layer, Letter, Origin, Payload
 from turnout.targets.queue import arn_queue_url

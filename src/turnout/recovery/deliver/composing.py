@@ -20,7 +20,8 @@ from turnout.letter import (
     read_letter_attribute,
     sealed_attributes,
 )
-from turnout.message import REPLAY, Attribute, queue_name
+from turnout.message import REPLAY, Attribute
+from turnout.queues import queue_name
 from turnout.recovery.deliver.address import Address, Kind, sourced
 from turnout.recovery.deliver.api import Unfit
 from turnout.recovery.letter import Layer, Letter, Origin

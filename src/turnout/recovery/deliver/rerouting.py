@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from turnout.message import REPLAY, queue_key
+from turnout.message import REPLAY
+from turnout.queues import queue_key
 from turnout.recovery.deliver.address import refuse_incomplete, refuse_unknown_done, source_queue
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose_for_source

@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 
 from turnout.errors import SqsError
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 
 __all__ = ["Holding"]

@@ -11,7 +11,8 @@ import json
 from collections.abc import AsyncIterator, Collection, Mapping
 
 from turnout.errors import SqsRejected
-from turnout.message import Message, queue_name
+from turnout.message import Message
+from turnout.queues import queue_name
 from turnout.recovery.causes import CauseTable
 from turnout.recovery.letter import Letter
 from turnout.recovery.messages import message_id

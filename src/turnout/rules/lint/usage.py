@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.message import queue_key
+from turnout.queues import queue_key
 from turnout.rules.condition.ast import (
     Compare,
     Constant,

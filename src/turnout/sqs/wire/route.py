@@ -16,7 +16,7 @@ from email.utils import parsedate_to_datetime
 import msgspec
 
 from turnout.errors import SqsError, SqsUnavailable
-from turnout.message import queue_name
+from turnout.queues import queue_name
 from turnout.sqs.codes import CLOCK_SKEWED, CREDENTIALS_EXPIRED, call_error
 from turnout.sqs.credentials import Credentials, CredentialsKeeper
 from turnout.sqs.session import AwsConfig, retry_after_seconds, user_agent
