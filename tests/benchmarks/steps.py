@@ -20,6 +20,7 @@ import time
 from collections import Counter
 from pathlib import Path
 from types import FrameType
+from typing import Protocol
 
 import uvloop
 from tests.benchmarks.machine import REFERENCE_US, describe, json_loads_us
@@ -58,6 +59,16 @@ STEPS = (
 )
 
 
+class Watch(Protocol):
+    """What looks at the worker while it routes."""
+
+    def start(self) -> None:
+        """Look from now on."""
+
+    def stop(self) -> None:
+        """Look no more."""
+
+
 class Sampler:
     """Counts samples by step, while it is on."""
 
@@ -90,7 +101,7 @@ class Sampler:
         return step
 
 
-async def work(stub: Stub, given: argparse.Namespace, sampler: Sampler, rules: str) -> float:
+async def work(stub: Stub, given: argparse.Namespace, watch: Watch, rules: str) -> float:
     """Route one load; CPU microseconds per message."""
     settings = load_settings({"rules": rules})
     async with open_worker(settings, load_ruleset(settings), tracing_of(given.tracing)) as worker:
@@ -106,11 +117,11 @@ async def work(stub: Stub, given: argparse.Namespace, sampler: Sampler, rules: s
             before = worker.books.settled
             begun = time.process_time()
             if count == given.events:
-                sampler.start()
+                watch.start()
             stub.release(SOURCE)
             while worker.books.settled < before + count:
                 await asyncio.sleep(0.05)
-            sampler.stop()
+            watch.stop()
             spent: float = time.process_time() - begun
         stop.set()
         await task

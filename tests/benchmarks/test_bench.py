@@ -13,6 +13,7 @@ from tests.benchmarks import bench, parsers
 from tests.benchmarks.clocks import cpu_seconds, peak_mebibytes, process_tree
 from tests.benchmarks.comparisons.tutorial import RULES, evaluate
 from tests.benchmarks.events import SHAPES, events
+from tests.benchmarks.instructions import read_counts
 from tests.benchmarks.measuring import Measurement, measure
 from tests.benchmarks.rows import EVERYTHING, QUICK, Row, Selection
 from tests.benchmarks.rulesets import write_rules
@@ -156,3 +157,22 @@ def test_each_load_is_scaled_by_the_machine_as_it_was_just_before() -> None:
         result = measure(Row(client="wire"), stub, sink, loads=2, seconds=0.05, extra={})
     assert all(0.5 < load.json_loads_us < 500 for load in result.loads)
     assert len({load.json_loads_us for load in result.loads}) == 2
+
+
+def test_instructions_are_read_by_library_and_function_those_of_calls_within_calls_together() -> None:
+    report = """
+--------------------------------------------------------------------------------
+Ir
+--------------------------------------------------------------------------------
+141,080,000 (40.70%)  PROGRAM TOTALS
+
+ 1,200,000 (30.00%)  ???:_PyEval_EvalFrameDefault'2 [/usr/lib/libpython3.11.so.1.0]
+   300,000 ( 7.50%)  ???:_PyEval_EvalFrameDefault [/usr/lib/libpython3.11.so.1.0]
+    90,000 ( 2.25%)  ./string/memmove.S:__memcpy_avx [/lib/libc.so.6]
+     7,000 ( 0.10%)  ???:0x00000000000a1b20 [???]
+"""
+    assert read_counts(report) == {
+        ("libpython3", "_PyEval_EvalFrameDefault"): 1_500_000,
+        ("libc", "__memcpy_avx"): 90_000,
+        ("???", "0x00000000000a1b20"): 7_000,
+    }
