@@ -21,6 +21,7 @@ MISSING = frozenset(
         "HTTP 404",
         "HTTP 405",
         "HTTP 410",
+        "HTTP 501",
         "NotFound",
         "NotFoundException",
         "QueueDoesNotExist",

@@ -38,7 +38,7 @@ _NOT_NOW = {
     423: "the endpoint cannot take this event at the moment: what it is about is locked",
 }
 # The endpoint is not what the rules take it for, or does not let us in: an operator's to repair.
-_CONFIG = frozenset({401, 403, 404, 405, 407, 410, 451})
+_CONFIG = frozenset({401, 403, 404, 405, 407, 410, 451, 501})
 _LONGEST_RETRY_AFTER = 900.0
 _LONGEST_REST = 65_536
 _REST_SECONDS = 0.25
@@ -112,7 +112,7 @@ class HttpDestination:
             raise self._error(text, type(error).__name__, Fault.SYSTEM, True) from error
         if 200 <= status < 300:
             return SentBatch((None,))
-        if status in _TRY_AGAIN or status >= 500:
+        if status in _TRY_AGAIN or (status >= 500 and status not in _CONFIG):
             raise self._error("", f"HTTP {status}", Fault.SYSTEM, True, self._seconds(retry_after))
         if status in _NOT_NOW:
             raise self._error(_NOT_NOW[status], f"HTTP {status}", Fault.DATA, True, self._seconds(retry_after))
@@ -188,7 +188,7 @@ def _advice(status: int) -> str:
         return "the endpoint redirects, and redirects are not followed: name the address that it redirects to"
     if status in (404, 410):
         return "nothing is there: check the URL"
-    if status == 405:
+    if status in (405, 501):
         return "nothing can be posted there: check the URL"
     return "the endpoint does not let us in: check the URL and its credentials"
 

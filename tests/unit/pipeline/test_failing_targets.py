@@ -427,6 +427,7 @@ class Choosy:
         ("HTTP 308", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 404", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 405", Fault.CONFIG, "QUEUE_MISSING"),
+        ("HTTP 501", Fault.CONFIG, "QUEUE_MISSING"),
         ("NotFound", Fault.CONFIG, "QUEUE_MISSING"),
         ("StateMachineDoesNotExist", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 403", Fault.CONFIG, "ACCESS_DENIED"),

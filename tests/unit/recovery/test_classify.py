@@ -123,6 +123,7 @@ def test_every_row_of_the_shipped_table_is_tested_above() -> None:
         (425, "ENDPOINT_UNREACHABLE", "transient"),
         (429, "RATE_LIMIT_EXCEEDED", "transient"),
         (500, "TARGET_FAILED", "transient"),
+        (451, "AUTHENTICATION_REJECTED", "needs-fix"),
         (501, "CONFIGURATION_WRONG", "needs-fix"),
         (503, "ENDPOINT_UNREACHABLE", "transient"),
         (599, "ENDPOINT_UNREACHABLE", "transient"),

@@ -164,6 +164,7 @@ def test_what_is_tried_again_here_is_transient_for_recovery_and_what_is_given_up
         (403, "does not let us in"),
         (404, "nothing is there: check the URL"),
         (405, "nothing can be posted there"),
+        (501, "nothing can be posted there"),
         (413, "too large"),
     ],
 )
