@@ -391,9 +391,10 @@ def test_a_file_that_cannot_be_used_is_told_as_unavailable(tmp_path: Path, spoil
             connection.execute("PRAGMA user_version = 9")
 
     async def main() -> None:
-        with pytest.raises(LedgerUnavailable, match=r"ledger\.db"):
+        with pytest.raises(LedgerUnavailable, match=r"ledger\.db") as told:
             async with open_sqlite_ledger(path):
                 pytest.fail("it opened")
+        assert ("TURNOUT_DLQ_LEDGER" in str(told.value)) == (not path.is_file())
 
     asyncio.run(main())
 

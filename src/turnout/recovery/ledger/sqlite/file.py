@@ -67,7 +67,10 @@ class File:
             raise LedgerUnavailable(f"the ledger {self._path} is closed")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, call, *arguments)
-        except (sqlite3.Error, OSError) as error:
+        except OSError as error:  # of the file itself, before SQLite sees it: no such folder, read-only, not permitted
+            why = f"the ledger {self._path} cannot be used: {error.strerror}"
+            raise LedgerUnavailable(f"{why}; name a file on a disk that stays with TURNOUT_DLQ_LEDGER") from error
+        except sqlite3.Error as error:
             raise LedgerUnavailable(f"the ledger {self._path} cannot be used: {error}") from error
         except msgspec.MsgspecError as error:
             raise LedgerUnavailable(f"the ledger {self._path} holds what this Turnout cannot read: {error}") from error
