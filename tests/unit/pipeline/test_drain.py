@@ -91,6 +91,51 @@ def test_long_polls_backoffs_heartbeats_and_slow_deliveries_at_once_end_before_t
     run(main())
 
 
+def test_what_waits_behind_a_slow_target_is_sent_before_the_deadline() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 3.0}, send_calls=1, visibility_seconds=60)
+        await yard.publish(*(event("one", number) for number in range(30)))
+        took = await yard.stopped_after(lambda: len(yard.worker.in_flight) == 30)
+        assert 6 < took < DRAIN
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 30}
+
+    run(main())
+
+
+def test_what_waits_for_a_target_that_is_left_alone_beyond_the_deadline_is_handed_back_before() -> None:
+    async def main() -> None:
+        breaker = BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0)
+        yard = Late({}, breaker=breaker, hold_seconds=3600.0, wait_seconds=1)
+        yard.sqs.fail_calls("crm", SEND, "ServiceUnavailable")
+        await yard.publish(*(event("one", number) for number in range(30)))
+        took = await yard.stopped_after(lambda: now() > 5)
+        assert took < 3, "no longer than polls under way, which could swallow what is handed back"
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 30}
+        assert set(yard.in_source().values()) == {True}
+
+    run(main())
+
+
+def test_a_target_that_is_down_is_probed_by_one_call_at_a_time_after_ever_longer_pauses() -> None:
+    async def main() -> None:
+        breaker = BreakerConfig(failures=1, probe_seconds=1.0, probe_cap_seconds=30.0)
+        yard = Late({"crm": 0.5}, breaker=breaker, hold_seconds=3600.0, backoff=Backoff(0.001, 0.002, 50))
+        send, called = yard.sqs.send, []
+
+        async def noted(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            called.append(round(now(), 1))
+            return await send(queue, messages)
+
+        yard.sqs.send = noted  # type: ignore[method-assign]
+        await yard.publish(*(event("one", number) for number in range(30)))
+        called.clear()
+        yard.sqs.fail_calls("crm", SEND, "ServiceUnavailable")
+        await yard.stopped_after(lambda: now() > 20)
+        assert [at for at in called if 1 < at < 20] == [1.5, 4.0, 8.5, 17.0], "each call takes half a second"
+
+    run(main())
+
+
 def test_a_source_queue_that_does_not_answer_cannot_hold_up_the_stop() -> None:
     async def main() -> None:
         yard = Late({"crm": 600.0, "change": 600.0})
