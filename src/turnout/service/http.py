@@ -158,7 +158,7 @@ class _Server:
             assert runner.server is not None  # noqa: S101 - for the type checker: `setup` has made it
             connect = Connections(runner.server)
             listener = await self._loop.create_server(connect, self._config.host, self._config.port)
-            if not listener.sockets:  # asyncio passes over families of addresses that the kernel has not
+            if not listener.sockets:  # asyncio of Python 3.11 passes over families that the kernel has not
                 raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
             self._port = listener.sockets[0].getsockname()[1]
             for pages in self._pages:
