@@ -430,9 +430,22 @@ def test_a_closed_ledger_is_unavailable(tmp_path: Path) -> None:
     async def main() -> None:
         async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
             await ledger.see([SIGHTING], by="jo")
-        await ledger.aclose()
         with pytest.raises(LedgerUnavailable):
             await ledger.records("a")
+
+    asyncio.run(main())
+
+
+def test_a_closed_ledger_is_one_file_that_may_be_copied_elsewhere(tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    async def main() -> None:
+        async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
+            await ledger.see([SIGHTING], by="jo")
+        (file,) = (path for path in tmp_path.iterdir() if path.is_file())
+        async with open_sqlite_ledger(file.rename(elsewhere / "ledger.db")) as ledger:
+            assert (await ledger.records(["a"]))["a"].event_id == "event-1"
 
     asyncio.run(main())
 

@@ -91,7 +91,3 @@ class Ledger(Protocol):
     async def end_plan(self, plan_id: str, state: PlanState, *, note: str = "") -> None:
         """Say how a plan ended (or, with OPEN, that it goes on). Raises `UnknownPlan`."""
         ...
-
-    async def aclose(self) -> None:
-        """Close files and connections."""
-        ...

@@ -72,10 +72,6 @@ class DynamoLedger:
     def __init__(self, table: Table) -> None:
         self._table = table
 
-    async def aclose(self) -> None:
-        """See `Ledger.aclose`."""
-        await self._table.aclose()
-
     async def see(self, sightings: Sequence[Sighting], *, by: str) -> Mapping[str, Record]:
         """See `Ledger.see`."""
         latest = {sighting.letter: sighting for sighting in sightings}
@@ -260,8 +256,7 @@ class DynamoLedger:
         of_record = {
             "TableName": self._table.name,
             "Key": key(f"letter#{record.letter}", "record"),
-            "UpdateExpression": f"SET body = :body, {set_all}"
-            + (" REMOVE holder, held_until" if record.resolved_ms else ""),
+            "UpdateExpression": f"SET body = :body, {set_all}",
             "ConditionExpression": "version = :before" if version else "attribute_not_exists(pk)",
             "ExpressionAttributeValues": {
                 ":body": {"S": _text(record)},

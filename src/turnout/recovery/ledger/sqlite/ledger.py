@@ -56,10 +56,6 @@ class SqliteLedger:
         self._file = file
         self._clock = clock
 
-    async def aclose(self) -> None:
-        """See `Ledger.aclose`."""
-        await self._file.aclose()
-
     async def see(self, sightings: Sequence[Sighting], *, by: str) -> Mapping[str, Record]:
         """See `Ledger.see`."""
         return await self._file.run(self._see, sightings, by)
@@ -177,7 +173,7 @@ class SqliteLedger:
 
     def _record(self, entries: Sequence[Entry]) -> dict[str, Record]:
         records = {}
-        with self._file.transaction() as connection:
+        with self._file.transaction():
             for entry in entries:
                 entry = msgspec.structs.replace(entry, at_ms=entry.at_ms or self._now_ms())
                 record = self._get(entry.letter)
@@ -185,8 +181,6 @@ class SqliteLedger:
                     record = changed(record, entry)
                     self._put(record)
                     self._move_item(entry)
-                    if record.resolved_ms:
-                        connection.execute("UPDATE letters SET holder = '' WHERE id = ?", (entry.letter,))
                 if record is not None:
                     records[entry.letter] = record
         return records
