@@ -201,6 +201,19 @@ def test_letters_that_somebody_holds_are_pointed_out() -> None:
     run(story)
 
 
+def test_what_lies_in_a_fifo_queue_counts_what_somebody_holds() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead.fifo")
+        await fill(sqs, queue, 5)
+        await sqs.receive(queue, max_messages=2, wait_seconds=0)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        assert [letter async for letter in source.letters()] == [], "behind those that are held"
+        assert source.notes[1].endswith("about 5 lie in it.")
+        await source.aclose()
+
+    run(story)
+
+
 def test_a_fifo_queue_shows_what_it_shows_and_says_so() -> None:
     async def story(sqs: MemorySqs) -> None:
         queue = sqs.create_queue("dead.fifo")
