@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.unit.pipeline import virtual_time
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event
 from tests.unit.serverless.mapping import poll, sqs_event
 from tests.unit.telemetry.stories import Sink
@@ -76,6 +77,16 @@ def test_a_batch_larger_than_one_receive_is_routed_whole() -> None:
         assert sorted(yard.bodies("crm")) == sorted(bodies)
 
     run(test)
+
+
+def test_a_call_ends_when_its_batch_is_done() -> None:
+    async def test() -> None:
+        yard = Yard(last_poll_seconds=0.5)
+        await yard.publish(event("three"), event("one", 2))
+        assert await poll(yard.sqs, SOURCE, Function(yard)) == []
+        assert asyncio.get_running_loop().time() < 0.1, "nothing is waited for that a call would be paid for"
+
+    virtual_time.run(test())
 
 
 def test_an_empty_batch_is_nothing() -> None:
