@@ -324,6 +324,18 @@ def test_before_sqs_moves_a_whole_group_away_the_letters_of_all_of_it_are_writte
     run(test)
 
 
+def test_a_call_ends_when_nothing_more_can_be_done_for_its_groups() -> None:
+    async def test() -> None:
+        yard = Ordered()
+        await yard.fill("a", "a", "b", "a")
+        yard.sqs.fail_calls("crm.fifo", "SendMessageBatch", "AccessDenied")
+        yard.sqs.fail_calls(DEAD, "SendMessageBatch", "AccessDenied")
+        assert len(await poll(yard.sqs, yard.source, Function(yard))) == 4
+        assert asyncio.get_running_loop().time() < 1
+
+    virtual_time.run(test())
+
+
 def test_a_letter_is_no_failure_so_its_group_goes_on() -> None:
     async def test() -> None:
         yard = Ordered()
