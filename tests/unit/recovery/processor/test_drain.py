@@ -65,6 +65,20 @@ def test_what_has_arrived_at_one_target_is_known_when_the_other_takes_longer_tha
     on_bench(tmp_path, story, transient(1))
 
 
+def test_what_arrives_before_the_drain_is_over_is_not_cut_short(tmp_path: Path) -> None:
+    class InItsTime(Half):
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+            self.begun.set()
+            await asyncio.sleep(0.1)
+            return Attempt(("crm",), {"audit": LATE}) if cut.is_set() else Attempt(("crm", "audit"))
+
+    async def story(bench: Bench) -> None:
+        processor = await stopped(bench, InItsTime(bench.diary), 5)
+        assert processor.counts.results == {"delivered": 1}
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_an_attempt_that_does_not_end_when_it_is_cut_short_is_known_to_have_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

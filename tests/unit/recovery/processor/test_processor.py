@@ -557,6 +557,7 @@ def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(t
         running = asyncio.create_task(processor.run(stop))
         while processor.counts.held < 4:
             await asyncio.sleep(0.001)
+        assert processor.counts.running
         stop.set()
         while not processor.counts.draining:
             await asyncio.sleep(0.001)
@@ -565,7 +566,7 @@ def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(t
         assert len(bench.delivery.delivered) == 4
         assert len(bench.place.here) == 26
         assert bench.place.held == set()
-        assert not processor.counts.running
+        assert (processor.counts.running, processor.counts.held) == (False, 0)
 
     on_bench(tmp_path, story, *(transient(n) for n in range(30)))
 
