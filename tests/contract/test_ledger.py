@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
@@ -717,6 +718,29 @@ def test_a_transaction_that_is_throttled_is_not_told_as_one_that_others_are_in_t
 ) -> None:
     told = "letters takes too little: raise its capacity"
     assert cancelled(monkeypatch, [{"Code": reason}, {"Code": "None"}], told) == 2
+
+
+def test_a_table_that_takes_too_little_for_a_moment_is_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun: dict[str, float] = {}
+
+    def handle(request: Request) -> bytes:
+        busy = time.monotonic() - begun.setdefault(request.operation, time.monotonic()) < 0.5
+        if busy and request.operation == "TransactWriteItems":
+            return refusal("TransactionCanceledException", CancellationReasons=[{"Code": "ThrottlingError"}])
+        if busy and request.operation == "BatchWriteItem":
+            return answer({"UnprocessedItems": request.parameters["RequestItems"]}, x_amzn_requestid="1")
+        return answer(b"{}", x_amzn_requestid="1")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                assert (await ledger.record(RETRIED[:1]))["a"].attempts == 1
+                await ledger.save_plan(PLAN, [Item("a")])
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
 
 
 def test_a_page_after_the_first_answers_does_not_count_as_written(monkeypatch: pytest.MonkeyPatch) -> None:
