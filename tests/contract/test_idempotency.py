@@ -247,6 +247,28 @@ def test_a_table_whose_answer_comes_byte_by_byte_and_never_ends_is_unavailable(m
     asyncio.run(main())
 
 
+def test_a_store_that_is_left_leaves_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        left = asyncio.Event()
+
+        async def once(peer: Peer) -> None:
+            await peer.request()
+            await peer.answer(x_amzn_requestid="1")
+            await peer.closed()
+            left.set()
+
+        async with asyncio.timeout(10), raw_server(once) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_store("events", ttl_days=15, region="us-east-1") as store:
+                await store.claim({"a": "me"}, 30)
+                assert not left.is_set()
+            await left.wait()
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
 def test_the_memory_of_one_process_is_bounded() -> None:
     async def main() -> None:
         store = MemoryStore(10)

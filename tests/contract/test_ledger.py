@@ -19,7 +19,7 @@ import boto3
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
-from tests.servers.raw import Request, answer, raw_server, serving
+from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable, PlanExists, UnknownPlan
 from turnout.recovery.ledger.dynamodb import INDEX, open_dynamo_ledger
@@ -737,6 +737,28 @@ def test_a_table_that_takes_too_little_for_a_moment_is_given_time(monkeypatch: p
             async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
                 assert (await ledger.record(RETRIED[:1]))["a"].attempts == 1
                 await ledger.save_plan(PLAN, [Item("a")])
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
+def test_a_table_that_is_left_leaves_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        left = asyncio.Event()
+
+        async def once(peer: Peer) -> None:
+            await peer.request()
+            await peer.answer(x_amzn_requestid="1")
+            await peer.closed()
+            left.set()
+
+        async with asyncio.timeout(10), raw_server(once) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                assert await ledger.plan("p1") is None
+                assert not left.is_set()
+            await left.wait()
 
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")

@@ -47,7 +47,3 @@ class IdempotencyStore(Protocol):
     async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
         """Record the targets that took each event (key to owner and targets), and end the owner's lease."""
         ...
-
-    async def aclose(self) -> None:
-        """Close connections."""
-        ...

@@ -49,11 +49,10 @@ async def open_dynamo_store(
     with _foreign_errors():
         session = aioboto3.Session(region_name=region or configured_region(os.environ))
         client = await session.client("dynamodb", config=config).__aenter__()
-    store = DynamoStore(client, table, ttl_days, call_seconds=_CALL_TIMES * timeout_seconds)
     try:
-        yield store
+        yield DynamoStore(client, table, ttl_days, call_seconds=_CALL_TIMES * timeout_seconds)
     finally:
-        await store.aclose()
+        await client.close()
 
 
 class DynamoStore:
@@ -99,10 +98,6 @@ class DynamoStore:
     async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
         """See `IdempotencyStore.record`."""
         await _together([self._record(key, owner, targets) for key, (owner, targets) in done.items()])
-
-    async def aclose(self) -> None:
-        """Close the client's connections."""
-        await self._client.close()
 
     async def _claim(self, key: str, owner: str, lease_seconds: float) -> Claim:
         now = self._clock()

@@ -61,6 +61,3 @@ class MemoryStore:
             entry.done |= targets
             if entry.owner == owner:
                 entry.owner = ""
-
-    async def aclose(self) -> None:
-        """Nothing to close."""
