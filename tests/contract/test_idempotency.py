@@ -1,6 +1,7 @@
 """One suite for every idempotency store: claims are leases, records stay, whoever asks."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Iterator
 from uuid import uuid4
 
@@ -145,6 +146,9 @@ def test_dynamodb_is_told_in_whole_seconds_when_an_item_may_go(run: Run) -> None
         items = {item["key"]["S"]: item for name in tables for item in client.scan(TableName=name)["Items"]}
         assert items.keys() >= {"claimed", "recorded"}
         assert [item["expires"]["N"] for item in items.values() if not item["expires"]["N"].isdigit()] == []
+        for key in ("claimed", "recorded"):
+            days = (int(items[key]["expires"]["N"]) - time.time()) / 86_400
+            assert 14.9 < days < 15.1, f"an event that was {key} is known for as long as it may come again"
 
     run(scenario)
 
@@ -267,6 +271,26 @@ def test_a_store_that_is_left_leaves_no_connection_open(monkeypatch: pytest.Monk
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
     asyncio.run(main())
+
+
+def test_to_claim_and_to_record_an_event_costs_one_write_each(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+
+    def handle(request: Request) -> bytes:
+        calls.append(request.operation)
+        return answer(b"{}", x_amzn_requestid="1")
+
+    async def main() -> None:
+        async with asyncio.timeout(10), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_store("events", ttl_days=15, region="us-east-1") as store:
+                await store.claim({"a": "me"}, 30)
+                await store.record({"a": ("me", frozenset({"crm"}))})
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+    assert calls == ["UpdateItem", "UpdateItem"]
 
 
 def test_the_memory_of_one_process_is_bounded() -> None:

@@ -720,6 +720,28 @@ def test_a_transaction_that_is_throttled_is_not_told_as_one_that_others_are_in_t
     assert cancelled(monkeypatch, [{"Code": reason}, {"Code": "None"}], told) == 2
 
 
+def test_whatever_a_table_is_told_expires_when_it_has_not_changed_for_its_days(
+    servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table = f"t{uuid4().hex}"
+
+    async def main() -> None:
+        async with open_ledger(f"dynamodb:{table}", ttl_days=200, region="us-east-1") as ledger:
+            await ledger.see([SIGHTING], by="jo")
+            await ledger.save_plan(PLAN, [Item("a")])
+            await ledger.record(RETRIED)
+
+    monkeypatch.setenv("AWS_ENDPOINT_URL", servers["ministack"].url)
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    create_table(table)
+    asyncio.run(main())
+    items = boto3.client("dynamodb", region_name="us-east-1").scan(TableName=table)["Items"]
+    assert len(items) == 6, "the record, three entries, the plan and its item"
+    days = [(int(item["expires"]["N"]) - time.time()) / 86_400 for item in items]
+    assert 199.9 < min(days) <= max(days) < 200.1
+
+
 def test_a_table_that_takes_too_little_for_a_moment_is_given_time(monkeypatch: pytest.MonkeyPatch) -> None:
     begun: dict[str, float] = {}
 
