@@ -21,6 +21,7 @@ from turnout.recovery.processor.handling import Tools
 from turnout.recovery.processor.policy import Policy
 from turnout.recovery.processor.rounds import Processor, RoundsConfig
 from turnout.recovery.report.model import Interaction
+from turnout.telemetry.finished import FinishedSpans
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/dead"
 
@@ -180,6 +181,7 @@ class Bench:
         self.delivery = Delivery(self.diary)
         self.shelf: Shelf | None = Shelf(self.diary)
         self.talk: Talk | None = None
+        self.spans: FinishedSpans | None = None
         self.ahead = 0.0
         """Seconds for which the processor was frozen."""
         self.processor: Processor
@@ -191,7 +193,12 @@ class Bench:
         tools = Tools(ledger=self.ledger, deliver=self.delivery, archive=self.shelf, conversations=self.talk, by=by)
         bounds = {"interval_seconds": 0.01, "rate": 10_000.0, "drain_seconds": 5.0, **config}
         self.processor = Processor(
-            self.place.open, tools, policy, RoundsConfig(**bounds), clock=lambda: time.monotonic() + self.ahead
+            self.place.open,
+            tools,
+            policy,
+            RoundsConfig(**bounds),
+            spans=self.spans,
+            clock=lambda: time.monotonic() + self.ahead,
         )
         return self.processor
 

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 from tests.unit.recovery import letters
-from tests.unit.recovery.processor.bench import QUEUE
+from tests.unit.recovery.processor.bench import QUEUE, Bench, on_bench, permanent, transient
 
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.processor.counts import Result
@@ -52,6 +53,18 @@ def test_a_turn_is_a_span_in_the_trace_of_the_event() -> None:
     assert span.attributes["turnout.letter.cause"] == "RATE_LIMIT_EXCEEDED"
     assert span.attributes["messaging.message.id"] == "m-1"
     assert span.error is None
+
+
+def test_a_processor_tells_of_every_turn_how_it_ended_and_how_long_it_took(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        sink = Sink()
+        bench.spans = FinishedSpans(sink)
+        await bench.once()
+        ended = {span.attributes["messaging.message.id"]: span.attributes["turnout.outcome"] for span in sink.spans}
+        assert ended == {"m-1": "delivered", "m-2": "archived"}
+        assert all(span.start_ns < span.end_ns for span in sink.spans)
+
+    on_bench(tmp_path, story, transient(1), permanent(2))
 
 
 def test_a_letter_of_ours_names_its_trace_and_one_of_others_gets_its_own() -> None:
