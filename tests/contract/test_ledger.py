@@ -400,6 +400,25 @@ def test_a_file_that_cannot_be_used_is_told_as_unavailable(tmp_path: Path, spoil
     asyncio.run(main())
 
 
+def test_a_new_file_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.db"
+
+    async def seen() -> None:
+        async with open_sqlite_ledger(path) as ledger:
+            await ledger.see([SIGHTING], by="jo")
+
+    async def main() -> None:
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")  # SQLite itself does not wait here
+            seeing = asyncio.create_task(seen())
+            await asyncio.wait({seeing}, timeout=0.3)
+            assert not seeing.done()
+            other.execute("ROLLBACK")
+            await seeing
+
+    asyncio.run(main())
+
+
 def test_what_cannot_be_read_is_told_as_unavailable(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
 
