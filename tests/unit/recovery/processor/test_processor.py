@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
@@ -569,6 +570,18 @@ def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(t
         assert (processor.counts.running, processor.counts.held) == (False, 0)
 
     on_bench(tmp_path, story, *(transient(n) for n in range(30)))
+
+
+def test_a_processor_says_when_its_last_round_ended_and_how_long_it_took(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        began = time.time()
+        await bench.once()
+        counts = bench.processor.counts
+        assert counts.rounds == 1
+        assert began <= counts.round_at <= time.time()
+        assert 0 < counts.round_seconds <= time.time() - began + 0.1
+
+    on_bench(tmp_path, story, transient(1))
 
 
 def test_a_backoff_does_not_hold_up_the_stop(tmp_path: Path) -> None:
