@@ -27,7 +27,7 @@ from turnout.errors import ArchiveError, GenesysUnavailable, SqsUnavailable
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
-from turnout.recovery.processor import handling
+from turnout.recovery.processor import handling, rounds
 from turnout.recovery.processor.effects import Attempt
 
 
@@ -444,6 +444,24 @@ def test_once_goes_on_until_what_was_behind_others_in_their_groups_is_seen_and_d
         queue=f"{QUEUE}.fifo",
     )
     on_bench(tmp_path, story, *(in_group(n, "a") for n in range(5)), waits)
+
+
+def test_once_waits_for_no_interval_while_it_makes_progress(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "_SOON_SECONDS", 0.01)
+
+    async def story(bench: Bench) -> None:
+        here = bench.place.here
+
+        async def the_first(limit: int | None = None) -> AsyncIterator[Letter]:
+            for one in list(here.values())[:1]:
+                yield one
+
+        bench.place.letters = the_first  # type: ignore[method-assign]
+        # After the last of them one round finds nothing, and then there is nothing to wait for.
+        async with asyncio.timeout(10):
+            assert await bench.once(interval_seconds=3600) == {"delivered": 3}
+
+    on_bench(tmp_path, story, *(in_group(number, "a") for number in range(3)))
 
 
 def test_letters_of_one_group_go_one_after_the_other_and_none_past_one_that_waits(tmp_path: Path) -> None:
