@@ -19,7 +19,7 @@ from tests.unit.serverless.mapping import sqs_event
 from turnout.genesys.session import open_genesys
 from turnout.letter import LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
-from turnout.recovery.deliver.api import Work
+from turnout.recovery.deliver.api import Outcome, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
@@ -122,6 +122,35 @@ def test_a_delivery_that_fails_three_times_stays_and_the_next_call_goes_on_count
         assert (await setting.ledger.records(["m1"]))["m1"].attempts == 4
 
     run(tmp_path, test, act=FakeAct(failures=3))
+
+
+def test_a_target_is_left_alone_between_attempts_for_as_long_as_it_asks(tmp_path: Path) -> None:
+    tried: list[float] = []
+
+    class Asking(FakeAct):
+        async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+            tried.append(time.monotonic())
+            (outcome,) = await super().__call__(works)
+            return [outcome if outcome.done else Outcome(failures=outcome.failures, again=True, retry_after=0.2)]
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == []
+        assert tried[1] - tried[0] > 0.19
+
+    run(tmp_path, test, act=Asking(failures=1))
+
+
+def test_a_letter_that_a_call_delivered_and_did_not_live_to_resolve_is_only_taken_out(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        read = setting.recovery.read(letter())
+        record = await setting.recovery.see(read)
+        await setting.recovery.attempt(setting.recovery.choose(Work.of(read, record)), read, record, 5)
+        assert await setting.recover(letter()) == []
+        assert setting.act.tried == 1
+        assert await setting.story() == ["seen done", "retry started", "retry done", "resolve done"]
+        assert setting.recovery.take_counts() == {"known": 1}
+
+    run(tmp_path, test)
 
 
 def test_a_delivery_that_is_refused_for_good_is_not_repeated(tmp_path: Path) -> None:
