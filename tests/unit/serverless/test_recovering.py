@@ -326,6 +326,21 @@ def test_a_letter_for_which_no_time_is_left_is_not_said_to_have_been_tried(
     assert "no time left to begin with 2 of 7 letters" in caplog.text
 
 
+def test_an_attempt_for_which_little_time_is_left_is_given_that_time(tmp_path: Path) -> None:
+    class Obedient(FakeAct):
+        async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+            for _ in range(3):
+                await asyncio.sleep(0)
+            assert works[0].cut is not None
+            assert not works[0].cut.is_set()
+            return await super().__call__(works)
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter(), seconds=0.6) == []
+
+    run(tmp_path, test, act=Obedient())
+
+
 def test_a_target_that_hangs_does_not_make_another_get_the_letter_again(tmp_path: Path) -> None:
     got: list[str] = []
 
