@@ -295,6 +295,24 @@ def test_two_calls_at_once_deliver_a_letter_once(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_a_letter_is_held_for_longer_than_the_call_that_is_at_it_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def test(setting: Setting) -> None:
+        claim = setting.ledger.claim
+        leases: list[float] = []
+
+        async def watched(letters: Sequence[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+            leases.append(lease_seconds)
+            return await claim(letters, by=by, lease_seconds=lease_seconds)
+
+        monkeypatch.setattr(setting.ledger, "claim", watched)
+        assert await setting.recover(letter(), seconds=10.0) == []
+        assert 8 < min(leases) <= 10, "what is under way after eight seconds is cut, and after ten the call is over"
+
+    run(tmp_path, test)
+
+
 def test_a_delivery_that_hangs_is_cut_before_the_deadline(tmp_path: Path) -> None:
     act = FakeAct()
     act.hangs = True
