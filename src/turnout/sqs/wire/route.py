@@ -1,9 +1,10 @@
 """Signed exchanges with one endpoint: which connection, which answer is an error, and what is sent a second time.
 
-A request goes out twice in three cases only, and then once more, not again: a kept connection turned out to be closed
-and the operation is harmless to repeat (all but a send); the answer says that the credentials are expired, and there
-are newer ones; the answer says that our clock is wrong, and its `Date` agrees. In the latter two SQS has refused the
-request, so that even a send cannot happen twice.
+A request goes out twice in three cases only. A kept connection turned out to be closed, and the operation is harmless
+to repeat, which is all but a send; should the next kept one be closed as well, on the one after it, up to a new one.
+The answer says that the credentials are expired, and there are newer ones; or that our clock is wrong, and its `Date`
+agrees: then SQS has refused the request, so that even a send cannot happen twice, and it goes out once more, not
+again.
 """
 
 from __future__ import annotations
