@@ -74,9 +74,8 @@ def run_command() -> None:
         click.echo(f"turnout: {error}", err=True)
         sys.exit(error.exit_code)
     except OSError as error:
-        if error.errno == errno.ENOENT and "temporary directory" in str(
-            error.strerror
-        ):  # tempfile's, of all that it tried
+        # tempfile's own sentence, which names all that it tried
+        if error.errno == errno.ENOENT and "temporary directory" in str(error.strerror):
             click.echo(f"turnout: {error.strerror}; set TMPDIR to a directory that can be written", err=True)
             sys.exit(1)
         if error.errno not in _UNWRITABLE or error.filename is not None:
