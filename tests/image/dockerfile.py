@@ -7,6 +7,7 @@ import json
 import shlex
 from collections.abc import Iterator
 from pathlib import Path
+from string import Template
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
@@ -31,7 +32,7 @@ class Instruction(NamedTuple):
         return self.words() if self.rest.startswith("[") else ["/bin/sh", "-c", self.rest]
 
     def pairs(self) -> dict[str, str]:
-        """The names and values of an ENV or a LABEL."""
+        """The names and values of an ENV, a LABEL or an ARG with a default."""
         return dict(word.split("=", 1) for word in self.words())
 
 
@@ -51,12 +52,16 @@ class Stage(NamedTuple):
 
 
 def read_stages() -> list[Stage]:
-    """The stages of deploy/Dockerfile, in order."""
+    """The stages of deploy/Dockerfile, in order; what it has before them are defaults for the names of their bases."""
     stages: list[Stage] = []
+    defaults: dict[str, str] = {}
     for each in _instructions():
         if each.keyword == "FROM":
             base, _, name = each.rest.partition(" AS ")
-            stages.append(Stage(base, name, ()))
+            stages.append(Stage(Template(base).substitute(defaults), name, ()))
+        elif not stages:
+            assert each.keyword == "ARG", each
+            defaults.update(each.pairs())
         else:
             last = stages[-1]
             stages[-1] = last._replace(instructions=(*last.instructions, each))

@@ -23,8 +23,12 @@ def test_hadolint_finds_no_fault() -> None:
 
 def test_there_are_two_stages_on_the_same_pinned_slim_base() -> None:
     assert BUILD.base == FINAL.base, "the virtual environment moves from one to the other"
-    assert re.fullmatch(r"python:3\.\d+-slim-[a-z]+", FINAL.base)
-    assert FINAL.one("LABEL").pairs()["org.opencontainers.image.base.name"].endswith(FINAL.base)
+    assert re.fullmatch(r"docker\.io/library/python:3\.\d+-slim-[a-z]+", FINAL.base)
+
+
+def test_the_image_names_the_base_that_it_was_built_on() -> None:
+    assert "BASE" in [each.rest for each in FINAL.all("ARG")], "a stage does not know what stands before all stages"
+    assert FINAL.one("LABEL").pairs()["org.opencontainers.image.base.name"] == "$BASE"
 
 
 def test_everything_that_is_copied_exists_and_is_sent_to_the_builder() -> None:
