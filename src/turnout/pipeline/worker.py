@@ -214,6 +214,8 @@ class Worker:
             await stop.wait()
             self.draining = True
             await self._drain(polling)
+            # What a reload adds from here on has nothing to send, and nobody would end its tasks.
+            self._tasks = None
             for task in self._background:
                 task.cancel()
 

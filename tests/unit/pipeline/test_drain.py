@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pytest
 from tests.unit.pipeline.virtual_time import run
-from tests.unit.pipeline.yard import DEAD, SOURCE, Yard, event
+from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event, ruleset
 
 from turnout.idempotency.api import Claim
 from turnout.idempotency.memory import MemoryStore
@@ -161,6 +161,26 @@ def test_a_queue_that_fails_while_messages_are_handed_back_leaves_those_to_the_h
         await yard.stopped_after(lambda: now() >= 0.5)
         assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 100}
         assert len(yard.worker.in_flight) == 0
+
+    run(main())
+
+
+def test_a_reload_at_the_very_end_of_a_drain_does_not_keep_the_worker_from_ending() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 600.0})
+        send = yard.sqs.send
+
+        async def reloads_when_cancelled(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            try:
+                return await send(queue, messages)
+            finally:
+                yard.worker.use(ruleset(RULES.replace("crm", "ledger")))
+
+        yard.sqs.send = reloads_when_cancelled  # type: ignore[method-assign]
+        await send(SOURCE, [OutgoingMessage(event("one"))])
+        async with asyncio.timeout(100):
+            await yard.stopped_after(lambda: len(yard.worker.in_flight) == 1)
+        yard.worker.use(ruleset(RULES.replace("crm", "journal")))
 
     run(main())
 
