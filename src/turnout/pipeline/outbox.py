@@ -63,6 +63,7 @@ class Outbox(Generic[T]):
         self._priority = priority
         self._taken = taken
         self._held_until = 0.0
+        self._stopped = False
         self._hold_timer: asyncio.TimerHandle | None = None
         self._buffer: deque[T] = deque()
         self._bytes = 0
@@ -114,6 +115,8 @@ class Outbox(Generic[T]):
 
     def hold(self, until: float) -> None:
         """Flush nothing before loop time `until`; 0 ends a hold, infinity holds until the next call of this."""
+        if self._stopped:
+            return
         self._held_until = until
         if self._hold_timer is not None:
             self._hold_timer.cancel()
@@ -122,6 +125,11 @@ class Outbox(Generic[T]):
             self._wake()
         elif until != math.inf:
             self._hold_timer = asyncio.get_running_loop().call_at(until, self.hold, 0.0)
+
+    def stop(self) -> None:
+        """Begin no further call, for good; those under way go on."""
+        self.hold(math.inf)
+        self._stopped = True
 
     def remove(self, unwanted: Callable[[T], bool]) -> list[T]:
         """Take out every item that is `unwanted`, wherever it waits; calls under way go on."""

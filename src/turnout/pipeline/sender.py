@@ -169,6 +169,10 @@ class Sender:
             return self._outbox.remove(lambda _: True)
         return self._outbox.withdraw(due_after)
 
+    def stop(self) -> None:
+        """Send nothing more: what waits here is no longer ours."""
+        self._outbox.stop()
+
     def _taken(self, count: int) -> None:
         now = asyncio.get_running_loop().time()
         if self.breaker.state is not BreakerState.CLOSED:

@@ -248,6 +248,9 @@ class Worker:
             await self.in_flight.wait_until(len(hopeless), deadline - loop.time())
         for task in polling:
             task.cancel()
+        # From here on others may have what is handed back: who sent it still would send it twice.
+        for sender in (*self._senders.values(), self.dead_letter_sender):
+            sender.stop()
         held = [account for account in self.in_flight if account.outcome is None]
         end = loop.time() + reserve
         try:

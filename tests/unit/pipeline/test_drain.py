@@ -165,6 +165,27 @@ def test_a_queue_that_fails_while_messages_are_handed_back_leaves_those_to_the_h
     run(main())
 
 
+@pytest.mark.parametrize(("slow", "body"), [("crm", event("one")), ("events-dead", "poison")])
+def test_what_is_handed_back_is_not_sent_as_well(slow: str, body: str) -> None:
+    async def main() -> None:
+        # The third call ends at 9 s, while messages are handed back: from 7 s, when others may have them, to 9.5 s.
+        yard = Late({slow: 3.0, "change": 2.5}, send_calls=1, drain_seconds=10.0)
+        send, called = yard.sqs.send, []
+
+        async def noted(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            called.append(round(now()))
+            return await send(queue, messages)
+
+        yard.sqs.send = noted  # type: ignore[method-assign]
+        await yard.publish(*[body] * 60)
+        called.clear()
+        await yard.stopped_after(lambda: len(yard.worker.in_flight) == 60)
+        assert called == [0, 3, 6]
+        assert yard.worker.books.outcomes[Outcome.HANDED_BACK] == 40
+
+    run(main())
+
+
 def test_a_reload_at_the_very_end_of_a_drain_does_not_keep_the_worker_from_ending() -> None:
     async def main() -> None:
         yard = Late({"crm": 600.0})
