@@ -60,7 +60,8 @@ class Outbox(Generic[T]):
         self._max_items = max_items
         self._max_bytes = max_bytes
         self._slots = slots
-        self._priority = priority
+        self.priority = priority
+        """By which the next call gets its slot: 0 is the most urgent."""
         self._taken = taken
         self._held_until = 0.0
         self._stopped = False
@@ -202,7 +203,7 @@ class Outbox(Generic[T]):
                 if self._slots is None:
                     await self._send_one()
                 else:
-                    await self._slots.acquire(self._priority)
+                    await self._slots.acquire(self.priority)
                     try:
                         await self._send_one()
                     finally:

@@ -101,7 +101,7 @@ class Sender:
         self._overflow = overflow
         self._config = config
         self._books = books
-        self._rate = Rate(config.per_second, destination.max_entries) if config.per_second else None
+        self._rate: Rate | None = None
         self._refusal = EntryFailure(0, "", "", Fault.CONFIG, False)
         """The failure that opened the breaker, or made one delivery too many wait."""
         self._outbox: Outbox[Delivery] = Outbox(
@@ -116,6 +116,19 @@ class Sender:
             priority=priority,
             taken=self._taken,
         )
+        self._limit(config.per_second)
+
+    def adapt(self, priority: int, per_second: float | None) -> None:
+        """Go by what new rules say of the same target. What waits here waits on: nothing overtakes it."""
+        self._outbox.priority = priority
+        if per_second != self._per_second:
+            self._limit(per_second)
+            if self.breaker.state is BreakerState.CLOSED:
+                self._outbox.hold(0.0)  # which the old limit may have asked for
+
+    def _limit(self, per_second: float | None) -> None:
+        self._per_second = per_second
+        self._rate = Rate(per_second, self.destination.max_entries) if per_second else None
 
     def start(self, tasks: asyncio.TaskGroup) -> list[asyncio.Task[None]]:
         """Start the concurrent batch calls; they run until cancelled."""

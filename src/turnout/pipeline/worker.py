@@ -270,10 +270,12 @@ class Worker:
         return accounts + [account for account, count in withdrawn.items() if count == account.owed]
 
     def _sender(self, target: Target) -> Sender:
-        # A reload that changes nothing about a target keeps its sender, with what waits there and its breaker.
-        key = msgspec.structs.replace(target, description="", place=None)
+        # A reload that leaves a target where it is keeps its sender, with what waits there and its breaker.
+        key = msgspec.structs.replace(target, priority=0, per_second=0, description="", place=None)
         sender = self._senders.get(key)
-        if sender is None:
+        if sender is not None:
+            sender.adapt(target.priority, target.per_second or None)
+        else:
             sender = self._senders[key] = Sender(
                 name=target.name,
                 priority=target.priority,
