@@ -6,13 +6,14 @@ import asyncio
 import logging
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 
-from turnout.errors import SqsError
+from turnout.errors import SqsError, SqsRejected
 from turnout.message import Account
 from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
-from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, Sqs
+from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, EntryFailure, Sqs
 from turnout.telemetry.logs import about
 
 __all__ = ["Heartbeat"]
@@ -83,8 +84,14 @@ class Heartbeat:
         """Extend, and keep the books; False when the call as a whole failed."""
         asked_at = asyncio.get_running_loop().time()
         handles = [account.handle for account in accounts]
+        failures: Sequence[EntryFailure]
         try:
             failures = await self._sqs.change_visibility(queue, handles, seconds)
+        except SqsRejected as error:
+            if len(accounts) > 1:
+                # One handle spoils the call, and SQS does not say which: each goes alone.
+                return any([await self._change(queue, [account], seconds) for account in accounts])
+            failures = (EntryFailure(0, error.code, str(error), error.fault, error.retryable),)
         except SqsError as error:
             log.warning("visibility of %d messages not extended, trying again: %s", len(accounts), error)
             return False

@@ -155,6 +155,10 @@ class Settler:
         try:
             failures = await self._sqs.change_visibility(queue, [account.handle for account in accounts], seconds)
         except SqsError as error:
+            if isinstance(error, SqsRejected) and len(accounts) > 1:
+                for account in accounts:  # one handle spoils the call, as in `_flush`
+                    await self._release(queue, [account], seconds)
+                return
             log.warning("%d messages not handed back, they return when their visibility ends: %s", len(accounts), error)
         else:
             for failure in failures:

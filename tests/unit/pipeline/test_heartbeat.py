@@ -14,6 +14,8 @@ from turnout.message import Account, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.sqs.codes import call_error
+from turnout.sqs.memory_queue import MessageState
 
 CHANGE = "ChangeMessageVisibilityBatch"
 TWELVE_HOURS = 43_200
@@ -165,6 +167,30 @@ def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace() -> Non
             accounts[1].visible_at -= 40
             await yard.worker.heartbeat.beat()
             assert [count for count, _ in yard.asked] == [2, 1]
+
+    asyncio.run(main())
+
+
+def test_one_handle_that_spoils_the_call_does_not_let_the_others_lapse_nor_keeps_them_from_being_handed_back() -> None:
+    async def main() -> None:
+        yard = Holding()
+        change = yard.sqs.change_visibility
+
+        async def picky(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+            if "bad" in handles:
+                raise call_error("ReceiptHandleIsInvalid", "One of them is not valid.", operation=CHANGE)
+            return await change(queue, handles, seconds)
+
+        yard.sqs.change_visibility = picky  # type: ignore[method-assign]
+        async with yard.held(5, for_seconds=40) as accounts:
+            accounts[2].handle = "bad"
+            await yard.worker.heartbeat.beat()
+            assert (yard.worker.books.extensions, yard.worker.books.expired) == (4, 1)
+            yard.asked.clear()
+            await yard.worker.heartbeat.beat()
+            assert yard.asked == [], "it is left in peace, and the others have their time"
+        states = [stored.state for stored in yard.stored(SOURCE)]
+        assert states.count(MessageState.READY) == 4
 
     asyncio.run(main())
 
