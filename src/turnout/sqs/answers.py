@@ -106,9 +106,11 @@ def received_messages(answer: ReceiveAnswer, queue: str) -> list[Message]:
     """The messages of an answer.
 
     One whose digests do not fit arrived damaged. It is left out, and said so in the log: in its queue it is still
-    whole, and comes back when its visibility timeout is over.
+    whole, and comes back when its visibility timeout is over. From a FIFO queue so does what stands behind it in its
+    group, which must not overtake it.
     """
     messages: list[Message] = []
+    torn: dict[str, int] = {}
     for received in answer.messages or ():
         attributes = received.attributes or _NO_ATTRIBUTES
         intact = received.body_md5 is None or received.body_md5 == body_md5(received.body)
@@ -116,12 +118,16 @@ def received_messages(answer: ReceiveAnswer, queue: str) -> list[Message]:
             intact = received.attributes_md5 == attributes_md5(attributes)
         if not intact:
             _log.warning("message %s from %s arrived damaged and is left out", received.id, queue_name(queue))
+            torn.setdefault((received.system or {}).get("MessageGroupId", ""), len(messages))
             continue
         messages.append(
             Message(
                 received.id, received.handle, received.body, queue, attributes, received.system or {}, received.body_md5
             )
         )
+    if torn and queue.endswith(".fifo"):
+        groups = [message.system.get("MessageGroupId", "") for message in messages]
+        return [each for place, each in enumerate(messages) if place < torn.get(groups[place], len(messages))]
     return messages
 
 

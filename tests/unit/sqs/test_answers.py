@@ -54,3 +54,15 @@ def test_a_message_comes_with_what_sqs_says_of_it() -> None:
     one, other = received_messages(ReceiveAnswer(messages), "https://sqs.eu-west-1.amazonaws.com/1/orders")
     assert (one.system, one.receive_count) == (system, 3)
     assert (other.system, other.attributes) == ({}, {})
+
+
+def test_what_stands_behind_a_damaged_message_in_its_fifo_group_is_left_out_with_it() -> None:
+    def received(name: str, digest: str | None = None) -> ReceivedMessage:
+        return ReceivedMessage(name, "h", "x", digest, {"MessageGroupId": name[0]})
+
+    answer = ReceiveAnswer(
+        [received("a-1"), received("b-1"), received("a-2", "another"), received("a-3"), received("b-2")]
+    )
+    for queue, left in (("orders.fifo", ["a-1", "b-1", "b-2"]), ("orders", ["a-1", "b-1", "a-3", "b-2"])):
+        url = f"https://sqs.eu-west-1.amazonaws.com/1/{queue}"
+        assert [message.id for message in received_messages(answer, url)] == left
