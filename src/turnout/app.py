@@ -23,6 +23,7 @@ from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.roles import double_roles
 from turnout.rules import Ruleset
+from turnout.rules.files.signature import Signature, signature
 from turnout.rules.model import Kind
 from turnout.rules.reload import load_ready_rules
 from turnout.service.observer import Observer
@@ -125,9 +126,10 @@ def serve(settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format, process=process)
     for sentence in (*misspelt_settings(), *idle_settings(settings)):
         log.warning("%s", sentence)
+    seen = signature(settings.rules)
     ruleset = load_ruleset(settings)
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
-        runner.run(_serve(settings, ruleset))
+        runner.run(_serve(settings, ruleset, seen))
     return 0
 
 
@@ -141,7 +143,7 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
     return factory
 
 
-async def _serve(settings: Settings, ruleset: Ruleset) -> None:
+async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> None:
     stop = asyncio.Event()
     counts = TracingCounts()
     tracing = start_tracing(
@@ -156,6 +158,7 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> None:
                     load=lambda: load_ruleset(settings),
                     use=worker.use,
                     active=ruleset.fingerprint,
+                    seen=seen,
                 )
                 async with _observed(settings, worker, reloader, counts, stop, tap), asyncio.TaskGroup() as tasks:
                     # What start-up made stays for good: the collector need not look at it again.

@@ -17,6 +17,7 @@ import msgspec
 
 from turnout.app import event_loop_factory, load_ruleset
 from turnout.rules import Ruleset
+from turnout.rules.files.signature import Signature, signature
 from turnout.service.merging import ended, merged
 from turnout.service.reloader import Reloader
 from turnout.service.signals import call_on_hangup, stop_on_signals
@@ -44,12 +45,13 @@ def serve_fleet(settings: Settings) -> int:
     configure_logging(settings.log_level, settings.log_format)
     for sentence in (*misspelt_settings(), *idle_settings(settings)):
         log.warning("%s", sentence)
+    seen = signature(settings.rules)
     ruleset = load_ruleset(settings)
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:
-        return 0 if runner.run(_serve(settings, ruleset)) else 1
+        return 0 if runner.run(_serve(settings, ruleset, seen)) else 1
 
 
-async def _serve(settings: Settings, ruleset: Ruleset) -> bool:
+async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> bool:
     environ = dict(os.environ) | settings.environment()
     environ[variable("processes")] = "1"
     environ.pop(variable("http_port"), None)
@@ -64,7 +66,9 @@ async def _serve(settings: Settings, ruleset: Ruleset) -> bool:
         ended=view.ended,
     )
     view.supervisor = supervisor
-    reloader = Reloader(settings.rules, load=lambda: load_ruleset(settings), use=view.use, active=ruleset.fingerprint)
+    reloader = Reloader(
+        settings.rules, load=lambda: load_ruleset(settings), use=view.use, active=ruleset.fingerprint, seen=seen
+    )
     stop = asyncio.Event()
     hung_up = asyncio.Event()
     with stop_on_signals(stop, at_once=supervisor.kill), call_on_hangup(hung_up.set):

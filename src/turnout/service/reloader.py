@@ -17,7 +17,7 @@ from watchfiles import awatch
 
 from turnout.errors import RulesError
 from turnout.rules import Ruleset
-from turnout.rules.files.signature import signature
+from turnout.rules.files.signature import Signature, signature
 from turnout.rules.reload import refusal
 
 __all__ = ["Reloader"]
@@ -34,6 +34,7 @@ _LOOK_SECONDS = 2.0
 class Reloader:
     """Keeps a worker's rules equal to their files. `load` makes rules ready, `use` puts them to work.
 
+    `seen` is what was at the path before the active rules were read: what changed since then is noticed as well.
     `success`, `error` and `loaded_at` (seconds since the epoch) speak of the last attempt and the last success.
     """
 
@@ -44,6 +45,7 @@ class Reloader:
         load: Callable[[], Ruleset],
         use: Callable[[Ruleset], None],
         active: str,
+        seen: Signature,
         look_seconds: float = _LOOK_SECONDS,
         settle_seconds: float = _SETTLE_SECONDS,
     ) -> None:
@@ -53,7 +55,7 @@ class Reloader:
         self._look_seconds = look_seconds
         self._settle_seconds = settle_seconds
         self._asked = asyncio.Event()
-        self._seen = signature(path)
+        self._seen = seen
         self.fingerprint = active
         self.success = True
         self.error = ""
@@ -134,8 +136,8 @@ class Reloader:
     async def _look(self) -> None:
         told = self._seen
         while True:
-            await asyncio.sleep(self._look_seconds)
             found = await asyncio.to_thread(signature, self._path)
             if found not in (self._seen, told):  # once for each change: asking on and on would put the reload off
                 self.ask()
             told = found
+            await asyncio.sleep(self._look_seconds)

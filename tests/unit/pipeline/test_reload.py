@@ -26,7 +26,7 @@ def event(number: int, group: str = "a") -> str:
 def yard(rules: str = RULES, **config: object) -> Yard:
     return Yard(
         rules, fifo=["crm.fifo"], clock=lambda: asyncio.get_running_loop().time(), drain_seconds=300.0, **config
-    )  # type: ignore[arg-type]
+    )
 
 
 async def settled(yard: Yard, count: int) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from turnout.rules import Ruleset
+from turnout.rules.files.signature import signature
 from turnout.rules.reload import load_ready_rules, refusal
 from turnout.service.reloader import Reloader
 from turnout.telemetry.logs import Repeats
@@ -36,6 +37,7 @@ class Watched:
             load=lambda: load_ready_rules(path),
             use=self._use,
             active=self.active.fingerprint,
+            seen=signature(path),
             look_seconds=look_seconds,
             settle_seconds=settle_seconds,
         )
@@ -237,7 +239,7 @@ def test_a_bug_in_loading_keeps_the_old_rules(folder: Path) -> None:
         def load() -> Ruleset:
             raise ZeroDivisionError
 
-        reloader = Reloader(folder, load=load, use=lambda _: None, active="x")
+        reloader = Reloader(folder, load=load, use=lambda _: None, active="x", seen=signature(folder))
         assert not await reloader.reload()
         assert not reloader.success
 
@@ -254,7 +256,9 @@ def test_the_first_refusal_says_how_many_problems_there_are_and_what_shows_them(
     )
 
     async def main() -> None:
-        reloader = Reloader(folder, load=lambda: load_ready_rules(folder), use=lambda _: None, active="x")
+        reloader = Reloader(
+            folder, load=lambda: load_ready_rules(folder), use=lambda _: None, active="x", seen=signature(folder)
+        )
         assert not await reloader.reload()
 
     asyncio.run(main())
