@@ -35,7 +35,7 @@ async def beat(descriptor: int, pulse: Callable[[], Pulse], stop: asyncio.Event)
     rest = b""
     while True:
         # A line that the pipe took in part is finished first: the next one would be unreadable.
-        data = rest or msgspec.json.encode(pulse()) + b"\n"
+        data = rest or _line(pulse)
         try:
             rest = data[os.write(descriptor, data) :]
         except BlockingIOError:
@@ -46,3 +46,12 @@ async def beat(descriptor: int, pulse: Callable[[], Pulse], stop: asyncio.Event)
             return
         # A pipe takes 64 KiB at a time, a snapshot of thousands of rules has more.
         await asyncio.sleep(0.01 if rest else PULSE_SECONDS)
+
+
+def _line(pulse: Callable[[], Pulse]) -> bytes:
+    """A beat to write. A defect of ours in what is told costs the telling: the worker lives, and must not be killed."""
+    try:
+        return msgspec.json.encode(pulse()) + b"\n"
+    except Exception:
+        log.exception("the supervisor cannot be told how this worker is, please report this")
+        return msgspec.json.encode(Pulse()) + b"\n"

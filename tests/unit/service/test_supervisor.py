@@ -288,6 +288,25 @@ def test_a_supervisor_that_does_not_read_never_blocks_the_worker_and_gets_whole_
     asyncio.run(main())
 
 
+def test_a_bug_in_what_is_told_does_not_stop_the_pulse() -> None:
+    async def main() -> None:
+        reading, writing = os.pipe()
+
+        def pulse() -> Pulse:
+            raise ZeroDivisionError
+
+        task = asyncio.create_task(beat(writing, pulse, asyncio.Event()))
+        await asyncio.sleep(0)
+        assert not task.done()
+        assert msgspec.json.decode(os.read(reading, 1000), type=Pulse) == Pulse()
+        task.cancel()
+        await asyncio.wait([task])
+        os.close(reading)
+        os.close(writing)
+
+    asyncio.run(main())
+
+
 def _line(descriptor: int) -> bytes:
     data = b""
     while b"\n" not in data:
