@@ -73,10 +73,6 @@ class DeadLetters:
         """Start the concurrent batch calls; they run until cancelled."""
         return self.sender.start(tasks)
 
-    def withdraw(self, due_after: float) -> list[Account]:
-        """Take back the messages whose letter is next tried later than loop time `due_after`."""
-        return [delivery.account for delivery in self.sender.withdraw(due_after)]
-
     def write(self, account: Account, at_ns: int) -> None:
         """Write the letter of a message that failed as a whole or owes at least one target.
 

@@ -43,6 +43,8 @@ log = logging.getLogger(__name__)
 
 # At the end of a drain, what the deadline leaves for handing back and for the last deletes (at most half of it).
 _HAND_BACK_SECONDS = 3.0
+# How often a drain looks for what has become hopeless meanwhile.
+_LOOK_SECONDS = 0.25
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -239,13 +241,12 @@ class Worker:
             if poller.waiting:
                 task.cancel()
         await asyncio.wait(polling, timeout=min(self.config.last_poll_seconds, reserve))
-        # What would only be tried again after the deadline is not waited for, but handed back.
-        hopeless = self._withdraw(deadline)
-        await self.in_flight.wait_until(len(hopeless), deadline - loop.time())
+        withdrawn: Counter[Account] = Counter()
+        await self._finish(deadline, withdrawn)
         if len(self.in_flight):
             # A poll that we cut may live on at SQS and swallow what we hand back: first let the polls end.
             await asyncio.wait(polling, timeout=max(0.0, deadline - loop.time()))
-            await self.in_flight.wait_until(len(hopeless), deadline - loop.time())
+            await self._finish(deadline, withdrawn)
         for task in polling:
             task.cancel()
         # From here on others may have what is handed back: who sent it still would send it twice.
@@ -261,13 +262,20 @@ class Worker:
         await self.in_flight.wait_until(0, end - loop.time())
         log.info("stopped: %s", self.books.balance(len(self.in_flight)))
 
-    def _withdraw(self, deadline: float) -> list[Account]:
-        """The messages of which nothing is left to do before the deadline."""
-        accounts = self._dead_letters.withdraw(deadline)
-        withdrawn: Counter[Account] = Counter()
-        for sender in self._senders.values():
-            withdrawn.update(delivery.account for delivery in sender.withdraw(deadline))
-        return accounts + [account for account, count in withdrawn.items() if count == account.owed]
+    async def _finish(self, deadline: float, withdrawn: Counter[Account]) -> None:
+        """Wait until nothing is left to do before the deadline.
+
+        What would only be tried again after it is not waited for, but handed back; `withdrawn` counts it by message.
+        """
+        loop = asyncio.get_running_loop()
+        while True:
+            for sender in (*self._senders.values(), self.dead_letter_sender):
+                withdrawn.update(delivery.account for delivery in sender.withdraw(deadline))
+            # Of a message that only owes its letter no delivery is pending.
+            hopeless = sum(account.outcome is None and count >= account.owed for account, count in withdrawn.items())
+            left = deadline - loop.time()
+            if await self.in_flight.wait_until(hopeless, min(left, _LOOK_SECONDS)) or left <= 0:
+                return
 
     def _sender(self, target: Target) -> Sender:
         # A reload that leaves a target where it is keeps its sender, with what waits there and its breaker.

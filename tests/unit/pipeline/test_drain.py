@@ -116,6 +116,21 @@ def test_what_waits_for_a_target_that_is_left_alone_beyond_the_deadline_is_hande
     run(main())
 
 
+@pytest.mark.parametrize("seconds", [{"crm": 2.0}, {"archive": 2.0}], ids=["other targets", "the last attempt"])
+def test_what_becomes_hopeless_during_the_drain_is_not_waited_for_either(seconds: dict[str, float]) -> None:
+    async def main() -> None:
+        # When the stop comes, one target has the event only later, or the other has not failed yet.
+        yard = Late(seconds, backoff=Backoff(900.0, 900.0, 50), wait_seconds=1)
+        yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
+        await yard.publish(event("three"))
+        took = await yard.stopped_after(lambda: len(yard.bodies("audit")) == 1)
+        assert took < 5
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 1}
+        assert yard.bodies("crm") == [event("three")]
+
+    run(main())
+
+
 def test_a_target_that_is_down_is_probed_by_one_call_at_a_time_after_ever_longer_pauses() -> None:
     async def main() -> None:
         breaker = BreakerConfig(failures=1, probe_seconds=1.0, probe_cap_seconds=30.0)
