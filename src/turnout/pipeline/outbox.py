@@ -71,6 +71,7 @@ class Outbox(Generic[T]):
         self._active = 0
         self._idle: deque[asyncio.Future[None]] = deque()
         self._lanes: dict[str, deque[T]] = {}
+        self._shut: set[str] = set()
         self._later: list[tuple[float, int, T]] = []
         self._later_count = 0
         self._timer: asyncio.TimerHandle | None = None
@@ -158,7 +159,10 @@ class Outbox(Generic[T]):
         return self.remove(lambda item: id(item) in last)
 
     def withdraw(self, due_after: float) -> list[T]:
-        """Take out every item that waits for a retry due later than loop time `due_after`, and what waits behind it."""
+        """Take out every item that waits for a retry due later than loop time `due_after`, and what waits behind it.
+
+        What comes to its lane thereafter must not overtake it: it stays here for the next call of this.
+        """
         kept: list[tuple[float, int, T]] = []
         withdrawn: list[tuple[float, int, T]] = []
         for entry in self._later:
@@ -166,10 +170,12 @@ class Outbox(Generic[T]):
         heapq.heapify(kept)
         self._later = kept
         items = [item for _, _, item in withdrawn]
-        for item in list(items):
-            lane = self._lane(item) if self._lane is not None else None
-            if lane is not None:
-                items.extend(self._lanes.pop(lane))
+        if self._lane is not None:
+            self._shut.update(lane for lane in map(self._lane, items) if lane is not None)
+        for lane in self._shut:
+            waiting = self._lanes[lane]
+            items.extend(waiting)
+            waiting.clear()
         return items
 
     def _ready(self) -> bool:

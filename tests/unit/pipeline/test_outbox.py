@@ -213,6 +213,31 @@ def test_withdrawing_takes_late_retries_and_what_waits_behind_them_in_their_lane
     run(scenario)
 
 
+def test_what_comes_to_a_lane_after_it_was_withdrawn_overtakes_nothing_and_is_withdrawn_next() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        sent: list[str] = []
+        first, second = asyncio.Event(), asyncio.Event()
+
+        async def flush(batch: list[str]) -> list[tuple[str, float]]:
+            sent.extend(batch)
+            (second if first.is_set() else first).set()
+            return [(item, 60.0) for item in batch if item == "g1"]
+
+        outbox = Outbox("t", flush, calls=1, lane=lambda item: item[0])
+        outbox.start(tasks)
+        outbox.put("g1")
+        await first.wait()
+        await asyncio.sleep(0)
+        soon = asyncio.get_running_loop().time() + 30
+        assert outbox.withdraw(soon) == ["g1"]
+        outbox.extend(["g2", "h1"])
+        await second.wait()
+        assert sent == ["g1", "h1"]
+        assert outbox.withdraw(soon) == ["g2"]
+
+    run(scenario)
+
+
 def test_a_waiting_flusher_can_be_cancelled_and_the_next_item_still_leaves() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
         gate = Gate()
