@@ -209,8 +209,9 @@ class Sender:
             call.end_ns = time.time_ns()
             self._books.calls.add(call)
             if len(deliveries) > 1 and (error is not foreign or (error.fault is Fault.DATA and not error.retryable)):
-                # One entry spoils the request, and nobody says which: each goes alone.
-                return [again for delivery in deliveries for again in await self._flush([delivery])]
+                # One entry spoils the request, and nobody says which: each goes alone, while it is ours.
+                alone = ([delivery] for delivery in deliveries if delivery.account.outcome is None)
+                return [again for one in alone for again in await self._flush(one)]
             failure = EntryFailure(0, error.code, str(error), error.fault, error.retryable)
             self._call_failed(failure, len(deliveries))
             return self._judged([(delivery, failure) for delivery in deliveries], error.retry_after or 0.0)

@@ -14,6 +14,7 @@ from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
+from turnout.sqs.codes import call_error
 from turnout.sqs.memory_queue import MessageState
 
 SEND = "SendMessageBatch"
@@ -197,6 +198,27 @@ def test_what_is_handed_back_is_not_sent_as_well(slow: str, body: str) -> None:
         await yard.stopped_after(lambda: len(yard.worker.in_flight) == 60)
         assert called == [0, 3, 6]
         assert yard.worker.books.outcomes[Outcome.HANDED_BACK] == 40
+
+    run(main())
+
+
+def test_what_goes_alone_because_of_its_neighbours_is_not_sent_once_it_is_handed_back() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 3.0, "change": 2.5}, send_calls=1, drain_seconds=10.0, pollers=1)
+        send, called = yard.sqs.send, []
+
+        async def spoilt(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            called.append(len(messages))
+            if len(messages) > 1:
+                raise call_error("InvalidParameterValue", "One of them is not valid.", operation=SEND)
+            return await send(queue, messages)
+
+        await yard.publish(*(event("one", number) for number in range(4)))
+        yard.sqs.send = spoilt  # type: ignore[method-assign]
+        await yard.stopped_after(lambda: len(yard.worker.in_flight) == 4)
+        # One by one they end at 3, 6 and 9 s, and from 7 s on others may have what is left.
+        assert called == [4, 1, 1, 1]
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 2, Outcome.HANDED_BACK: 2}
 
     run(main())
 
