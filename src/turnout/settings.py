@@ -103,7 +103,10 @@ class Settings(BaseSettings):
         5, ge=1, le=1_000, description="Calls to a target that must fail in a row before it is left alone for a while."
     )
     breaker_probe_seconds: float = Field(
-        30.0, gt=0, le=900, description="Longest wait between two tries of a target that is left alone, in seconds."
+        30.0,
+        gt=0,
+        le=900,
+        description="Longest wait between two tries of a target that is left alone and asks for no more, in seconds.",
     )
     hold_seconds: float = Field(
         900.0,

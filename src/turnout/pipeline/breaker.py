@@ -38,6 +38,7 @@ class Breaker:
         self._config = config
         self._failed: dict[Fault, int] = {}
         self._probes = 0
+        self._rest_until = 0.0
         self.state = BreakerState.CLOSED
         self.fault: Fault | None = None
         """Why it is open: `config` is for an operator to repair, `system` may pass."""
@@ -54,17 +55,26 @@ class Breaker:
         closed = self.state is not BreakerState.CLOSED
         self._failed.clear()
         self._probes = 0
+        self._rest_until = 0.0
         self.state = BreakerState.CLOSED
         self.fault = None
         return closed
 
-    def failed(self, fault: Fault, now: float) -> bool:
-        """A call failed as a whole, or in all its entries; True when that opened a closed breaker."""
+    def failed(self, fault: Fault, now: float, rest: float = 0.0) -> bool:
+        """A call failed as a whole, or in all its entries; True when that opened a closed breaker.
+
+        `rest` is for how long the target asked to be left alone: no probe comes before that is over, unless it is for
+        an operator to repair, who asks for nothing.
+        """
         if fault is Fault.DATA:
             return False
         config = self._config
         was_closed = self.state is BreakerState.CLOSED
+        if rest:
+            self._rest_until = max(self._rest_until, now + rest)
         if self.state is BreakerState.OPEN:  # a call that was under way when it opened
+            if self.fault is not Fault.CONFIG:
+                self.probe_at = max(self.probe_at, self._rest_until)
             return False
         if was_closed:
             # The two kinds are counted apart: three times "denied" among throttles is not a confirmation.
@@ -77,4 +87,6 @@ class Breaker:
         self.state = BreakerState.OPEN
         self.fault = fault
         self.probe_at = now + min(config.probe_cap_seconds, config.probe_seconds * 2.0 ** min(self._probes, 30))
+        if fault is not Fault.CONFIG:
+            self.probe_at = max(self.probe_at, self._rest_until)
         return was_closed

@@ -213,8 +213,9 @@ class Sender:
                 alone = ([delivery] for delivery in deliveries if delivery.account.outcome is None)
                 return [again for one in alone for again in await self._flush(one)]
             failure = EntryFailure(0, error.code, str(error), error.fault, error.retryable)
-            self._call_failed(failure, len(deliveries))
-            return self._judged([(delivery, failure) for delivery in deliveries], error.retry_after or 0.0)
+            rest = min(error.retry_after or 0.0, self._config.longest_rest_seconds)
+            self._call_failed(failure, len(deliveries), rest)
+            return self._judged([(delivery, failure) for delivery in deliveries], rest)
         call.end_ns = now = time.time_ns()
         self._books.calls.add(call)
         if sent.failures and (refusal := taken_none(sent)) is not None:
@@ -235,13 +236,13 @@ class Sender:
         return self._judged([(deliveries[index], failure) for index, failure in failed.items()]) if failed else []
 
     def _judged(
-        self, failed: Sequence[tuple[Delivery, EntryFailure]], retry_after: float = 0.0
+        self, failed: Sequence[tuple[Delivery, EntryFailure]], rest: float = 0.0
     ) -> list[tuple[Delivery, float]]:
         """Those of the failed deliveries that are to be repeated, each with its delay; the others are given up."""
         again: list[tuple[Delivery, float]] = []
         for delivery, failure in failed:
             self._books.errors[failure.code] += 1
-            if (delay := self._retry(delivery, failure, retry_after, len(again))) is not None:
+            if (delay := self._retry(delivery, failure, rest, len(again))) is not None:
                 again.append((delivery, delay))
         return again
 
@@ -262,12 +263,12 @@ class Sender:
             log.warning("%s %s works again", self._kind, self.name, extra={"target": self.name})
             self._outbox.hold(0.0)
 
-    def _call_failed(self, failure: EntryFailure, count: int) -> None:
+    def _call_failed(self, failure: EntryFailure, count: int, rest: float = 0.0) -> None:
         if failure.fault is Fault.DATA:  # it answered, only this message it does not want
             self._call_succeeded()
             return
         now = asyncio.get_running_loop().time()
-        opened = self.breaker.failed(failure.fault, now)
+        opened = self.breaker.failed(failure.fault, now, min(rest, self._config.hold_seconds))
         if self.breaker.state is BreakerState.CLOSED:
             return
         self._refusal = failure
@@ -291,11 +292,10 @@ class Sender:
         """Of an open breaker: whether an operator has to act first, and it is not yet time to look again."""
         return self.breaker.fault is Fault.CONFIG and asyncio.get_running_loop().time() < self.breaker.probe_at
 
-    def _retry(self, delivery: Delivery, failure: EntryFailure, retry_after: float, beside: int) -> float | None:
+    def _retry(self, delivery: Delivery, failure: EntryFailure, rest: float, beside: int) -> float | None:
         """Seconds until the next attempt, or None when there is none: the delivery has failed for good, or is one too
-        many to wait (and was seen to). `beside` others of the same call wait as well.
+        many to wait (and was seen to). `rest` is what the target asks for; `beside` others of the same call wait too.
         """
-        rest = min(retry_after, self._config.longest_rest_seconds)
         if rest > self._config.backoff.cap_seconds:  # else it is no longer than we wait by ourselves
             rest = min(rest, self._rest_left(delivery))
         if failure.code == MESSAGE_TOO_LONG and self._refitted(delivery):

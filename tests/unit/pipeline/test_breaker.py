@@ -66,3 +66,36 @@ def test_a_probe_that_succeeds_closes_it() -> None:
     breaker.start()
     assert breaker.succeeded()
     assert (breaker.state, breaker.fault) == (BreakerState.CLOSED, None)
+
+
+def test_no_probe_comes_before_the_rest_that_the_target_asked_for_is_over() -> None:
+    breaker = Breaker(CONFIG)
+    breaker.failed(Fault.SYSTEM, 100.0, 60.0)
+    breaker.failed(Fault.SYSTEM, 101.0)
+    assert breaker.failed(Fault.SYSTEM, 102.0)
+    assert breaker.probe_at == 160.0, "a failure without a wish does not revoke it"
+    breaker.failed(Fault.SYSTEM, 103.0, 120.0)  # under way when it opened
+    assert breaker.probe_at == 223.0
+    breaker.start()
+    assert not breaker.failed(Fault.SYSTEM, 223.0, 30.0)
+    assert breaker.probe_at == 253.0
+    breaker.start()
+    assert not breaker.failed(Fault.SYSTEM, 253.0, 0.5)
+    assert breaker.probe_at == 257.0, "no earlier than it would have come anyway"
+
+
+def test_a_target_that_works_again_has_no_rest_left() -> None:
+    breaker = Breaker(CONFIG)
+    breaker.failed(Fault.SYSTEM, 100.0, 600.0)
+    breaker.succeeded()
+    for _ in range(3):
+        breaker.failed(Fault.SYSTEM, 101.0)
+    assert breaker.probe_at == 102.0
+
+
+def test_what_an_operator_has_to_repair_is_looked_at_as_soon_as_ever_whatever_rest_was_asked_for_before() -> None:
+    breaker = Breaker(CONFIG)
+    breaker.failed(Fault.SYSTEM, 100.0, 600.0)
+    assert [breaker.failed(Fault.CONFIG, 100.0) for _ in range(2)] == [False, True]
+    breaker.failed(Fault.SYSTEM, 100.0, 600.0)
+    assert breaker.probe_at == 101.0

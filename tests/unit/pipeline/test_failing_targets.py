@@ -1,9 +1,11 @@
 """A target that fails: left alone, held for, overflowed, given up. The others go on."""
 
 import asyncio
+import itertools
 from collections.abc import Sequence
 
 import pytest
+from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import DEAD, QUICK, RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
@@ -307,10 +309,14 @@ class Resting:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self.calls = 0
+        self.times: list[float] = []
+
+    @property
+    def calls(self) -> int:
+        return len(self.times)
 
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
-        self.calls += 1
+        self.times.append(asyncio.get_running_loop().time())
         raise TargetError(
             "later", code="HTTP 429", fault=Fault.SYSTEM, retryable=True, retry_after=self.seconds, target=self.name
         )
@@ -336,6 +342,25 @@ def test_a_target_that_asks_for_no_more_than_we_wait_by_ourselves_gets_all_its_a
         assert [letter.attempts for letter in yard.letters()] == [resting.calls] == [QUICK.attempts]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("hold_seconds", "pause"), [(900.0, 60.0), (45.0, 45.0)])
+def test_a_target_that_is_left_alone_is_not_probed_before_the_rest_that_it_asks_for_is_over(
+    hold_seconds: float, pause: float
+) -> None:
+    async def main() -> None:
+        resting = Resting(60.0)
+        yard = yard_with(resting, breaker=BreakerConfig(failures=2), hold_seconds=hold_seconds)
+        await yard.publish(*(event("one", number) for number in range(9)))
+        async with yard.running(seconds=1_000):
+            while resting.calls < 6:
+                await asyncio.sleep(1.0)
+        first, second, *probes = resting.times
+        between = [after - before for before, after in itertools.pairwise([second, *probes])]
+        assert first == second
+        assert between == pytest.approx([pause] * 4)
+
+    run(main())
 
 
 def test_an_endpoint_as_a_target_gets_its_events_and_what_it_refuses_becomes_a_letter() -> None:
