@@ -15,7 +15,6 @@ import hashlib
 import hmac
 import math
 import re
-import ssl
 import time
 from collections.abc import Callable, Sequence
 from email.utils import parsedate_to_datetime
@@ -26,6 +25,7 @@ import httpx
 from turnout.errors import Fault, TargetError
 from turnout.rules.addresses import without_secrets
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch
+from turnout.targets.tls import tls_problem
 from turnout.telemetry import semconv
 
 __all__ = ["HttpDestination", "signature"]
@@ -107,8 +107,8 @@ class HttpDestination:
             raise self._error("the event makes no valid request", type(error).__name__, Fault.DATA, False) from error
         except httpx.ProxyError as error:
             raise self._proxy_refused(str(error)[:3]) from error
-        except httpx.HTTPError as error:
-            text = _tls_problem(error) or "the connection failed"
+        except (httpx.HTTPError, OSError) as error:  # the second: what TLS says later than in its handshake
+            text = tls_problem(error) or "the connection failed"
             raise self._error(text, type(error).__name__, Fault.SYSTEM, True) from error
         if 200 <= status < 300:
             return SentBatch((None,))
@@ -174,7 +174,7 @@ class HttpDestination:
 async def _read_rest(response: httpx.Response) -> None:
     """Read the rest of a short answer: then its connection can be used again, and the next event needs no handshake."""
     room = _LONGEST_REST
-    with contextlib.suppress(httpx.HTTPError, TimeoutError):
+    with contextlib.suppress(httpx.HTTPError, OSError):
         async with asyncio.timeout(_REST_SECONDS):
             async for part in response.aiter_raw():
                 room -= len(part)
@@ -191,15 +191,3 @@ def _advice(status: int) -> str:
     if status in (405, 501):
         return "nothing can be posted there: check the URL"
     return "the endpoint does not let us in: check the URL and its credentials"
-
-
-def _tls_problem(error: BaseException) -> str:
-    """Why the endpoint's certificate is not trusted, or we and it have no TLS in common, when that is the cause."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, ssl.SSLError):
-        cause = cause.__cause__ or cause.__context__
-    if isinstance(cause, ssl.SSLCertVerificationError):
-        return f"certificate verification failed: {cause.verify_message}"
-    if cause is None or isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # no more than a lost connection
-        return ""
-    return f"TLS failed: {(cause.reason or 'no reason given').replace('_', ' ').lower()}"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import hashlib
 import hmac
+import ssl
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from email.utils import format_datetime
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import httpx
 import pytest
-from tests.servers.certificates import make_certificates
+from tests.servers.certificates import make_certificates, make_client
 from tests.servers.raw import answer, raw_server, serving
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
@@ -213,6 +214,31 @@ def test_a_certificate_that_is_not_trusted_is_told_as_that(tmp_path: Path) -> No
         assert (verdict.cause, verdict.disposition) == (Cause.CONFIGURATION_WRONG, Disposition.NEEDS_FIX)
 
     asyncio.run(main())
+
+
+def test_what_tls_says_after_its_handshake_is_a_failed_connection_and_not_a_bug_of_ours(tmp_path: Path) -> None:
+    async def main(hook: Endpoint, trusted: ssl.SSLContext) -> None:
+        async with httpx.AsyncClient(verify=trusted) as client:
+            with pytest.raises(TargetError, match="TLS failed: ") as caught:
+                await HttpDestination(client, hook.url).send([OutgoingMessage(BODY)])
+        assert (caught.value.fault, caught.value.retryable) == (Fault.SYSTEM, True)
+
+    ca, tls = make_certificates(tmp_path)
+    make_client(tmp_path).demanded_by(tls)
+    with endpoint(tls) as hook:
+        asyncio.run(main(hook, ssl.create_default_context(cafile=ca)))
+
+
+def test_an_answer_that_was_given_counts_though_tls_breaks_in_its_rest(tmp_path: Path) -> None:
+    async def main(hook: Endpoint, trusted: ssl.SSLContext) -> None:
+        async with httpx.AsyncClient(verify=trusted) as client:
+            assert not (await HttpDestination(client, hook.url).send([OutgoingMessage(BODY)])).failures
+
+    ca, tls = make_certificates(tmp_path)
+    with endpoint(tls) as hook:
+        hook.status, hook.cut, hook.garbage = 200, True, b"this is no record of TLS"
+        asyncio.run(main(hook, ssl.create_default_context(cafile=ca)))
+    assert len(hook.got) == 1
 
 
 @pytest.mark.parametrize(
