@@ -35,6 +35,7 @@ from turnout.service.watchdog import Watchdog
 from turnout.settings import Settings
 from turnout.sqs.clients import open_sqs
 from turnout.sqs.session import AwsConfig
+from turnout.targets.certificates import problems_with_certificates
 from turnout.targets.destinations import open_destinations
 from turnout.targets.ways import problems_on_the_way
 from turnout.telemetry.logs import configure_logging
@@ -59,8 +60,9 @@ def load_ruleset(settings: Settings) -> Ruleset:
     Raises `RulesError` with every problem at once.
     """
     ruleset = load_ready_rules(settings.rules, require=settings.require)
-    endpoints = [target.address for target in ruleset.targets.values() if target.kind is Kind.URL]
-    if problems := problems_on_the_way(endpoints, os.environ):
+    endpoints = [target for target in ruleset.targets.values() if target.kind is Kind.URL]
+    problems = problems_on_the_way([target.address for target in endpoints], os.environ)
+    if problems := [*problems, *problems_with_certificates(endpoints, os.environ)]:
         raise RulesError(problems)
     for sentence in double_roles(settings, ruleset.targets.values()):
         log.warning("%s", sentence)

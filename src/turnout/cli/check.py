@@ -16,6 +16,7 @@ from turnout.rules.files.event_files import root_of
 from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.files.unread import unread_files
 from turnout.rules.lint import lint
+from turnout.rules.model import Kind
 from turnout.rules.problems import Code, Problem
 from turnout.rules.trials.examples import run_examples
 from turnout.settings import Settings, load_settings, required_paths, variable
@@ -62,6 +63,11 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
         errors += reading.unresolved
         if settings is not None:
             notes += (*idle_settings(settings), *double_roles(settings, reading.targets.values()))
+    unreachable = _unreachable(reading)
+    if only_rules:
+        notes += unreachable
+    else:
+        errors += [Problem("", 0, 0, "", Code.SETTING, message) for message in unreachable]
     errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
     warnings = (*unread_files(path, reading.limits), *lint(reading))
     code = _ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0
@@ -79,6 +85,19 @@ def _check_settings(only_rules: bool) -> tuple[list[str], list[str], Settings | 
             return list(error.problems), notes, None
         unset = [problem for problem in error.problems if " is not set" in problem]
         return [problem for problem in error.problems if problem not in unset], notes + unset, None
+
+
+def _unreachable(reading: Reading) -> list[str]:
+    """Why endpoints cannot be reached as the environment says: proxies, authorities, certificates of ours."""
+    endpoints = [target for target in reading.targets.values() if target.kind is Kind.URL and not target.unresolved]
+    if not endpoints:
+        return []
+    # Imported on demand: most rules send to queues only.
+    from turnout.targets.certificates import problems_with_certificates
+    from turnout.targets.ways import problems_on_the_way
+
+    found = problems_on_the_way([target.address for target in endpoints], os.environ)
+    return [*found, *problems_with_certificates(endpoints, os.environ)]
 
 
 def _summary(reading: Reading, errors: Sequence[Problem], warnings: Sequence[Problem]) -> Summary:

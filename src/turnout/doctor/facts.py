@@ -31,6 +31,8 @@ class Why(StrEnum):
     """There are no credentials, or AWS does not accept them: it answers nothing to anybody like that."""
     MISSING = "missing"
     """What was asked about does not exist."""
+    SETTINGS = "settings"
+    """It was not asked, for what the environment says about the way there cannot be used."""
     FAILED = "failed"
     """Anything else: no connection, no such operation at this server, an internal error."""
 

@@ -31,6 +31,8 @@ def judge_target(target: Target, answer: Mapping[str, Any] | Silence, environ: M
             )
         elif answer.why is Why.DENIED:
             yield unknown("target", target.name, f"the {what} may not be looked at: {said}", f"allow {answer.action}")
+        elif answer.why is Why.SETTINGS:
+            yield error("target", target.name, answer.message, "correct it: the worker does not start like that")
         else:
             yield error("target", target.name, f"no answer from the {what}: {said}", "look at network and address")
     elif target.kind is Kind.STATE_MACHINE and answer.get("type") == "EXPRESS":

@@ -80,7 +80,8 @@ class Target(msgspec.Struct, frozen=True):
     `priority` 0 is the most urgent. `unresolved` names the environment variables that `address` needs and that are not
     set; matching works without them, sending does not, and `address` is then the text as written. `per_second` limits
     the messages sent there (0: no limit). `secret_from` names the variable that holds the secret for signing (`url`
-    only); the secret itself is never part of the rules.
+    only), `client_certificate_from` and `client_key_from` those that name the files with the certificate that we show
+    an endpoint; secrets and keys themselves are never part of the rules.
     """
 
     name: str
@@ -89,6 +90,8 @@ class Target(msgspec.Struct, frozen=True):
     kind: Kind = Kind.QUEUE
     per_second: int = 0
     secret_from: str = ""
+    client_certificate_from: str = ""
+    client_key_from: str = ""
     description: str = ""
     unresolved: tuple[str, ...] = ()
     place: Place | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
@@ -18,6 +18,7 @@ from turnout.rules import Target
 from turnout.rules.model import Kind
 from turnout.sqs.api import Sqs
 from turnout.targets.api import Destination
+from turnout.targets.certificates import ClientCertificate, Renewing, client_certificate
 from turnout.targets.http import HttpDestination
 from turnout.targets.queue import QueueDestination, arn_queue_url
 from turnout.targets.ways import proxy_for, trusted_authorities
@@ -50,8 +51,8 @@ class Destinations:
         self._beside = beside
         self._environ = environ
         self._open = contextlib.AsyncExitStack()
-        self._http: dict[str, httpx.AsyncClient] = {}
-        """By the URL of the proxy that they go through."""
+        self._http: dict[tuple[str, ClientCertificate | None], httpx.AsyncClient] = {}
+        """By the URL of the proxy that they go through, and what they show of ours."""
         self._aws: AwsClients | None = None
 
     def __call__(self, target: Target) -> Destination:
@@ -59,7 +60,9 @@ class Destinations:
         if target.kind is Kind.QUEUE:
             return self.queue(target.address)
         if target.kind is Kind.URL:
-            return self.endpoint(target.address, self._secret(target) if target.secret_from else "")
+            with _no_way(target.address):
+                shown = client_certificate(target, self._environ)
+            return self._endpoint(target.address, self._secret(target) if target.secret_from else "", shown)
         # Imported on demand: most rules send to queues only.
         from turnout.targets import aws
 
@@ -88,12 +91,11 @@ class Destinations:
 
         Raises `TargetError` when the environment says how to reach it, and that cannot be done.
         """
-        try:
-            client = self._http_client(proxy_for(url, self._environ))
-        except SettingsError as error:  # which is about endpoints alone: what goes elsewhere can be sent
-            raise TargetError(
-                str(error), code="NoWay", fault=Fault.CONFIG, retryable=False, target=urlsplit(url).hostname or ""
-            ) from error
+        return self._endpoint(url, secret, None)
+
+    def _endpoint(self, url: str, secret: str, shown: ClientCertificate | None) -> Destination:
+        with _no_way(url):
+            client = self._http_client(proxy_for(url, self._environ), shown)
         return HttpDestination(client, url, secret=secret)
 
     def at_arn(self, arn: str) -> Destination:
@@ -135,17 +137,41 @@ class Destinations:
         """Close what was opened."""
         await self._open.aclose()
 
-    def _http_client(self, proxy: str) -> httpx.AsyncClient:
-        client = self._http.get(proxy)
+    def _http_client(self, proxy: str, shown: ClientCertificate | None) -> httpx.AsyncClient:
+        client = self._http.get((proxy, shown))
         if client is None:
             trusted = trusted_authorities(self._environ)
-            client = self._http[proxy] = httpx.AsyncClient(
+            hooks: dict[str, list[Callable[[httpx.Request], Awaitable[None]]]] = {}
+            by_proxy = httpx.Proxy(proxy, ssl_context=trusted) if proxy.startswith("https:") else proxy or None
+            if shown is not None:
+                trusted = trusted_authorities(self._environ)  # another one: the proxy is shown nothing
+                hooks = {"request": [_looking(Renewing(shown, trusted))]}
+            client = self._http[proxy, shown] = httpx.AsyncClient(
                 follow_redirects=False,
                 trust_env=False,  # it is read above, from the environment that was given
                 verify=trusted,
-                proxy=httpx.Proxy(proxy, ssl_context=trusted) if proxy.startswith("https:") else proxy or None,
+                proxy=by_proxy,
+                event_hooks=hooks,
                 # Cookies that are kept would be sent to the endpoint with every later event, and be ever more of them.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )
             self._open.push_async_callback(client.aclose)
         return client
+
+
+@contextlib.contextmanager
+def _no_way(url: str) -> Iterator[None]:
+    """What is wrong with the environment is about endpoints alone: what goes elsewhere can be sent."""
+    try:
+        yield
+    except SettingsError as error:
+        raise TargetError(
+            str(error), code="NoWay", fault=Fault.CONFIG, retryable=False, target=urlsplit(url).hostname or ""
+        ) from error
+
+
+def _looking(renewing: Renewing) -> Callable[[httpx.Request], Awaitable[None]]:
+    async def look(_: httpx.Request) -> None:
+        renewing.look()
+
+    return look

@@ -17,4 +17,8 @@ def tls_problem(error: BaseException) -> str:
     if cause is None or isinstance(cause, ssl.SSLEOFError | ssl.SSLZeroReturnError):  # no more than a lost connection
         return ""
     words = (cause.reason or "no reason given").replace("_", " ").lower()
+    if "alert certificate required" in words:
+        return "TLS failed: a client certificate is demanded: let the rules name it (client_certificate_from)"
+    if "alert" in words and ("certificate" in words or "unknown ca" in words):  # said by the other side, of ours
+        return f"TLS failed: the client certificate is not accepted: {words}"
     return f"TLS failed: {words}"

@@ -55,6 +55,11 @@ def test_a_rate_and_the_name_of_a_secret_can_be_given(tmp_path: Path) -> None:
     assert (found.per_second, found.secret_from) == (50, "HOOK_SECRET")
 
 
+def test_the_variables_that_name_the_files_of_a_client_certificate_can_be_given(tmp_path: Path) -> None:
+    found = target(tmp_path, "{url: 'https://b.test', client_certificate_from: CERT, client_key_from: KEY}")
+    assert (found.client_certificate_from, found.client_key_from) == ("CERT", "KEY")
+
+
 @pytest.mark.parametrize(
     ("text", "told"),
     [
@@ -83,6 +88,11 @@ def test_a_rate_and_the_name_of_a_secret_can_be_given(tmp_path: Path) -> None:
         ("{queue: 'ftp://sqs.test/1/crm'}", "its URL looks like"),
         ("{queue: a, secret_from: X}", "goes with a url only"),
         ("{url: 'https://b.test', secret_from: 'not a name'}", "name of a variable"),
+        ("{queue: a, client_certificate_from: X}", "goes with a url only"),
+        ("{url: 'https://b.test', client_key_from: X}", "goes with a client_certificate_from only"),
+        ("{url: 'http://b.test', client_certificate_from: X}", "goes with an https url only"),
+        ("{url: 'https://b.test', client_certificate_from: /etc/client.pem}", "name of a variable, not a file"),
+        ("{url: 'https://b.test', client_certificate_from: AWS_SESSION_TOKEN}", "authenticates itself with"),
         ("{queue: a, per_second: 0}", "from 1 to"),
         ("{que: a}", "did you mean 'queue'?"),
     ],

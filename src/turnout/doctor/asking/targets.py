@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -12,11 +13,14 @@ from turnout.doctor.facts import Silence, Why
 from turnout.errors import SettingsError
 from turnout.rules.model import Kind, Target
 from turnout.targets.aws import AwsClients
+from turnout.targets.certificates import client_certificate
+from turnout.targets.tls import tls_problem
 from turnout.targets.ways import proxy_for, trusted_authorities
 
 __all__ = ["ask_target", "connect"]
 
 _CONNECT_SECONDS = 5.0
+_OBJECT_SECONDS = 0.5
 
 
 async def ask_target(clients: AwsClients, region: str, target: Target, environ: Mapping[str, str]) -> Answer | Silence:
@@ -25,7 +29,7 @@ async def ask_target(clients: AwsClients, region: str, target: Target, environ: 
     """
     address = target.address
     if target.kind is Kind.URL:
-        return await _ask_endpoint(address, environ) or {}
+        return await _ask_endpoint(target, environ) or {}
     parts = address.split(":")
     region = parts[3] if len(parts) >= 6 and parts[3] else region
     if target.kind is Kind.TOPIC:
@@ -38,11 +42,15 @@ async def ask_target(clients: AwsClients, region: str, target: Target, environ: 
     return await ask(client.describe_state_machine(stateMachineArn=address), "states:DescribeStateMachine")
 
 
-async def _ask_endpoint(url: str, environ: Mapping[str, str]) -> Silence | None:
+async def _ask_endpoint(target: Target, environ: Mapping[str, str]) -> Silence | None:
+    url = target.address
     try:
         proxy, trusted = proxy_for(url, environ), trusted_authorities(environ)
+        if shown := client_certificate(target, environ):
+            # Also where a proxy is in between, which is not shown it: are the files such that they can be used?
+            shown.load_into(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT) if proxy else trusted)
     except SettingsError as error:
-        return Silence(Why.FAILED, "SettingsError", str(error))
+        return Silence(Why.SETTINGS, "SettingsError", str(error))
     silence = await connect(proxy or url, trusted)
     if silence is None or not proxy:
         return silence
@@ -50,17 +58,22 @@ async def _ask_endpoint(url: str, environ: Mapping[str, str]) -> Silence | None:
 
 
 async def connect(url: str, trusted: ssl.SSLContext | None = None) -> Silence | None:
-    """Open a connection to a URL's host, with TLS for https, and close it. Nothing is sent."""
+    """Open a connection to a URL's host, with TLS for https, and close it. Nothing is sent.
+
+    What the host thinks of our certificate, or of our having none, it says when the handshake is over (TLS 1.3).
+    """
     parts = urlsplit(url if "://" in url else f"http://{url}")
     secure = parts.scheme == "https"
     try:
         port = parts.port or (443 if secure else 80)
         async with asyncio.timeout(_CONNECT_SECONDS):
             context = (trusted or ssl.create_default_context()) if secure else None
-            _, writer = await asyncio.open_connection(parts.hostname or "", port, ssl=context)
-            writer.close()
+            reader, writer = await asyncio.open_connection(parts.hostname or "", port, ssl=context)
+        with contextlib.closing(writer), contextlib.suppress(TimeoutError):
+            if secure:
+                await asyncio.wait_for(reader.read(1), _OBJECT_SECONDS)
     except TimeoutError:
         return Silence(Why.FAILED, "TimeoutError", f"no connection within {_CONNECT_SECONDS:.0f} s")
     except (OSError, ValueError) as error:
-        return Silence(Why.FAILED, type(error).__name__, str(error) or "no connection")
+        return Silence(Why.FAILED, type(error).__name__, tls_problem(error) or str(error) or "no connection")
     return None

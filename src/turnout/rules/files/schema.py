@@ -95,6 +95,12 @@ TARGET: Mapping[str, Field] = {
     "priority": Field(Type.INTEGER, "0 is the most urgent; 5 when left out.", most=99),
     "per_second": Field(Type.INTEGER, "Messages a second, at most; no limit when left out.", least=1, most=1_000_000),
     "secret_from": Field(Type.TEXT, "Environment variable with the secret that requests to a url are signed with."),
+    "client_certificate_from": Field(
+        Type.TEXT, "Environment variable that names the PEM file with the certificate to show to a url (mTLS)."
+    ),
+    "client_key_from": Field(
+        Type.TEXT, "Environment variable that names the PEM file with its key; left out when one file holds both."
+    ),
     "description": Field(Type.TEXT, "What the target is for."),
 }
 

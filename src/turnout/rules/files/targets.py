@@ -80,7 +80,9 @@ class TargetReader:
             priority=self._fields.integer(node, "priority", schema.TARGET, default=5),
             kind=kind,
             per_second=self._fields.integer(node, "per_second", schema.TARGET, default=0),
-            secret_from=self._secret_from(kind, node),
+            secret_from=self._variable(kind, node, "secret_from", "a secret"),
+            client_certificate_from=self._client_file(kind, node, "client_certificate_from", text),
+            client_key_from=self._client_file(kind, node, "client_key_from", text),
             description=self._fields.optional_text(node, "description"),
             unresolved=tuple(variable for variable in missing if not is_withheld(variable)),
             place=self._fields.reporter.place(key),
@@ -97,13 +99,22 @@ class TargetReader:
             self._problem(Code.WRONG_VALUE, f"target '{name}' has both '{given[0][0]}' and '{other}'; it is one", value)
         return given[0]
 
-    def _secret_from(self, kind: Kind, node: MapNode) -> str:
-        value = node.get("secret_from")
-        text = self._fields.optional_text(node, "secret_from")
+    def _client_file(self, kind: Kind, node: MapNode, field: str, address: str) -> str:
+        value = node.get(field)
+        if value is not None and kind is Kind.URL and address.lower().startswith("http:"):
+            self._problem(Code.WRONG_VALUE, f"{field} goes with an https url only", value)
+        elif value is not None and node.get("client_certificate_from") is None:
+            self._problem(Code.WRONG_VALUE, f"{field} goes with a client_certificate_from only", value)
+        return self._variable(kind, node, field, "a file")
+
+    def _variable(self, kind: Kind, node: MapNode, field: str, what: str) -> str:
+        """The name of a variable of which an endpoint's credentials come."""
+        value = node.get(field)
+        text = self._fields.optional_text(node, field)
         if value is not None and kind is not Kind.URL:
-            self._problem(Code.WRONG_VALUE, "secret_from goes with a url only", value)
+            self._problem(Code.WRONG_VALUE, f"{field} goes with a url only", value)
         elif value is not None and text and not _VARIABLE.fullmatch(text):
-            self._problem(Code.WRONG_VALUE, "secret_from is the name of a variable, not a secret or a reference", value)
+            self._problem(Code.WRONG_VALUE, f"{field} is the name of a variable, not {what} or a reference", value)
             return ""
         elif value is not None and is_withheld(text):
             self._problem(*self._fields.environment.unusable(text), value)
