@@ -1,19 +1,23 @@
 """How HTTP endpoints are reached: whose certificates are trusted, and through which proxy.
 
 By the variables that other programs go by: `SSL_CERT_FILE` and `SSL_CERT_DIR` instead of the usual authorities,
-`HTTPS_PROXY` and `HTTP_PROXY` by the endpoint's scheme, with the hosts in `NO_PROXY` excepted. A proxy's URL may have a
+`HTTPS_PROXY` and `HTTP_PROXY` by the endpoint's scheme, with what is in `NO_PROXY` excepted. A proxy's URL may have a
 password in it: it is in no message.
 """
 
 from __future__ import annotations
 
+import re
 import ssl
 from collections.abc import Iterable, Mapping
-from urllib.parse import urlsplit
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from urllib.parse import SplitResult, urlsplit
 
 import httpx
 
 from turnout.errors import SettingsError
+
+_PORT = re.compile(r"(.+):([0-9]{1,5})")
 
 __all__ = ["problems_on_the_way", "proxy_for", "trusted_authorities"]
 
@@ -22,7 +26,7 @@ def proxy_for(url: str, environ: Mapping[str, str]) -> str:
     """The URL of the proxy on the way to an endpoint; empty when there is none. Raises `SettingsError`."""
     parts = urlsplit(url)
     name, proxy = _variable(environ, f"{parts.scheme}_proxy")
-    if not proxy or _excepted(parts.netloc.rpartition("@")[2], _variable(environ, "no_proxy")[1]):
+    if not proxy or _excepted(parts, _variable(environ, "no_proxy")[1]):
         return ""
     proxy = proxy if "://" in proxy else f"http://{proxy}"
     try:
@@ -61,14 +65,44 @@ def problems_on_the_way(urls: Iterable[str], environ: Mapping[str, str]) -> list
     return list(found)
 
 
-def _excepted(place: str, names: str) -> bool:
-    """Whether `NO_PROXY` has the host (and port) or a domain that it is in, or `*`: as urllib and botocore read it."""
-    hosts = (place.lower(), (urlsplit(f"//{place}").hostname or "").lower())
-    for each in names.lower().split(","):
-        name = each.strip().lstrip(".")
-        if name == "*" or (name and any(host == name or host.endswith(f".{name}") for host in hosts)):
+def _excepted(url: SplitResult, names: str) -> bool:
+    """Whether `NO_PROXY` has the endpoint: by its host, a domain that the host is in, its address, a range (CIDR) of
+    addresses, each but ranges with or without a port, or by `*`.
+
+    So curl, Go and requests read it. Names are not looked up: a range is for endpoints that are written as addresses.
+    """
+    host, address = (url.hostname or "").lower(), _address(url.hostname or "")
+    for name in re.split(r"[\s,]+", names.lower()):
+        if name == "*" or ("/" in name and address is not None and _within(address, name)):
+            return True
+        if _address(name) is None and (split := _PORT.fullmatch(name)):
+            name, port = split.groups()
+            if int(port) != _port(url):
+                continue
+        if (named := _address(name)) is not None:
+            if named == address:
+                return True
+        elif (domain := name.removeprefix("*").lstrip(".")) and (host == domain or host.endswith(f".{domain}")):
             return True
     return False
+
+
+def _port(url: SplitResult) -> int:
+    return url.port or (443 if url.scheme == "https" else 80)
+
+
+def _address(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text.removeprefix("[").removesuffix("]"))
+    except ValueError:
+        return None
+
+
+def _within(address: IPv4Address | IPv6Address, text: str) -> bool:
+    try:
+        return address in ip_network(text, strict=False)
+    except ValueError:
+        return False
 
 
 def _variable(environ: Mapping[str, str], name: str) -> tuple[str, str]:

@@ -133,6 +133,36 @@ def test_variables_for_proxies_mean_what_they_mean_to_other_programs(environ: di
     assert proxy_for(URL, environ) == proxy
 
 
+@pytest.mark.parametrize(
+    ("url", "names", "excepted"),
+    [
+        ("https://10.1.2.3/in", "10.0.0.0/8", True),
+        ("https://11.1.2.3/in", "10.0.0.0/8", False),
+        ("https://10.1.2.3/in", "10.9.9.9/8", True),
+        ("https://10.1.2.3/in", "10.0.0.0/33, 10/8/8, /", False),
+        ("https://ten.test/in", "10.0.0.0/8", False),
+        ("https://[fd00::1]:8443/in", "fd00::/8", True),
+        ("https://[fd00::1]:8443/in", "10.0.0.0/8", False),
+        ("https://[fd00::1]:8443/in", "FD00:0::1", True),
+        ("https://[fd00::1]:8443/in", "[fd00::1]", True),
+        ("https://[fd00::1]:8443/in", "[fd00::1]:8443", True),
+        ("https://[fd00::1]:8443/in", "[fd00::1]:443", False),
+        ("https://10.1.2.3/in", "10.1.2.3:443", True),
+        ("https://10.1.2.3/in", "10.1.2.3:80", False),
+        ("https://hooks.test/in", "hooks.test:443", True),
+        ("https://hooks.test/in", "test:443", True),
+        ("http://hooks.test/in", "hooks.test:443", False),
+        ("http://me:key@hooks.test/in", "hooks.test:80", True),
+        ("https://hooks.test/in", "*.test", True),
+        ("https://hooks.test/in", "other.test hooks.test", True),
+        ("https://hooks.test/in", ", .,:443", False),
+    ],
+)
+def test_exceptions_may_be_ranges_of_addresses_and_may_have_ports(url: str, names: str, excepted: bool) -> None:
+    environ = {"HTTPS_PROXY": "http://p:1", "HTTP_PROXY": "http://p:1", "NO_PROXY": names}
+    assert (proxy_for(url, environ) == "") is excepted
+
+
 @pytest.mark.parametrize("proxy", ["socks5://me:pr0xy-secret@p:1", "http://", "http://me:pr0xy-secret@p:port"])
 def test_a_proxy_that_cannot_be_used_is_told_by_its_variable_without_its_value(proxy: str) -> None:
     environ = {"https_proxy": proxy}
