@@ -7,7 +7,7 @@ import logging
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from http.cookiejar import CookieJar, DefaultCookiePolicy
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -141,11 +141,12 @@ class Destinations:
         client = self._http.get((proxy, shown))
         if client is None:
             trusted = trusted_authorities(self._environ)
-            hooks: dict[str, list[Callable[[httpx.Request], Awaitable[None]]]] = {}
+            # httpx makes the next request even where redirects are not followed, and raises where it cannot.
+            hooks: dict[str, list[Callable[[Any], Awaitable[None]]]] = {"response": [_forget_location]}
             by_proxy = httpx.Proxy(proxy, ssl_context=trusted) if proxy.startswith("https:") else proxy or None
             if shown is not None:
                 trusted = trusted_authorities(self._environ)  # another one: the proxy is shown nothing
-                hooks = {"request": [_looking(Renewing(shown, trusted))]}
+                hooks["request"] = [_looking(Renewing(shown, trusted))]
             client = self._http[proxy, shown] = httpx.AsyncClient(
                 follow_redirects=False,
                 trust_env=False,  # it is read above, from the environment that was given
@@ -168,6 +169,10 @@ def _no_way(url: str) -> Iterator[None]:
         raise TargetError(
             str(error), code="NoWay", fault=Fault.CONFIG, retryable=False, target=urlsplit(url).hostname or ""
         ) from error
+
+
+async def _forget_location(response: httpx.Response) -> None:
+    response.headers.pop("location", None)
 
 
 def _looking(renewing: Renewing) -> Callable[[httpx.Request], Awaitable[None]]:

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 from tests.unit.targets.endpoint import endpoint
 
+from turnout.errors import Fault, TargetError
 from turnout.rules import Target
 from turnout.rules.model import Kind
 from turnout.sqs.api import OutgoingMessage
@@ -25,6 +26,28 @@ def test_an_endpoints_cookies_are_not_kept_however_many_it_sets() -> None:
     with endpoint() as hook:
         asyncio.run(main())
     assert ["cookie" in got.headers for got in hook.got] == [False, False, False]
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://169.254.169.254/latest",
+        "http://x:port/",
+        "https://xn--.test/",
+        "javascript:alert(1)",
+        "/" + "a" * 70_000,
+    ],
+)
+def test_a_redirect_is_told_as_that_wherever_it_leads(location: str) -> None:
+    async def main() -> None:
+        async with open_destinations(MemorySqs(), beside=SOURCE, environ={}) as destinations:
+            with pytest.raises(TargetError, match="HTTP 302: the endpoint redirects") as caught:
+                await destinations.endpoint(hook.url).send([OutgoingMessage("{}")])
+            assert (caught.value.fault, caught.value.retryable) == (Fault.CONFIG, False)
+
+    with endpoint() as hook:
+        hook.status, hook.headers = 302, {"location": location}
+        asyncio.run(main())
 
 
 def test_a_secret_that_is_not_set_is_told_of_and_one_that_is_set_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
