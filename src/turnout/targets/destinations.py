@@ -153,6 +153,9 @@ class Destinations:
                 verify=trusted,
                 proxy=by_proxy,
                 event_hooks=hooks,
+                # Who sends bounds the calls, over all targets. httpx's own bounds would let many endpoints shake hands
+                # again for each event, and tell a busy one that another has no answer.
+                limits=httpx.Limits(max_connections=None, max_keepalive_connections=None),
                 # Cookies that are kept would be sent to the endpoint with every later event, and be ever more of them.
                 cookies=CookieJar(DefaultCookiePolicy(allowed_domains=())),
             )

@@ -3,6 +3,7 @@
 import asyncio
 
 import pytest
+from tests.servers.raw import Peer, raw_server
 from tests.unit.targets.endpoint import endpoint
 
 from turnout.errors import Fault, TargetError
@@ -48,6 +49,30 @@ def test_a_redirect_is_told_as_that_wherever_it_leads(location: str) -> None:
     with endpoint() as hook:
         hook.status, hook.headers = 302, {"location": location}
         asyncio.run(main())
+
+
+def test_many_calls_at_a_time_keep_their_connections_for_the_next_events() -> None:
+    calls = 30
+
+    async def main() -> None:
+        together = asyncio.Barrier(calls)
+
+        async def converse(peer: Peer) -> None:
+            while True:
+                await peer.request()
+                await together.wait()
+                await peer.answer()
+
+        async with (
+            raw_server(converse) as server,
+            open_destinations(MemorySqs(), beside=SOURCE, environ={}) as destinations,
+        ):
+            destination = destinations.endpoint(server.url)
+            for _ in range(2):
+                await asyncio.gather(*(destination.send([OutgoingMessage("{}")]) for _ in range(calls)))
+            assert server.connections == calls
+
+    asyncio.run(main())
 
 
 def test_a_secret_that_is_not_set_is_told_of_and_one_that_is_set_is_not_told(caplog: pytest.LogCaptureFixture) -> None:
