@@ -101,6 +101,8 @@ class _AwsDestination:
             config = type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError")
             fault = Fault.CONFIG if config else Fault.SYSTEM
             raise self._error(str(error) or "no answer in time", type(error).__name__, fault, not config) from error
+        except UnicodeEncodeError as error:  # half a surrogate pair; nothing was sent
+            raise self._error("the event is no valid text", type(error).__name__, Fault.DATA, False) from error
         except _BAD_ANSWER as error:
             raise self._bad_answer(str(error)) from error
 
@@ -231,7 +233,8 @@ class FunctionDestination(_AwsDestination):
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """See `Destination.send`."""
         (message,) = messages
-        payload = message.body.encode("utf-8", "replace")
+        with self._foreign_errors():
+            payload = message.body.encode()
         answer = await self._call("invoke", FunctionName=self._address, InvocationType="Event", Payload=payload)
         # What accepts an asynchronous invocation is this status and nothing else (API reference, Invoke).
         if answer.get("StatusCode") != 202:

@@ -257,6 +257,23 @@ def test_events_whose_ids_begin_alike_or_are_no_names_start_an_execution_each(se
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name) for name in names)
 
 
+@pytest.mark.parametrize(("kind", "address"), [(TopicDestination, TOPIC), (FunctionDestination, FUNCTION)])
+def test_an_event_that_is_no_valid_text_is_at_fault_itself_and_is_not_sent_as_another(
+    service: Endpoint, kind: type[Any], address: str
+) -> None:
+    async def main() -> None:
+        clients = AwsClients(timeout_seconds=2.0)
+        try:
+            with pytest.raises(TargetError, match="the event is no valid text") as caught:
+                await kind(clients, address).send([OutgoingMessage('{"note": "\ud83d"}')])
+            assert (caught.value.fault, caught.value.retryable) == DATA
+        finally:
+            await clients.aclose()
+
+    asyncio.run(main())
+    assert service.got == []
+
+
 def test_a_function_that_accepts_an_event_says_so_by_its_status(service: Endpoint) -> None:
     accepted, odd = send_each(service, FunctionDestination, FUNCTION, Answer(b"", 202), Answer(b"", 200))
     assert isinstance(accepted, SentBatch)
