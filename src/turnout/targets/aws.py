@@ -31,6 +31,9 @@ __all__ = ["AwsClients", "BusDestination", "FunctionDestination", "StateMachineD
 # Step Functions API reference, StartExecution: what every part of AWS takes as a name.
 _EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
+# What aiohttp says of a proxy's URL has it all, and becomes part of letters.
+_PASSWORD = re.compile(r"(?<=://)[^/\s]*(?=@)")
+
 # What the parsers of botocore and ours say of an answer that is not the service's.
 _BAD_ANSWER = (
     ResponseParserError,
@@ -100,7 +103,8 @@ class _AwsDestination:
         except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
             config = type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError")
             fault = Fault.CONFIG if config else Fault.SYSTEM
-            raise self._error(str(error) or "no answer in time", type(error).__name__, fault, not config) from error
+            text = _PASSWORD.sub("***", str(error)) or "no answer in time"
+            raise self._error(text, type(error).__name__, fault, not config) from error
         except UnicodeEncodeError as error:  # half a surrogate pair; nothing was sent
             raise self._error("the event is no valid text", type(error).__name__, Fault.DATA, False) from error
         except _BAD_ANSWER as error:

@@ -257,6 +257,18 @@ def test_events_whose_ids_begin_alike_or_are_no_names_start_an_execution_each(se
     assert all(re.fullmatch(r"[A-Za-z0-9_-]{1,80}", name) for name in names)
 
 
+@pytest.mark.parametrize("port", ["1", "port"])
+def test_a_proxys_password_is_in_no_message(monkeypatch: pytest.MonkeyPatch, service: Endpoint, port: str) -> None:
+    for name in ("AWS_ENDPOINT_URL", "https_proxy", "no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTPS_PROXY", f"http://worker:pr0xy-s@cret@127.0.0.1:{port}")
+    (failed,) = send_each(service, TopicDestination, TOPIC, Answer(b""))
+    assert isinstance(failed, TargetError)
+    assert f"***@127.0.0.1:{port}" in str(failed)
+    assert "pr0xy" not in str(failed)
+    assert "cret" not in str(failed)
+
+
 @pytest.mark.parametrize(("kind", "address"), [(TopicDestination, TOPIC), (FunctionDestination, FUNCTION)])
 def test_an_event_that_is_no_valid_text_is_at_fault_itself_and_is_not_sent_as_another(
     service: Endpoint, kind: type[Any], address: str
