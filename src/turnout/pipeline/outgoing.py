@@ -21,6 +21,8 @@ from turnout.telemetry.tracing import Tracing
 __all__ = ["Composer"]
 
 _MOST_JSON_KEPT = 16_384
+_WITHOUT_ATTRIBUTES = frozenset({Kind.BUS, Kind.STATE_MACHINE})
+"""What is not sent there must not count for the size of what is."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -51,6 +53,7 @@ class Composer:
         self._inject = tracing.inject
         self._books = books
         self._ordered = target.address.endswith(".fifo")
+        self._takes_attributes = target.kind not in _WITHOUT_ATTRIBUTES
         self._plain_queue = target.kind is Kind.QUEUE and not self._ordered
 
     def __call__(self, delivery: Delivery) -> OutgoingMessage:
@@ -62,6 +65,8 @@ class Composer:
         send = match.send(self._name)
         attributes = self._attributes(message.attributes, send) if message.attributes or send.attributes else {}
         attributes, trace_header = self._inject(delivery, attributes)
+        if not self._takes_attributes:
+            attributes = {}
         body_json = _body_json(account) if len(account.deliveries) > 1 else None
         if self._plain_queue:
             group = None if send.group is None else identifier(send.group)

@@ -405,6 +405,21 @@ def test_an_endpoint_to_which_an_event_conflicts_with_what_is_there_is_asked_aga
         asyncio.run(main(hook))
 
 
+@pytest.mark.parametrize("address", ["bus: crm", "state_machine: 'arn:aws:states:eu-west-1:1:stateMachine:m'"])
+def test_attributes_that_a_target_takes_none_of_do_not_make_an_event_too_large_for_it(address: str) -> None:
+    async def main() -> None:
+        taking = Throttling(takes="event-1")
+        rules = RULES.replace("{queue: crm, priority: 0}", f"{{{address}}}")
+        rules = rules.replace("send: [crm]}", "send: [crm], attributes: {more: detail.more}}", 1)
+        yard = Yard()
+        yard.worker = Worker(yard.config, ruleset(rules), yard.sqs, yard.watch, None, lambda _: taking)
+        await yard.route(event("one", 1, more="x" * (taking.max_message_bytes - 1_000)))
+        assert yard.letters() == []
+        assert len(taking.took) == 1
+
+    asyncio.run(main())
+
+
 def test_what_is_too_large_for_one_queue_is_owed_to_that_one_and_nothing_else_suffers() -> None:
     async def main() -> None:
         yard = Yard()
