@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Sequence
 
 import pytest
+from tests.servers.raw import Peer, raw_server
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import DEAD, QUICK, RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
@@ -382,6 +383,39 @@ def test_an_endpoint_as_a_target_gets_its_events_and_what_it_refuses_becomes_a_l
 
     with endpoint() as hook:
         asyncio.run(main(hook))
+
+
+def test_an_endpoint_that_hangs_up_on_a_request_is_sent_it_again_with_the_key_by_which_it_knows_it() -> None:
+    keys: list[str] = []
+    connections: list[int] = []
+
+    async def converse(peer: Peer) -> None:
+        while True:
+            keys.append((await peer.request()).headers["idempotency-key"])
+            connections.append(peer.number)
+            if len(keys) in (2, 3):  # as the connection is used again, and as a new one is used first
+                return
+            await peer.answer()
+
+    async def main() -> None:
+        async with raw_server(converse) as server:
+            rules = RULES.replace("{queue: crm, priority: 0}", f'{{url: "{server.url}"}}')
+            yard = Yard()
+            async with open_destinations(yard.sqs, beside=SOURCE, environ={}) as destinations:
+                yard.worker = Worker(yard.config, ruleset(rules), yard.sqs, yard.watch, None, destinations)
+                async with yard.running():
+                    for number in (1, 2):
+                        await yard.publish(event("one", number))
+                        await yard.watch.wait(number)
+            assert yard.letters() == []
+        assert [delivery.attempts for account in yard.watch.accounts for delivery in account.deliveries] == [1, 3]
+
+    asyncio.run(main())
+    first, *second = keys
+    assert len(second) == 3, "once for each attempt, and not once more by the library below"
+    assert len(set(second)) == 1
+    assert first not in second
+    assert connections == [0, 0, 1, 2]
 
 
 def test_an_endpoint_to_which_an_event_conflicts_with_what_is_there_is_asked_again_and_is_not_left_alone() -> None:
