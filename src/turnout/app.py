@@ -53,6 +53,9 @@ log = logging.getLogger(__name__)
 # For heartbeats and for targets that a reload adds.
 _SPARE_CONNECTIONS = 16
 
+# Half of them look names up: more than there are calls by default. A thread that waits costs next to nothing.
+_LOOKUP_THREADS = "32"
+
 
 def load_ruleset(settings: Settings) -> Ruleset:
     """The rules that the settings name, ready to send: every target's queue is known, every example holds.
@@ -141,6 +144,9 @@ def event_loop_factory() -> Callable[[], asyncio.AbstractEventLoop]:
         import uvloop
     except ImportError:
         return asyncio.new_event_loop
+    # Read by libuv when it first looks a name up. Of its four threads it lends two to lookups, and a nameserver that
+    # does not answer keeps each for ten seconds and more: two endpoints' would be in the way of every other connection.
+    os.environ.setdefault("UV_THREADPOOL_SIZE", _LOOKUP_THREADS)
     factory: Callable[[], asyncio.AbstractEventLoop] = uvloop.new_event_loop
     return factory
 
