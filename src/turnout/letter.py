@@ -29,6 +29,7 @@ __all__ = [
     "PARKED",
     "REPLAY",
     "LetterAttribute",
+    "foreign_version",
     "original_attributes",
     "parked_attribute",
     "read_letter_attribute",
@@ -86,6 +87,22 @@ def read_letter_attribute(attributes: Mapping[str, Attribute]) -> LetterAttribut
     except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError, RecursionError):
         return None
     return letter if letter.version == LETTER_VERSION else None
+
+
+class _Version(msgspec.Struct):
+    version: int = 0
+
+
+def foreign_version(attributes: Mapping[str, Attribute]) -> int:
+    """The version of a letter attribute that a Turnout of another version wrote, which this one cannot read; else 0."""
+    attribute = attributes.get(LETTER)
+    if attribute is None or attribute.text is None:
+        return 0
+    try:
+        version = msgspec.json.decode(attribute.text, type=_Version).version
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
+        return 0
+    return version if version > 0 and version != LETTER_VERSION else 0
 
 
 def original_attributes(attributes: Mapping[str, Attribute]) -> dict[str, Attribute]:

@@ -154,6 +154,8 @@ class Reason(StrEnum):
     ACCESS_DENIED = "ACCESS_DENIED"
     QUEUE_MISSING = "QUEUE_MISSING"
     RETRIES_EXHAUSTED = "RETRIES_EXHAUSTED"
+    LETTER_UNREADABLE = "LETTER_UNREADABLE"
+    """It is a letter that another version of Turnout wrote: who has the event already, only that one knows."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
 

@@ -13,7 +13,13 @@ from datetime import UTC, datetime
 import msgspec
 
 from turnout.errors import Fault
-from turnout.letter import LetterAttribute, original_attributes, read_letter_attribute, sealed_attributes
+from turnout.letter import (
+    LetterAttribute,
+    foreign_version,
+    original_attributes,
+    read_letter_attribute,
+    sealed_attributes,
+)
 from turnout.message import Account, Attribute, Delivery, Failure, Outcome, Reason, State
 from turnout.pipeline.books import Books, LetterNote
 from turnout.pipeline.sender import Sender, SenderConfig
@@ -117,8 +123,25 @@ class DeadLetters:
         return self._compose(delivery, self._destination.own_limit)
 
     def _compose(self, delivery: Delivery, most_bytes: int = MAX_MESSAGE_BYTES) -> OutgoingMessage:
+        message = delivery.account.message
+        attributes, trace_header = self._attributes(delivery, most_bytes)
+        if not self._queue.endswith(".fifo"):
+            return OutgoingMessage(message.body, attributes, trace_header=trace_header)
+        return OutgoingMessage(
+            message.body,
+            attributes,
+            group_id=message.system.get("MessageGroupId") or message.id,
+            deduplication_id=message.id,
+            trace_header=trace_header,
+        )
+
+    def _attributes(self, delivery: Delivery, most_bytes: int) -> tuple[dict[str, Attribute], str | None]:
+        """Those of the letter, and its trace header."""
         account = delivery.account
         message = account.message
+        if foreign_version(message.attributes):
+            # What another Turnout wrote there only that one can read: which targets have the event already.
+            return dict(message.attributes), message.system.get("AWSTraceHeader")
         failure = _failure(account)
         match = account.match if isinstance(account.match, Match) else None
         before = read_letter_attribute(message.attributes)
@@ -146,16 +169,7 @@ class DeadLetters:
             ruleset=account.fingerprint,
             trace_id=account.trace.id if isinstance(account.trace, Trace) else _trace_id(originals),
         )
-        attributes = sealed_attributes(letter, originals, account.body_bytes, most_bytes)
-        if not self._queue.endswith(".fifo"):
-            return OutgoingMessage(message.body, attributes, trace_header=trace_header)
-        return OutgoingMessage(
-            message.body,
-            attributes,
-            group_id=message.system.get("MessageGroupId") or message.id,
-            deduplication_id=message.id,
-            trace_header=trace_header,
-        )
+        return sealed_attributes(letter, originals, account.body_bytes, most_bytes), trace_header
 
 
 def _note(letter: Delivery, failure: Failure, owed: list[str]) -> LetterNote:

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 import msgspec
 
 from turnout.errors import Fault
-from turnout.letter import read_letter_attribute
+from turnout.letter import LETTER, LETTER_VERSION, foreign_version, read_letter_attribute
 from turnout.message import Account, Delivery, Failure, Message, Outcome, Reason, State
 from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
@@ -193,12 +193,14 @@ class Router:
         for target in targets:  # most have one: to set a comprehension up takes as long as what is in it
             deliveries.append(Delivery(account, target, now))  # noqa: PERF401
         attributes = account.message.attributes
-        if not attributes:
+        if LETTER not in attributes:
             return deliveries
+        # A redriven letter: the targets that took the event must not get it twice.
         before = read_letter_attribute(attributes)
-        if before is not None and before.done:
-            # A redriven letter: the targets that took the event must not get it twice.
+        if before is not None:
             account.taken = frozenset(before.done)
+        elif version := foreign_version(attributes):
+            return self._fail(account, Reason.LETTER_UNREADABLE, _unreadable(version))
         return self._untaken(account, deliveries)
 
     def delivered(self, deliveries: Iterable[Delivery]) -> None:
@@ -230,10 +232,17 @@ class Router:
             sender.refuse(delivery)
 
     def _fail(self, account: Account, reason: Reason, text: str) -> list[Delivery]:
-        fault = Fault.CONFIG if reason is Reason.UNMATCHED else Fault.DATA
+        fault = Fault.CONFIG if reason in (Reason.UNMATCHED, Reason.LETTER_UNREADABLE) else Fault.DATA
         account.failure = Failure(reason, fault, text)
         self._dead_letters.write(account, account.evaluated_ns)
         return []
+
+
+def _unreadable(version: int) -> str:
+    return (
+        f"its Turnout.Letter is of version {version}, and this worker reads version {LETTER_VERSION}: it goes back as "
+        "it came, since nobody here knows which targets have the event; redrive it when all workers read that version"
+    )
 
 
 def _bug(error: Exception, account: Account) -> Failure:

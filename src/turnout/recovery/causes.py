@@ -52,6 +52,8 @@ class Cause(StrEnum):
     """Somebody else was changing the same thing."""
     NOT_ROUTED = "NOT_ROUTED"
     """No rule says where it belongs."""
+    LETTER_UNREADABLE = "LETTER_UNREADABLE"
+    """Another version of Turnout wrote the letter, or it is damaged: nobody here knows which targets have the event."""
     INTERNAL_ERROR = "INTERNAL_ERROR"
     UNKNOWN = "UNKNOWN"
 

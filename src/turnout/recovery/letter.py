@@ -110,6 +110,8 @@ class Layer(msgspec.Struct, frozen=True):
     """Of several of them, why each did not: name to reason and sentence."""
     done: tuple[str, ...] = ()
     """Turnout targets that got it."""
+    done_unknown: str = ""
+    """Of a letter of ours that does not say which those are: why, and what to do. Empty where it says so."""
     attempts: int = 0
     first_failure: datetime | None = None
     last_failure: datetime | None = None
@@ -177,9 +179,15 @@ class Letter(msgspec.Struct, frozen=True):
     def delivery(self) -> Layer | None:
         """The outermost delivery that failed at a known place: a Turnout target or an ARN. To retry it is to repeat it.
 
-        None when nothing says where the letter should go.
+        None when nothing says where the letter should go, or when nobody knows who has it already.
         """
-        return next((layer for layer in self.chain if layer.owed or layer.target), None)
+        found = next((layer for layer in self.chain if layer.owed or layer.target or layer.done_unknown), None)
+        return found if found is None or not found.done_unknown else None
+
+    @property
+    def done_unknown(self) -> str:
+        """Why nobody here knows which Turnout targets have it already, and what to do; empty when that is known."""
+        return next((layer.done_unknown for layer in self.chain if layer.origin is Origin.TURNOUT), "")
 
     @property
     def owed(self) -> tuple[str, ...]:

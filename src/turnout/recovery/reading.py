@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.letter import LETTER, PARKED, read_letter_attribute
+from turnout.letter import LETTER, PARKED
+from turnout.message import Reason
 from turnout.queues import queue_name
 from turnout.recovery.causes import CauseTable, default_causes
 from turnout.recovery.classify import classify
@@ -63,7 +64,7 @@ def read_letter(message: AnyMessage, *, queue: str = "", causes: CauseTable | No
     if payload is not Payload.ABSENT:
         evidence += _event_evidence(parcel)
     origin = chain[0].origin if chain else _unwrapped_origin(parcel)
-    if payload is Payload.WHOLE and LETTER in attributes and read_letter_attribute(attributes) is None:
+    if payload is Payload.WHOLE and any(each.code == Reason.LETTER_UNREADABLE for each in evidence):
         notes.append(_ILLEGIBLE)
     else:
         notes += _notes(origin, payload, chain)

@@ -6,7 +6,9 @@ import json
 import pytest
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Watch, Yard, event, ruleset
 
-from turnout.message import REPLAY, Attribute, Delivery, Outcome
+from turnout.errors import Fault
+from turnout.letter import LETTER
+from turnout.message import REPLAY, Attribute, Delivery, Failure, Outcome, Reason
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage
@@ -156,6 +158,41 @@ def test_a_redriven_letter_is_sent_only_to_the_targets_it_is_owed() -> None:
         assert again.bodies("crm") == again.bodies("audit") == []
         (sent,) = again.stored("archive")
         assert sent.message.attributes == {"tenant": Attribute("String", "a")}
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("to", ["three", "nobody"])
+def test_a_letter_of_another_version_goes_back_as_it_came_since_nobody_here_knows_which_targets_have_it(
+    to: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> Failure | None:
+        yard = Yard(RULES.replace("unmatched: drop", "unmatched: dead-letter"))
+        newer = {
+            LETTER: Attribute("String", '{"version": 2, "accepted": {"crm": "m-1"}}'),
+            "ERROR_CODE": Attribute("String", "NEW"),
+            "tenant": Attribute("String", "a"),
+        }
+        (account,) = await yard.route(event(to), attributes=newer)
+        assert [yard.bodies(name) for name in ("crm", "archive", "audit")] == [[], [], []]
+        (stored,) = yard.stored(DEAD)
+        assert (stored.message.body, stored.message.attributes) == (event(to), newer)
+        assert account.outcome is Outcome.DEAD_LETTERED
+        return account.failure
+
+    failure = asyncio.run(main())
+    if to == "three":
+        assert failure is not None
+        assert (failure.reason, failure.fault) == (Reason.LETTER_UNREADABLE, Fault.CONFIG)
+        assert "is of version 2, and this worker reads version 1" in caplog.text
+
+
+def test_what_somebody_else_calls_a_letter_of_turnout_is_an_event_like_others() -> None:
+    async def main() -> None:
+        yard = Yard()
+        await yard.route(event("one"), attributes={LETTER: Attribute("String", "mine")})
+        assert yard.bodies("crm") == [event("one")]
+        assert yard.letters() == []
 
     asyncio.run(main())
 

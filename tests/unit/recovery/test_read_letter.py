@@ -91,6 +91,10 @@ def test_a_letter_of_ours_that_cannot_be_read_says_so(written: str, more: dict[s
     (note,) = letter.notes
     assert note.startswith("Its attribute Turnout.Letter cannot be read: it is damaged, or a newer Turnout")
     assert note.endswith("Here nobody knows which targets have the event already.")
+    assert (letter.cause, letter.disposition, letter.delivery) == ("LETTER_UNREADABLE", "unknown", None)
+    assert ("version 2" in letter.error) == (written != "not JSON")
+    assert ("it failed with ACCESS_DENIED" in letter.error) == (more.get("ERROR_CODE") == "ACCESS_DENIED")
+    assert letter.attributes == {}
 
 
 def test_a_letter_of_a_bus_has_an_error_but_neither_rule_nor_target() -> None:

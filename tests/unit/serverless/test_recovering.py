@@ -12,14 +12,16 @@ from typing import Any
 import pytest
 from tests.servers.genesys import Stub, refusing, serving
 from tests.unit.genesys.setting import CONVERSATION, PARTICIPANT, config
+from tests.unit.recovery import letters as shapes
 from tests.unit.recovery import samples
 from tests.unit.serverless.acts import FakeAct
 from tests.unit.serverless.mapping import sqs_event
 
 from turnout.genesys.session import open_genesys
-from turnout.letter import LetterAttribute, sealed_attributes
+from turnout.letter import LETTER, LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
-from turnout.recovery.deliver.api import Outcome, Work
+from turnout.recovery import read_letter
+from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
@@ -27,11 +29,13 @@ from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Record, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.serverless import recovering
+from turnout.serverless.choosing import Course, choose
 from turnout.serverless.events import messages_of
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.memory import MemorySqs
+from turnout.targets.api import Destination
 from turnout.targets.destinations import Destinations
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/letters"
@@ -219,6 +223,20 @@ def test_a_letter_that_goes_nowhere_stays_and_the_ledger_says_why(tmp_path: Path
         assert (await setting.ledger.records(["m1"]))["m1"].note == "nothing says where it was to go"
 
     run(tmp_path, test, act=FakeAct(unfit="nothing says where it was to go"))
+
+
+def test_a_letter_of_another_version_stays_with_the_advice_to_use_that_version() -> None:
+    def nowhere(address: object) -> Destination:
+        raise AssertionError(f"nothing may be sent to {address}")
+
+    newer = read_letter(shapes.message(shapes.BODY, shapes.strings(**{LETTER: '{"version": 2}'})), queue=QUEUE)
+    acts: list[Act] = [
+        Delivering(nowhere),
+        Rerouting(nowhere, replay="recover", automatic=True, queues=(QUEUE + "-source",)),
+    ]
+    choice = choose(Work(newer), acts, FakeAct(Action.ARCHIVE))
+    assert choice.course is Course.PARK
+    assert "use that version or a newer one" in choice.why
 
 
 def test_a_letter_that_goes_back_instead_of_to_what_it_is_owed_says_why(

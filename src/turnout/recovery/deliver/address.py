@@ -8,19 +8,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnout.letter import read_letter_attribute
-from turnout.message import Reason
 from turnout.queues import queue_url
 from turnout.recovery.deliver.api import Unfit, Work
 from turnout.recovery.letter import Layer, Letter, Origin, Payload
+from turnout.recovery.shapes.own import NEVER_ROUTED
 from turnout.targets.queue import arn_queue_url
 
 __all__ = ["Address", "Kind", "owed_addresses", "refuse_incomplete", "refuse_unknown_done", "source_queue"]
-
-_NEVER_ROUTED = frozenset(
-    {Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD, Reason.UNMATCHED}
-)
-"""Why letters of ours are owed to nobody."""
 
 
 class Kind(StrEnum):
@@ -77,14 +71,13 @@ def refuse_incomplete(letter: Letter) -> None:
 
 
 def refuse_unknown_done(letter: Letter) -> None:
-    """Raises `Unfit` for a letter of ours that had no room to say which targets have the event already."""
-    ours = any(layer.origin is Origin.TURNOUT for layer in letter.chain)
-    if ours and letter.code not in _NEVER_ROUTED and read_letter_attribute(letter.message.attributes) is None:
-        raise Unfit("it had no room to say which targets have it already and which not: choose a target")
+    """Raises `Unfit` for a letter of ours that does not say which targets have the event already."""
+    if letter.done_unknown:
+        raise Unfit(letter.done_unknown)
 
 
 def _nothing_owed(letter: Letter) -> str:
-    if letter.code in _NEVER_ROUTED:
+    if letter.code in NEVER_ROUTED:
         return "no target is owed, as it was never routed: repair the rules or the event, then replay to the source"
     if any(layer.origin is Origin.SQS_REDRIVE for layer in letter.chain):
         return "its consumer gave it up, and no target: replay it to the queue it came from (--to-source)"

@@ -83,7 +83,7 @@ def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
         case Disposition.NEEDS_FIX:
             return Decision(Next.PARK, f"waits for a repair: {letter.verdict.because}")
         case Disposition.UNKNOWN:
-            return Decision(Next.PARK, letter.verdict.because)
+            return Decision(Next.PARK, "; ".join(filter(None, (letter.verdict.because, letter.done_unknown))))
 
 
 def _waits(letter: Letter, record: Record, policy: Policy) -> bool:

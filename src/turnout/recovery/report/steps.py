@@ -142,5 +142,7 @@ def _step(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str
             commands = (command("archive", *dry), command("archive", *real))
         case Disposition.UNKNOWN:
             title = f"{letters} need{'s' if pile.count == 1 else ''} somebody to look"
-            commands = (command("show", pile.first.id), command(*way, "--id", pile.first.id, "--dry-run"))
+            commands = (command("show", pile.first.id),)
+            if pile.cause is not Cause.LETTER_UNREADABLE:  # which this Turnout delivers to nothing but a chosen target
+                commands += (command(*way, "--id", pile.first.id, "--dry-run"),)
     return Step(f"{title} ({pile.cause})", advice, commands, pile.count, pile.disposition)

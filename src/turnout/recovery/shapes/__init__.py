@@ -12,6 +12,7 @@ __all__ = ["SHAPES", "Parcel", "Shape"]
 SHAPES: tuple[Shape, ...] = (
     # By attributes: whoever sent the message to the queue put these on.
     own.letter,
+    own.unreadable_letter,
     eventbridge.scheduler,
     eventbridge.bus_v2,
     eventbridge.rule,

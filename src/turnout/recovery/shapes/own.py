@@ -2,15 +2,33 @@
 
 from __future__ import annotations
 
-from turnout.letter import ERROR_CODE, ERROR_MESSAGE, LETTER, original_attributes, read_letter_attribute
+from turnout.letter import (
+    ERROR_CODE,
+    ERROR_MESSAGE,
+    LETTER,
+    LETTER_VERSION,
+    foreign_version,
+    original_attributes,
+    read_letter_attribute,
+)
 from turnout.message import Reason
 from turnout.recovery.letter import Evidence, Kind, Layer, Origin
 from turnout.recovery.shapes.parcel import Parcel
 from turnout.recovery.times import moment
 
-__all__ = ["cut_letter", "letter"]
+__all__ = ["NEVER_ROUTED", "cut_letter", "letter", "unreadable_letter"]
 
+NEVER_ROUTED = frozenset(
+    {Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD, Reason.UNMATCHED}
+)
+"""Why letters of ours are owed to nobody."""
 _REASONS = frozenset(Reason)
+_NO_ROOM = "it had no room to say which targets have it already and which not: choose a target"
+_ANOTHER = (
+    "another version of Turnout wrote it, and knows which targets have it already: "
+    "use that version or a newer one, or choose a target"
+)
+_DAMAGED = f"its attribute {LETTER} is damaged, so that nobody knows which targets have it already: choose a target"
 
 
 def letter(parcel: Parcel) -> Layer | None:
@@ -48,6 +66,25 @@ def letter(parcel: Parcel) -> Layer | None:
     )
 
 
+def unreadable_letter(parcel: Parcel) -> Layer | None:
+    """A message with the attribute `Turnout.Letter` that `letter` cannot read: another version wrote it, or it is
+    damaged. Nothing may take the event for one that no target has yet.
+    """
+    if LETTER not in parcel.attributes:
+        return None
+    version = foreign_version(parcel.attributes)
+    says = f"is of version {version}, and this Turnout reads version {LETTER_VERSION}" if version else "is damaged"
+    said = ": ".join(part for part in (parcel.attribute(ERROR_CODE), parcel.attribute(ERROR_MESSAGE)) if part)
+    message = f"its attribute {LETTER} {says}" + (f"; it failed with {said}" if said else "")
+    return Layer(
+        Origin.TURNOUT,
+        parcel.body,
+        parcel.without((LETTER, ERROR_CODE, ERROR_MESSAGE)),
+        evidence=(Evidence(Kind.ATTRIBUTE, "turnout", code=Reason.LETTER_UNREADABLE, message=message),),
+        done_unknown=_ANOTHER if version else _DAMAGED,
+    )
+
+
 def cut_letter(parcel: Parcel) -> Layer | None:
     """A message of nearly the full size: of the letter only the reason found room. What it is owed is not known."""
     reason = parcel.attribute(ERROR_CODE)
@@ -59,4 +96,5 @@ def cut_letter(parcel: Parcel) -> Layer | None:
         parcel.body,
         parcel.without((ERROR_CODE, ERROR_MESSAGE)),
         evidence=(Evidence(Kind.ATTRIBUTE, "turnout", code=reason, message=message),),
+        done_unknown="" if reason in NEVER_ROUTED else _NO_ROOM,
     )

@@ -19,6 +19,7 @@ from tests.unit.recovery import samples
 
 from turnout.errors import Fault, GenesysDenied, SqsQueueMissing, TargetError
 from turnout.genesys.profiles.api import ReplayBatch
+from turnout.letter import LETTER, read_letter_attribute
 from turnout.message import Attribute
 from turnout.recovery import read_letter
 from turnout.recovery.deliver.address import Address, Kind
@@ -267,6 +268,57 @@ def test_a_letter_without_room_for_its_targets_is_not_sent_to_those_that_may_hav
     for act in (Delivering(Places()), Rerouting(Places().queue, replay="r", queues=(EVENTS,))):
         with pytest.raises(Unfit, match="no room"):
             act.aims(Work(letter))
+
+
+@pytest.mark.parametrize("code", ["RETRIES_EXHAUSTED", "UNMATCHED", "NEW", ""])
+@pytest.mark.parametrize(
+    ("written", "why"), [('{"version": 2, "owed": ["crm"]}', "another version"), ("not JSON", "is damaged")]
+)
+def test_a_letter_that_this_turnout_cannot_read_is_sent_to_nothing_that_may_have_it(
+    code: str, written: str, why: str
+) -> None:
+    said = {"ERROR_CODE": code} if code else {}
+    # Before it was ours it was a letter of EventBridge, which names where it was to go then.
+    before = {"RULE_ARN": shapes.RULE, "TARGET_ARN": shapes.TARGET}
+    for more in ({}, before):
+        letter = read_letter(
+            shapes.message(shapes.BODY, shapes.strings(**more, **said, **{LETTER: written})), queue=DEAD
+        )
+        for act in (Delivering(Places()), Rerouting(Places().queue, replay="r", queues=(EVENTS,))):
+            with pytest.raises(Unfit, match=f"{why}.*choose a target"):
+                act.aims(Work(letter))
+
+
+def test_a_letter_that_this_turnout_cannot_read_goes_to_the_target_that_somebody_chooses() -> None:
+    written = {LETTER: '{"version": 2, "owed": ["crm"]}', "ERROR_CODE": "NEW", "tenant": "a"}
+    letter = read_letter(shapes.message(shapes.BODY, shapes.strings(**written)), queue=DEAD)
+    places = Places()
+    chosen = Delivering(places, chosen=Address(Kind.TARGET, "crm"), patience=ONCE)
+    assert act_on(chosen, letter).done
+    (sent,) = places.made["crm"].got
+    assert (sent.body, sent.attributes) == (shapes.BODY, {"tenant": Attribute("String", "a")})
+
+
+def test_a_letter_of_ours_inside_a_wrapper_says_which_targets_have_it() -> None:
+    inner = shapes.own(owed=("crm",), done=("audit",))
+    record = {
+        "eventSource": "aws:sqs",
+        "eventSourceARN": "arn:aws:sqs:eu-west-1:111122223333:events",
+        "body": inner["Body"],
+        "messageAttributes": {
+            name: {"dataType": value["DataType"], "stringValue": value["StringValue"]}
+            for name, value in inner["MessageAttributes"].items()
+        },
+    }
+    letter = read_letter(shapes.message(json.dumps({"Records": [record]})), queue=DEAD)
+    places = Places()
+    replay = Rerouting(places.queue, replay="r-1", patience=ONCE)
+    assert replay.aims(Work(letter)) == (EVENTS,)
+    assert act_on(replay, letter).done
+    (sent,) = places.made[EVENTS].got
+    written = read_letter_attribute(sent.attributes)
+    assert written is not None
+    assert written.done == ("audit",)
 
 
 @pytest.mark.parametrize(

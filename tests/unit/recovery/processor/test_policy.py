@@ -4,8 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
+from tests.unit.recovery import letters as shapes
 from tests.unit.recovery.processor.bench import needs_fix, permanent, transient, unknown
 
+from turnout.letter import LETTER
+from turnout.recovery import read_letter
 from turnout.recovery.ledger.records import Record, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.processor.policy import Next, Policy, decide
@@ -56,6 +59,16 @@ def test_a_letter_without_attempts_left_is_parked_with_the_reason_of_its_last_fa
     said = [decide(transient(1), replace(failed, note=note), POLICY) for note in ("crm: busy", "")]
     assert [one.note for one in said] == ["4 attempts have failed: crm: busy", "4 attempts have failed"]
     assert all(one.exhausted for one in said)
+
+
+def test_a_letter_of_another_version_is_parked_with_advice_until_a_version_works_that_reads_it() -> None:
+    newer = read_letter(shapes.message(shapes.BODY, shapes.strings(**{LETTER: '{"version": 2}'})))
+    decision = decide(newer, Record("m-1"), POLICY)
+    assert decision.next is Next.PARK
+    assert "use that version or a newer one" in decision.note
+    parked = Record("m-1", status=Status.UNKNOWN_CATEGORY)
+    assert decide(newer, parked, POLICY).next is Next.LEAVE
+    assert decide(transient(1), parked, POLICY).next is Next.DELIVER
 
 
 def test_a_letter_for_several_targets_waits_until_the_last_of_them_may_be_tried() -> None:

@@ -121,6 +121,14 @@ def test_commands_take_no_more_letters_than_the_report_had() -> None:
     assert " and (@payload != " in second.commands[-1]
 
 
+def test_for_letters_of_another_version_no_delivery_is_suggested() -> None:
+    newer = one(letters.message(letters.BODY, letters.strings(**{"Turnout.Letter": '{"version": 2}'})))
+    (step,) = report([newer]).steps
+    assert step.title == "1 letter needs somebody to look (LETTER_UNREADABLE)"
+    assert step.advice.startswith("Use the version of Turnout that wrote them, or a newer one")
+    assert [command.split()[2] for command in step.commands] == ["show"]
+
+
 def test_letters_without_their_event_are_never_retried() -> None:
     gone = one(letters.bus_v2("THROTTLING", ["e-1"]))
     (step,) = report([gone]).steps
