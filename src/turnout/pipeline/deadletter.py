@@ -146,7 +146,8 @@ class DeadLetters:
         match = account.match if isinstance(account.match, Match) else None
         before = read_letter_attribute(message.attributes)
         now = datetime.now(UTC).isoformat(timespec="milliseconds")
-        done = dict.fromkeys(sorted(account.taken))
+        # What a redriven letter says stands also where no rule was asked, or none matched.
+        done = dict.fromkeys(sorted({*account.taken, *(before.done if before else ())}))
         done.update((each.target, None) for each in account.deliveries if each.state is State.DONE)
         originals = original_attributes(message.attributes)
         injected, trace_header = self._tracing.inject(delivery, originals)

@@ -187,6 +187,26 @@ def test_a_letter_of_another_version_goes_back_as_it_came_since_nobody_here_know
         assert "is of version 2, and this worker reads version 1" in caplog.text
 
 
+def test_which_targets_have_a_redriven_event_is_not_forgotten_when_no_rule_matches_it_any_more() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_entries("archive", SEND, "InvalidMessageContents")
+        await yard.route(event("three"))
+        (stored,) = yard.stored(DEAD)
+
+        changed = Yard(RULES.replace("'three'", "'four'").replace("unmatched: drop", "unmatched: dead-letter"))
+        await changed.route(stored.message.body, attributes=dict(stored.message.attributes))
+        (letter,) = changed.letters()
+        assert (letter.reason, sorted(letter.done)) == ("UNMATCHED", ["audit", "crm"])
+
+        (unmatched,) = changed.stored(DEAD)
+        again = Yard()
+        await again.route(unmatched.message.body, attributes=dict(unmatched.message.attributes))
+        assert [len(again.bodies(name)) for name in ("crm", "archive", "audit")] == [0, 1, 0]
+
+    asyncio.run(main())
+
+
 def test_what_somebody_else_calls_a_letter_of_turnout_is_an_event_like_others() -> None:
     async def main() -> None:
         yard = Yard()
