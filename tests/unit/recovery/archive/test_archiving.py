@@ -18,8 +18,10 @@ from turnout.recovery.archive.archiving import Archiving
 from turnout.recovery.archive.restoring import Restoring
 from turnout.recovery.archive.source import ArchiveSource
 from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
+from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.letter import Letter
+from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
 from turnout.targets.queue import QueueDestination
 
@@ -158,3 +160,50 @@ def test_every_recorded_letter_is_archived_and_read_back(name: str) -> None:
         assert (found.verdict, found.payload) == (letter.verdict, letter.payload)
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize("queue", ["texts", "texts.fifo"])
+@pytest.mark.parametrize("body", ["Order 17\tis late\r\n", "<a x='\u00e9'>\U0001f600</a>", '"', "\u2028", '{"half'])
+def test_what_is_no_json_comes_back_byte_for_byte_with_attributes_and_group(queue: str, body: str) -> None:
+    async def main() -> None:
+        sqs = MemorySqs()
+        url = sqs.create_queue(queue)
+        attributes = {
+            "tenant": Attribute("String.custom", "\u00e9"),
+            "size": Attribute("Number.int", "17"),
+            "key": Attribute("Binary.png", data=b"\x00\xff"),
+            **{f"a{n}": Attribute("String", str(n)) for n in range(7)},
+        }
+        fifo = queue.endswith(".fifo")
+        sent = OutgoingMessage(body, attributes, group_id="g-1", deduplication_id="d-1" if fifo else None)
+        await sqs.send(url, [sent])
+        (found,) = await sqs.receive(url, wait_seconds=0)
+        letter = read_letter(found, queue=url)
+        assert letter.cause == "PAYLOAD_MALFORMED"
+        store = MemoryArchive()
+        await archiving(store)([Work(letter)])
+        await sqs.delete(url, [found.handle])
+        (archived,) = [each async for each in ArchiveSource(store, "dlq/").letters()]
+        assert archived.message.system == found.system
+        (restored,) = await Restoring(lambda queue: QueueDestination(sqs, queue))([Work(archived)])
+        assert restored.done
+        (back,) = await sqs.receive(url, wait_seconds=0)
+        assert (back.body, back.attributes) == (body, attributes)
+        assert archived.message.system["MessageGroupId"] == "g-1"
+        assert back.system.get("MessageGroupId") == ("g-1" if fifo else None)
+
+    asyncio.run(main())
+
+
+def test_from_an_archive_a_letter_goes_where_sqs_had_moved_it_from_though_no_restored_one_can_say_that() -> None:
+    async def main() -> None:
+        arn = "arn:aws:sqs:eu-west-1:111122223333:orders"
+        letter = read_letter(shapes.message("Order 17", DeadLetterQueueSourceArn=arn), queue=DEAD)
+        store = MemoryArchive()
+        await archiving(store)([Work(letter)])
+        (archived,) = [each async for each in ArchiveSource(store, "dlq/").letters()]
+        sqs = MemorySqs()
+        replay = Rerouting(lambda queue: QueueDestination(sqs, queue), replay="r-1")
+        assert replay.aims(Work(archived)) == (DEAD.replace("dead", "orders"),)
+
+    asyncio.run(main())
