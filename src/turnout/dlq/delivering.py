@@ -38,7 +38,7 @@ class Deliveries:
     async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
         """See `Deliver.__call__`."""
         (made,) = await self._act(letter)([Work(letter, reached, cut=cut)])
-        return Attempt(made.reached, made.failures, made.again, made.retry_after, made.config)
+        return Attempt(made.reached, made.failures, made.again, made.retry_after, made.config, made.lasting)
 
     def _act(self, letter: Letter) -> Act:
         given_up_by_a_consumer = letter.origin in (Origin.SQS_REDRIVE, Origin.LAMBDA_RECORD)

@@ -73,7 +73,7 @@ class Evidence(msgspec.Struct, frozen=True):
 
     `vocabulary` says whose code `code` is (a section of `codes` in causes.yaml). `status` is an HTTP status that was
     given as such, 0 when none was. `fault` is Turnout's own (`data`, `config`, `system`). `details` holds whatever else
-    was said, by its own name.
+    was said, by its own name. `target` is the one that it is about, where it is one of several that failed.
     """
 
     kind: Kind
@@ -83,6 +83,7 @@ class Evidence(msgspec.Struct, frozen=True):
     status: int = 0
     fault: str = ""
     details: Mapping[str, str] = {}
+    target: str = ""
 
 
 class Layer(msgspec.Struct, frozen=True):
@@ -142,7 +143,8 @@ class Letter(msgspec.Struct, frozen=True):
     payload: Payload
     verdict: Verdict
     evidence: tuple[Evidence, ...]
-    """Everything that was said about failures, the outermost first."""
+    """Everything that was said about failures, the outermost first; of several targets the one that can be helped
+    first."""
     event_id: str = ""
     event_type: str = ""
     """`detail-type`, or what stands for it in other shapes."""

@@ -12,7 +12,7 @@ from turnout.letter import LETTER, PARKED
 from turnout.message import Reason
 from turnout.queues import queue_name
 from turnout.recovery.causes import CauseTable, default_causes
-from turnout.recovery.classify import classify
+from turnout.recovery.classify import classify, in_order
 from turnout.recovery.letter import Evidence, Kind, Layer, Letter, Origin, Payload
 from turnout.recovery.messages import AnyMessage, as_message, message_id
 from turnout.recovery.shapes import SHAPES, Parcel
@@ -63,6 +63,8 @@ def read_letter(message: AnyMessage, *, queue: str = "", causes: CauseTable | No
     evidence = [each for layer in chain for each in layer.evidence]
     if payload is not Payload.ABSENT:
         evidence += _event_evidence(parcel)
+    table = causes or default_causes()
+    evidence = list(in_order(evidence, table))
     origin = chain[0].origin if chain else _unwrapped_origin(parcel)
     if payload is Payload.WHOLE and any(each.code == Reason.LETTER_UNREADABLE for each in evidence):
         notes.append(_ILLEGIBLE)
@@ -77,7 +79,7 @@ def read_letter(message: AnyMessage, *, queue: str = "", causes: CauseTable | No
         body=None if payload is Payload.ABSENT else parcel.body,
         attributes=parcel.attributes,
         payload=payload,
-        verdict=classify(evidence, causes or default_causes(), parcel.rejection),
+        verdict=classify(evidence, table, parcel.rejection),
         evidence=tuple(evidence),
         event_id=scalar(event, "id") or next((layer.event_id for layer in reversed(chain) if layer.event_id), ""),
         event_type=_event_type(event) or next((layer.event_type for layer in chain if layer.event_type), ""),

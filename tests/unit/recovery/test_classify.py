@@ -412,3 +412,31 @@ def test_half_of_a_surrogate_pair_in_a_message_is_no_trouble() -> None:
         Disposition.TRANSIENT,
     )
     assert read_letter(letters.message(BODY)).cause is Cause.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("MESSAGE_TOO_LARGE: 300000 bytes", "RETRIES_EXHAUSTED: Rate exceeded", "RATE_LIMIT_EXCEEDED transient"),
+        ("MESSAGE_REJECTED: no", "ACCESS_DENIED: not authorized", "AUTHENTICATION_REJECTED needs-fix"),
+        ("MESSAGE_REJECTED: no", "INTERNAL_ERROR: composing failed", "INTERNAL_ERROR unknown"),
+        ("MESSAGE_REJECTED: no", "NEWER: who knows", "UNKNOWN unknown"),
+        ("QUEUE_MISSING: no such queue", "RETRIES_EXHAUSTED: no answer", "ENDPOINT_UNREACHABLE transient"),
+    ],
+)
+def test_of_several_targets_failures_the_one_that_can_be_helped_first_counts_in_whatever_order(
+    first: str, second: str, expected: str
+) -> None:
+    for failures in ({"crm": first, "mail": second}, {"mail": second, "crm": first}):
+        code, message = next(iter(failures.values())).split(": ")
+        said: dict[str, Any] = {"reason": code, "message": message, "fault": "" if code == "NEWER" else "data"}
+        letter = read_letter(letters.own(owed=("crm", "mail"), failures=failures, **said))
+        assert f"{letter.cause} {letter.disposition}" == expected
+        assert letter.verdict.because.startswith("mail: ")
+        assert f"{letter.code}: {letter.error}" == second, "what is said is why"
+
+
+def test_why_a_target_failed_that_has_the_event_by_now_counts_no_more() -> None:
+    failures = {"crm": "RETRIES_EXHAUSTED: no answer", "mail": "MESSAGE_REJECTED: no"}
+    letter = read_letter(letters.own(owed=("mail",), done=("crm",), failures=failures))
+    assert (letter.disposition, letter.error) == ("permanent", "no")

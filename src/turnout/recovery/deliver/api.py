@@ -53,18 +53,22 @@ class Outcome(msgspec.Struct, frozen=True):
     """Seconds that a service asked us to wait."""
     config: bool = False
     """When something failed: whether somebody can repair a target, which is missing or denies us."""
+    lasting: tuple[str, ...] = ()
+    """Of the failures those that time does not help, where it helps others."""
 
     @classmethod
     def of(cls, refusals: Mapping[str, Refused | None], note: str = "") -> Outcome:
         """The outcome of sending to several: None for those that have confirmed it."""
         refused = {label: each for label, each in refusals.items() if each is not None}
+        again = any(each.again for each in refused.values())
         return cls(
             tuple(label for label in refusals if label not in refused),
             {label: each.why for label, each in refused.items()},
             note,
-            any(each.again for each in refused.values()),
+            again,
             max((each.retry_after for each in refused.values() if each.retry_after is not None), default=None),
             any(each.config for each in refused.values()),
+            tuple(label for label, each in refused.items() if again and not each.again),
         )
 
     @property

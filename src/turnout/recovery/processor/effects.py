@@ -33,6 +33,8 @@ class Attempt(msgspec.Struct, frozen=True):
     """Seconds that a service asked us to wait."""
     config: bool = False
     """When something failed: whether somebody can repair a target, which is missing or denies us."""
+    lasting: tuple[str, ...] = ()
+    """Of the failures those that another attempt does not help, where it helps others."""
 
     @property
     def sentence(self) -> str:

@@ -257,7 +257,7 @@ class Handler:
             self._resting.worked(target)
         for target in made.failures:
             # A letter that a target refuses says nothing about the target.
-            if made.again:
+            if made.again and target not in made.lasting:
                 self._resting.failed(target, made.retry_after)
         if made.failures:
             self._counts.attempts_failed += 1

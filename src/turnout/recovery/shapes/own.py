@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from turnout.letter import (
     ERROR_CODE,
     ERROR_MESSAGE,
     LETTER,
     LETTER_VERSION,
+    LetterAttribute,
     foreign_version,
     original_attributes,
     read_letter_attribute,
@@ -42,16 +45,8 @@ def letter(parcel: Parcel) -> Layer | None:
         Origin.TURNOUT,
         parcel.body,
         originals,
-        evidence=(
-            Evidence(
-                Kind.ATTRIBUTE,
-                "turnout",
-                code=written.reason,
-                # The letter's own sentence is cut first when room is short.
-                message=written.message or parcel.attribute(ERROR_MESSAGE),
-                fault=written.fault,
-            ),
-        ),
+        # The letter's own sentence is cut first when room is short.
+        evidence=_evidence(written, written.message or parcel.attribute(ERROR_MESSAGE)),
         source=written.source,
         rules=written.rules,
         owed=written.owed,
@@ -64,6 +59,19 @@ def letter(parcel: Parcel) -> Layer | None:
         ruleset=written.ruleset,
         trace_id=written.trace_id,
     )
+
+
+def _evidence(written: LetterAttribute, message: str) -> tuple[Evidence, ...]:
+    """Why the targets that it is owed did not get it, each for its own reason, which the letter says of several."""
+    first = Evidence(Kind.ATTRIBUTE, "turnout", code=written.reason, message=message, fault=written.fault)
+    found = []
+    for number, (target, why) in enumerate(written.failures.items()):
+        code, _, sentence = why.partition(": ")
+        # The reason of the letter is that of the first: there is more of it.
+        each = first if not number else Evidence(Kind.ATTRIBUTE, "turnout", code=code, message=sentence)
+        if target in written.owed:  # it may have been delivered to others since
+            found.append(msgspec.structs.replace(each, target=target))
+    return tuple(found) or (first,)
 
 
 def unreadable_letter(parcel: Parcel) -> Layer | None:
