@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose_as_found
 from turnout.recovery.deliver.sending import Patience, send
-from turnout.recovery.ledger.records import Action
+from turnout.recovery.ledger.records import RESTORED, Action
 from turnout.recovery.letter import Letter
 from turnout.targets.api import Destination
 
@@ -47,7 +47,7 @@ class Restoring:
         if queue in work.reached:
             return Outcome()
         message = compose_as_found(work.letter, queue, ())
-        return Outcome.of({queue: await send(self._door(queue), message, self._patience)}, "restored")
+        return Outcome.of({queue: await send(self._door(queue), message, self._patience)}, RESTORED)
 
     def _home(self, letter: Letter) -> str:
         return self._queue or letter.queue

@@ -9,6 +9,7 @@ import msgspec
 from turnout.recovery.archive.document import read_document
 from turnout.recovery.archive.store import ArchiveStore
 from turnout.recovery.causes import CauseTable
+from turnout.recovery.ledger.records import FROM_ARCHIVE
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 
@@ -45,7 +46,7 @@ class ArchiveSource:
             count += 1
             archived = read_document(await self._store.get(key), key)
             letter = read_letter(archived.message, queue=archived.queue, causes=self._causes)
-            yield msgspec.structs.replace(letter, id=f"archived:{letter.id}")
+            yield msgspec.structs.replace(letter, id=f"{FROM_ARCHIVE}{letter.id}")
 
     async def give_back(self, letters: Collection[Letter]) -> None:
         """See `Source.give_back`: nothing was taken."""

@@ -13,6 +13,8 @@ import msgspec
 from turnout.recovery.letter import Letter
 
 __all__ = [
+    "FROM_ARCHIVE",
+    "RESTORED",
     "Action",
     "Entry",
     "Item",
@@ -29,6 +31,10 @@ __all__ = [
 ]
 
 
+FROM_ARCHIVE = "archived:"
+"""How the id of a letter begins that is read from an archive, before that of the letter that was archived."""
+RESTORED = "restored"
+"""The note of such a letter that was brought back into a queue, where it is a new message: another letter."""
 _LONGEST = 1000
 
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from turnout.recovery.ledger.records import Record, Status
+from turnout.recovery.ledger.records import FROM_ARCHIVE, RESTORED, Record, Status
 from turnout.recovery.report.model import Health
 from turnout.recovery.report.shares import shares
 
@@ -23,7 +23,7 @@ def health(records: Iterable[Record]) -> Health:
     categories: Counter[str] = Counter()
     event_types: Counter[str] = Counter()
     first = last = unresolved = failed = 0
-    for record in records:
+    for record in _once_each(list(records)):
         statuses[record.status] += 1
         categories[record.disposition or "unknown"] += 1
         event_types[record.event_type or "(none)"] += 1
@@ -47,3 +47,22 @@ def health(records: Iterable[Record]) -> Health:
         success_rate=(delivered + archived) / tried if tried else None,
         seconds=max(0, last - first) / 1000 if first else None,
     )
+
+
+def _once_each(records: Sequence[Record]) -> list[Record]:
+    """The records without those of letters that another one tells of.
+
+    What is read from an archive has a record of its own beside that of the letter that was archived. When it was
+    brought back into its queue, it is a new letter there, which counts once somebody has seen it; when it was delivered
+    from the archive, that is what became of the letter; else the letter is archived still.
+    """
+    told, kept = set(), []
+    for record in records:
+        archived = record.letter.removeprefix(FROM_ARCHIVE)
+        if archived == record.letter:
+            continue
+        if record.status in _DELIVERED:
+            told.add(archived)
+            if record.note != RESTORED:
+                kept.append(record)
+    return kept + [each for each in records if each.letter not in told and not each.letter.startswith(FROM_ARCHIVE)]

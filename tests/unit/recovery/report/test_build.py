@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 
@@ -7,9 +8,15 @@ from tests.unit.recovery import letters
 from tests.unit.recovery.report.stories import NOW, QUEUE, event, found, remembered, report
 
 from turnout.recovery import Disposition, read_letter
+from turnout.recovery.archive.restoring import Restoring
+from turnout.recovery.deliver.api import Work
+from turnout.recovery.ledger.records import RESTORED, Record, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.report import Command
+from turnout.recovery.report.health import health
 from turnout.recovery.report.model import Interaction, Share
+from turnout.sqs.memory import MemorySqs
+from turnout.targets.queue import QueueDestination
 
 
 def one(message: dict[str, object], number: int = 1) -> Letter:
@@ -63,6 +70,31 @@ def test_the_success_rate_is_of_what_was_tried_and_there_is_none_when_nothing_wa
     assert idle is not None
     assert idle.success_rate is None
     assert report(some, known=None).health is None
+
+
+def test_a_letter_that_was_archived_and_restored_is_counted_once() -> None:
+    def record(letter: str, status: Status, note: str = "") -> Record:
+        return Record(letter, "dead", status=status, first_seen_ms=1, resolved_ms=1, note=note)
+
+    archived = [record(each, Status.ARCHIVED) for each in ("m-1", "m-2", "m-3", "m-4")]
+    again = [
+        record("archived:m-1", Status.REPLAYED, RESTORED),
+        record("m-1-restored", Status.RETRIED),
+        record("archived:m-2", Status.REPLAYED, "crm"),  # delivered from the archive
+        record("archived:m-3", Status.FAILED_REPLAY, "no such queue"),
+    ]
+    for known in (archived + again, again + archived):
+        found = health(known)
+        assert (found.total, found.delivered, found.archived, found.failed) == (4, 2, 2, 0)
+
+
+def test_the_restored_letter_of_an_archive_is_marked_in_the_ledger() -> None:
+    letter = one(letters.own())
+    sqs = MemorySqs()
+    dead = sqs.create_queue("dead")
+    restoring = Restoring(lambda url: QueueDestination(sqs, url), queue=dead)
+    (outcome,) = asyncio.run(restoring([Work(letter)]))
+    assert outcome.sentence == RESTORED
 
 
 def _count(shares: tuple[Share, ...], name: str) -> int:
