@@ -85,7 +85,7 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
     letter of ours stays one: the targets that have the event, by the worker or by recovery, do not get it again. What
     finds no room among ten attributes moves into the letter's JSON, from which the worker takes it. The trace header
     names the trace that the worker links to, wherever the attributes went. Raises `Unfit` when the message is too large
-    to say so.
+    to say so, or to carry all attributes.
     """
     body, found = _contents(letter, _routed(letter) or _held(letter, queue))
     attributes = {REPLAY: Attribute("String", replay)}
@@ -96,8 +96,10 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
         owed = tuple(name for name in letter.owed if name not in done)
         size = len(body.encode("utf-8", "surrogatepass"))
         sealed = sealed_attributes(msgspec.structs.replace(before, done=done, owed=owed), attributes, size)
-        if LETTER not in sealed:
+        if done and LETTER not in sealed:
             raise Unfit("it is too large to say which targets have it already: deliver it to the owed targets")
+        if attributes.keys() - original_attributes(sealed).keys():  # the JSON in which they travel was cut
+            raise Unfit("it is too large to carry all its attributes back: deliver it to the owed targets")
         # These two are for people who look into a dead-letter queue.
         attributes = {name: value for name, value in sealed.items() if name not in (ERROR_CODE, ERROR_MESSAGE)}
     fifo = queue.endswith(".fifo")

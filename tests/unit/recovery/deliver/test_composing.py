@@ -200,6 +200,24 @@ def test_what_sqs_moved_goes_back_to_its_queue_as_it_lay_there_wrappers_and_all(
     assert compose_for_source(letter, "https://sqs/1/events", "r-1", ()).body == shapes.BODY
 
 
+@pytest.mark.parametrize("room", range(0, 2_000, 40))
+def test_no_attribute_is_lost_on_the_way_to_the_source_or_the_letter_is_refused(room: int) -> None:
+    originals = {f"a{n}": Attribute("String", "x" * 50) for n in range(10)}
+    body = json.dumps({"id": "e-1", "detail": ""})[:-2]
+    kept = sum(each.size(name) for name, each in list(originals.items())[:6])
+    body += "x" * (MAX_MESSAGE_BYTES - kept - 20 - room - len(body) - 2) + '"}'
+    letter = read_letter(shapes.own(owed=("crm",), done=("audit",)))
+    whole = msgspec.structs.replace(letter.chain[0], body=body, attributes=originals)
+    letter = msgspec.structs.replace(letter, chain=(whole,), body=body, attributes=originals)
+    try:
+        sent = compose_for_source(letter, "https://sqs/1/events", "r-1", ())
+    except Unfit:
+        return
+    assert sent.size() <= MAX_MESSAGE_BYTES
+    back = original_attributes(sent.attributes)
+    assert {name: back.get(name) for name in originals} == originals
+
+
 def test_a_letter_that_is_put_elsewhere_stays_as_it_was_found_while_no_owed_target_was_reached() -> None:
     # Written in another way than ours, and with the sentence for people alone: it is to be found just so.
     message = read_letter(shapes.own(owed=("crm", "mail"))).message
