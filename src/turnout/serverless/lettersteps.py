@@ -29,7 +29,16 @@ from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import foremost
 from turnout.sqs.api import Sqs
 
-__all__ = ["InvalidStep", "LetterHeld", "LetterSteps", "NotArchived", "NotDelivered", "NotParked", "Refused"]
+__all__ = [
+    "InvalidStep",
+    "LetterHeld",
+    "LetterSteps",
+    "NotArchived",
+    "NotDelivered",
+    "NotParked",
+    "NotThere",
+    "Refused",
+]
 
 log = logging.getLogger(__name__)
 
@@ -50,6 +59,10 @@ class InvalidStep(TurnoutError):
 
 class NotDelivered(TurnoutError):
     """An attempt at a delivery failed. The state machine retries it, with backoff."""
+
+
+class NotThere(TurnoutError):
+    """A target is missing or denies us, maybe for a deployment only. The state machine asks again, a minute apart."""
 
 
 class NotArchived(TurnoutError):
@@ -118,7 +131,7 @@ class LetterSteps:
         return {"presence": str(found.presence), "conversation": msgspec.to_builtins(conversation)}
 
     async def deliver(self, step: Step, seconds: float) -> Step:
-        """One attempt. Raises `NotDelivered`, `LetterHeld`, `Refused`."""
+        """One attempt. Raises `NotDelivered`, `NotThere`, `LetterHeld`, `Refused`."""
         return await self._once(self._letter(step), Course.DELIVER, NotDelivered, seconds)
 
     async def archive(self, step: Step, seconds: float) -> Step:
@@ -195,7 +208,7 @@ class LetterSteps:
                 raise InvalidStep(f"the course of this letter is {choice.course}, not {course}: {choice.why}")
             outcome, record = await self._recovery.attempt(choice, letter, held, seconds)
             if not outcome.done:
-                raise (failed if outcome.again else Refused)(outcome.sentence)
+                raise (failed if outcome.again else NotThere if outcome.config else Refused)(outcome.sentence)
             await self._recovery.resolve(letter)
         return {"reached": list(outcome.reached), "attempts": record.attempts}
 

@@ -22,6 +22,7 @@ class FakeAct:
         self.aim = aim
         self.hangs = False
         self.again = True
+        self.config = False
         self.done: list[Work] = []
         self.tried = 0
 
@@ -35,6 +36,7 @@ class FakeAct:
         if self.hangs:
             await asyncio.sleep(60)
         if self.tried <= self.failures:
-            return [Outcome(failures={self.aim: "ServiceUnavailable: not now"}, again=self.again) for _ in works]
+            said = {self.aim: "ServiceUnavailable: not now"}
+            return [Outcome(failures=said, again=self.again, config=self.config) for _ in works]
         self.done += works
         return [Outcome((self.aim,)) for _ in works]

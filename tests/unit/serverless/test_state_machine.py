@@ -220,6 +220,23 @@ def test_a_delivery_that_is_refused_for_good_is_not_repeated(machine: Machine) -
     assert machine.functions.count("deliver") == 1
 
 
+def test_a_target_that_is_missing_for_a_deployment_is_asked_three_times(machine: Machine) -> None:
+    machine.act.failures, machine.act.again, machine.act.config = 2, False, True
+    assert machine.results(records(letter(1))) == ["delivered"]
+    machine.act.tried, machine.act.failures = 0, 99
+    assert machine.results(records(letter(2))) == ["parked"]
+    assert machine.functions.count("deliver") == 6
+    (state,) = (each for each in _retries("Deliver") if "NotThere" in each["ErrorEquals"])
+    assert (state["IntervalSeconds"], state["MaxAttempts"]) == (60, 2), "as the rounds of turnout dlq work"
+
+
+def _retries(state: str) -> list[dict[str, Any]]:
+    retries: list[dict[str, Any]] = json.loads(FILE.read_text())["States"]["Letters"]["ItemProcessor"]["States"][state][
+        "Retry"
+    ]
+    return retries
+
+
 def test_what_was_resolved_before_is_not_touched(machine: Machine) -> None:
     assert machine.results(records(letter(1))) == ["delivered"]
     assert machine.results(records(letter(1))) == ["nothing"]
