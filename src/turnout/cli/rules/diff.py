@@ -14,6 +14,7 @@ import msgspec
 
 from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import json_option, require_option
+from turnout.cli.rules.unread import note_unread
 from turnout.cli.words import count
 from turnout.rules import load_rules
 from turnout.rules.contact import excerpt
@@ -60,6 +61,7 @@ def diff(
     """
     if (events is None) is (queue is None):
         raise click.UsageError("give either --events or --queue")
+    note_unread(old, new)
     before, after = load_rules(old, require=require), load_rules(new, require=require)
     samples = _lines(events) if events is not None else iter(_messages(str(queue), sample))
     comparison = compare(before, after, samples)

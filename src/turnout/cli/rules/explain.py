@@ -12,6 +12,7 @@ from rich.console import Console
 
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.rules.tree import print_explanation
+from turnout.cli.rules.unread import note_unread
 from turnout.message import Reason
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.explain.event import explain_event
@@ -49,6 +50,7 @@ def explain(
     Without --rule, those rules are shown that match. When none does, those are that come nearest to matching, the
     nearest one first. Values are shown as they are, contact data too. Exits 2 when what is given is no event.
     """
+    note_unread(directory)
     ruleset = load_rules(directory, require=require)
     _check_ids(ruleset, only)
     metadata = _object(metadata_file) if metadata_file is not None else None

@@ -14,6 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from turnout.cli.rules.options import json_option, rules_option
+from turnout.cli.rules.unread import note_unread
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.engine.access import Access, access_of
 from turnout.rules.model import Kind, Rule, Target
@@ -38,6 +39,7 @@ def list_rules(directory: Path, address: str | None, as_json: bool) -> None:
 
     The index of a rule is the term by which the engine finds it; a rule without one is tried for every event.
     """
+    note_unread(directory)
     # Required paths are part of the fingerprint, which is held against the worker's.
     ruleset = load_rules(directory, require=required_paths())
     scraped = None if address is None else _scrape(address)

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import require_option, rules_option
+from turnout.cli.rules.unread import note_unread
 from turnout.rules import Match, load_rules
 
 __all__ = ["match"]
@@ -36,6 +37,7 @@ def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, 
 
     Exits 2 when there is no event.
     """
+    note_unread(directory)
     ruleset = load_rules(directory, require=require)
     matches: Iterator[tuple[int, Match]] = ((number, ruleset.match(body)) for number, body in _lines(events))
     first = next(matches, None)

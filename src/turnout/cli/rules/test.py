@@ -9,6 +9,7 @@ import click
 import msgspec
 
 from turnout.cli.rules.options import json_option, require_option, rules_option
+from turnout.cli.rules.unread import note_unread
 from turnout.cli.words import count
 from turnout.rules.files.event_files import root_of
 from turnout.rules.files.load import read_rules
@@ -30,6 +31,7 @@ def test(directory: Path, coverage: bool, as_json: bool, require: tuple[str, ...
     Prints what is not as expected and exits 1 if anything is not, else 0. Tables of tests are *.yaml files with a list
     'tests', or *.jsonl files with one test in each line.
     """
+    note_unread(directory)
     reading = read_rules(directory, require=require)
     if reading.problems:
         raise RuleFilesError(reading.problems)
