@@ -94,6 +94,9 @@ class Code(StrEnum):
     OPERATOR_AS_FIELD = "TR515"
     NO_EFFECT = "TR516"
     SAME_PLACE = "TR517"
+    OTHER_TYPE = "TR518"
+    LENGTH = "TR519"
+    NULL_OF_SEVERAL = "TR520"
 
 
 class ExpressionError(ValueError):

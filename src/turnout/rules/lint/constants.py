@@ -8,6 +8,7 @@ from itertools import combinations
 from turnout.rules.condition.ast import And, Compare, Condition, Constant, Every, Lower, Or, Some, Test, children
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.reasoning import Claim, always, never, possible
+from turnout.rules.lint.texts import has_capitals
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 
@@ -83,7 +84,7 @@ def _pair(rule: Rule, part: And, findings: Findings) -> tuple[Condition, str]:
 
 
 def _reason(rule: Rule, part: Condition, findings: Findings) -> str:
-    if isinstance(part, Test) and isinstance(part.term, Lower):
+    if isinstance(part, Test) and isinstance(part.term, Lower) and has_capitals(part.predicate):
         return ": lower() leaves no capital letters"
     text = findings.text(rule, part)
     return f": {text} is false for every value" if text and not isinstance(part, Constant) else ""

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.constants import warn_of_constants
+from turnout.rules.lint.kinds import Kinds, warn_of_kinds
+from turnout.rules.lint.lengths import warn_of_lengths
 from turnout.rules.lint.literals import warn_of_literals
 from turnout.rules.lint.metadata import warn_of_metadata
-from turnout.rules.lint.missing import warn_of_missing
+from turnout.rules.lint.missing import warn_of_missing, warn_of_null_of_several
 from turnout.rules.lint.operators import warn_of_operators
 from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
@@ -32,14 +34,18 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
     company.
     """
     findings = Findings(reading)
+    kinds = Kinds(reading.rules)
     matching = []
     for rule in reading.rules:
         if warn_of_constants(rule, findings):
             matching.append(rule)
         warn_of_missing(rule, findings)
+        warn_of_null_of_several(rule, findings)
         warn_of_few_examples(rule, findings)
         warn_of_misspelt_members(rule, findings)
         warn_of_literals(rule, findings)
+        warn_of_kinds(rule, kinds, findings)
+        warn_of_lengths(rule, findings)
         warn_of_positions(rule, findings)
         warn_of_operators(rule, findings)
         warn_of_metadata(rule, findings)

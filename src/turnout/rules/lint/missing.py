@@ -3,6 +3,8 @@
 `not (x == 'a')` is true when there is no `x`; `x != 'a'` is then false. Both may be meant, and both surprise. A rule
 that anywhere asks `exists(x)` or compares `x` with null has made up its mind; so has one that demands a value of `x`
 beside the `not`. Event patterns are left alone: there `anything-but` and `exists` are AWS's own words for it.
+
+`list[*].x == null` is about all elements together: false as soon as one of them has an `x`.
 """
 
 from __future__ import annotations
@@ -12,10 +14,12 @@ from dataclasses import replace
 from turnout.rules.condition.ast import (
     Absent,
     And,
+    Children,
     Compare,
     Condition,
     Every,
     Except,
+    Items,
     Key,
     Kind,
     Not,
@@ -25,10 +29,12 @@ from turnout.rules.condition.ast import (
     Path,
     Present,
     Root,
+    Slice,
     Some,
     Spread,
     Term,
     Test,
+    Where,
     plain_path,
     terms,
     walk,
@@ -38,8 +44,9 @@ from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 
-__all__ = ["warn_of_missing"]
+__all__ = ["warn_of_missing", "warn_of_null_of_several"]
 
+_SEVERAL = Children | Items | Slice | Where
 _ALWAYS_THERE = ("receive_count", "queue", "message_id", "sent_timestamp")
 
 
@@ -47,6 +54,26 @@ def warn_of_missing(rule: Rule, findings: Findings) -> None:
     """One warning per path, at the first `not` or `!=` that is silent about its being missing."""
     if not rule.source.startswith("{"):
         _Search(rule, findings).look(rule.condition, frozenset())
+
+
+def warn_of_null_of_several(rule: Rule, findings: Findings) -> None:
+    """A warning per `== null` over a member of several elements, which asks for neither one of them nor each."""
+    for condition in walk(rule.condition):
+        path = condition.term if isinstance(condition, Absent) else None
+        if not isinstance(path, Path):
+            continue
+        last = max((at for at, step in enumerate(path.segments) if isinstance(step, _SEVERAL)), default=None)
+        if last is None or not isinstance(path.segments[-1], Key):
+            continue
+        elements = path.segments[: last if isinstance(path.segments[last], Children) else last + 1]
+        member = render_path(Path(Root.ELEMENT, path.segments[last + 1 :]))
+        findings.condition(
+            Code.NULL_OF_SEVERAL,
+            f"this is false as soon as one of them has a value; write any({render_path(Path(path.root, elements))}, "
+            f"{member} == null) if one is to be without, not exists({render_path(path)}) if all are",
+            rule,
+            condition,
+        )
 
 
 class _Search:

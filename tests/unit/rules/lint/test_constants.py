@@ -25,6 +25,7 @@ from turnout.rules.problems import Code
         ("cidr(a, '10.0.0.0/8') and cidr(a, '192.168.0.0/16')", "cidr(a, '192.168.0.0/16')", "exclude each other"),
         ("exists(detail.a) and detail == 'x'", "detail == 'x'", "exclude each other"),
         ("lower(a) == 'ERROR'", "lower(a) == 'ERROR'", "lower() leaves no capital letters"),
+        ("lower(a) == 5", "lower(a) == 5", "lower(a) == 5 is false for every value"),
         ("ends_with(lower(a), 'Transfer')", "ends_with(lower(a), 'Transfer')", "lower() leaves no capital letters"),
         ("5 < x < 3", "5 < x < 3", "5 < x < 3 is false for every value"),
         ("len(a) < 0", "len(a) < 0", "never matches"),

@@ -56,3 +56,26 @@ def test_a_path_is_pointed_out_once() -> None:
 
 def test_patterns_are_left_to_the_words_of_aws() -> None:
     assert warned({"a": [{"anything-but": "x"}], "b": [{"exists": False}]}, Code.MISSING_IS_FALSE) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "one", "each"),
+    [
+        ("detail.p[*].x == null", "any(detail.p, @.x == null)", "not exists(detail.p[*].x)"),
+        ("detail.p[1:3].x.y == null", "any(detail.p[1:3], @.x.y == null)", "not exists(detail.p[1:3].x.y)"),
+        ("detail.p[?(@.a == 1)].x == null", "any(detail.p[?(@.a == 1)], @.x == null)", "not exists(detail.p[?("),
+        ("any(detail.p, @.q[*].x == null)", "any(@.q, @.x == null)", "not exists(@.q[*].x)"),
+    ],
+)
+def test_null_of_a_member_of_several_elements_is_pointed_out(expression: str, one: str, each: str) -> None:
+    (found,) = warned(expression, Code.NULL_OF_SEVERAL)
+    assert f"write {one} if one is to be without, {each}" in found.message
+    assert warned(f"{one if '@.q' not in one else f'any(detail.p, {one})'}", Code.NULL_OF_SEVERAL) == []
+
+
+@pytest.mark.parametrize(
+    "expression",
+    ["detail.x == null", "detail.p[0].x == null", "detail.p[*].x != null", "detail.p[*] == null", "$..x == null"],
+)
+def test_null_of_one_value_or_of_elements_themselves_is_left_alone(expression: str) -> None:
+    assert warned(expression, Code.NULL_OF_SEVERAL) == []
