@@ -15,16 +15,24 @@ _NOTICED_SECONDS = 30.0
 
 _SUBJECT = "AWS"
 _NO_CREDENTIALS = frozenset({"NoCredentialsError", "PartialCredentialsError"})
+_NO_REGION = "NoRegion"
 _UNASKED = ": it was asked nothing about queues, targets and stores"
 
 
 def judge_caller(caller: Caller) -> Iterator[Finding]:
     """Whether there are credentials, and whether they work."""
+    silence = caller.silence
+    if silence is not None and not caller.endpoint and silence.code != _NO_REGION:
+        what = f"nothing could be asked about queues, targets and stores: {silence.message}"
+        yield error("settings", _SUBJECT, what, "correct it; these are AWS's own settings, variables or a profile")
+        return
     if not caller.region:
-        yield error("region", _SUBJECT, "no region is set", "set AWS_REGION to the region of the queues")
+        unasked = _UNASKED if silence is not None and silence.code == _NO_REGION else ""
+        yield error("region", _SUBJECT, f"no region is set{unasked}", "set AWS_REGION to the region of the queues")
+        if unasked:
+            return
     else:
         yield fine("region", _SUBJECT, caller.region)
-    silence = caller.silence
     if silence is None:
         yield fine("credentials", _SUBJECT, caller.arn)
     elif silence.code in _NO_CREDENTIALS:
@@ -58,6 +66,8 @@ def judge_caller(caller: Caller) -> Iterator[Finding]:
 def judge_clock(caller: Caller) -> Iterator[Finding]:
     """Whether our clock is near AWS's: signatures depend on it, and so do leases and ages."""
     ahead = caller.ahead_seconds
+    if ahead is None and not caller.endpoint:
+        return  # nobody was asked, and there is a finding about that
     if ahead is None:
         yield unknown("clock", "clock", "AWS did not tell the time", "compare `date -u` with a time server")
     elif abs(ahead) < _NOTICED_SECONDS:

@@ -12,9 +12,9 @@ import msgspec
 from turnout.dlq.settings import load_dlq_settings
 from turnout.doctor.account import judge_caller, judge_clock
 from turnout.doctor.asking.genesys import ask_genesys
-from turnout.doctor.asking.queues import QueueAsker
+from turnout.doctor.asking.queues import QueueAsker, not_asked
 from turnout.doctor.asking.stores import ask_bucket, ask_table
-from turnout.doctor.asking.targets import ask_target, connect
+from turnout.doctor.asking.targets import ask_endpoint, ask_target, connect
 from turnout.doctor.facts import Caller, Role, Why
 from turnout.doctor.findings import Finding, Severity, error, fine, warning
 from turnout.doctor.permissions import judge_permissions
@@ -22,13 +22,15 @@ from turnout.doctor.queues import judge_queue
 from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
 from turnout.doctor.stores import IDEMPOTENCY, LEDGER, judge_bucket, judge_table
 from turnout.doctor.together import judge_together
-from turnout.errors import SettingsError
+from turnout.errors import SettingsError, SqsError
 from turnout.genesys.config import load_genesys_config
 from turnout.queues import queue_url
 from turnout.recovery.ledger.opening import DYNAMODB
+from turnout.rules.addresses import address_problem
 from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
+from turnout.sqs.session import foreign_errors
 from turnout.targets.aws import AwsClients
 from turnout.telemetry.setup.environment import read_endpoint
 from turnout.variables import idle_settings, misspelt_settings
@@ -57,30 +59,56 @@ class _Queue(msgspec.Struct, frozen=True):
 async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination:
     """Examine everything that these settings name. Raises nothing: what goes wrong is a finding."""
     reading = read_rules(settings.rules, environ=environ, require=settings.require)
-    usable = [target for target in reading.targets.values() if not target.unresolved]
-    others = [target for target in usable if target.kind is not Kind.QUEUE]
+    # An address that is none is a problem of the rules; whatever is asked about it would be said of something else.
+    usable = [
+        target
+        for target in reading.targets.values()
+        if not target.unresolved and not address_problem(target.kind, target.address)
+    ]
     findings: list[Finding] = [*settings_without_effect(settings, environ), *_rules(reading)]
     slots = asyncio.Semaphore(_AT_ONCE)
-    async with _asking() as (clients, queues):
-        caller = await queues.caller(settings.source_queue_url[0])
-        findings += (*judge_caller(caller), *judge_clock(caller))
-        answers_us = bool(caller.endpoint) and (caller.silence is None or caller.silence.why is not Why.UNKNOWN_CALLER)
-        if answers_us:
-            facts = await _each(
-                slots, [queues.facts(each.url, each.role, each.targets, caller) for each in _queues(settings, usable)]
-            )
-            for queue in facts:
-                findings += (*judge_queue(queue, settings, caller), *judge_permissions(queue, caller))
-            findings += judge_together(facts, reading.rules)
-            findings += await _stores(settings, environ, clients, caller)
-        asked = [target for target in others if answers_us or target.kind is Kind.URL]
-        answers = await _each(slots, [ask_target(clients, caller.region, each, environ) for each in asked])
-        for target, answer in zip(asked, answers, strict=True):
-            findings += judge_target(target, answer, environ)
-        findings += await _telemetry(environ)
-        findings += await _genesys(environ)
+    caller, of_aws = await _aws(settings, environ, reading, usable, slots)
+    findings += of_aws
+    endpoints = [target for target in usable if target.kind is Kind.URL]
+    answers = await _each(slots, [ask_endpoint(each, environ) for each in endpoints])
+    for target, answer in zip(endpoints, answers, strict=True):
+        findings += judge_target(target, answer or {}, environ)
+    findings += await _telemetry(environ)
+    findings += await _genesys(environ)
     worst_first = list(Severity)
     return Examination(caller, tuple(sorted(findings, key=lambda each: worst_first.index(each.severity))))
+
+
+async def _aws(
+    settings: Settings,
+    environ: Mapping[str, str],
+    reading: Reading,
+    targets: Sequence[Target],
+    slots: asyncio.Semaphore,
+) -> tuple[Caller, list[Finding]]:
+    """Who is asking, and what is found about everything in AWS."""
+    async with contextlib.AsyncExitStack() as stack:
+        try:
+            clients, queues = await stack.enter_async_context(_asking())
+        except SqsError as problem:  # no such profile, or a file that is none
+            caller = not_asked(problem)
+            return caller, [*judge_caller(caller)]
+        caller = await queues.caller(settings.source_queue_url[0])
+        findings = [*judge_caller(caller), *judge_clock(caller)]
+        if not caller.endpoint or (caller.silence is not None and caller.silence.why is Why.UNKNOWN_CALLER):
+            return caller, findings
+        facts = await _each(
+            slots, [queues.facts(each.url, each.role, each.targets, caller) for each in _queues(settings, targets)]
+        )
+        for queue in facts:
+            findings += (*judge_queue(queue, settings, caller), *judge_permissions(queue, caller))
+        findings += judge_together(facts, reading.rules)
+        findings += await _stores(settings, environ, clients, caller)
+        asked = [target for target in targets if target.kind not in (Kind.QUEUE, Kind.URL)]
+        answers = await _each(slots, [ask_target(clients, caller.region, each) for each in asked])
+        for target, answer in zip(asked, answers, strict=True):
+            findings += judge_target(target, answer, environ)
+        return caller, findings
 
 
 def settings_without_effect(settings: Settings, environ: Mapping[str, str]) -> Iterable[Finding]:
@@ -160,8 +188,9 @@ async def _each(slots: asyncio.Semaphore, questions: Sequence[Coroutine[Any, Any
 
 @contextlib.asynccontextmanager
 async def _asking() -> AsyncIterator[tuple[AwsClients, QueueAsker]]:
-    clients = AwsClients()
-    queues = QueueAsker(clients)
+    with foreign_errors("Connect"):
+        clients = AwsClients()
+        queues = QueueAsker(clients)
     try:
         yield clients, queues
     finally:

@@ -14,6 +14,11 @@ _NO_QUEUE = re.compile(r"[\s:$%{}<>]")
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
 _QUEUE_URL = re.compile(rf"https?://[^/\s@]+(/[^/\s?#]+)*/{_QUEUE_NAME.pattern}")
 _ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
+_TWO_SCHEMES = re.compile(r"https?://https?:?//")
+_FOUR_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+){3}")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
+_LONGEST_NAME = 254
+"""With the dot at its end."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _SERVICES = {Kind.TOPIC: "sns", Kind.BUS: "events", Kind.STATE_MACHINE: "states"}
 
@@ -56,11 +61,30 @@ def _url_problem(text: str) -> str:
     """Never says what is in the URL: for many an endpoint that is the secret."""
     if not text.startswith(("https://", "http://")):
         return "it begins with https:// or http://"
+    if _TWO_SCHEMES.match(text):
+        return "https:// or http:// stands in it twice"
     if _UNPRINTABLE.search(text):
         return "there is a line break or another control character in it"
+    if text[-1].isspace():
+        return "it ends with a space"
     try:
         parts = urlsplit(text)
-        host, _ = parts.hostname, parts.port
+        host, port = parts.hostname, parts.port
     except ValueError:
         return "its host or its port cannot be"
-    return "" if host else "it names no host"
+    if not host:
+        return "it names no host"
+    return "" if port != 0 and _can_be_host(host) else "its host or its port cannot be"
+
+
+def _can_be_host(host: str) -> bool:
+    """Whether a name could be looked up, or is an address: what is no host fails at each message, and says little."""
+    if ":" in host:  # an IPv6 address, which urlsplit has looked at
+        return True
+    if _FOUR_NUMBERS.fullmatch(host):
+        return all(int(part) < 256 for part in host.split("."))
+    try:
+        name = host.encode("idna").decode()
+    except UnicodeError:  # a label that is empty or too long, or a character that no name has
+        return False
+    return len(name) <= _LONGEST_NAME and bool(_HOST_NAME.fullmatch(name))

@@ -128,6 +128,8 @@ class AwsSession:
         with foreign_errors("Connect"):
             try:
                 client = await context.__aenter__()
+            except boto.InvalidRegionError:  # a ValueError as well
+                raise
             except ValueError as error:  # botocore's for "Invalid endpoint"
                 raise self._no_endpoint(error, endpoint_url) from error
         try:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from turnout.sqs.api import OutgoingMessage, SentBatch
 
-__all__ = ["MESSAGE_TOO_LONG", "MISSING", "TOO_LONG", "Destination"]
+__all__ = ["INVALID_URL", "MESSAGE_TOO_LONG", "MISSING", "TOO_LONG", "Destination"]
 
 MESSAGE_TOO_LONG = "MessageTooLong"
 """The code of an entry's failure when the destination itself takes less than `max_message_bytes`."""
@@ -15,8 +15,12 @@ MESSAGE_TOO_LONG = "MessageTooLong"
 TOO_LONG = frozenset({MESSAGE_TOO_LONG, "HTTP 413", "RequestTooLargeException"})
 """Codes with which destinations of any kind refuse a message for its size."""
 
+INVALID_URL = "InvalidURL"
+"""The code of a call that was not made, because an endpoint's URL is none."""
+
 MISSING = frozenset(
     {
+        INVALID_URL,
         *(f"HTTP {status}" for status in range(300, 400)),
         "HTTP 404",
         "HTTP 405",

@@ -25,6 +25,7 @@ import httpx
 from turnout.errors import Fault, TargetError
 from turnout.rules.addresses import without_secrets
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch
+from turnout.targets.api import INVALID_URL
 from turnout.targets.tls import tls_problem
 from turnout.telemetry import semconv
 
@@ -101,7 +102,7 @@ class HttpDestination:
         except (httpx.TimeoutException, TimeoutError) as error:
             raise self._error("no answer in time", type(error).__name__, Fault.SYSTEM, True) from error
         except (httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeError) as error:  # the last: no name of a host
-            raise self._error("the URL cannot be used", type(error).__name__, Fault.CONFIG, False) from error
+            raise self._error("the URL cannot be used: correct it", INVALID_URL, Fault.CONFIG, False) from error
         except httpx.LocalProtocolError as error:
             # Nothing was sent: what this message asks for is no request. Others are.
             raise self._error("the event makes no valid request", type(error).__name__, Fault.DATA, False) from error

@@ -502,6 +502,7 @@ class Choosy:
         ("HTTP 404", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 405", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 501", Fault.CONFIG, "QUEUE_MISSING"),
+        ("InvalidURL", Fault.CONFIG, "QUEUE_MISSING"),
         ("NotFound", Fault.CONFIG, "QUEUE_MISSING"),
         ("StateMachineDoesNotExist", Fault.CONFIG, "QUEUE_MISSING"),
         ("HTTP 403", Fault.CONFIG, "ACCESS_DENIED"),

@@ -70,6 +70,18 @@ def test_the_variables_that_name_the_files_of_a_client_certificate_can_be_given(
         ("{url: 'http://hooks.test:99999/in'}", "its host or its port cannot be"),
         ('{url: "http://hooks.test/in\\n"}', "there is a line break"),
         ("{url: 'http:///in'}", "it names no host"),
+        ("{url: 'https://https://hooks.test/in'}", "stands in it twice"),
+        ("{url: 'https://http//hooks.test/in'}", "stands in it twice"),
+        ("{url: 'https://hooks.test/in '}", "it ends with a space"),
+        ("{url: 'https://hooks test/in'}", "its host or its port cannot be"),
+        ("{url: 'https://hooks..test/in'}", "its host or its port cannot be"),
+        ("{url: 'https://*.hooks.test/in'}", "its host or its port cannot be"),
+        ("{url: 'https://<hooks.test>/in'}", "its host or its port cannot be"),
+        ("{url: 'https://hooks%2etest/in'}", "its host or its port cannot be"),
+        ("{url: 'https://10.0.0.256/in'}", "its host or its port cannot be"),
+        ("{url: 'https://hooks.test:0/in'}", "its host or its port cannot be"),
+        ("{url: 'https://" + "h" * 64 + ".test/in'}", "its host or its port cannot be"),
+        ("{url: 'https://" + "h." * 130 + "test/in'}", "its host or its port cannot be"),
         ("{topic: alerts}", "it is an ARN"),
         ("{topic: 'arn:aws:sqs:eu-west-1:123456789012:crm'}", "a topic's has 'sns' in it"),
         ("{bus: 'arn:aws:sns:eu-west-1:123456789012:crm'}", "a bus's has 'events' in it"),
@@ -119,3 +131,22 @@ def test_a_password_in_a_queues_url_is_refused_and_not_repeated(tmp_path: Path) 
 )
 def test_urls_of_amazon_and_of_emulators_are_queues(tmp_path: Path, url: str) -> None:
     assert target(tmp_path, f"{{queue: '{url}'}}").address == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://hooks.test",
+        "http://hooks:8080/a b?c=d#e",
+        "https://_srv.my-hooks.test./in",
+        "https://me:secret@hooks.test/in",
+        "https://b\u00fccher.test/in",
+        "https://xn--bcher-kva.test/in",
+        "https://10.0.0.25/in",
+        "https://[2001:db8::1]:8443/in",
+        "https://hooks.test/https://elsewhere.test/",
+        "https://https.test/in",
+    ],
+)
+def test_what_may_be_the_url_of_an_endpoint_is_taken_as_it_is(tmp_path: Path, url: str) -> None:
+    assert target(tmp_path, f"{{url: '{url}'}}").address == url

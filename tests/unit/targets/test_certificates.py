@@ -18,7 +18,7 @@ from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.app import load_ruleset
 from turnout.cli.check import check
-from turnout.doctor.asking.targets import ask_target
+from turnout.doctor.asking.targets import ask_endpoint
 from turnout.doctor.facts import Silence, Why
 from turnout.doctor.findings import Severity
 from turnout.doctor.services import judge_target
@@ -29,7 +29,6 @@ from turnout.settings import load_settings
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
 from turnout.targets import certificates
-from turnout.targets.aws import AwsClients
 from turnout.targets.certificates import Renewing, client_certificate, problems_with_certificates
 from turnout.targets.destinations import Destinations, open_destinations
 
@@ -220,13 +219,12 @@ def test_the_doctor_shows_the_certificate_that_the_worker_shows_and_says_what_th
 ) -> None:
     async def main() -> None:
         with strict(tmp_path) as there:
-            clients = AwsClients()
-            assert await ask_target(clients, "", there.hook, there.environ) == {}
+            assert await ask_endpoint(there.hook, there.environ) is None
             nobody = Target("hook", there.server.url, kind=Kind.URL)
-            silence = await ask_target(clients, "", nobody, there.environ)
+            silence = await ask_endpoint(nobody, there.environ)
             assert isinstance(silence, Silence)
             assert "a client certificate is demanded" in silence.message
-            silence = await ask_target(clients, "", there.hook, {**there.environ, "KEY": f"{tmp_path}/missing.pem"})
+            silence = await ask_endpoint(there.hook, {**there.environ, "KEY": f"{tmp_path}/missing.pem"})
             assert isinstance(silence, Silence)
             assert silence.why is Why.SETTINGS
             (finding,) = judge_target(there.hook, silence, {})

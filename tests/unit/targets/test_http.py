@@ -20,6 +20,7 @@ from turnout.errors import Fault, TargetError
 from turnout.message import Attribute
 from turnout.recovery.causes import Cause, Disposition, default_causes
 from turnout.sqs.api import OutgoingMessage
+from turnout.targets.api import MISSING
 from turnout.targets.http import HttpDestination
 
 BODY = '{"id": "1", "détail": "\N{SNOWMAN}"}'
@@ -268,3 +269,4 @@ def test_no_connection_no_answer_and_a_url_that_is_none_are_told_apart(hook: End
     for url in ("ftp://example.test/?key=hunter2", "http://xn--.test/?key=hunter2"):
         wrong = refusal(url)
         assert (wrong.fault, wrong.retryable) == (Fault.CONFIG, False)
+        assert wrong.code in MISSING, "a letter does not take it for access that is denied"

@@ -12,7 +12,7 @@ from tests.servers.connecting import ConnectProxy, connect_proxy
 from tests.servers.raw import RawServer, answer, raw_server, serving
 
 from turnout.app import load_ruleset
-from turnout.doctor.asking.targets import ask_target
+from turnout.doctor.asking.targets import ask_endpoint
 from turnout.doctor.facts import Silence
 from turnout.errors import Fault, RulesError, TargetError
 from turnout.rules import Target
@@ -20,7 +20,6 @@ from turnout.rules.model import Kind
 from turnout.settings import load_settings
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
-from turnout.targets.aws import AwsClients
 from turnout.targets.destinations import open_destinations
 from turnout.targets.ways import problems_on_the_way, proxy_for
 
@@ -202,12 +201,11 @@ def test_authorities_that_cannot_be_read_are_told_of(tmp_path: Path) -> None:
 def test_the_doctor_takes_the_way_to_an_endpoint_that_the_worker_takes(tmp_path: Path) -> None:
     async def main() -> None:
         async with network(tmp_path, NO_PROXY="127.0.0.1") as net:
-            clients = AwsClients()
             here = Target("crm", net.endpoint.url, kind=Kind.URL)
-            assert await ask_target(clients, "", here, net.environ) == {}, "its authority is trusted"
+            assert await ask_endpoint(here, net.environ) is None, "its authority is trusted"
             far = Target("crm", URL, kind=Kind.URL)
-            assert await ask_target(clients, "", far, net.environ) == {}, "the proxy takes connections"
-            gone = await ask_target(clients, "", far, {"HTTPS_PROXY": "http://me:pr0xy-secret@127.0.0.1:1"})
+            assert await ask_endpoint(far, net.environ) is None, "the proxy takes connections"
+            gone = await ask_endpoint(far, {"HTTPS_PROXY": "http://me:pr0xy-secret@127.0.0.1:1"})
             assert isinstance(gone, Silence)
             assert gone.message.startswith("the proxy on the way to it: ")
             assert "pr0xy-secret" not in gone.message

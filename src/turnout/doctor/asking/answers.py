@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
 
@@ -17,6 +17,8 @@ ANSWER_SECONDS = 10.0
 """Longest wait for one answer."""
 
 Answer = Mapping[str, Any]
+
+T = TypeVar("T")
 
 _MISSING = frozenset(
     {
@@ -55,8 +57,8 @@ _DENIED = frozenset(
 )
 
 
-async def ask(question: Awaitable[Answer], action: str) -> Answer | Silence:
-    """The answer, or why there is none. `action` is the IAM action of the question."""
+async def ask(question: Awaitable[T], action: str) -> T | Silence:
+    """The answer, or why there is none; so too for opening a client. `action` is the IAM action of the question."""
     try:
         async with asyncio.timeout(ANSWER_SECONDS):
             return await question
@@ -74,6 +76,11 @@ async def ask(question: Awaitable[Answer], action: str) -> Answer | Silence:
         return Silence(why, error.code, str(error), action)
     except TimeoutError:
         return Silence(Why.FAILED, "TimeoutError", f"no answer within {ANSWER_SECONDS:.0f} s", action)
+    except ValueError as error:  # botocore's, while a client is opened
+        advice = "AWS_ENDPOINT_URL, or the service's own, must look like https://host or http://localhost:4566"
+        invalid = str(error).startswith("Invalid endpoint")
+        code, text = ("InvalidEndpoint", f"{error}: {advice}") if invalid else (type(error).__name__, str(error))
+        return Silence(Why.FAILED, code, text, action)
     except Exception as error:  # noqa: BLE001 - whatever botocore makes of an answer that is not AWS's: it is told
         said = str(error).strip().splitlines()
         return Silence(Why.FAILED, type(error).__name__, said[0] if said else "no answer", action)

@@ -17,12 +17,13 @@ from typing import Any
 from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.permissions import actions_of
+from turnout.errors import SqsError
 from turnout.queues import queue_name
 from turnout.sqs.place import Place, find_place
 from turnout.sqs.session import AwsConfig, AwsSession
 from turnout.targets.aws import AwsClients
 
-__all__ = ["QueueAsker", "principal_of", "read_decisions", "read_mapping"]
+__all__ = ["QueueAsker", "not_asked", "principal_of", "read_decisions", "read_mapping"]
 
 _PROBES = {
     "sqs:SendMessage": "send_message_batch",
@@ -52,11 +53,10 @@ class QueueAsker:
             client = await self._client(queue)
             endpoint = str(client.meta.endpoint_url)
         except Exception as error:  # noqa: BLE001 - whatever botocore makes of broken settings: it is told
-            silence = Silence(Why.DENIED, type(error).__name__, str(error))
-            return Caller("", "", find_place(queue, None, {}).region or "", "", False, None, silence)
+            return not_asked(error)
         emulator = find_place(endpoint, None, {}).region is None
-        sts = await self._clients.get("sts", place.region)
-        answer = await ask(sts.get_caller_identity(), "sts:GetCallerIdentity")
+        sts = await ask(self._clients.get("sts", place.region), "sts:GetCallerIdentity")
+        answer = sts if isinstance(sts, Silence) else await ask(sts.get_caller_identity(), "sts:GetCallerIdentity")
         region = place.region or ""
         if isinstance(answer, Silence):
             return Caller("", "", region, endpoint, emulator, await self._ahead(queue), answer)
@@ -119,7 +119,9 @@ class QueueAsker:
         key = attributes.get("KmsMasterKeyId")
         if not key or caller.emulator:
             return None
-        kms = await self._clients.get("kms", caller.region)
+        kms = await ask(self._clients.get("kms", caller.region), "kms:DescribeKey")
+        if isinstance(kms, Silence):
+            return kms
         answer = await ask(kms.describe_key(KeyId=key), "kms:DescribeKey")
         if isinstance(answer, Silence):
             return answer
@@ -130,7 +132,9 @@ class QueueAsker:
         principal = principal_of(caller.arn)
         if caller.emulator or not principal or not arn:
             return None
-        iam = await self._clients.get("iam", caller.region)
+        iam = await ask(self._clients.get("iam", caller.region), "iam:SimulatePrincipalPolicy")
+        if isinstance(iam, Silence):
+            return iam
         answer = await ask(
             iam.simulate_principal_policy(
                 PolicySourceArn=principal, ActionNames=list(actions_of(role)), ResourceArns=[arn]
@@ -142,7 +146,9 @@ class QueueAsker:
     async def _mappings(self, arn: str, role: Role, caller: Caller) -> tuple[MappingFacts, ...] | Silence | None:
         if role is not Role.SOURCE or caller.emulator or not arn:
             return None
-        functions = await self._clients.get("lambda", caller.region)
+        functions = await ask(self._clients.get("lambda", caller.region), "lambda:ListEventSourceMappings")
+        if isinstance(functions, Silence):
+            return functions
         answer = await ask(functions.list_event_source_mappings(EventSourceArn=arn), "lambda:ListEventSourceMappings")
         if isinstance(answer, Silence):
             return answer
@@ -163,6 +169,12 @@ class QueueAsker:
                 client = self._sqs[place] = await self._session.client(place, read_seconds=ANSWER_SECONDS)
                 self._open.push_async_callback(client.close)
             return client
+
+
+def not_asked(error: Exception) -> Caller:
+    """Nobody, when the settings for AWS are such that nothing can be asked: there is no endpoint then."""
+    code = error.code if isinstance(error, SqsError) else type(error).__name__
+    return Caller("", "", "", "", False, None, Silence(Why.FAILED, code, str(error)))
 
 
 def read_decisions(answer: Answer) -> Mapping[str, str]:

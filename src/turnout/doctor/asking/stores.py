@@ -13,7 +13,9 @@ __all__ = ["ask_bucket", "ask_table"]
 
 async def ask_table(clients: AwsClients, region: str, name: str) -> TableFacts | Silence:
     """What a table is like; why not when it cannot be told."""
-    client = await clients.get("dynamodb", region)
+    client = await ask(clients.get("dynamodb", region), "dynamodb:DescribeTable")
+    if isinstance(client, Silence):
+        return client
     answer = await ask(client.describe_table(TableName=name), "dynamodb:DescribeTable")
     if isinstance(answer, Silence):
         return answer
@@ -36,7 +38,9 @@ async def ask_table(clients: AwsClients, region: str, name: str) -> TableFacts |
 
 async def ask_bucket(clients: AwsClients, region: str, name: str) -> BucketFacts | Silence:
     """What a bucket is like; why not when it cannot be told."""
-    client = await clients.get("s3", region)
+    client = await ask(clients.get("s3", region), "s3:ListBucket")
+    if isinstance(client, Silence):
+        return client
     found = await ask(client.head_bucket(Bucket=name), "s3:ListBucket")
     if isinstance(found, Silence):
         return found

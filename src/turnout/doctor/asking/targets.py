@@ -17,32 +17,37 @@ from turnout.targets.certificates import client_certificate
 from turnout.targets.tls import tls_problem
 from turnout.targets.ways import proxy_for, trusted_authorities
 
-__all__ = ["ask_target", "connect"]
+__all__ = ["ask_endpoint", "ask_target", "connect"]
 
 _CONNECT_SECONDS = 5.0
 _OBJECT_SECONDS = 0.5
+_SERVICES = {
+    Kind.TOPIC: ("sns", "sns:GetTopicAttributes"),
+    Kind.BUS: ("events", "events:DescribeEventBus"),
+    Kind.STATE_MACHINE: ("stepfunctions", "states:DescribeStateMachine"),
+}
 
 
-async def ask_target(clients: AwsClients, region: str, target: Target, environ: Mapping[str, str]) -> Answer | Silence:
-    """What the service says about a topic, a bus or a state machine; for a URL, whether it, or the proxy on the way to
-    it, takes connections.
-    """
+async def ask_target(clients: AwsClients, region: str, target: Target) -> Answer | Silence:
+    """What the service says about a topic, a bus or a state machine."""
     address = target.address
-    if target.kind is Kind.URL:
-        return await _ask_endpoint(target, environ) or {}
     parts = address.split(":")
     region = parts[3] if len(parts) >= 6 and parts[3] else region
+    service, action = _SERVICES[target.kind]
+    client = await ask(clients.get(service, region), action)
+    if isinstance(client, Silence):
+        return client
     if target.kind is Kind.TOPIC:
-        client = await clients.get("sns", region)
-        return await ask(client.get_topic_attributes(TopicArn=address), "sns:GetTopicAttributes")
-    if target.kind is Kind.BUS:
-        client = await clients.get("events", region)
-        return await ask(client.describe_event_bus(Name=address), "events:DescribeEventBus")
-    client = await clients.get("stepfunctions", region)
-    return await ask(client.describe_state_machine(stateMachineArn=address), "states:DescribeStateMachine")
+        question = client.get_topic_attributes(TopicArn=address)
+    elif target.kind is Kind.BUS:
+        question = client.describe_event_bus(Name=address)
+    else:
+        question = client.describe_state_machine(stateMachineArn=address)
+    return await ask(question, action)
 
 
-async def _ask_endpoint(target: Target, environ: Mapping[str, str]) -> Silence | None:
+async def ask_endpoint(target: Target, environ: Mapping[str, str]) -> Silence | None:
+    """Why an HTTP endpoint, or the proxy on the way to it, takes no connections; None when it does."""
     url = target.address
     try:
         proxy, trusted = proxy_for(url, environ), trusted_authorities(environ)

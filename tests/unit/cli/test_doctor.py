@@ -1,0 +1,86 @@
+"""`turnout doctor` where the settings for AWS, or an address in the rules, are such that nothing can be asked."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+
+from turnout.cli.doctor import doctor
+
+RULES = "targets: {{t: {target}}}\nunmatched: drop\nrules: [{{id: r, when: detail.x == 1, send: [t]}}]\n"
+
+
+def findings(
+    directory: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], target: str = "{queue: t}"
+) -> list[dict[str, Any]]:
+    """What is an error or could not be checked; no server is there."""
+    (directory / "rules.yaml").write_text(RULES.format(target=target))
+    for name, value in {
+        "AWS_ACCESS_KEY_ID": "a",
+        "AWS_SECRET_ACCESS_KEY": "b",
+        "AWS_CONFIG_FILE": str(directory / "none"),
+        "TURNOUT_RULES": str(directory),
+        "TURNOUT_SOURCE_QUEUE_URL": "http://127.0.0.1:9/000000000000/events",
+        "TURNOUT_DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:9/000000000000/dead",
+        **environ,
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("turnout.telemetry.logs.configure_logging", lambda *_: None)  # it would stay for other tests
+    result = CliRunner().invoke(doctor, ["--json"])
+    assert result.exit_code == 1, result.output
+    return [one for one in json.loads(result.stdout)["findings"] if one["severity"] in ("error", "unknown")]
+
+
+@pytest.mark.parametrize(
+    ("environ", "says"),
+    [
+        ({"AWS_ENDPOINT_URL": "localhost:4566"}, "AWS_ENDPOINT_URL must look like https://host"),
+        ({"AWS_ENDPOINT_URL_SQS": "http://localhost:99999"}, "AWS_ENDPOINT_URL_SQS must look like https://host"),
+        ({"AWS_PROFILE": "none"}, "The config profile (none) could not be found"),
+        ({"AWS_REGION": "eu west 1"}, "Provided region_name 'eu west 1' doesn't match a supported format."),
+    ],
+)
+def test_a_setting_of_aws_with_which_nothing_can_be_asked_is_the_one_thing_said_of_aws(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], says: str
+) -> None:
+    (found,) = findings(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1", **environ})
+    assert found["message"].startswith("nothing could be asked about queues, targets and stores: ")
+    assert says in found["message"]
+    assert "credentials" not in found["advice"]
+
+
+def test_that_no_region_is_set_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
+        monkeypatch.delenv(name, raising=False)
+    (found,) = findings(tmp_path, monkeypatch, {})
+    assert found["message"].startswith("no region is set")
+    assert found["advice"].startswith("set AWS_REGION")
+
+
+@pytest.mark.parametrize(
+    ("service", "target"),
+    [
+        ("SNS", "{topic: 'arn:aws:sns:eu-west-1:123456789012:t'}"),
+        ("EVENTBRIDGE", "{bus: t}"),
+        ("SFN", "{state_machine: 'arn:aws:states:eu-west-1:123456789012:stateMachine:t'}"),
+    ],
+)
+def test_an_endpoint_of_one_service_that_is_none_is_told_of_what_is_asked_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, service: str, target: str
+) -> None:
+    environ = {"AWS_REGION": "eu-west-1", f"AWS_ENDPOINT_URL_{service}": "localhost:4566"}
+    found = {one["subject"]: one for one in findings(tmp_path, monkeypatch, environ, target)}
+    assert "InvalidEndpoint: Invalid endpoint: localhost:4566: AWS_ENDPOINT_URL, or" in found["t"]["message"]
+
+
+@pytest.mark.parametrize("target", ["{url: hooks.test/in}", "{url: 'https://hooks test/in'}", "{topic: alerts}"])
+def test_an_address_that_is_none_is_a_problem_of_the_rules_and_nobody_is_asked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, target: str
+) -> None:
+    found = findings(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1"}, target)
+    assert [one["message"] for one in found if "TR113 this is not a " in one["message"]] != []
+    assert [one for one in found if one["subject"] == "t"] == []
