@@ -83,7 +83,7 @@ locals {
     var.worker.environment,
   )
 
-  health_check = "import os, http.client as h; c = h.HTTPConnection('127.0.0.1', int(os.environ['TURNOUT_HTTP_PORT']), timeout=4); c.request('GET', '/livez'); raise SystemExit(c.getresponse().status != 200)"
+  health_check = "import os, http.client as h; p = int(os.environ.get('TURNOUT_HTTP_PORT') or 0); c = h.HTTPConnection('127.0.0.1', p, timeout=4); raise SystemExit(p and (c.request('GET', '/livez') or c.getresponse().status != 200))"
 }
 
 resource "aws_ecs_service" "worker" {

@@ -99,6 +99,23 @@ def test_the_health_check_asks_for_liveness_where_the_worker_listens() -> None:
     assert int(FINAL.one("ENV").pairs()["TURNOUT_HTTP_PORT"]) > 1024
 
 
+@pytest.mark.parametrize(
+    ("environ", "healthy"),
+    [
+        ({"TURNOUT_HTTP_PORT": ""}, True),
+        ({"TURNOUT_HTTP_PORT": "0"}, True),
+        ({}, True),
+        ({"TURNOUT_HTTP_PORT": "9"}, False),
+    ],
+)
+def test_without_a_port_that_is_known_nobody_is_asked_and_the_worker_is_not_called_unhealthy(
+    environ: dict[str, str], healthy: bool
+) -> None:
+    _, *arguments = health_check()
+    done = subprocess.run([sys.executable, *arguments], env=environ, capture_output=True, timeout=30, check=False)
+    assert (done.returncode == 0) is healthy, done.stderr
+
+
 @pytest.mark.parametrize("flag", ["interval", "timeout", "start-period", "retries"])
 def test_the_health_check_is_bounded(flag: str) -> None:
     assert any(each.startswith(f"--{flag}=") for each in FINAL.one("HEALTHCHECK").flags)
