@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from turnout.cli.findings import FORMATS, Checked, Summary
+from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.errors import SettingsError
 from turnout.roles import double_roles
 from turnout.rules.files.event_files import root_of
@@ -28,7 +29,9 @@ _ERRORS = 1
 _ONLY_WARNINGS = 3
 
 
-@click.command(short_help="Validate settings and rules, and run the rules' examples.")
+@click.command(
+    cls=WithoutArguments, stray=rules_are_meant, short_help="Validate settings and rules, and run the rules' examples."
+)
 @click.option(
     "--rules",
     "directory",
@@ -44,6 +47,7 @@ _ONLY_WARNINGS = 3
     show_default=True,
     help="text: for people; json: one object; github: annotations of a workflow.",
 )
+@click.option("--json", "form", flag_value="json", help="The same as --format json.")
 @click.option("--strict", is_flag=True, help="Let warnings fail the check.")
 def check(directory: Path | None, form: str, strict: bool) -> None:
     """Validate settings and rules, and run every rule's examples.

@@ -37,6 +37,7 @@ _COMMANDS = {
 _ELSEWHERE = {name: f"turnout rules {name}" for name in ("match", "explain", "test", "diff", "schema")} | {
     name: f"turnout dlq {name}" for name in ("report", "retry", "replay", "archive", "work")
 }
+_ELSEWHERE |= {"help": "turnout --help", "version": "turnout --version"}
 
 
 class _Commands(LazyGroup):
@@ -51,8 +52,26 @@ class _Commands(LazyGroup):
             ctx.exit(INTERRUPTED)
 
 
+_EPILOG = """\b
+Exit codes of every command:
+  0    done, nothing is wrong
+  1    problems were found, or something failed
+  2    wrong usage or settings, or nothing to work on
+  3    only warnings were found, and --strict is given
+  130  ended by Ctrl-C
+
+\b
+For completion in bash (zsh_source and fish_source for other shells):
+  eval "$(_TURNOUT_COMPLETE=bash_source turnout)"
+"""
+
+
 @click.group(
-    cls=_Commands, lazy=_COMMANDS, elsewhere=_ELSEWHERE, context_settings={"help_option_names": ["-h", "--help"]}
+    cls=_Commands,
+    lazy=_COMMANDS,
+    elsewhere=_ELSEWHERE,
+    epilog=_EPILOG,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="turnout")
 def turnout() -> None:

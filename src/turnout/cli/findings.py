@@ -11,7 +11,7 @@ from turnout.cli.words import count
 from turnout.rules.problems import Problem, Severity
 from turnout.rules.showing import printable
 
-__all__ = ["FORMATS", "Checked", "Summary"]
+__all__ = ["FORMATS", "Checked", "Found", "Summary"]
 
 
 class Summary(msgspec.Struct, frozen=True):
@@ -36,8 +36,8 @@ class Checked(msgspec.Struct, frozen=True):
     """Whether the exit code will be 0: warnings may fail the check, too."""
 
 
-class _Found(msgspec.Struct, frozen=True):
-    """One problem as the JSON output has it. `excerpt` is the source line, or of a long one a part with the place."""
+class Found(msgspec.Struct, frozen=True):
+    """One problem, as the JSON of all commands has it. `excerpt` is the source line, or a part of a long one."""
 
     file: str
     line: int
@@ -48,9 +48,23 @@ class _Found(msgspec.Struct, frozen=True):
     message: str
     excerpt: str
 
+    @classmethod
+    def of(cls, problem: Problem) -> Found:
+        """What is shown of a problem."""
+        return cls(
+            printable(problem.file),
+            problem.line,
+            problem.column,
+            problem.rule,
+            problem.code,
+            problem.severity,
+            printable(problem.message),
+            problem.source,
+        )
+
 
 class _Report(msgspec.Struct, frozen=True):
-    problems: Sequence[_Found]
+    problems: Sequence[Found]
     notes: Sequence[str]
     summary: Summary
 
@@ -79,20 +93,7 @@ def _summary(checked: Checked) -> str:
 
 
 def _print_json(checked: Checked) -> None:
-    problems = [
-        _Found(
-            printable(each.file),
-            each.line,
-            each.column,
-            each.rule,
-            each.code,
-            each.severity,
-            printable(each.message),
-            each.source,
-        )
-        for each in checked.problems
-    ]
-    report = _Report(problems, checked.notes, checked.summary)
+    report = _Report([Found.of(each) for each in checked.problems], checked.notes, checked.summary)
     click.echo(msgspec.json.format(msgspec.json.encode(report), indent=2))
 
 

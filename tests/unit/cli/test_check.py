@@ -94,6 +94,11 @@ def test_json_is_one_object_with_every_problem(tmp_path: Path) -> None:
     }
 
 
+def test_json_is_to_be_had_as_from_other_commands(tmp_path: Path) -> None:
+    assert run(tmp_path, WARNED, "--json").stdout == run(tmp_path, WARNED, "--format", "json").stdout
+    assert not run(tmp_path, WARNED).stdout.startswith("{")
+
+
 @pytest.mark.parametrize("form", ["text", "json", "github"])
 def test_a_name_that_is_not_utf_8_can_be_shown_in_every_format(tmp_path: Path, form: str) -> None:
     write(tmp_path, WRONG, name=os.fsdecode(b"b\xfcro.yaml"))

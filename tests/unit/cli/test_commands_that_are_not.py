@@ -16,6 +16,7 @@ from turnout.cli.commands import turnout
         ("rules check", "No such command 'check'; it is 'turnout check'."),
         ("explain --event e.json", "No such command 'explain'; it is 'turnout rules explain'."),
         ("retry", "No such command 'retry'; it is 'turnout dlq retry'."),
+        ("help", "No such command 'help'; it is 'turnout --help'."),
         ("zzz", "No such command 'zzz'."),
         ("--chekc", "No such option '--chekc'"),
     ],

@@ -187,3 +187,35 @@ def test_every_command_prints_what_the_page_shows(tmp_path: Path) -> None:
             assert printed == block.text
     if page != PAGE.text:
         PATH.write_text(page)
+
+
+ROWS = re.findall(r"^\| `turnout (.+) --json` \| one object[^:]*: (.+) \|$", PATH.read_text(), re.MULTILINE)
+
+
+@pytest.mark.parametrize(("command", "members"), ROWS, ids=[command for command, _ in ROWS])
+def test_json_has_the_members_that_the_page_names(command: str, members: str, tmp_path: Path) -> None:
+    event = tmp_path / "event.json"
+    event.write_text('{"detail": {"tags": {"priority": "high"}}}')
+    options: dict[str, list[str | Path]] = {
+        "check": ["--rules", "rules"],
+        "rules match": ["--events", event],
+        "rules explain": ["--event", event],
+        "rules diff": ["rules", "rules", "--events", event],
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", "turnout", *command.split(), *options.get(command, []), "--json"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    always, _, _ = members.partition(";")
+    assert [*json.loads(done.stdout)] == re.findall("`(.+?)`", always)
+
+
+def test_the_page_names_the_json_of_every_command_that_has_it() -> None:
+    assert {command for command, _ in ROWS} == {
+        "check",
+        *(f"rules {name}" for name in ["test", "match", "explain", "diff", "list"]),
+    }

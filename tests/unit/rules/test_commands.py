@@ -93,6 +93,19 @@ def test_match_prints_one_line_per_event(tmp_path: Path) -> None:
     assert len(lines) == 6
 
 
+def test_match_names_rules_in_shadow_mode_where_there_are_any(tmp_path: Path) -> None:
+    path = write(tmp_path, GOOD.replace("send: [high]", "send: [high], mode: shadow".replace(", ", "\n    ")))
+    result = CliRunner().invoke(
+        rules,
+        ["match", "--rules", str(path), "--events", "-", "--json"],
+        input='{"detail": {"x": 1}}\n{"detail": {}}\n',
+    )
+    assert [json.loads(line) for line in result.stdout.splitlines()] == [
+        {"rules": [], "targets": [], "shadow": ["r"]},
+        {"rules": [], "targets": []},
+    ]
+
+
 def test_match_prints_a_table_for_people(tmp_path: Path) -> None:
     result = run_match(tmp_path, EVENTS)
     assert result.exit_code == 0, result.output

@@ -8,7 +8,8 @@ import click
 
 from turnout.cli.dlq.acting import Job, carry_out, who
 from turnout.cli.dlq.acting_options import acting_options, archive_options
-from turnout.cli.dlq.options import limit_option, place_options, selection_options
+from turnout.cli.dlq.options import letters_are_meant, limit_option, place_options, selection_options
+from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import archiving, restoring
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
@@ -18,7 +19,9 @@ from turnout.recovery.selection import Selection
 __all__ = ["archive"]
 
 
-@click.command(short_help="Put letters away in S3; bring them back with --restore.")
+@click.command(
+    cls=WithoutArguments, stray=letters_are_meant, short_help="Put letters away in S3; bring them back with --restore."
+)
 @place_options
 @selection_options
 @archive_options

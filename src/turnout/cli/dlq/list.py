@@ -12,8 +12,9 @@ from rich.text import Text
 
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import Look, look
-from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
+from turnout.cli.dlq.options import letters_are_meant, limit_option, pii_option, place_options, selection_options
 from turnout.cli.screen import wide_console
+from turnout.cli.stray import WithoutArguments
 from turnout.cli.words import count
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import Disposition
@@ -33,7 +34,12 @@ DISPOSITION_STYLES = {
 }
 
 
-@click.command("list", short_help="List letters: when and why they failed, and what they are owed.")
+@click.command(
+    "list",
+    cls=WithoutArguments,
+    stray=letters_are_meant,
+    short_help="List letters: when and why they failed, and what they are owed.",
+)
 @place_options
 @selection_options
 @limit_option

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import click
@@ -14,7 +15,7 @@ from turnout.recovery.causes import Cause, Disposition
 from turnout.recovery.selection import Selection, Where
 from turnout.recovery.times import moment
 
-__all__ = ["Moment", "limit_option", "pii_option", "place_options", "selection_options"]
+__all__ = ["Moment", "letters_are_meant", "limit_option", "pii_option", "place_options", "selection_options"]
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -92,6 +93,13 @@ _SELECTION = (
         "@attributes.NAME, @receive_count, ... for what is known of the letter.",
     ),
 )
+
+
+def letters_are_meant(text: str) -> str:
+    """The option that an argument was probably meant for: where the letters are, or which of them."""
+    if "://" in text:
+        return "--queue"
+    return "--file" if Path(text).suffix else "--id"
 
 
 def place_options(command: Command) -> Command:

@@ -9,7 +9,8 @@ import click
 
 from turnout.cli.dlq.acting import Job, carry_out, remembered
 from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
-from turnout.cli.dlq.options import limit_option, place_options, selection_options
+from turnout.cli.dlq.options import letters_are_meant, limit_option, place_options, selection_options
+from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import To, replaying, telling
 from turnout.dlq.services import Services
 from turnout.dlq.settings import DlqSettings
@@ -21,7 +22,11 @@ from turnout.recovery.selection import Selection
 __all__ = ["replay"]
 
 
-@click.command(short_help="Send letters again: to owed targets, the source queue, an endpoint, a file, an API.")
+@click.command(
+    cls=WithoutArguments,
+    stray=letters_are_meant,
+    short_help="Send letters again: to owed targets, the source queue, an endpoint, a file, an API.",
+)
 @place_options
 @selection_options
 @to_options(replay=True)

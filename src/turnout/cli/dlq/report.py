@@ -11,9 +11,10 @@ import click
 from rich.console import Console
 
 from turnout.cli.dlq.environment import settings_of_command
-from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
+from turnout.cli.dlq.options import letters_are_meant, limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.writing import write_whole
 from turnout.cli.screen import WIDTH_ELSEWHERE, wide_console
+from turnout.cli.stray import WithoutArguments
 from turnout.cli.words import count
 from turnout.dlq.reporting import gathered
 from turnout.dlq.services import open_services
@@ -26,7 +27,9 @@ from turnout.recovery.selection import Selection
 __all__ = ["report"]
 
 
-@click.command(short_help="Report what lies there, why, and what to do next.")
+@click.command(
+    cls=WithoutArguments, stray=letters_are_meant, short_help="Report what lies there, why, and what to do next."
+)
 @place_options
 @selection_options
 @limit_option
@@ -39,6 +42,7 @@ __all__ = ["report"]
     show_default=True,
     help="table for the terminal; json has the fields of eventbridge_diagnostics.json; html is one page to send on.",
 )
+@click.option("--json", "format_", flag_value="json", help="The same as --format json.")
 @click.option("--output", metavar="FILE", help="Write it there instead of on standard output.")
 @click.option("--correlate", is_flag=True, help="Look up the conversations that letters are about (Genesys).")
 def report(

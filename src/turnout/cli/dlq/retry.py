@@ -10,7 +10,8 @@ import msgspec
 
 from turnout.cli.dlq.acting import Job, carry_out, remembered
 from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
-from turnout.cli.dlq.options import limit_option, place_options, selection_options
+from turnout.cli.dlq.options import letters_are_meant, limit_option, place_options, selection_options
+from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import To, delivering, telling
 from turnout.dlq.services import Services
 from turnout.dlq.settings import DlqSettings
@@ -23,7 +24,7 @@ from turnout.recovery.selection import Selection
 __all__ = ["retry"]
 
 
-@click.command(short_help="Deliver letters to what they are still owed.")
+@click.command(cls=WithoutArguments, stray=letters_are_meant, short_help="Deliver letters to what they are still owed.")
 @place_options
 @selection_options
 @to_options(replay=False)

@@ -10,8 +10,9 @@ from typing import Any
 import click
 
 from turnout.cli.dlq.foreseeing import print_foreseen
-from turnout.cli.dlq.options import place_options, selection_options
+from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.environment import note_misspelt
+from turnout.cli.stray import WithoutArguments
 from turnout.cli.words import count
 from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
@@ -42,7 +43,9 @@ _WORK = {
 }
 
 
-@click.command(short_help="Process letters continuously: deliver, archive, park.")
+@click.command(
+    cls=WithoutArguments, stray=letters_are_meant, short_help="Process letters continuously: deliver, archive, park."
+)
 @place_options
 @selection_options
 @click.option("--dry-run", is_flag=True, help="Show what the next round would do, and do nothing.")

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from turnout.cli.rules.options import json_option, rules_option
 from turnout.cli.rules.unread import note_unread
+from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.engine.access import Access, access_of
 from turnout.rules.model import Kind, Rule, Target
@@ -26,7 +27,12 @@ __all__ = ["list_rules"]
 _ANSWER_SECONDS = 5.0
 
 
-@click.command("list", short_help="List rules, targets, and how often each rule matches.")
+@click.command(
+    "list",
+    cls=WithoutArguments,
+    stray=rules_are_meant,
+    short_help="List rules, targets, and how often each rule matches.",
+)
 @rules_option
 @click.option(
     "--address",

@@ -65,6 +65,8 @@ def _lines(events: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _record(found: Match) -> dict[str, object]:
     record: dict[str, object] = {"rules": list(found.rules), "targets": list(found.targets)}
+    if found.shadow:
+        record["shadow"] = list(found.shadow)
     if found.rejected is not None:
         record["rejected"] = {"reason": str(found.rejected.reason), "message": found.rejected.message}
     return record

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 import msgspec
 
+from turnout.cli.findings import Found
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.rules.unread import note_unread
+from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.cli.words import count
 from turnout.rules.files.event_files import root_of
 from turnout.rules.files.load import read_rules
@@ -20,7 +22,11 @@ from turnout.rules.trials.trial import Trial, try_rules
 __all__ = ["test"]
 
 
-@click.command(short_help="Run the examples of the rules, and the tables of tests beside them.")
+@click.command(
+    cls=WithoutArguments,
+    stray=rules_are_meant,
+    short_help="Run the examples of the rules, and the tables of tests beside them.",
+)
 @rules_option
 @click.option("--coverage", is_flag=True, help="Say which terms of each rule no test has seen true, or false.")
 @json_option
@@ -48,7 +54,8 @@ def _record(trial: Trial, coverage: bool) -> dict[str, object]:
         "passed": trial.passed,
         "examples": trial.examples,
         "tests": trial.tests,
-        "problems": trial.problems,
+        "tables": trial.tables,
+        "problems": [Found.of(problem) for problem in trial.problems],
     }
     if coverage:
         record["coverage"] = trial.coverage

@@ -229,7 +229,8 @@ class RuleReader:
                 continue
             self._fields.check_fields(item, schema.EXAMPLE, "an example", item)
             if ("event" in item.items) is ("file" in item.items):
-                self._problem(Code.WRONG_VALUE, "an example has either 'event' or 'file'", item)
+                hint = "" if "event" in item.items else "; what the event holds stands below 'event:'"
+                self._problem(Code.WRONG_VALUE, f"an example has either 'event' or 'file'{hint}", item)
                 continue
             given = {name: node for name in ("event", "metadata") if (node := item.get(name)) is not None}
             if (

@@ -52,6 +52,7 @@ def test_json_has_problems_and_coverage(tmp_path: Path) -> None:
     record = json.loads(result.stdout)
     assert (record["passed"], record["examples"], record["tests"]) == (False, 1, 1)
     assert record["problems"][0]["code"] == "TR402"
+    assert [*record["problems"][0]] == ["file", "line", "column", "rule", "code", "severity", "message", "excerpt"]
     assert record["coverage"][0]["terms"] == [{"text": "detail.ms > 5", "seen_true": True, "seen_false": True}]
     assert "coverage" not in json.loads(run(tmp_path, "tests: []", "--json").stdout)
 

@@ -1,0 +1,49 @@
+"""Arguments where there are none: the option that was meant is named, whatever the command."""
+
+from __future__ import annotations
+
+import pytest
+from click.testing import CliRunner
+
+from turnout.cli.commands import turnout
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        ("check rules", "unexpected argument 'rules'; write --rules rules"),
+        ("rules test rules", "unexpected argument 'rules'; write --rules rules"),
+        ("rules list rules", "unexpected argument 'rules'; write --rules rules"),
+        ("dlq report https://sqs.test/1/dead", "write --queue https://sqs.test/1/dead"),
+        ("dlq list letters.jsonl", "write --file letters.jsonl"),
+        ("dlq retry 5f0c", "write --id 5f0c"),
+        ("dlq replay 5f0c", "write --id 5f0c"),
+        ("dlq archive 5f0c", "write --id 5f0c"),
+        ("dlq work 5f0c", "write --id 5f0c"),
+    ],
+)
+def test_the_option_that_an_argument_was_meant_for_is_named(words: str, told: str) -> None:
+    result = CliRunner().invoke(turnout, words.split())
+    assert result.exit_code == 2
+    assert told in result.output
+
+
+def test_help_tells_the_exit_codes_and_how_to_have_completion() -> None:
+    said = CliRunner().invoke(turnout, ["--help"]).output
+    for code in ("0 ", "1 ", "2 ", "3 ", "130 "):
+        assert f"\n    {code}" in said
+    assert '\n    eval "$(_TURNOUT_COMPLETE=bash_source turnout)"\n' in said
+
+
+@pytest.mark.parametrize(
+    ("words", "completions"),
+    [
+        ("turnout ru", {"run", "rules"}),
+        ("turnout dlq re", {"report", "retry", "replay"}),
+        ("turnout check --st", {"--strict"}),
+    ],
+)
+def test_a_shell_can_complete_commands_and_options(words: str, completions: set[str]) -> None:
+    environ = {"COMP_WORDS": words, "COMP_CWORD": str(words.count(" ")), "_TURNOUT_COMPLETE": "bash_complete"}
+    result = CliRunner().invoke(turnout, prog_name="turnout", env=environ)
+    assert {line.removeprefix("plain,") for line in result.output.splitlines()} == completions
