@@ -36,7 +36,8 @@ def worker_url(address: str | None) -> str:
     url = address if "://" in address else f"http://{address}"
     try:
         parts = urlsplit(url)
-        usable = parts.scheme in ("http", "https") and parts.hostname and (parts.port or 80)
+        host = (parts.hostname or "").encode("idna")  # what cannot be a name would end in a traceback
+        usable = parts.scheme in ("http", "https") and host and (parts.port or 80)
     except ValueError:
         usable = False
     if not usable or parts.username:

@@ -140,7 +140,7 @@ def test_addresses_are_taken_as_people_give_them(
     assert worker_url(address) == url
 
 
-@pytest.mark.parametrize("address", ["ftp://x", "http://", "http://user:secret@host", "http://host:port"])
+@pytest.mark.parametrize("address", ["ftp://x", "http://", "http://user:secret@host", "http://host:port", "a..b"])
 def test_what_is_no_address_is_refused_and_not_repeated(address: str) -> None:
     result = CliRunner().invoke(top, [address])
     assert result.exit_code == 2

@@ -479,3 +479,16 @@ def test_a_slip_in_the_shape_of_a_file_is_answered_with_what_to_write(tmp_path: 
 def test_a_list_of_rules_alone_is_one_problem(tmp_path: Path) -> None:
     write(tmp_path, "- {id: r, when: detail.x == 1, send: [high]}\n")
     assert len(problems(tmp_path)) == 1
+
+
+def test_one_file_of_several_that_is_read_alone_names_the_directory(tmp_path: Path) -> None:
+    rules = write(tmp_path, RULE.partition("rules:")[1] + RULE.partition("rules:")[2], "10.yaml")
+    assert not any("read alone" in problem for problem in problems(rules))
+    write(tmp_path, HEAD, "00-targets.yaml")
+    assert any(f"This file was read alone: name its directory, {tmp_path}," in problem for problem in problems(rules))
+
+
+def test_a_table_of_tests_in_place_of_rules_is_told_where_it_stands(tmp_path: Path) -> None:
+    write(tmp_path, RULE + "tests: [{event: {}, rules: []}]\n")
+    (problem,) = problems(tmp_path)
+    assert problem.endswith("no field 'tests'; a table of tests stands in the folder 'tests' of the directory of rules")

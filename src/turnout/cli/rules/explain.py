@@ -10,6 +10,7 @@ import click
 import msgspec
 from rich.console import Console
 
+from turnout.cli.rules.envelopes import in_place_of_an_event
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.rules.tree import print_explanation
 from turnout.cli.rules.unread import note_unread
@@ -54,7 +55,10 @@ def explain(
     ruleset = load_rules(directory, require=require)
     _check_ids(ruleset, only)
     metadata = _object(metadata_file) if metadata_file is not None else None
-    explanation = explain_event(ruleset, event.read().strip(), metadata, only=only, misses=misses)
+    body = event.read().strip()
+    if said := in_place_of_an_event(body):
+        click.echo(f"note: {said}", err=True)
+    explanation = explain_event(ruleset, body, metadata, only=only, misses=misses)
     if as_json:
         click.echo(msgspec.json.encode(explanation))
     else:

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from turnout.cli.rules.options import json_option, rules_option
 from turnout.cli.rules.unread import note_unread
+from turnout.cli.running import worker_url
 from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.engine.access import Access, access_of
@@ -63,7 +64,7 @@ def list_rules(directory: Path, address: str | None, as_json: bool) -> None:
 
 
 def _scrape(address: str) -> Scraped:
-    url = (address if "://" in address else f"http://{address}").rstrip("/")
+    url = worker_url(address)
     try:
         answer = httpx.get(f"{url}/metrics", timeout=_ANSWER_SECONDS)
         answer.raise_for_status()

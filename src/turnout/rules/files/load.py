@@ -193,7 +193,7 @@ class _Drafts:
         if self.reporters and not self.unmatched_written and not self.partial:
             description = schema.FILE["unmatched"].description
             reading.problems.append(
-                Problem(path, 0, 0, "", Code.MISSING_FIELD, f"'unmatched' is missing. {description}")
+                Problem(path, 0, 0, "", Code.MISSING_FIELD, f"'unmatched' is missing. {description}{_alone(path)}")
             )
 
     def _rules(self, reading: Reading) -> None:
@@ -216,6 +216,14 @@ class _Drafts:
             if sound:
                 reading.rules.append(rule)
                 reading.written_rules[rule.id] = WrittenRule(reporter.source, draft.name, draft.condition)
+
+
+def _alone(path: str) -> str:
+    """What to say of one file of several, which is read without the others."""
+    file = Path(path)
+    if not file.is_file() or not any(each.shown.name != file.name for each in rule_files(file.parent, [])):
+        return ""
+    return f" This file was read alone: name its directory, {file.parent}, to read those beside it too."
 
 
 def _no_target(name: str) -> str:
@@ -255,7 +263,8 @@ def _read_file(
     for key, (node, _) in root.items.items():
         if key not in schema.FILE:
             rule = "; the fields of a rule stand below 'rules:', in an item of its list" if key in schema.RULE else ""
-            hint = rule or nearest(key, schema.FILE)
+            table = f"; a table of tests stands in the folder '{schema.TABLES_FOLDER}' of the directory of rules"
+            hint = rule or (table if key == "tests" else nearest(key, schema.FILE))
             reporter.node(Code.UNKNOWN_FIELD, f"a rule file has no field '{key}'{hint}", node)
     fields = Fields(reporter, paths, environment)
     targets = TargetReader(fields)

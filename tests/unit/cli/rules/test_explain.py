@@ -119,3 +119,23 @@ def test_an_encoding_without_ticks_gets_plain_signs(tmp_path: Path) -> None:
     print_explanation(console, explain_event(ruleset, '{"detail": {"channel": "voice", "ms": 4000}}'))
     assert b"    + detail.channel == 'voice'" in written.getvalue()
     assert b"    - detail.ms > 5000" in written.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ('{"detail": {"ms": 1}}\n{"detail": {"ms": 2}}\n', "these are several events, one in each line"),
+        ('{"Messages": [{"Body": "{}", "ReceiptHandle": "h"}]}', "which jq -r '.Messages[0].Body' writes"),
+        ('{"Records": [{"body": "{}", "eventSource": "aws:sqs"}]}', "which jq -r '.Records[0].body' writes"),
+        ('{"Type": "Notification", "TopicArn": "arn", "Message": "{}"}', "with raw message delivery sends it"),
+    ],
+)
+def test_what_was_given_in_place_of_an_event_is_told(tmp_path: Path, given: str, told: str) -> None:
+    result = run(tmp_path, given.encode())
+    assert result.stderr.startswith("note: th")
+    assert told in result.stderr
+
+
+@pytest.mark.parametrize("given", ['{"detail": {"ms": 1}}', '{\n"detail": {}\n}', '{"Records": []}', "nonsense\n1", ""])
+def test_an_event_or_what_nobody_knows_is_left_alone(tmp_path: Path, given: str) -> None:
+    assert "note:" not in run(tmp_path, given.encode()).stderr

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 from tests.unit.rules.language import write
 
@@ -122,3 +123,16 @@ def test_a_worker_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     for result in (refused, gone):
         assert result.exit_code == 1
         assert "no metrics from http://127.0.0.1:" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["http://a..b", "ftp://x", "http://[::1"])
+def test_what_is_no_address_is_wrong_usage(tmp_path: Path, address: str) -> None:
+    result = run(tmp_path, "--address", address)
+    assert result.exit_code == 2
+    assert "the address of a worker looks like http://127.0.0.1:8080" in result.stderr
+
+
+def test_a_port_alone_is_one_of_this_machine(tmp_path: Path) -> None:
+    with worker("turnout_rule_matches_total 1\n") as url:
+        result = run(tmp_path, "--address", url.rstrip("/").rpartition(":")[2])
+    assert result.exit_code == 0, result.output
