@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,13 @@ RULES = "targets: {{t: {target}}}\nunmatched: drop\nrules: [{{id: r, when: detai
 def findings(
     directory: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], target: str = "{queue: t}"
 ) -> list[dict[str, Any]]:
-    """What is an error or could not be checked; no server is there."""
+    """What is an error or could not be checked."""
+    found = examined(directory, monkeypatch, environ, target)["findings"]
+    return [one for one in found if one["severity"] in ("error", "unknown")]
+
+
+def examined(directory: Path, monkeypatch: pytest.MonkeyPatch, environ: dict[str, str], target: str) -> dict[str, Any]:
+    """The whole report; no server is there."""
     (directory / "rules.yaml").write_text(RULES.format(target=target))
     for name, value in {
         "AWS_ACCESS_KEY_ID": "a",
@@ -32,7 +39,17 @@ def findings(
     monkeypatch.setattr("turnout.telemetry.logs.configure_logging", lambda *_: None)  # it would stay for other tests
     result = CliRunner().invoke(doctor, ["--json"])
     assert result.exit_code == 1, result.output
-    return [one for one in json.loads(result.stdout)["findings"] if one["severity"] in ("error", "unknown")]
+    report: dict[str, Any] = json.loads(result.stdout)
+    return report
+
+
+def test_json_has_the_members_that_the_page_names(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[3] / "docs" / "operations.md").read_text()
+    (said,) = re.findall(r"`turnout doctor --json` prints one object: (.+?)\n\n", page, re.DOTALL)
+    whole, _, each = said.partition(". Each\nfinding has ")
+    report = examined(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1"}, "{queue: t}")
+    assert [*report] == re.findall("`(.+?)`", whole)
+    assert {*report["findings"][0]} == {*re.findall("`(.+?)`", re.sub(r"\(.+?\)", "", each))}
 
 
 @pytest.mark.parametrize(

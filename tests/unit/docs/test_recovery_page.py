@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 import msgspec
+from tests.unit.recovery import letters
 
 from turnout.cli.dlq import dlq
 from turnout.dlq.settings import DlqSettings
@@ -15,9 +16,12 @@ from turnout.dlq.settings import variable as dlq_variable
 from turnout.dlq.work_settings import WorkSettings, work_variable
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.config import variable as genesys_variable
+from turnout.recovery import read_letter
 from turnout.recovery.archive.key import DEFAULT_TEMPLATE, FIELDS
 from turnout.recovery.causes import Disposition
 from turnout.recovery.processor.effects import Told
+from turnout.recovery.redaction import Redaction
+from turnout.recovery.view import letter_record, letter_summary
 
 PAGE = (Path(__file__).parents[3] / "docs" / "recovery.md").read_text()
 COMMAND = re.compile(r"^(?:\$ |    |   \$ )(turnout dlq .*)$", re.MULTILINE)
@@ -69,3 +73,13 @@ def test_the_contents_lead_to_their_sections() -> None:
         if line.startswith("## ")
     }
     assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) == headings
+
+
+def test_the_json_of_letters_has_the_members_that_the_page_names() -> None:
+    (said,) = re.findall(r"`turnout dlq list --json` prints an object a line .+?: (.+?)\n\n", PAGE, re.DOTALL)
+    listed, _, shown = said.partition("With `show --json` there are also ")
+    letter, redaction = read_letter(letters.own()), Redaction({})
+    summary = [*letter_summary(letter, redaction)]
+    assert summary == re.findall("`(.+?)`", listed)
+    more = [name for name in letter_record(letter, redaction) if name not in summary]
+    assert [*more, "history"] == re.findall("`(.+?)`", shown)

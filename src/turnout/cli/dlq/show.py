@@ -33,7 +33,7 @@ __all__ = ["show"]
 @place_options
 @limit_option
 @pii_option
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each letter, one a line.")
 def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool) -> None:
     """Show one letter. ID is that of the letter, of its event or of its conversation."""
     settings = settings_of_command()
