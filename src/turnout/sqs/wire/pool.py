@@ -66,7 +66,7 @@ class Pool:
 
     def release(self, connection: Connection) -> None:
         """Give a connection back after a complete answer."""
-        if self._closed or not self._good(connection, self._loop.time()):
+        if not self._good(connection, self._loop.time()):  # none is, once the pool is closed
             connection.abort()
             return
         while self._waiters:
@@ -80,7 +80,6 @@ class Pool:
     def close(self) -> None:
         """Close all connections; requests under way fail."""
         self._closed = True
-        self._idle.clear()
         for connection in list(self._connections):
             connection.abort(Broken("Closed", "the client was closed"))
         self._wake(len(self._waiters))
