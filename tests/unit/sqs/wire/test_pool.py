@@ -219,6 +219,28 @@ def test_a_connect_that_fails_makes_room_for_whoever_waits() -> None:
     run(test())
 
 
+def test_a_connection_that_is_closed_as_soon_as_it_is_open_takes_nobodys_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        connect = loop.create_connection
+
+        async def connect_and_lose(*args: Any, **options: Any) -> Any:
+            transport, connection = await connect(*args, **options)
+            transport.abort()
+            await asyncio.sleep(0)
+            return transport, connection
+
+        async with served() as server:
+            with monkeypatch.context() as patch:
+                patch.setattr(loop, "create_connection", connect_and_lose)
+                with pytest.raises(Broken, match=r"127\.0\.0\.1:[0-9]+ closed the connection at once") as caught:
+                    await server.pool.acquire()
+                assert caught.value.code == "ConnectionClosed"
+            await server.used()
+
+    run(test())
+
+
 def test_closing_ends_the_wait_of_everybody() -> None:
     async def test() -> None:
         async with served() as server:
