@@ -108,16 +108,12 @@ class Pool:
         try:
             async with asyncio.timeout(self._connect_seconds):
                 _, connection = await self._loop.create_connection(
-                    lambda: Connection(self._loop, self._lost),
-                    address.host,
-                    address.port,
-                    ssl=address.tls,
-                    server_hostname=address.host if address.tls else None,
+                    lambda: Connection(self._loop, self._lost), address.host, address.port, ssl=address.tls
                 )
         except TimeoutError:
             message = f"no connection to {where} within {self._connect_seconds:g} s"
             raise Broken("ConnectTimeout", message, silent=True) from None
-        except (OSError, ssl.CertificateError) as error:
+        except OSError as error:
             raise Broken(type(error).__name__, f"cannot connect to {where}: {error}", silent=True) from error
         if connection.closing:
             raise Broken("ConnectionClosed", f"{where} closed the connection at once", silent=True)
