@@ -1,7 +1,10 @@
 """When an outbox flushes, how much, and in which order."""
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable, Iterable
+
+from tests.unit.pipeline import virtual_time
 
 from turnout.pipeline.outbox import Outbox
 from turnout.sqs.api import MAX_BATCH_BYTES
@@ -35,6 +38,36 @@ def run(scenario: Callable[[asyncio.TaskGroup], Awaitable[None]]) -> None:
                 task.cancel()
 
     asyncio.run(main())
+
+
+class Returning:
+    """A flush that records its batches, each with its time, and wants each item back once that has a delay."""
+
+    def __init__(self, delays: dict[str, float] | None = None) -> None:
+        self.batches: list[tuple[float, list[str]]] = []
+        self._delays = delays or {}
+
+    async def __call__(self, batch: list[str]) -> list[tuple[str, float]]:
+        self.batches.append((round(asyncio.get_running_loop().time()), batch))
+        return [(item, self._delays.pop(item)) for item in batch if item in self._delays]
+
+
+def in_virtual_time(scenario: Callable[[asyncio.TaskGroup], Awaitable[None]]) -> None:
+    """Run a scenario that waits for minutes."""
+
+    async def main() -> None:
+        async with asyncio.TaskGroup() as tasks:
+            started = asyncio.all_tasks()
+            await scenario(tasks)
+            for task in asyncio.all_tasks() - started:
+                task.cancel()
+
+    virtual_time.run(main())
+
+
+def lane(item: str) -> str | None:
+    """Items are of the lane that their first letter names; digits are of none."""
+    return item[0] if item[0].isalpha() else None
 
 
 def test_an_idle_outbox_sends_a_single_item_at_once() -> None:
@@ -251,3 +284,153 @@ def test_a_waiting_flusher_can_be_cancelled_and_the_next_item_still_leaves() -> 
         assert gate.batches == [["a"]]
 
     run(scenario)
+
+
+def test_what_is_of_no_lane_waits_for_nobody() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning()
+        outbox = Outbox("t", flush, calls=1, lane=lane)
+        outbox.start(tasks)
+        for item in ("g1", "1", "g2", "2"):
+            outbox.put(item)
+        await asyncio.sleep(1)
+        assert flush.batches == [(0, ["g1", "1", "2"]), (0, ["g2"])]
+
+    in_virtual_time(scenario)
+
+
+def test_what_waits_is_counted_wherever_it_waits() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        outbox = Outbox("t", Returning({"g1": 60.0}), calls=1, lane=lane)
+        outbox.start(tasks)
+        outbox.extend(["g1", "g2", "g3"])
+        await asyncio.sleep(1)
+        outbox.hold(math.inf)
+        outbox.put("1")
+        assert (len(outbox), outbox.repeating) == (4, 1)
+
+    in_virtual_time(scenario)
+
+
+def test_a_hold_ends_at_its_time_and_not_at_that_of_an_earlier_one() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning()
+        outbox = Outbox("t", flush, calls=1)
+        outbox.start(tasks)
+        for until in (10.0, 30.0):
+            outbox.hold(until)
+        outbox.put("a")
+        await asyncio.sleep(50)
+        assert flush.batches == [(30, ["a"])]
+        for until in (60.0, math.inf):
+            outbox.hold(until)
+        outbox.put("b")
+        await asyncio.sleep(1_000)
+        assert flush.batches == [(30, ["a"])]
+        outbox.hold(0.0)
+        await asyncio.sleep(1)
+        assert flush.batches == [(30, ["a"]), (1050, ["b"])]
+
+    in_virtual_time(scenario)
+
+
+def test_what_is_removed_is_found_wherever_it_waits_and_frees_its_lane() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning({"g1": 60.0, "h1": 30.0})
+        outbox = Outbox("t", flush, calls=1, lane=lane)
+        outbox.start(tasks)
+        outbox.extend(["g1", "h1", "g2", "g3", "h2"])
+        await asyncio.sleep(1)
+        outbox.hold(math.inf)
+        outbox.extend(["k1", "k2", "k3"])
+        assert outbox.remove(lambda item: item in ("g1", "g3", "k1", "k3")) == ["k1", "g1", "g3", "k3"]
+        assert (len(outbox), outbox.repeating) == (4, 1)
+        outbox.hold(0.0)
+        await asyncio.sleep(100)
+        assert flush.batches == [(0, ["g1", "h1"]), (1, ["k2", "g2"]), (30, ["h1"]), (30, ["h2"])]
+        assert len(outbox) == 0
+
+    in_virtual_time(scenario)
+
+
+def test_the_rest_is_repeated_in_time_when_what_would_have_come_first_is_removed() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning({"a": 10.0, "b": 50.0, "c": 20.0})
+        outbox = Outbox("t", flush, calls=1)
+        outbox.start(tasks)
+        outbox.extend(["a", "b", "c"])
+        await asyncio.sleep(1)
+        assert outbox.remove(lambda item: item == "a") == ["a"]
+        await asyncio.sleep(100)
+        assert flush.batches == [(0, ["a", "b", "c"]), (20, ["c"]), (50, ["b"])]
+
+    in_virtual_time(scenario)
+
+
+def test_what_is_left_after_a_removal_is_cut_into_batches_by_its_own_size() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning()
+        outbox = Outbox("t", flush, calls=2, size=len, max_bytes=10)
+        outbox.hold(math.inf)
+        outbox.start(tasks)
+        outbox.extend(["a" * 6, "b" * 5, "c" * 3])
+        assert outbox.remove(lambda item: item == "ccc") == ["ccc"]
+        outbox.hold(0.0)
+        await asyncio.sleep(1)
+        assert [batch for _, batch in flush.batches] == [["a" * 6], ["b" * 5]]
+
+    in_virtual_time(scenario)
+
+
+def test_what_was_removed_no_longer_counts_towards_a_full_batch() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2, size=len, max_bytes=10)
+        outbox.start(tasks)
+        outbox.put("first")
+        await gate.started.acquire()
+        outbox.put("a" * 6)
+        assert outbox.remove(lambda item: item[0] == "a") == ["a" * 6]
+        outbox.put("b" * 5)
+        await asyncio.sleep(1)
+        assert gate.batches == [["first"]]
+        outbox.put("c" * 5)
+        await gate.started.acquire()
+        assert gate.batches == [["first"], ["b" * 5, "c" * 5]]
+
+    in_virtual_time(scenario)
+
+
+def test_trimming_takes_what_came_last_and_what_waits_for_a_retry_last_of_all() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        outbox = Outbox("t", Returning({"1": 60.0, "2": 30.0}), calls=1, lane=lane)
+        outbox.start(tasks)
+        outbox.extend(["1", "2"])
+        await asyncio.sleep(1)
+        outbox.hold(math.inf)
+        outbox.extend(["g1", "g2", "3"])
+        assert outbox.trim(5) == []
+        assert outbox.trim(6) == []
+        assert outbox.trim(4) == ["g2"]
+        assert outbox.trim(2) == ["g1", "3"]
+        assert outbox.trim(1) == ["2"]
+        assert outbox.trim(0) == ["1"]
+        assert len(outbox) == 0
+
+    in_virtual_time(scenario)
+
+
+def test_withdrawing_leaves_what_is_due_in_time_and_asks_for_no_lanes() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        for lanes in (None, lane):
+            start = round(asyncio.get_running_loop().time())
+            flush = Returning({"1": 10.0, "2": 60.0, "3": 30.0})
+            outbox = Outbox("t", flush, calls=1, lane=lanes)
+            outbox.start(tasks)
+            outbox.extend(["1", "2", "3"])
+            await asyncio.sleep(1)
+            assert outbox.withdraw(start + 30.0) == ["2"]
+            await asyncio.sleep(99)
+            assert flush.batches == [(start, ["1", "2", "3"]), (start + 10, ["1"]), (start + 30, ["3"])]
+
+    in_virtual_time(scenario)
