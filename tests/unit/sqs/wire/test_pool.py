@@ -178,6 +178,44 @@ def test_what_was_given_to_somebody_who_goes_before_taking_it_goes_to_the_next()
     run(test())
 
 
+def test_what_was_given_to_somebody_whose_time_is_up_is_kept() -> None:
+    async def test() -> None:
+        async with served(wait_seconds=0.0) as server:
+            connection = await server.used()
+            late = await waiting(server.pool)
+            server.pool.release(connection)
+            with pytest.raises(Broken) as caught:
+                await late
+            assert (caught.value.code, str(caught.value)) == ("PoolTimeout", "all 1 connections were busy for 0 s")
+            assert server.pool.idle() is connection
+
+    run(test())
+
+
+def test_room_that_becomes_free_for_somebody_who_has_just_gone_goes_to_the_next() -> None:
+    async def test() -> None:
+        async with served() as server:
+            connection = await server.used()
+            gone, next_one = await waiting(server.pool), await waiting(server.pool)
+            connection.abort()
+            gone.cancel()
+            assert (await ask(await next_one)).status == 200
+
+    run(test())
+
+
+def test_an_idle_connection_that_is_lost_is_forgotten() -> None:
+    async def test() -> None:
+        async with served() as server:
+            connection = await server.used()
+            server.pool.release(connection)
+            connection.abort()
+            await server.closed.acquire()
+            assert (server.pool._idle, server.pool._connections) == ([], set())
+
+    run(test())
+
+
 def test_room_that_was_given_to_somebody_who_goes_before_taking_it_goes_to_the_next() -> None:
     async def test() -> None:
         async with served() as server:
