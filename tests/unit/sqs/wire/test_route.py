@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import calendar
 import contextlib
+import hashlib
 import random
 import socket
 import time
@@ -25,6 +27,7 @@ from turnout.sqs.session import AwsConfig
 from turnout.sqs.wire import connection
 from turnout.sqs.wire.endpoint import parse_endpoint
 from turnout.sqs.wire.route import Operation, Route
+from turnout.sqs.wire.sign import Signer
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
 DELETE = Operation("DeleteMessageBatch")
@@ -100,6 +103,33 @@ def test_a_request_says_what_sqs_needs_to_know() -> None:
         assert request.headers["authorization"].startswith("AWS4-HMAC-SHA256 Credential=AKID/")
         assert request.headers["user-agent"].startswith("turnout/")
         assert request.body == b'{"a":1}'
+
+    run(test())
+
+
+@pytest.mark.parametrize("digest", [None, hashlib.sha256(b'{"a":1}').hexdigest()], ids=["made here", "given"])
+def test_what_is_sent_is_what_is_signed(digest: str | None) -> None:
+    async def test() -> None:
+        seen: list[Request] = []
+
+        def handle(request: Request) -> object:
+            seen.append(request)
+            return {}
+
+        credentials = Credentials("AKID", "secret", "token")
+        async with (
+            raw_server(serving(handle)) as server,
+            open_route(server.url, credentials=[credentials]) as route,
+        ):
+            await route.call(DELETE, QUEUE, b'{"a":1}', 5, digest)
+        (request,) = seen
+        at = calendar.timegm(time.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ"))
+        assert abs(at - time.time()) < 60
+        signer = Signer("eu-west-1", request.headers["host"])
+        signed = signer.headers(
+            "AmazonSQS.DeleteMessageBatch", hashlib.sha256(request.body).hexdigest(), credentials, at
+        )
+        assert f"Authorization: {request.headers['authorization']}\r\n" in signed
 
     run(test())
 
@@ -502,6 +532,7 @@ def test_a_host_without_an_address_is_unavailable() -> None:
         (answer(b"<html>Bad gateway</html>", 502), SqsUnavailable, "BadAnswer"),
         (answer(b"<html>Log in to the network</html>", 403), SqsUnavailable, "BadAnswer"),
         (answer(b"", 404), SqsUnavailable, "BadAnswer"),
+        (answer({"message": "No."}, 400), SqsUnavailable, "BadAnswer"),
         (answer(b"[]", 400), SqsUnavailable, "BadAnswer"),
         (answer(b"moved", 301, Location="http://elsewhere/"), SqsUnavailable, "BadAnswer"),
         (answer(b'{"__type": "Thr', 503), SqsUnavailable, "BadAnswer"),
@@ -565,6 +596,23 @@ def test_expired_credentials_without_newer_ones_are_an_error() -> None:
             with pytest.raises(SqsDenied, match="ExpiredToken"):
                 await route.call(SEND, QUEUE, b"{}", 5)
         assert calls == 1
+
+    run(test())
+
+
+def test_a_call_that_is_refused_with_the_newer_credentials_as_well_is_an_error() -> None:
+    async def test() -> None:
+        keys: list[str] = []
+
+        def handle(request: Request) -> object:
+            keys.append(request.headers["authorization"].partition("Credential=")[2].partition("/")[0])
+            return EXPIRED
+
+        credentials = [Credentials("OLD", "s", "t"), Credentials("NEW", "s", "t")]
+        async with raw_server(serving(handle)) as server, open_route(server.url, credentials=credentials) as route:
+            with pytest.raises(SqsDenied, match="ExpiredToken"):
+                await route.call(SEND, QUEUE, b"{}", 5)
+        assert keys == ["OLD", "NEW"]
 
     run(test())
 
