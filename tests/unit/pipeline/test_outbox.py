@@ -117,6 +117,23 @@ def test_a_full_batch_does_not_wait_for_the_call_under_way() -> None:
     run(scenario)
 
 
+def test_a_batch_is_full_with_the_last_item_that_fits() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2, max_items=3)
+        outbox.start(tasks)
+        outbox.put("first")
+        await gate.started.acquire()
+        outbox.extend(["a", "b"])
+        await asyncio.sleep(1)
+        assert len(outbox) == 2
+        outbox.put("c")
+        await gate.started.acquire()
+        assert gate.batches == [["first"], ["a", "b", "c"]]
+
+    in_virtual_time(scenario)
+
+
 def test_a_batch_never_exceeds_one_mebibyte() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
         gate = Gate()
@@ -282,6 +299,33 @@ def test_a_waiting_flusher_can_be_cancelled_and_the_next_item_still_leaves() -> 
         outbox.put("a")
         await gate.started.acquire()
         assert gate.batches == [["a"]]
+
+    run(scenario)
+
+
+def test_an_item_that_comes_while_a_flusher_is_being_cancelled_still_leaves() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2)
+        first, _ = outbox.start(tasks)
+        await asyncio.sleep(0)
+        first.cancel()
+        outbox.put("a")
+        await gate.started.acquire()
+        assert gate.batches == [["a"]]
+
+    run(scenario)
+
+
+def test_a_flusher_that_is_cancelled_as_it_is_woken_just_ends() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        outbox = Outbox("t", Gate(), calls=2)
+        first, _ = outbox.start(tasks)
+        await asyncio.sleep(0)
+        outbox.put("a")
+        first.cancel()
+        await asyncio.wait([first])
+        assert first.cancelled()
 
     run(scenario)
 
