@@ -57,7 +57,7 @@ async def served(size: int = 1, wait_seconds: float = 5.0) -> AsyncIterator[Serv
 
 
 async def ask(connection: Connection) -> Answer:
-    return await connection.exchange(REQUEST, asyncio.get_running_loop().time() + 5)
+    return await connection.exchange(REQUEST, asyncio.get_running_loop().time() + 60)
 
 
 async def waiting(pool: Pool) -> asyncio.Task[Connection]:

@@ -680,19 +680,41 @@ def test_a_cancelled_call_gives_up_its_connection() -> None:
     run(test())
 
 
-def test_closing_fails_the_calls_under_way_and_those_that_wait() -> None:
+def test_a_cancelled_call_takes_nobodys_place() -> None:
+    async def test() -> None:
+        asked = asyncio.Event()
+
+        async def converse(peer: Peer) -> None:
+            await peer.request()
+            if peer.number == 0:
+                asked.set()
+                await peer.closed()
+            await peer.answer()
+
+        async with raw_server(converse) as server, open_route(server.url, max_connections=1) as route:
+            call = asyncio.create_task(route.call(DELETE, QUEUE, b"{}", 5))
+            await asked.wait()
+            call.cancel()
+            assert await route.call(DELETE, QUEUE, b"{}", 5) == b"{}"
+
+    run(test())
+
+
+@pytest.mark.parametrize("operation", [DELETE, RECEIVE])
+def test_closing_fails_the_calls_under_way_and_those_that_wait(operation: Operation) -> None:
     async def test() -> None:
         async def converse(peer: Peer) -> None:
             await peer.request()
             await peer.closed()
 
         async with raw_server(converse) as server, open_route(server.url, max_connections=1) as route:
-            calls = [asyncio.create_task(route.call(DELETE, QUEUE, b"{}", 5)) for _ in range(2)]
+            calls = [asyncio.create_task(route.call(operation, QUEUE, b"{}", 5)) for _ in range(2)]
             await asyncio.sleep(0.05)
             route.close()
             for call in calls:
-                with pytest.raises(SqsUnavailable, match="Closed"):
+                with pytest.raises(SqsUnavailable) as caught:
                     await call
+                assert caught.value.code == "Closed"
 
     run(test())
 
