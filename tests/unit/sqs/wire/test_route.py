@@ -540,10 +540,18 @@ def test_a_host_without_an_address_is_unavailable() -> None:
 )
 def test_error_answers_become_our_errors(written: bytes, error: type[Exception], code: str) -> None:
     async def test() -> None:
-        async with raw_server(serving(lambda _: written)) as server, open_route(server.url) as route:
+        calls = 0
+
+        def handle(_: Request) -> bytes:
+            nonlocal calls
+            calls += 1
+            return written
+
+        async with raw_server(serving(handle)) as server, open_route(server.url) as route:
             with pytest.raises(error) as caught:
                 await route.call(SEND, QUEUE, b"{}", 5)
             assert getattr(caught.value, "code", "") == code
+        assert calls == 1
 
     run(test())
 
@@ -637,7 +645,43 @@ def test_a_wrong_clock_is_corrected_by_the_servers_date_and_the_call_repeated_on
     run(test())
 
 
-@pytest.mark.parametrize("date", ["now", "", "yesterday"])
+def test_a_clock_that_was_corrected_is_not_corrected_again_by_the_same_date() -> None:
+    async def test() -> None:
+        calls = 0
+
+        def handle(_: Request) -> object:
+            nonlocal calls
+            calls += 1
+            date = formatdate(time.time() + 7200, usegmt=True)
+            return answer({"__type": "InvalidSignatureException"}, 403, Date=date)
+
+        async with raw_server(serving(handle)) as server, open_route(server.url) as route:
+            for made in (2, 3):
+                with pytest.raises(SqsDenied, match="InvalidSignatureException"):
+                    await route.call(SEND, QUEUE, b"{}", 5)
+                assert calls == made
+
+    run(test())
+
+
+def test_no_other_error_is_answered_by_a_second_attempt_though_the_clock_is_wrong() -> None:
+    async def test() -> None:
+        calls = 0
+
+        def handle(_: Request) -> object:
+            nonlocal calls
+            calls += 1
+            return answer({"__type": "InternalFailure"}, 500, Date=formatdate(time.time() + 7200, usegmt=True))
+
+        async with raw_server(serving(handle)) as server, open_route(server.url) as route:
+            with pytest.raises(SqsUnavailable, match="InternalFailure"):
+                await route.call(SEND, QUEUE, b"{}", 5)
+        assert calls == 1
+
+    run(test())
+
+
+@pytest.mark.parametrize("date", ["now", "", "yesterday", f"Mon, 01 Jan {10**20} 00:00:00 GMT"])
 def test_a_bad_signature_with_a_right_clock_is_an_error(date: str) -> None:
     async def test() -> None:
         calls = 0
