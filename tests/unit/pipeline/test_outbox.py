@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from tests.unit.pipeline import virtual_time
 
 from turnout.pipeline.outbox import Outbox
+from turnout.pipeline.slots import Slots
 from turnout.sqs.api import MAX_BATCH_BYTES
 
 Flush = Callable[[list[str]], Awaitable[Iterable[tuple[str, float]]]]
@@ -115,6 +116,108 @@ def test_a_full_batch_does_not_wait_for_the_call_under_way() -> None:
         assert len(outbox) == 2
 
     run(scenario)
+
+
+def test_what_is_put_at_once_and_fills_several_batches_goes_out_in_as_many_calls() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=3)
+        outbox.start(tasks)
+        await asyncio.sleep(1)
+        outbox.extend([str(number) for number in range(25)])
+        await asyncio.sleep(1)
+        assert [len(batch) for batch in gate.batches] == [10, 10]
+        gate.open.set()
+        await asyncio.sleep(1)
+        assert [len(batch) for batch in gate.batches] == [10, 10, 5]
+
+    in_virtual_time(scenario)
+
+
+def test_whoever_flushes_is_told_of_each_batch_before_and_may_hold_the_next() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        told: list[object] = []
+
+        def taken(count: int) -> None:
+            told.append(count)
+            outbox.hold(math.inf)
+
+        async def flush(batch: list[str]) -> list[tuple[str, float]]:
+            told.append(batch)
+            return []
+
+        outbox = Outbox("t", flush, calls=2, max_items=2, taken=taken)
+        outbox.start(tasks)
+        outbox.extend(["a", "b", "c"])
+        await asyncio.sleep(1)
+        assert told == [2, ["a", "b"]]
+        outbox.hold(0.0)
+        await asyncio.sleep(1)
+        assert told == [2, ["a", "b"], 1, ["c"]]
+
+    in_virtual_time(scenario)
+
+
+def test_outboxes_that_share_slots_make_no_more_calls_than_there_are_and_their_batches_fill_meanwhile() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate, slots = Gate(), Slots(1)
+        one, other = (Outbox("t", gate, calls=2, slots=slots) for _ in range(2))
+        one.start(tasks)
+        other.start(tasks)
+        one.put("a")
+        await asyncio.sleep(1)
+        other.put("b")
+        await asyncio.sleep(1)
+        other.put("c")
+        await asyncio.sleep(1)
+        assert gate.batches == [["a"]]
+        gate.open.set()
+        await asyncio.sleep(1)
+        assert gate.batches == [["a"], ["b", "c"]]
+
+    in_virtual_time(scenario)
+
+
+def test_the_more_urgent_outbox_gets_the_slot_that_both_wait_for() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush, slots = Returning(), Slots(1)
+        await slots.acquire(0)
+        for priority in (5, 0):
+            outbox = Outbox("t", flush, calls=1, slots=slots, priority=priority)
+            outbox.start(tasks)
+            outbox.put(f"of priority {priority}")
+            await asyncio.sleep(1)
+        slots.release()
+        await asyncio.sleep(1)
+        assert [batch for _, batch in flush.batches] == [["of priority 0"], ["of priority 5"]]
+
+    in_virtual_time(scenario)
+
+
+def test_what_is_held_or_gone_when_its_slot_comes_is_not_sent_and_the_slot_is_given_back() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush, slots = Returning(), Slots(1)
+        outbox = Outbox("t", flush, calls=1, slots=slots)
+        outbox.start(tasks)
+        await slots.acquire(0)
+        outbox.put("a")
+        await asyncio.sleep(1)
+        outbox.hold(math.inf)
+        slots.release()
+        await asyncio.sleep(1)
+        assert flush.batches == []
+        await slots.acquire(0)
+        outbox.hold(0.0)
+        await asyncio.sleep(1)
+        assert outbox.remove(lambda item: item == "a") == ["a"]
+        slots.release()
+        await asyncio.sleep(1)
+        assert flush.batches == []
+        outbox.put("b")
+        await asyncio.sleep(1)
+        assert [batch for _, batch in flush.batches] == [["b"]]
+
+    in_virtual_time(scenario)
 
 
 def test_a_batch_is_full_with_the_last_item_that_fits() -> None:
@@ -422,6 +525,39 @@ def test_what_is_left_after_a_removal_is_cut_into_batches_by_its_own_size() -> N
         outbox.hold(0.0)
         await asyncio.sleep(1)
         assert [batch for _, batch in flush.batches] == [["a" * 6], ["b" * 5]]
+
+    in_virtual_time(scenario)
+
+
+def test_what_has_left_no_longer_counts_towards_a_full_batch() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=3, size=len, max_bytes=10)
+        outbox.start(tasks)
+        outbox.put("a" * 6)
+        await gate.started.acquire()
+        for letter in "bc":
+            sent = list(gate.batches)
+            outbox.put(letter * 9)
+            await asyncio.sleep(1)
+            assert gate.batches == sent
+            outbox.put(letter)
+            await asyncio.sleep(1)
+            assert gate.batches == [*sent, [letter * 9, letter]]
+
+    in_virtual_time(scenario)
+
+
+def test_an_item_that_is_larger_than_a_batch_goes_alone() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning()
+        outbox = Outbox("t", flush, calls=1, size=len, max_bytes=10)
+        outbox.start(tasks)
+        outbox.put("a" * 11)
+        await asyncio.sleep(1)
+        outbox.extend(["b", "c" * 11, "d"])
+        await asyncio.sleep(1)
+        assert [batch for _, batch in flush.batches] == [["a" * 11], ["b"], ["c" * 11], ["d"]]
 
     in_virtual_time(scenario)
 
