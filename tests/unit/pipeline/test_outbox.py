@@ -548,6 +548,36 @@ def test_what_has_left_no_longer_counts_towards_a_full_batch() -> None:
     in_virtual_time(scenario)
 
 
+def test_a_batch_may_be_filled_to_the_byte_and_what_it_leaves_behind_counts_on() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=3, size=len, max_bytes=10)
+        outbox.start(tasks)
+        outbox.extend(["a" * 6, "b" * 4, "c" * 6])
+        await asyncio.sleep(1)
+        assert gate.batches == [["a" * 6, "b" * 4]]
+        outbox.put("d" * 3)
+        await asyncio.sleep(1)
+        assert len(gate.batches) == 1
+        outbox.put("e")
+        await asyncio.sleep(1)
+        assert gate.batches[1:] == [["c" * 6, "d" * 3, "e"]]
+
+    in_virtual_time(scenario)
+
+
+def test_what_is_repeated_at_the_same_time_goes_in_the_order_in_which_it_came() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning({"b": 10.0, "c": 10.0, "a": 10.0})
+        outbox = Outbox("t", flush, calls=1)
+        outbox.start(tasks)
+        outbox.extend(["b", "c", "a"])
+        await asyncio.sleep(60)
+        assert flush.batches == [(0, ["b", "c", "a"]), (10, ["b", "c", "a"])]
+
+    in_virtual_time(scenario)
+
+
 def test_an_item_that_is_larger_than_a_batch_goes_alone() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
         flush = Returning()

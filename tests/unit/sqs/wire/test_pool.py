@@ -142,6 +142,20 @@ def test_a_connection_that_nobody_uses_is_closed_after_a_while(monkeypatch: pyte
     run(test())
 
 
+def test_the_time_of_a_request_that_was_answered_closes_nothing() -> None:
+    async def test() -> None:
+        async with served() as server:
+            connection = await server.used()
+            answered_at = asyncio.get_running_loop().time()
+            server.pool.release(connection)
+            assert connection.idle_since >= answered_at
+            connection._on_timer()
+            assert server.pool.idle() is connection
+            assert not connection.closing
+
+    run(test())
+
+
 def test_a_connection_whose_end_has_begun_is_not_used() -> None:
     async def test() -> None:
         async with served() as server:
