@@ -91,11 +91,9 @@ class Connection(asyncio.Protocol):
         return waiter
 
     def rest(self) -> None:
-        """Nobody uses the connection now: let the timer close it in a while."""
+        """Nobody uses the connection now: let the timer, which runs since the first request, close it in a while."""
         self.idle_since = self._loop.time()
         self._deadline = self.idle_since + IDLE_SECONDS
-        if self._timer is None:
-            self._set_timer(self._deadline)
 
     @property
     def closing(self) -> bool:
