@@ -566,6 +566,33 @@ def test_a_batch_may_be_filled_to_the_byte_and_what_it_leaves_behind_counts_on()
     in_virtual_time(scenario)
 
 
+def test_what_follows_in_a_lane_counts_towards_the_size_of_its_batch() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning()
+        outbox = Outbox("t", flush, calls=1, size=len, lane=lane, max_bytes=10)
+        outbox.start(tasks)
+        outbox.extend(["g1----", "h1----", "g2----", "h2----"])
+        await asyncio.sleep(1)
+        assert [batch for _, batch in flush.batches] == [["g1----"], ["h1----"], ["g2----"], ["h2----"]]
+
+    in_virtual_time(scenario)
+
+
+def test_what_is_repeated_counts_towards_the_size_of_its_batch() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        flush = Returning({"a" * 6: 10.0})
+        outbox = Outbox("t", flush, calls=1, size=len, max_bytes=10)
+        outbox.start(tasks)
+        outbox.put("a" * 6)
+        await asyncio.sleep(1)
+        outbox.hold(20.0)
+        outbox.put("b" * 6)
+        await asyncio.sleep(60)
+        assert flush.batches == [(0, ["a" * 6]), (20, ["a" * 6]), (20, ["b" * 6])]
+
+    in_virtual_time(scenario)
+
+
 def test_what_is_repeated_at_the_same_time_goes_in_the_order_in_which_it_came() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
         flush = Returning({"b": 10.0, "c": 10.0, "a": 10.0})
