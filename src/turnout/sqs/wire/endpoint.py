@@ -25,14 +25,14 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 def parse_endpoint(url: str, ca_bundle: str) -> Endpoint:
     """Take an endpoint URL apart; raises `SqsDenied` when it is not an HTTP URL. `ca_bundle` is a file of CAs."""
-    parts = urlsplit(url)
-    host = parts.hostname
+    refusal = SqsDenied(f"{url!r} is not an http or https URL with a host", code="InvalidEndpoint")
     try:
-        port = parts.port
-    except ValueError:
-        host = None
+        parts = urlsplit(url)
+        host, port = parts.hostname, parts.port
+    except ValueError as error:
+        raise refusal from error
     if parts.scheme not in _PORTS or not host or not url.isascii() or not url.isprintable() or " " in url:
-        raise SqsDenied(f"{url!r} is not an http or https URL with a host", code="InvalidEndpoint")
+        raise refusal
     authority = f"[{host}]" if ":" in host else host
     if port is not None and port != _PORTS[parts.scheme]:
         authority += f":{port}"

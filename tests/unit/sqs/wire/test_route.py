@@ -932,7 +932,7 @@ def test_tls_that_is_never_shaken_hands_on_is_given_up(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://host", "nonsense", "http://", "http://host:port", "http://a b/", "http://h\r\n/"]
+    "url", ["ftp://host", "nonsense", "http://", "http://host:port", "http://[::1", "http://a b/", "http://h\r\n/"]
 )
 def test_an_endpoint_that_is_no_http_url_is_refused(url: str) -> None:
     with pytest.raises(SqsDenied, match="InvalidEndpoint"):
