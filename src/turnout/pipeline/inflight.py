@@ -97,7 +97,7 @@ class InFlight:
         """Wait until at most `count` messages are held; False when that did not happen in time."""
         self._watchers += 1
         try:
-            async with asyncio.timeout(max(0.0, timeout_seconds)):
+            async with asyncio.timeout(timeout_seconds):
                 while len(self._held) > count:
                     self._shrunk.clear()
                     await self._shrunk.wait()
