@@ -50,7 +50,7 @@ def without_secrets(url: str) -> str:
 def _queue_problem(text: str) -> str:
     if "://" in text:
         likeness = "its URL looks like https://sqs.eu-west-1.amazonaws.com/123456789012/events"
-        return "" if _QUEUE_URL.fullmatch(text) else f"{likeness}, with nothing before or behind it"
+        return _url_problem(text) if _QUEUE_URL.fullmatch(text) else f"{likeness}, with nothing before or behind it"
     if _NO_QUEUE.search(text):
         no_arn = ", not its ARN" if _ARN.fullmatch(text) else "; an environment reference is written ${NAME}"
         return f"give its URL or its name{no_arn}"

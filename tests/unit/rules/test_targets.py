@@ -90,6 +90,8 @@ def test_the_variables_that_name_the_files_of_a_client_certificate_can_be_given(
         ("{queue: $CRM}", "an environment reference is written ${NAME}"),
         ("{queue: '{{CRM}}'}", "an environment reference is written ${NAME}"),
         ("{queue: crm events}", "give its URL or its name"),
+        ("{queue: 'http://[::1/0/orders'}", "its host or its port cannot be"),
+        ("{queue: 'http://localhost:99999/0/orders'}", "its host or its port cannot be"),
         ("{queue: 'a,b'}", "a queue's name has at most 80 of"),
         ("{queue: " + "q" * 86 + "}", "a queue's name has at most 80 of"),
         ("{queue: 'https://sqs.test/1/crm/'}", "its URL looks like"),
