@@ -88,6 +88,22 @@ def test_whoever_is_cancelled_while_waiting_had_nothing_to_give_back() -> None:
     asyncio.run(main())
 
 
+def test_whoever_is_cancelled_while_waiting_keeps_nobody_waiting() -> None:
+    async def main() -> None:
+        in_flight = InFlight(10, 1000)
+        await in_flight.reserve(10)
+        gone = asyncio.create_task(in_flight.reserve(10))
+        behind = asyncio.create_task(in_flight.reserve(1))
+        await asyncio.sleep(0)
+        gone.cancel()
+        await asyncio.wait([gone])
+        in_flight.unreserve(1)
+        async with asyncio.timeout(1):
+            await behind
+
+    asyncio.run(main())
+
+
 def test_bytes_are_those_of_the_bodies_that_are_held() -> None:
     async def main() -> None:
         in_flight = InFlight(10, 1000)
