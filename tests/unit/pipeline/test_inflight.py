@@ -104,6 +104,22 @@ def test_whoever_is_cancelled_while_waiting_keeps_nobody_waiting() -> None:
     asyncio.run(main())
 
 
+def test_places_that_were_waited_for_are_taken() -> None:
+    async def main() -> None:
+        in_flight = InFlight(10, 1000)
+        await in_flight.reserve(10)
+        first, second = asyncio.create_task(in_flight.reserve(7)), asyncio.create_task(in_flight.reserve(4))
+        await asyncio.sleep(0)
+        in_flight.unreserve(10)
+        await first
+        assert not second.done()
+        in_flight.unreserve(7)
+        async with asyncio.timeout(1):
+            await second
+
+    asyncio.run(main())
+
+
 def test_bytes_are_those_of_the_bodies_that_are_held() -> None:
     async def main() -> None:
         in_flight = InFlight(10, 1000)
