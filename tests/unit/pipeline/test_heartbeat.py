@@ -113,7 +113,25 @@ def test_an_extension_whose_call_failed_is_tried_again_with_the_next_beat() -> N
     asyncio.run(main())
 
 
-def test_an_extension_that_hangs_does_not_let_the_other_messages_lapse() -> None:
+def test_an_extension_has_three_tries_before_the_message_would_come_again() -> None:
+    async def main() -> None:
+        yard = Holding()
+        yard.sqs._clock = asyncio.get_running_loop().time  # the queues' time is virtual, too
+        yard.sqs.fail_calls("events", CHANGE, "ServiceUnavailable", times=2)
+        await yard.publish(event("one"))
+        async with yard.running(1_000):
+            await asyncio.sleep(59)
+            assert [seconds for _, seconds in yard.asked] == [60, 60, 60]
+            assert yard.worker.books.extensions == 1
+            await asyncio.sleep(300)
+            assert yard.worker.books.redelivered == 0
+            (account,) = yard.worker.in_flight
+            assert account.message.receive_count == 1
+
+    run(main())
+
+
+def test_an_extension_that_hangs_does_not_let_the_other_messages_lapse(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         yard = Holding()
         yard.sqs._clock = asyncio.get_running_loop().time  # the queues' time is virtual, too
@@ -133,6 +151,8 @@ def test_an_extension_that_hangs_does_not_let_the_other_messages_lapse() -> None
             assert [account.handle for account in yard.worker.in_flight] == handles, "none was handed out again"
 
     run(main())
+    assert "visibility of 10 messages not extended in time, trying again" in caplog.text
+    assert "idempotency" not in caplog.text
 
 
 class HangingStore(MemoryStore):
