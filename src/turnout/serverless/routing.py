@@ -128,17 +128,14 @@ class BatchRouter:
                 self._receives[queue] = 0
             _warn_unknown(queue, str(error), error.code)
             return 0
-        self._receives[queue] = _max_receive_count(attributes.get("RedrivePolicy") or "{}")
+        self._receives[queue] = _max_receive_count(attributes.get("RedrivePolicy", ""))
         return self._receives[queue]
 
 
 def _count_unseen(books: Books, source: BatchSource) -> None:
     """Count what the worker was never handed, behind a failure in its group or for lack of time: that comes again."""
-    unseen = source.unseen
-    for queue, count in unseen.items():
-        books.source(queue).received += count
-    books.received += unseen.total()
-    books.outcomes[Outcome.HANDED_BACK] += unseen.total()
+    books.received += source.unseen
+    books.outcomes[Outcome.HANDED_BACK] += source.unseen
 
 
 def _warn_unknown(queue: str, why: str, code: str) -> None:
@@ -152,8 +149,8 @@ def _warn_unknown(queue: str, why: str, code: str) -> None:
 
 def _max_receive_count(policy: str) -> int:
     try:
-        return int(json.loads(policy).get("maxReceiveCount", 0))
-    except (ValueError, TypeError, AttributeError):
+        return int(json.loads(policy)["maxReceiveCount"])
+    except (ValueError, TypeError, KeyError):
         return 0
 
 

@@ -8,7 +8,7 @@ none after one that is not: order holds, and those behind are reported as failed
 from __future__ import annotations
 
 import asyncio
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping, Sequence
 
 from turnout.message import Account, Attribute, Delivery, Message, Outcome
@@ -36,13 +36,12 @@ class BatchSource:
         """Set when every message is accounted for or has failed."""
         for message in messages:
             group = message.lane
-            if group and group in self._behind:
+            if group in self._behind:
                 self._behind[group].append(message)
                 continue
             if group:
                 self._behind[group] = deque()
             self._ready[message.queue].append(message)
-        self._look()
 
     @property
     def queues(self) -> tuple[str, ...]:
@@ -55,11 +54,9 @@ class BatchSource:
         return [message_id for message_id in self._messages if message_id not in self._done]
 
     @property
-    def unseen(self) -> Counter[str]:
-        """How many messages of each queue were never handed out."""
-        waiting = Counter({queue: len(ready) for queue, ready in self._ready.items()})
-        waiting.update(message.queue for behind in (*self._behind.values(), *self._left) for message in behind)
-        return waiting
+    def unseen(self) -> int:
+        """How many messages were never handed out."""
+        return sum(map(len, (*self._ready.values(), *self._behind.values(), *self._left)))
 
     def settled(self, account: Account) -> None:
         """Note how a message's stay ended."""

@@ -20,6 +20,7 @@ from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.memory import MemoryStore
 from turnout.message import Attribute, Message, Outcome
 from turnout.pipeline.backoff import Backoff
+from turnout.pipeline.breaker import BreakerConfig
 from turnout.rules import Ruleset
 from turnout.serverless.events import messages_of
 from turnout.serverless.routing import BatchRouter, Routed
@@ -92,8 +93,9 @@ def test_a_call_ends_when_its_batch_is_done() -> None:
 def test_an_empty_batch_is_nothing() -> None:
     async def test() -> None:
         assert await Function(Yard())({"Records": []}) == []
+        assert asyncio.get_running_loop().time() == 0, "nothing is begun"
 
-    run(test)
+    virtual_time.run(test())
 
 
 def test_what_cannot_be_read_becomes_a_letter_and_leaves_the_queue() -> None:
@@ -178,7 +180,7 @@ def test_before_sqs_moves_a_message_away_its_letter_is_written() -> None:
 
 
 class Resting:
-    """A destination that asks for ten minutes of rest, always."""
+    """A destination that asks for ten minutes of rest, so often."""
 
     max_entries = 1
     max_message_bytes = max_batch_bytes = 262_144
@@ -186,7 +188,14 @@ class Resting:
     url = "endpoint:https://resting.test"
     name = "resting.test"
 
+    def __init__(self, refusals: int = 1_000) -> None:
+        self.refusals = refusals
+        self.asked = 0
+
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        self.asked += 1
+        if self.asked > self.refusals:
+            return SentBatch(("taken",))
         raise TargetError("later", code="HTTP 429", fault=Fault.SYSTEM, retryable=True, retry_after=600.0)
 
 
@@ -204,6 +213,175 @@ def test_before_sqs_moves_a_message_away_its_letter_is_written_though_its_target
         assert (letter.reason, letter.owed) == ("RETRIES_EXHAUSTED", ("crm",))
 
     run(test)
+
+
+def last_chance(**config: Any) -> tuple[Yard, Function]:
+    """A function on a queue that hands its messages out once."""
+    yard = Yard(**config)
+    yard.sqs.create_queue("redriven")
+    yard.sqs.create_queue("events", dead_letter_queue="redriven", max_receive_count=1)
+    return yard, Function(yard)
+
+
+def test_a_last_chance_is_as_long_as_the_call_for_each_message_that_waits_for_no_other() -> None:
+    """Four attempts, over more than a third of the time."""
+
+    async def test() -> None:
+        yard, function = last_chance(backoff=Backoff(0.001, 60.0, 12), breaker=BreakerConfig(failures=100))
+        await yard.publish(*(event("one", number) for number in range(8)))
+        resting = Resting(refusals=8 * 3)
+        function.router._destinations = lambda _: resting
+        function.seconds = 12.0
+        assert await poll(yard.sqs, SOURCE, function) == []
+        assert not yard.letters()
+        assert resting.asked == 8 * 4
+        assert 3.0 < asyncio.get_running_loop().time() < 4.5
+
+    virtual_time.run(test())
+
+
+def test_a_last_chance_is_shared_by_the_longest_group() -> None:
+    async def test() -> None:
+        yard = Ordered(breaker=BreakerConfig(failures=100))
+        yard.source = yard.sqs.create_queue("events.fifo", max_receive_count=1, dead_letter_queue=DEAD)
+        await yard.fill("b", *["a"] * 8)
+        function = Function(yard)
+        function.router._destinations = lambda _: Resting()
+        function.seconds = 12.0
+        assert await poll(yard.sqs, yard.source, function) == []
+        assert len(yard.letters()) == 9
+
+    virtual_time.run(test())
+
+
+def test_in_a_last_chance_attempts_are_no_more_and_no_further_apart_than_the_settings_say() -> None:
+    async def test() -> None:
+        yard, function = last_chance(backoff=Backoff(0.001, 0.25, 2))
+        await yard.publish(event("one"))
+        resting = Resting()
+        function.router._destinations = lambda _: resting
+        function.seconds = 12.0
+        assert await poll(yard.sqs, SOURCE, function) == []
+        assert resting.asked == len(yard.letters()) + 1 == 2
+        assert asyncio.get_running_loop().time() < 0.3
+
+    virtual_time.run(test())
+
+
+def test_a_last_chance_looks_again_at_a_target_that_is_down_however_seldom_that_is_done_else() -> None:
+    async def test() -> None:
+        seldom = BreakerConfig(failures=1, probe_seconds=30.0, probe_cap_seconds=30.0)
+        yard, function = last_chance(breaker=seldom)
+        yard.sqs.fail_calls("crm", "SendMessageBatch", "ServiceUnavailable")
+        await yard.publish(event("one"))
+        function.seconds = 1.0
+        assert await poll(yard.sqs, SOURCE, function) == []
+        assert [letter.owed for letter in yard.letters()] == [("crm",)]
+
+    run(test)
+
+
+TRIED_FIVE_TIMES = {"crm": 1, "letters": 0}
+GIVEN_UP_EARLY = {"crm": 0, "letters": 1}
+
+
+async def route_with_policy(yard: Yard, function: Function, message: Message) -> dict[str, int]:
+    """Route an event whose target takes it at the fifth attempt."""
+    yard.sqs.fail_entries("crm", "SendMessageBatch", "ServiceUnavailable", times=4)
+    assert await function(sqs_event(message)) == []
+    yard.sqs.heal()
+    return {"crm": len(yard.bodies("crm")), "letters": len(yard.letters())}
+
+
+@pytest.mark.parametrize(
+    ("attributes", "became"),
+    [
+        ({"RedrivePolicy": '{"maxReceiveCount":1}'}, GIVEN_UP_EARLY),
+        ({"RedrivePolicy": '{"maxReceiveCount":"1"}'}, GIVEN_UP_EARLY),
+        ({"RedrivePolicy": '{"maxReceiveCount":2}'}, TRIED_FIVE_TIMES),
+        ({"RedrivePolicy": '{"maxReceiveCount":null}'}, TRIED_FIVE_TIMES),
+        ({"RedrivePolicy": '{"deadLetterTargetArn":"x"}'}, TRIED_FIVE_TIMES),
+        ({"RedrivePolicy": "null"}, TRIED_FIVE_TIMES),
+        ({"RedrivePolicy": "[]"}, TRIED_FIVE_TIMES),
+        ({"RedrivePolicy": "{"}, TRIED_FIVE_TIMES),
+        ({"RedrivePolicy": ""}, TRIED_FIVE_TIMES),
+        ({}, TRIED_FIVE_TIMES),
+    ],
+)
+def test_only_the_last_receive_that_the_redrive_policy_allows_makes_a_call_hurry(
+    attributes: dict[str, str], became: dict[str, int]
+) -> None:
+    async def told(queue: str) -> dict[str, str]:
+        return attributes
+
+    async def test() -> None:
+        yard = Yard(backoff=Backoff(0.001, 0.002, 12))
+        yard.sqs.queue_attributes = told  # type: ignore[method-assign]
+        message = Message("m1", "h1", event("one"), SOURCE)
+        assert await route_with_policy(yard, Function(yard), message) == became
+
+    run(test)
+
+
+def test_a_redrive_policy_that_may_not_be_read_makes_no_call_hurry() -> None:
+    async def test() -> None:
+        yard = Yard(backoff=Backoff(0.001, 0.002, 12))
+        yard.sqs.fail_calls(SOURCE, "GetQueueAttributes", "AccessDenied", times=1)
+        function = Function(yard)
+        for number in (1, 2):
+            message = Message(f"m{number}", "h", event("one", number), SOURCE)
+            assert await route_with_policy(yard, function, message) == {"crm": number, "letters": 0}
+
+    run(test)
+
+
+def test_the_message_that_was_received_most_often_says_whether_a_call_hurries() -> None:
+    async def test() -> None:
+        yard = Yard(backoff=Backoff(0.001, 0.002, 12))
+        yard.sqs.create_queue("redriven")
+        yard.sqs.create_queue("events", dead_letter_queue="redriven", max_receive_count=2)
+        yard.sqs.fail_entries("crm", "SendMessageBatch", "ServiceUnavailable", times=4)
+        often = Message("m1", "h1", event("one"), SOURCE, system={"ApproximateReceiveCount": "2"})
+        assert await Function(yard)(sqs_event(often, Message("m2", "h2", event("nobody", 2), SOURCE))) == []
+        assert len(yard.letters()) == 1
+
+    run(test)
+
+
+class Silent(Resting):
+    """A destination that never answers."""
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        await asyncio.Event().wait()
+        raise AssertionError("it waits for ever")
+
+
+def test_a_call_works_until_shortly_before_its_end_and_says_how_many_messages_come_again(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def test() -> None:
+        yard = Yard(max_in_flight=2, drain_seconds=60.0)
+        await yard.publish(event("nobody"), *(event("one", number) for number in range(2, 7)))
+        function = Function(yard)
+        function.router._destinations = lambda _: Silent()
+        function.seconds = 100.0
+        assert len(await poll(yard.sqs, SOURCE, function)) == 5
+        assert 96.5 < asyncio.get_running_loop().time() < 98
+        books = function.routed[-1].books
+        assert (books.received, books.outcomes[Outcome.HANDED_BACK], books.in_flight) == (6, 5, 0)
+
+    virtual_time.run(test())
+    assert "5 messages are not done in time and come again" in caplog.messages
+
+
+def test_nothing_is_said_of_a_batch_that_is_done(caplog: pytest.LogCaptureFixture) -> None:
+    async def test() -> None:
+        yard = Yard()
+        await yard.publish(event("three"), event("nobody", 2))
+        assert await poll(yard.sqs, SOURCE, Function(yard)) == []
+
+    virtual_time.run(test())
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
 
 
 def test_a_redrive_policy_that_may_not_be_read_is_said_once(caplog: pytest.LogCaptureFixture) -> None:
@@ -263,8 +441,9 @@ def test_a_source_queue_that_does_not_tell_its_redrive_policy_does_not_use_up_th
 class Ordered(Yard):
     """A yard with a FIFO source that keeps what its target saw."""
 
-    def __init__(self) -> None:
-        super().__init__(RULES.replace("{queue: crm, priority: 0}", "{queue: crm.fifo}"), fifo=("crm.fifo",))
+    def __init__(self, **config: Any) -> None:
+        rules = RULES.replace("{queue: crm, priority: 0}", "{queue: crm.fifo}")
+        super().__init__(rules, fifo=("crm.fifo",), **config)
         self.source = self.sqs.create_queue("events.fifo", max_receive_count=10)
 
     async def fill(self, *groups: str) -> None:
