@@ -136,6 +136,16 @@ def test_who_lost_its_lease_may_record_but_does_not_end_the_lease_of_the_next(ru
     run(scenario)
 
 
+def test_what_is_not_known_any_more_can_be_renewed_and_recorded_all_the_same(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.renew({"forgotten": "me"}, 30)
+        await store.record({"forgotten": ("me", frozenset({"crm"}))})
+        claim = (await store.claim({"forgotten": "other"}, 30))["forgotten"]
+        assert (claim.done, claim.busy_seconds) == (frozenset({"crm"}), 0.0)
+
+    run(scenario)
+
+
 @pytest.mark.parametrize("run", ["ministack", "moto"], indirect=True)
 def test_dynamodb_is_told_in_whole_seconds_when_an_item_may_go(run: Run) -> None:
     async def scenario(store: IdempotencyStore) -> None:

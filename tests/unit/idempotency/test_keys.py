@@ -53,6 +53,19 @@ def test_an_event_published_again_under_another_envelope_id_is_recognised() -> N
     assert key(EVENT) == key(again)
 
 
+def test_an_event_whose_body_names_no_time_is_recognised_by_that_of_its_envelope() -> None:
+    event = changed(eventTime=None)
+    later = deepcopy(event)
+    later["detail"]["timestamp"] = "2025-12-12T15:20:00.000Z"
+    assert key(event) == key({**event, "id": "envelope-2"}) != key(later)
+
+
+def test_an_event_that_its_fields_identify_is_recognised_however_its_body_is_written() -> None:
+    again = {**deepcopy(EVENT), "id": "envelope-2"}
+    again["detail"]["eventBody"] = dict(reversed(EVENT["detail"]["eventBody"].items()))
+    assert key(EVENT) == key(again)
+
+
 def test_another_session_time_or_topic_is_another_event() -> None:
     other_topic = deepcopy(EVENT)
     other_topic["detail"]["topicName"] = "v2.detail.events.conversation.c-1.acw"
