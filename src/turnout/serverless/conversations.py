@@ -47,7 +47,7 @@ async def _look_up(genesys: Genesys, letter: Letter, seconds: float) -> bool:
     if found.presence is Presence.NOT_YET:
         return False
     # Of what Genesys refuses only the event's own fault is for good: a secret or a role can be repaired.
-    if found.error is not None and (found.error.retryable or found.error.fault is not Fault.DATA):
+    if found.error is not None and found.error.fault is not Fault.DATA:
         return False
     conversation = found.conversation
     log.info(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections import Counter
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -21,8 +23,10 @@ from turnout.serverless.conversations import STARTED, UPDATED, Follower, kind_of
 TOPIC = "v2.detail.events.conversation.{id}"
 
 
-def message(number: int, kind: str, conversation: str = CONVERSATION) -> Message:
-    event = {"id": f"e{number}", "detail-type": kind, "source": "x", "time": "2020-01-01T00:00:00Z"}
+def message(
+    number: int, kind: str, conversation: str = CONVERSATION, *, time: str = "2020-01-01T00:00:00Z"
+) -> Message:
+    event = {"id": f"e{number}", "detail-type": kind, "source": "x", "time": time}
     event["detail"] = {"conversation": {"id": conversation}} if conversation else {}  # type: ignore[assignment]
     return Message(f"m{number}", f"h{number}", json.dumps(event), "q")
 
@@ -61,6 +65,42 @@ def test_known_kinds_are_looked_up_and_others_succeed_and_are_counted() -> None:
     assert failed == []
     assert kinds == {STARTED: 1, UPDATED: 1, "unknown": 1}
     assert len(stub.seen) == 2
+
+
+def test_what_was_looked_up_is_one_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    stub = Stub()
+    stub.conversations[CONVERSATION] = {
+        "conversationId": CONVERSATION,
+        "conversationStart": "2020-01-01T00:00:00.000Z",
+        "participants": [
+            {"participantId": "p1", "purpose": "customer", "sessions": [{"mediaType": "voice"}]},
+            {"participantId": "p2", "purpose": "agent", "sessions": [{"mediaType": "voice"}]},
+        ],
+    }
+    caplog.set_level(logging.INFO, "turnout.serverless")
+    gone = "00000000-0000-4000-8000-000000000009"
+    assert follow(stub, message(1, STARTED), message(2, UPDATED, gone))[0] == []
+    said = [(each.message, vars(each)) for each in caplog.records if each.name == "turnout.serverless.conversations"]
+    assert [sentence for sentence, _ in said] == ["conversation.started: found", "conversation.updated: absent"]
+    known = ("event_id", "conversation_id", "media_types", "participants")
+    assert [[fields[name] for name in known] for _, fields in said] == [
+        ["e1", CONVERSATION, ["voice"], 2],
+        ["e2", gone, [], 0],
+    ]
+
+
+def test_a_conversation_that_may_still_appear_keeps_its_message() -> None:
+    fresh = message(1, STARTED, time=datetime.now(UTC).isoformat())
+    failed, _ = follow(Stub(), fresh, message(2, STARTED), profile="tutorial")
+    assert failed == ["m1"]
+
+
+def test_a_look_up_that_genesys_refuses_for_the_events_sake_is_done_with() -> None:
+    stub = Stub()
+    stub.faults.append(answering(400))
+    failed, _ = follow(stub, message(1, STARTED), profile="tutorial")
+    assert failed == []
+    assert len(stub.seen) == 1
 
 
 def test_a_look_up_that_may_succeed_later_keeps_its_message_only() -> None:
