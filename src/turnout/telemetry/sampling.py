@@ -29,7 +29,7 @@ class Sampler(msgspec.Struct, frozen=True):
     @classmethod
     def ratio(cls, ratio: float, *, parent_based: bool = True) -> Sampler:
         """A sampler for this share of the traces, 0.0 to 1.0."""
-        return cls(bound=round(min(max(ratio, 0.0), 1.0) * _EVERYTHING), parent_based=parent_based)
+        return cls(bound=round(ratio * _EVERYTHING), parent_based=parent_based)
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> tuple[Sampler, tuple[str, ...]]:

@@ -23,9 +23,7 @@ from turnout.serverless.conversations import STARTED, UPDATED, Follower, kind_of
 TOPIC = "v2.detail.events.conversation.{id}"
 
 
-def message(
-    number: int, kind: str, conversation: str = CONVERSATION, *, time: str = "2020-01-01T00:00:00Z"
-) -> Message:
+def message(number: int, kind: str, conversation: str = CONVERSATION, *, time: str = "2020-01-01T00:00:00Z") -> Message:
     event = {"id": f"e{number}", "detail-type": kind, "source": "x", "time": time}
     event["detail"] = {"conversation": {"id": conversation}} if conversation else {}  # type: ignore[assignment]
     return Message(f"m{number}", f"h{number}", json.dumps(event), "q")

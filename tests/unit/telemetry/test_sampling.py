@@ -36,6 +36,7 @@ def test_every_trace_is_recorded_unless_the_environment_says_otherwise() -> None
         ("parentbased_always_on", True, True, False),
         ("parentbased_always_off", False, True, False),
         ("PARENTBASED_ALWAYS_OFF", False, True, False),
+        (" always_off\n", False, False, False),
     ],
 )
 def test_only_parent_based_samplers_believe_the_message(
@@ -56,6 +57,18 @@ def test_a_parent_that_leaves_the_decision_to_us_gets_our_own() -> None:
 def test_a_ratio_decides_as_opentelemetry_does(trace_id: int, ratio: float) -> None:
     theirs = TraceIdRatioBased(ratio).should_sample(None, trace_id, "name").decision is Decision.RECORD_AND_SAMPLE
     assert sampler("traceidratio", repr(ratio)).samples(f"{trace_id:032x}", None) is theirs
+
+
+def test_a_ratio_believes_the_message_only_where_it_is_parent_based() -> None:
+    for argument, root in (("0", False), (" 1 ", True)):
+        assert [sampler("traceidratio", argument).samples(TRACE, of) for of in (None, SAMPLED, UNSAMPLED)] == [root] * 3
+        chosen = sampler("parentbased_traceidratio", argument)
+        assert [chosen.samples(TRACE, of) for of in (None, SAMPLED, UNSAMPLED)] == [root, True, False]
+
+
+def test_a_ratio_that_is_none_does_not_make_a_message_be_believed() -> None:
+    found, _ = Sampler.from_environ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "2"})
+    assert found.samples(TRACE, UNSAMPLED)
 
 
 @pytest.mark.parametrize("argument", ["nonsense", "-0.1", "1.1", "nan", "inf"])
