@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 from collections import Counter
 from collections.abc import Callable, Coroutine
@@ -17,7 +18,7 @@ from tests.unit.telemetry.test_emf import read
 from turnout.message import Message
 from turnout.pipeline.books import Books
 from turnout.serverless import router
-from turnout.serverless.measuring import batch_lines, counted_lines
+from turnout.serverless.measuring import batch_lines, counted_lines, print_lines
 
 
 def counted(*bodies: str) -> list[dict[str, Any]]:
@@ -76,6 +77,26 @@ def test_a_query_that_adds_up_the_matches_of_a_rule_counts_each_once() -> None:
     assert totals == {"one": 1, "three": 1}
 
 
+def test_what_nobody_counted_is_no_metric_that_would_be_paid_for() -> None:
+    told = [
+        (metric["Name"], document[metric["Name"]])
+        for document in counted(event("one"))
+        for directive in document["_aws"]["CloudWatchMetrics"]
+        for metric in directive["Metrics"]
+    ]
+    assert ("turnout.target.sent", 1) in told
+    assert [name for name, count in told if count in (0, [])] == []
+
+
+def test_what_the_store_said_and_what_was_left_behind_are_counted() -> None:
+    books = Books()
+    books.received, books.suppressed, books.store_errors, books.attributes_dropped = 4, 3, 2, 1
+    documents = [read(line) for line in batch_lines(books, {"AWS_LAMBDA_FUNCTION_NAME": "turnout-router"})]
+    assert value(documents, "turnout.idempotency.suppressed") == 3
+    assert value(documents, "turnout.idempotency.errors") == 2
+    assert value(documents, "turnout.attributes.dropped") == 1
+
+
 def test_a_call_that_brought_nothing_says_nothing() -> None:
     assert list(batch_lines(Books())) == []
 
@@ -85,7 +106,17 @@ def test_a_counter_of_its_own_is_told_apart_by_one_dimension() -> None:
     document = read(line)
     assert document["turnout.recovered"] == 2
     assert document["outcome"] == "delivered"
+    assert "FunctionName" not in document, "it is not known"
+    (line,) = counted_lines("turnout.recovered", "outcome", {"delivered": 2}, {"AWS_LAMBDA_FUNCTION_NAME": "f"})
+    assert read(line)["_aws"]["CloudWatchMetrics"][0]["Dimensions"] == [["FunctionName", "outcome"]]
     assert list(counted_lines("turnout.recovered", "outcome", {})) == []
+
+
+def test_what_is_printed_is_written_before_the_process_is_frozen(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written))
+    print_lines(["{}", "[]"])
+    assert written.getvalue() == b"{}\n[]\n"
 
 
 def test_the_handler_prints_every_line_by_itself(
