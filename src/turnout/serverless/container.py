@@ -25,19 +25,27 @@ class Container(Generic[T]):
 
     def __init__(self, opening: Callable[[], AbstractAsyncContextManager[T]]) -> None:
         self._opening = opening
-        self._runner: asyncio.Runner | None = None
-        self._context: AbstractAsyncContextManager[T] | None = None
-        self._opened: T | None = None
+        self._open: tuple[asyncio.Runner, AbstractAsyncContextManager[T], T] | None = None
 
     def run(self, work: Callable[[T], Coroutine[Any, Any, R]]) -> R:
         """Do one call's work with what is open."""
-        opened = self.open()
-        assert self._runner is not None, "opened above"  # noqa: S101 - states the invariant
-        return self._runner.run(work(opened))
+        runner, _, opened = self._once()
+        return runner.run(work(opened))
 
-    def open(self) -> T:
+    def open(self) -> None:
         """Open it now, if it is not open yet: what is slow belongs into Lambda's init phase."""
-        if self._runner is None or self._opened is None:
+        self._once()
+
+    def close(self) -> None:
+        """Close everything. Lambda never asks for it; tests do."""
+        if self._open is not None:
+            runner, context, _ = self._open
+            self._open = None
+            runner.run(_left(context))
+            runner.close()
+
+    def _once(self) -> tuple[asyncio.Runner, AbstractAsyncContextManager[T], T]:
+        if self._open is None:
             runner = asyncio.Runner(loop_factory=event_loop_factory())
             context = self._opening()
             try:
@@ -45,16 +53,8 @@ class Container(Generic[T]):
             except BaseException:
                 runner.close()
                 raise
-            self._runner, self._context, self._opened = runner, context, opened
-            return opened
-        return self._opened
-
-    def close(self) -> None:
-        """Close everything. Lambda never asks for it; tests do."""
-        if self._runner is not None and self._context is not None:
-            self._runner.run(_left(self._context))
-            self._runner.close()
-        self._runner = self._context = self._opened = None
+            self._open = (runner, context, opened)
+        return self._open
 
 
 def in_lambda() -> bool:

@@ -72,8 +72,7 @@ def extract(message: Message) -> Context | None:
     """The context in which the message was created, if it says so in a way that can be understood."""
     attributes = message.attributes
     if TRACEPARENT in attributes:
-        text = _text(attributes, TRACEPARENT)
-        context = parse_traceparent(text) if text else None
+        context = parse_traceparent(_text(attributes, TRACEPARENT))
         if context is not None:
             state = parse_tracestate(_text(attributes, TRACESTATE)) if TRACESTATE in attributes else ""
             return Context(context.trace, context.span, context.sampled, state) if state else context

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from turnout.serverless.container import Container
+from turnout.serverless.container import Container, in_lambda
 
 
 class Opening:
@@ -16,10 +16,12 @@ class Opening:
         self.failures = failures
         self.opened = 0
         self.closed = 0
+        self.loop: asyncio.AbstractEventLoop | None = None
 
     @asynccontextmanager
     async def __call__(self) -> AsyncIterator[asyncio.AbstractEventLoop]:
         self.opened += 1
+        self.loop = asyncio.get_running_loop()
         if self.opened <= self.failures:
             raise ConnectionError("not yet")
         yield asyncio.get_running_loop()
@@ -45,8 +47,41 @@ def test_what_could_not_be_opened_is_opened_by_the_next_call() -> None:
     container = Container(opening)
     with pytest.raises(ConnectionError):
         container.run(same_loop)
+    assert opening.loop is not None
+    assert opening.loop.is_closed(), "its sockets would stay open, once for every attempt"
     assert container.run(same_loop)
     container.close()
+
+
+def test_what_was_opened_in_the_init_phase_is_what_the_first_call_works_with() -> None:
+    opening = Opening()
+    container = Container(opening)
+    container.open()
+    assert opening.opened == 1
+    assert container.run(same_loop)
+    assert opening.opened == 1
+    container.close()
+
+
+def test_what_was_closed_is_opened_anew_and_can_be_closed_twice() -> None:
+    opening = Opening()
+    container = Container(opening)
+    container.close()
+    container.open()
+    container.close()
+    container.close()
+    assert opening.closed == 1
+    assert opening.loop is not None
+    assert opening.loop.is_closed()
+    assert container.run(same_loop)
+    assert opening.opened == 2
+    container.close()
+
+
+def test_lambda_is_known_by_its_runtime_api(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert not in_lambda()
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+    assert in_lambda()
 
 
 def test_a_call_that_fails_leaves_it_open() -> None:

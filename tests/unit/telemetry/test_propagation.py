@@ -84,6 +84,7 @@ def test_an_xray_header_is_read() -> None:
             Context(TRACE, PARENT, True),
         ),
         (HEADER.replace(TRACE[8:], TRACE[8:].upper()), Context(TRACE, PARENT, True)),
+        (HEADER.replace(PARENT, PARENT.upper()), Context(TRACE, PARENT, True)),
         (f"Root=1-{TRACE[:8]}-{TRACE[8:]};Parent={'0' * 16};Sampled=1", Context(TRACE, "", True)),
     ],
 )
@@ -113,6 +114,15 @@ def test_tracestate_keeps_what_is_well_formed() -> None:
     assert parse_tracestate("congo=t61rcWkgMzE, rojo=00f067aa0ba902b7 ,,bad key=1,=2,also-bad,1@x=y") == (
         "congo=t61rcWkgMzE,rojo=00f067aa0ba902b7,1@x=y"
     )
+
+
+def test_tracestate_may_have_32_members_of_512_characters_and_what_is_no_member_spoils_none() -> None:
+    most = ",".join(f"k{number}=v" for number in range(32))
+    assert parse_tracestate(most) == most
+    longest = ",".join(f"key-{number:03}={'x' * 120}" for number in range(4))[:512]
+    assert (len(longest), parse_tracestate(longest)) == (512, longest)
+    assert parse_tracestate(f"{longest}x") == ""
+    assert parse_tracestate("a=1,a") == "a=1"
 
 
 @pytest.mark.parametrize(
