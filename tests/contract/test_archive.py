@@ -4,7 +4,7 @@ import asyncio
 import base64
 import contextlib
 import hashlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from uuid import uuid4
 
@@ -234,3 +234,155 @@ def test_a_document_that_is_cut_off_may_be_fetched_again(monkeypatch: pytest.Mon
                 assert (raised.value.fault, raised.value.retryable) == (Fault.SYSTEM, True)
 
     asyncio.run(main())
+
+
+async def talk(handle: Callable[[Request], bytes], scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A scenario with an archive whose bucket answers as `handle` says."""
+    async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+        point_at(server.url, monkeypatch)
+        async with open_s3_archive("b") as archive:
+            await scenario(archive)
+
+
+def refused(status: int, code: str, message: str = "") -> bytes:
+    told = f"<Message>{message}</Message>" if message else ""
+    return answer(f"<Error><Code>{code}</Code>{told}</Error>".encode(), status)
+
+
+WRITTEN = answer(b"", ETag='"e"')
+
+
+@pytest.mark.parametrize("conflicts", [1, 2, 3])
+def test_a_key_that_somebody_else_writes_at_the_moment_is_tried_three_times(
+    conflicts: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+
+    def handle(request: Request) -> bytes:
+        seen.append(request.line)
+        return refused(409, "ConditionalRequestConflict") if len(seen) <= conflicts else WRITTEN
+
+    async def scenario(archive: ArchiveStore) -> None:
+        if conflicts < 3:
+            assert await archive.put("k", b"x", ONE) == Stored("k", True)
+            return
+        with pytest.raises(ArchiveError, match="s3://b/k: ConditionalRequestConflict: refused") as raised:
+            await archive.put("k", b"x", ONE)
+        assert (raised.value.fault, raised.value.retryable) == (Fault.SYSTEM, True)
+
+    asyncio.run(talk(handle, scenario, monkeypatch))
+    assert len(seen) == min(conflicts + 1, 3)
+
+
+@pytest.mark.parametrize(
+    "there",
+    [answer(b"", 403), answer(b"", 404), WRITTEN, answer(b"", ETag='"e"', x_amz_meta_turnout_letter=OTHER)],
+    ids=["not to be read", "gone", "not ours", "another letter's"],
+)
+def test_what_is_not_known_to_be_this_letter_is_another_and_stays(
+    there: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: list[str] = []
+
+    def handle(request: Request) -> bytes:
+        verb, path, _ = request.line.split()
+        if verb == "HEAD":
+            return there
+        written.append(path)
+        return refused(412, "PreconditionFailed") if path.startswith("/b/k.json") else WRITTEN
+
+    async def scenario(archive: ArchiveStore) -> None:
+        assert await archive.put("k.json", b"x", ONE) == Stored("k-1111111111111111.json", True)
+
+    asyncio.run(talk(handle, scenario, monkeypatch))
+    assert [path.partition("?")[0] for path in written] == ["/b/k.json", "/b/k-1111111111111111.json"]
+
+
+def test_a_letter_that_cannot_be_looked_at_now_is_not_written_beside_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[str] = []
+
+    def handle(request: Request) -> bytes:
+        if request.line.startswith("HEAD"):
+            return answer(b"", 400)
+        written.append(request.line)
+        return refused(412, "PreconditionFailed")
+
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError) as raised:
+            await archive.put("k.json", b"x", ONE)
+        assert raised.value.fault is Fault.SYSTEM
+
+    asyncio.run(talk(handle, scenario, monkeypatch))
+    assert len(written) == 1
+
+
+def test_all_pages_of_a_listing_are_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    def page(keys: Sequence[str], token: str = "") -> bytes:
+        more = f"<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>"
+        rest = more if token else "<IsTruncated>false</IsTruncated>"
+        contents = "".join(f"<Contents><Key>{key}</Key></Contents>" for key in keys)
+        return answer(f"<ListBucketResult>{contents}{rest}</ListBucketResult>".encode())
+
+    def handle(request: Request) -> bytes:
+        if "continuation-token=second" in request.line:
+            return page((), "third")
+        return page(["k/3"]) if "continuation-token=third" in request.line else page(["k/1", "k/2"], "second")
+
+    async def scenario(archive: ArchiveStore) -> None:
+        assert [key async for key in archive.keys("k/")] == ["k/1", "k/2", "k/3"]
+
+    asyncio.run(talk(handle, scenario, monkeypatch))
+
+
+@pytest.mark.parametrize(
+    ("response", "code", "fault", "retryable"),
+    [
+        (refused(403, "AccessDenied"), "AccessDenied", Fault.CONFIG, False),
+        (refused(403, "SomethingNew"), "SomethingNew", Fault.CONFIG, False),
+        (refused(401, "SomethingNew"), "SomethingNew", Fault.CONFIG, False),
+        (refused(400, "KMS.DisabledException"), "KMS.DisabledException", Fault.CONFIG, False),
+        (refused(400, "InvalidRequest"), "InvalidRequest", Fault.DATA, False),
+        (refused(404, "NoSuchKey"), "NoSuchKey", Fault.DATA, False),
+        (refused(404, "SomethingNew"), "SomethingNew", Fault.DATA, False),
+        (refused(404, "NoSuchBucket"), "NoSuchBucket", Fault.CONFIG, False),
+        (refused(400, "SomethingNew"), "SomethingNew", Fault.SYSTEM, False),
+        (refused(412, "SomethingNew"), "SomethingNew", Fault.SYSTEM, False),
+        (refused(418, "SomethingNew"), "SomethingNew", Fault.SYSTEM, True),
+    ],
+)
+def test_what_s3_refuses_says_whose_fault_it_is_and_whether_to_try_again(
+    response: bytes, code: str, fault: Fault, retryable: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError) as raised:
+            await archive.get("k")
+        found = raised.value
+        assert (found.code, found.fault, found.retryable) == (code, fault, retryable)
+        assert str(found) == f"s3://b/k: {code}: refused"
+
+    asyncio.run(talk(lambda _: response, scenario, monkeypatch))
+
+
+def test_what_s3_says_about_a_refusal_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError, match="s3://b/k: AccessDenied: not you"):
+            await archive.get("k")
+
+    asyncio.run(talk(lambda _: refused(403, "AccessDenied", "not you"), scenario, monkeypatch))
+
+
+def test_without_credentials_an_archive_says_that_they_are_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    point_at("http://127.0.0.1:9", monkeypatch)
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
+    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
+    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", "/nonexistent")
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nonexistent")
+
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError) as raised:
+            await archive.put("k", b"x", ONE)
+        assert (raised.value.code, raised.value.fault) == ("NoCredentialsError", Fault.CONFIG)
+        assert not raised.value.retryable
+
+    run(lambda: open_s3_archive("b"), scenario)
