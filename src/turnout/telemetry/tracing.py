@@ -172,7 +172,7 @@ class LateTracing:
                     carrier[TRACESTATE] = Attribute("String", trace.state)
             elif TRACESTATE in carrier:  # it belonged to a context that we could not read
                 del carrier[TRACESTATE]
-            if len(carrier) > _MAX_ATTRIBUTES and TRACEPARENT not in attributes:
+            if len(carrier) > _MAX_ATTRIBUTES:
                 del carrier[TRACEPARENT]
                 self.counts.context_dropped += 1
             return carrier, trace_header

@@ -93,6 +93,49 @@ def test_a_slow_message_is_traced_whatever_the_sampler_says() -> None:
     assert len(sink.named("process orders")) == 1
 
 
+def test_a_message_that_is_not_quite_slow_is_left_to_the_sampler() -> None:
+    sink = Sink()
+    story = Story(tracing(sink, NEVER))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0])
+    story.tick(900)
+    story.delete(account)
+    story.settle(Outcome.DELIVERED, account)
+    assert sink.spans == []
+
+
+def test_the_span_of_a_receive_links_to_the_contexts_of_all_that_it_brought() -> None:
+    sink = Sink()
+    story = Story(tracing(sink))
+    accounts = story.receive(2, attributes=STATE)
+    for account in accounts:
+        story.route(account, "a")
+        story.send(account.deliveries[0])
+        story.delete(account)
+        story.settle(Outcome.DELIVERED, account)
+    (receive,) = sink.named("receive orders")
+    assert [(link.trace, link.span_id, link.message_id) for link in receive.links] == [
+        (TRACE, int(PARENT, 16), "message-0"),
+        (TRACE, int(PARENT, 16), "message-1"),
+    ]
+    for process in sink.named("process orders"):
+        assert [(link.trace, link.span_id) for link in process.links] == [(receive.trace, receive.span_id)]
+
+
+def test_a_defect_while_ids_are_given_out_costs_the_traces_and_no_message() -> None:
+    class BrokenSampler:
+        @property
+        def bound(self) -> int:
+            raise ZeroDivisionError
+
+    sink = Sink()
+    hooks = LateTracing(sink, sampler=BrokenSampler())  # type: ignore[arg-type]
+    story = Story(hooks)
+    story.deliver("a")
+    assert (sink.spans, hooks.counts.errors) == ([], 1)
+
+
 def test_a_delivered_message_that_could_not_be_deleted_is_a_failure() -> None:
     sink = Sink()
     story = Story(tracing(sink, NEVER))
@@ -220,6 +263,34 @@ def test_an_incoming_context_is_continued() -> None:
     assert injected(attributes).trace == TRACE
     assert injected(attributes).span != PARENT
     assert attributes["tracestate"] == text("congo=t61rcWkgMzE")
+
+
+def test_of_an_incoming_tracestate_what_is_well_formed_goes_on() -> None:
+    others = {f"a{number}": text("x") for number in range(8)}
+    for more in ({}, others):
+        story = Story(tracing(Sink()))
+        story.deliver("a", attributes={**STATE, **more, "tracestate": text("congo=t61rcWkgMzE,bad key=1")})
+        attributes, _ = story.sent[0]
+        assert attributes["tracestate"] == text("congo=t61rcWkgMzE")
+        assert attributes.keys() == {*STATE, *more}
+
+
+def test_what_is_sent_without_the_attributes_that_came_has_the_tracestate_all_the_same() -> None:
+    hooks = tracing(Sink())
+    story = Story(hooks)
+    (account,) = story.receive(attributes=STATE)
+    story.route(account, "a")
+    assert hooks.inject(account.deliveries[0], {})[0]["tracestate"] == text("congo=t61rcWkgMzE")
+
+
+def test_a_defect_while_a_context_is_written_sends_the_message_with_the_one_it_came_with() -> None:
+    hooks = tracing(Sink())
+    story = Story(hooks)
+    (account,) = story.receive(attributes=STATE, system={"AWSTraceHeader": "Root=x"})
+    story.route(account, "a")
+    account.deliveries[0].span_id = 1 << 64  # no encoder takes it
+    assert hooks.inject(account.deliveries[0], STATE) == (STATE, "Root=x")
+    assert hooks.counts.errors == 1
 
 
 def test_an_xray_header_is_continued() -> None:
