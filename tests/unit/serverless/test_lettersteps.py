@@ -134,6 +134,17 @@ def test_an_attempt_that_failed_keeps_nobody_from_the_next(
     asyncio.run(main())
 
 
+def test_an_attempt_that_takes_longer_than_its_call_is_one_to_be_repeated(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            act = FakeAct()
+            act.hangs = True
+            with pytest.raises(NotDelivered, match="may have arrived"):
+                await steps(ledger, act).deliver({"record": sqs_record(letter(1))}, 0.5)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("kib", "filling", "code", "course"),
     [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from turnout.genesys.session import open_genesys
 from turnout.letter import LETTER, LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
 from turnout.recovery import read_letter
+from turnout.recovery.causes import load_causes
 from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
@@ -109,6 +111,53 @@ def test_a_letter_is_delivered_once_and_then_known(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+def test_of_a_letter_that_is_delivered_as_it_should_be_nothing_is_said(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == []
+
+    run(tmp_path, test)
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_a_table_of_causes_of_ones_own_says_what_is_done_with_a_letter(tmp_path: Path) -> None:
+    causes = load_causes(OWN_CAUSES)
+
+    async def test(setting: Setting) -> None:
+        recovery = Recovery(
+            ledger=setting.ledger,
+            deliveries=[setting.act],
+            archive=setting.archive,
+            teller=Teller(None),
+            by="lambda:test",
+            causes=causes,
+        )
+        assert await recovery.recover([letter(code="NO_RESOURCE")], 10.0) == []
+        assert await setting.status() is Status.ARCHIVED
+
+    run(tmp_path, test, archive=FakeAct(Action.ARCHIVE, aim="s3://bucket/key"))
+
+
+OWN_CAUSES = """
+version: 1
+codes:
+  eventbridge:
+    NO_RESOURCE: {cause: TARGET_MISSING, disposition: permanent}
+"""
+
+
+def test_an_archive_is_the_first_attempt_at_archiving_however_often_delivery_was_tried(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter()) == ["m1"]
+        assert await setting.recover(letter(code="INVALID_JSON")) == []
+        tried = [(each.action, each.attempt) for each in await setting.ledger.history("m1") if each.action != "seen"]
+        assert (Action.RETRY, 3) in tried
+        assert {attempt for action, attempt in tried if action is Action.ARCHIVE} == {1}
+
+    run(tmp_path, test, act=FakeAct(failures=9), archive=FakeAct(Action.ARCHIVE, aim="s3://bucket/key"))
+
+
 def test_a_delivery_that_fails_is_repeated_up_to_three_times(tmp_path: Path) -> None:
     async def test(setting: Setting) -> None:
         assert await setting.recover(letter()) == []
@@ -168,7 +217,7 @@ def test_a_delivery_that_is_refused_for_good_is_not_repeated(tmp_path: Path) -> 
     run(tmp_path, test, act=act)
 
 
-def test_one_letters_failure_is_no_others(tmp_path: Path) -> None:
+def test_one_letters_failure_is_no_others(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     class Picky(FakeAct):
         async def __call__(self, works: Any) -> Any:
             if works[0].letter.event_id == "event-2":
@@ -178,18 +227,23 @@ def test_one_letters_failure_is_no_others(tmp_path: Path) -> None:
     async def test(setting: Setting) -> None:
         assert await setting.recover(letter(1), letter(2), letter(3)) == ["m2"]
         assert {work.letter.id for work in setting.act.done} == {"m1", "m3"}
+        assert setting.recovery.take_counts() == {"delivered": 2, "failed": 1}
 
     run(tmp_path, test, act=Picky())
+    assert [record.message for record in caplog.records if record.levelno >= logging.WARNING] == [
+        "recovering failed, please report this"
+    ]
 
 
 @pytest.mark.parametrize("code", ["NO_PERMISSIONS", "NO_RESOURCE"])
-def test_what_needs_a_repair_is_not_looped(tmp_path: Path, code: str) -> None:
+def test_what_needs_a_repair_is_not_looped(tmp_path: Path, code: str, caplog: pytest.LogCaptureFixture) -> None:
     async def test(setting: Setting) -> None:
         assert await setting.recover(letter(code=code)) == ["m1"]
         assert setting.act.tried == 0
         assert await setting.status() is Status.PARKED
 
     run(tmp_path, test)
+    assert "left for an operator: something has to be repaired first" in caplog.text
 
 
 def test_what_is_permanent_is_archived_and_taken_out(tmp_path: Path) -> None:
@@ -197,6 +251,7 @@ def test_what_is_permanent_is_archived_and_taken_out(tmp_path: Path) -> None:
         assert await setting.recover(letter(code="INVALID_JSON")) == []
         assert setting.act.tried == 0
         assert await setting.status() is Status.ARCHIVED
+        assert setting.recovery.take_counts() == {"archived": 1}
 
     run(tmp_path, test, archive=FakeAct(Action.ARCHIVE, aim="s3://bucket/key"))
 
@@ -204,17 +259,20 @@ def test_what_is_permanent_is_archived_and_taken_out(tmp_path: Path) -> None:
 def test_without_an_archive_what_is_permanent_stays(tmp_path: Path) -> None:
     async def test(setting: Setting) -> None:
         assert await setting.recover(letter(code="INVALID_JSON")) == ["m1"]
-        assert await setting.status() is Status.PARKED
+        record = (await setting.ledger.records(["m1"]))["m1"]
+        assert (record.status, record.reached) == (Status.PARKED, ())
 
     run(tmp_path, test)
 
 
-def test_an_archive_that_fails_keeps_the_letter(tmp_path: Path) -> None:
+def test_an_archive_that_fails_keeps_the_letter(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     async def test(setting: Setting) -> None:
         assert await setting.recover(letter(code="INVALID_JSON")) == ["m1"]
         assert await setting.status() is Status.FAILED_ARCHIVE
+        assert setting.recovery.take_counts() == {"failed": 1}
 
     run(tmp_path, test, archive=FakeAct(Action.ARCHIVE, failures=9))
+    assert "not recovered, it stays: crm: ServiceUnavailable: not now" in caplog.text
 
 
 def test_a_letter_that_goes_nowhere_stays_and_the_ledger_says_why(tmp_path: Path) -> None:
@@ -295,6 +353,36 @@ def test_an_event_whose_consumer_always_fails_is_replayed_once_and_then_left_for
     run(tmp_path, test, act=Rerouting(places.queue, replay="lambda:test", automatic=True, patience=Patience(1)))
 
 
+def test_a_letter_that_another_call_is_at_stays(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, "turnout.serverless")
+
+    async def test(setting: Setting) -> None:
+        await setting.recovery.see(setting.recovery.read(letter()))
+        assert await setting.ledger.claim(["m1"], by="lambda:other", lease_seconds=60)
+        assert await setting.recover(letter()) == ["m1"], (
+            "that call may still fail, and would have nothing to try again"
+        )
+        assert setting.act.tried == 0
+        assert setting.recovery.take_counts() == {"held": 1}
+
+    run(tmp_path, test)
+    assert "another call is at this letter" in caplog.messages
+
+
+def test_a_target_that_asks_for_more_time_than_is_left_is_not_waited_for(tmp_path: Path) -> None:
+    class Asking(FakeAct):
+        async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+            self.tried += 1
+            return [Outcome(failures={"crm": "later"}, again=True, retry_after=60.0)]
+
+    async def test(setting: Setting) -> None:
+        assert await setting.recover(letter(), seconds=15.0) == ["m1"]
+        assert setting.act.tried == 1
+        assert setting.recovery.take_counts() == {"failed": 1}
+
+    run(tmp_path, test, act=Asking())
+
+
 def test_two_calls_at_once_deliver_a_letter_once(tmp_path: Path) -> None:
     async def test(setting: Setting) -> None:
         async def other() -> list[str]:
@@ -313,8 +401,9 @@ def test_two_calls_at_once_deliver_a_letter_once(tmp_path: Path) -> None:
     run(tmp_path, test)
 
 
+@pytest.mark.parametrize("seconds", [10.0, 900.0])
 def test_a_letter_is_held_for_longer_than_the_call_that_is_at_it_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float
 ) -> None:
     async def test(setting: Setting) -> None:
         claim = setting.ledger.claim
@@ -325,8 +414,8 @@ def test_a_letter_is_held_for_longer_than_the_call_that_is_at_it_works(
             return await claim(letters, by=by, lease_seconds=lease_seconds)
 
         monkeypatch.setattr(setting.ledger, "claim", watched)
-        assert await setting.recover(letter(), seconds=10.0) == []
-        assert 8 < min(leases) <= 10, "what is under way after eight seconds is cut, and after ten the call is over"
+        assert await setting.recover(letter(), seconds=seconds) == []
+        assert seconds - 2 < min(leases) <= seconds, "two seconds before its end what is under way is cut"
 
     run(tmp_path, test)
 
@@ -431,6 +520,7 @@ def test_a_ledger_that_cannot_be_used_stops_everything_and_loses_nothing(tmp_pat
         setting.ledger.see = unavailable  # type: ignore[method-assign]
         assert await setting.recover(letter(1), letter(2)) == ["m1", "m2"]
         assert setting.act.tried == 0
+        assert setting.recovery.take_counts() == {"failed": 2}
 
     run(tmp_path, test)
 
@@ -554,6 +644,28 @@ def test_the_tutorials_interaction_is_looked_up_and_told(tmp_path: Path) -> None
             {"retryAttempt": 2, "retryStatus": "retrying"},
             {"retryAttempt": 2, "retryStatus": "replay_successful"},
         ]
+
+    with_genesys(tmp_path, stub, test, profile="tutorial", write_back="interaction")
+
+
+@pytest.mark.parametrize(
+    ("again", "last"),
+    [
+        (True, {"retryAttempt": 3, "retryStatus": "exhausted_retries"}),
+        (False, {"retryAttempt": 1, "retryStatus": "replay_failed"}),
+    ],
+)
+def test_a_conversation_is_told_when_its_message_could_not_be_delivered(
+    tmp_path: Path, again: bool, last: dict[str, Any]
+) -> None:
+    stub = Stub()
+    stub.interactions[CONVERSATION] = {"id": CONVERSATION}
+
+    async def test(setting: Setting) -> None:
+        setting.act.failures, setting.act.again = 9, again
+        assert await setting.recover(letter()) == ["m1"]
+        told = [one.body["attributes"]["system"] for one in stub.seen if one.method == "PATCH"]
+        assert told[-1] == last
 
     with_genesys(tmp_path, stub, test, profile="tutorial", write_back="interaction")
 
