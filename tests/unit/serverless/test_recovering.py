@@ -18,7 +18,10 @@ from tests.unit.recovery import samples
 from tests.unit.serverless.acts import FakeAct
 from tests.unit.serverless.mapping import sqs_event
 
+from turnout.genesys.conversation import Conversation
+from turnout.genesys.conversations import Correlation
 from turnout.genesys.session import open_genesys
+from turnout.genesys.writeback import RetryStatus, WriteOutcome
 from turnout.letter import LETTER, LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
 from turnout.recovery import read_letter
@@ -30,6 +33,7 @@ from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Record, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.recovery.letter import Letter
 from turnout.serverless import recovering
 from turnout.serverless.choosing import Course, choose
 from turnout.serverless.events import messages_of
@@ -668,6 +672,42 @@ def test_a_conversation_is_told_when_its_message_could_not_be_delivered(
         assert told[-1] == last
 
     with_genesys(tmp_path, stub, test, profile="tutorial", write_back="interaction")
+
+
+def test_a_success_at_the_last_attempt_is_told_as_one(tmp_path: Path) -> None:
+    stub = Stub()
+    stub.interactions[CONVERSATION] = {"id": CONVERSATION}
+
+    async def test(setting: Setting) -> None:
+        setting.act.failures = 2
+        assert await setting.recover(letter()) == []
+        told = [one.body["attributes"]["system"] for one in stub.seen if one.method == "PATCH"]
+        assert told[-1] == {"retryAttempt": 3, "retryStatus": "replay_successful"}
+
+    with_genesys(tmp_path, stub, test, profile="tutorial", write_back="interaction")
+
+
+def test_to_look_up_and_to_tell_a_conversation_takes_a_part_of_the_time_at_most(tmp_path: Path) -> None:
+    given: list[float] = []
+
+    class Watching(Teller):
+        async def correlate(self, letter: Letter, seconds: float) -> Correlation | None:
+            given.append(seconds)
+            return await super().correlate(letter, seconds)
+
+        async def tell(
+            self, letter: Letter, status: RetryStatus, attempt: int, found: Conversation | None, seconds: float
+        ) -> WriteOutcome:
+            given.append(seconds)
+            return await super().tell(letter, status, attempt, found, seconds)
+
+    async def test(setting: Setting) -> None:
+        setting.recovery.teller = Watching(None)
+        assert await setting.recover(letter(), seconds=100.0) == []
+        assert len(given) == 3
+        assert 20 < min(given) <= max(given) < 0.3 * 100
+
+    run(tmp_path, test)
 
 
 def test_genesys_participants_attributes_are_written(tmp_path: Path) -> None:

@@ -421,6 +421,20 @@ def test_a_delivery_that_was_tried_for_hours_tells_of_its_last_attempts() -> Non
     assert create.events[-1].attributes["error.type"] == "Error499"
 
 
+def test_of_the_attempts_at_a_delivery_the_last_one_names_the_message_that_arrived() -> None:
+    sink = Sink()
+    story = Story(tracing(sink))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0], error="RequestThrottled", last=False)
+    story.send(account.deliveries[0])
+    story.delete(account)
+    story.settle(Outcome.DELIVERED, account)
+    named = [span.attributes.get("messaging.message.id") for span in sink.named("send a")]
+    assert named == [None, account.deliveries[0].message_id]
+    assert named[1]
+
+
 def test_a_defect_in_tracing_is_counted_and_never_reaches_the_pipeline(caplog: pytest.LogCaptureFixture) -> None:
     hooks = LateTracing(BrokenSink())
     story = Story(hooks)
