@@ -21,6 +21,7 @@ from turnout.recovery.processor.handling import Tools
 from turnout.recovery.processor.policy import Policy
 from turnout.recovery.processor.rounds import Processor, RoundsConfig
 from turnout.recovery.report.model import Interaction
+from turnout.recovery.selection import Selection
 from turnout.telemetry.finished import FinishedSpans
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/dead"
@@ -187,7 +188,14 @@ class Bench:
         self.processor: Processor
 
     def make(
-        self, by: str = "worker-1", attempts: int = 4, *, base: float = 0.001, cap: float = 0.002, **config: Any
+        self,
+        by: str = "worker-1",
+        attempts: int = 4,
+        *,
+        base: float = 0.001,
+        cap: float = 0.002,
+        selection: Selection | None = None,
+        **config: Any,
     ) -> Processor:
         policy = Policy(attempts=attempts, base_seconds=base, cap_seconds=cap, archives=self.shelf is not None)
         tools = Tools(ledger=self.ledger, deliver=self.delivery, archive=self.shelf, conversations=self.talk, by=by)
@@ -197,6 +205,7 @@ class Bench:
             tools,
             policy,
             RoundsConfig(**bounds),
+            selection=selection,
             spans=self.spans,
             clock=lambda: time.monotonic() + self.ahead,
         )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -23,12 +24,13 @@ from tests.unit.recovery.processor.bench import (
     unknown,
 )
 
-from turnout.errors import ArchiveError, GenesysUnavailable, SqsUnavailable
+from turnout.errors import ArchiveError, GenesysUnavailable, SqsDenied, SqsUnavailable
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.processor import handling, rounds
 from turnout.recovery.processor.effects import Attempt
+from turnout.recovery.selection import Selection
 
 
 def test_time_heals_archives_keep_and_the_rest_waits(tmp_path: Path) -> None:
@@ -393,6 +395,7 @@ def test_a_target_that_fails_for_everybody_is_left_alone_and_costs_no_letter_its
         untouched = [record.attempts for record in (await bench.ledger.records(list(bench.place.here))).values()]
         assert untouched.count(0) > 20
         assert processor.counts.results["put_off"] > 20
+        assert processor.resting == (letters.TARGET,)
 
     on_bench(tmp_path, story, *(transient(n) for n in range(60)))
 
@@ -568,7 +571,11 @@ def test_in_a_group_nothing_passes_a_letter_that_a_bug_keeps_from_being_delivere
     assert "please report this" in caplog.text
 
 
-def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(tmp_path: Path) -> None:
+def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "turnout.recovery")
+
     async def story(bench: Bench) -> None:
         bench.delivery.gate = asyncio.Event()
         processor = bench.make(concurrency=4)
@@ -588,6 +595,85 @@ def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(t
         assert (processor.counts.running, processor.counts.held) == (False, 0)
 
     on_bench(tmp_path, story, *(transient(n) for n in range(30)))
+    assert "draining: 4 letters are under way" in caplog.messages
+
+
+def test_a_processor_that_ends_by_itself_drains_nothing(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.once()
+        assert not bench.processor.counts.draining
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_only_selected_letters_are_touched(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        selection = Selection(ids=frozenset({f"m-{number}" for number in range(12, 24)}))
+        assert await bench.once(selection=selection) == {"delivered": 12}
+        assert list(bench.place.here) == [f"m-{number}" for number in range(12)]
+        assert (await bench.ledger.records([*bench.place.here])) == {}
+
+    on_bench(tmp_path, story, *(transient(number) for number in range(24)))
+
+
+def test_no_more_letters_are_held_in_a_round_than_is_allowed(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        assert await bench.once(most=2) == {"delivered": 2}
+        assert list(bench.place.here) == ["m-2"]
+
+    on_bench(tmp_path, story, *(transient(number) for number in range(3)))
+
+
+def test_what_ends_by_itself_ends_at_once_with_what_time_does_not_repair(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.failure = SqsDenied("not you", code="AccessDenied", operation="ReceiveMessage", queue="dead")
+        with pytest.raises(SqsDenied):
+            await bench.once()
+        assert bench.place.opened == 1
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_what_ends_by_itself_ends_when_five_rounds_in_a_row_have_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
+
+    async def story(bench: Bench) -> None:
+        bench.place.failure = BUSY
+        with pytest.raises(SqsUnavailable):
+            await bench.once()
+        assert bench.place.opened == 5
+        assert bench.processor.counts.rounds_failed == 5
+        assert not bench.processor.counts.running
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_a_round_that_goes_well_makes_up_for_those_that_failed_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
+
+    async def story(bench: Bench) -> None:
+        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=0.005)]
+        read = bench.place.letters
+        fails = iter([True, True, True, False, True, True, True])
+
+        async def now_and_then(limit: int | None = None) -> AsyncIterator[Letter]:
+            if next(fails, False):
+                raise BUSY
+            async for one in read(limit):
+                yield one
+
+        bench.place.letters = now_and_then  # type: ignore[method-assign]
+        assert (await bench.once())["delivered"] == 1
+        assert bench.processor.counts.rounds_failed == 6
+
+    on_bench(tmp_path, story, transient(1))
+
+
+BUSY = SqsUnavailable("slow down", code="RequestThrottled", operation="ReceiveMessage", queue="dead")
 
 
 def test_a_processor_says_when_its_last_round_ended_and_how_long_it_took(tmp_path: Path) -> None:
