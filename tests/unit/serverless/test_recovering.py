@@ -276,7 +276,9 @@ def test_an_archive_that_fails_keeps_the_letter(tmp_path: Path, caplog: pytest.L
         assert setting.recovery.take_counts() == {"failed": 1}
 
     run(tmp_path, test, archive=FakeAct(Action.ARCHIVE, failures=9))
-    assert "not recovered, it stays: crm: ServiceUnavailable: not now" in caplog.text
+    said = {record.message: vars(record) for record in caplog.records}
+    known = said["not recovered, it stays: crm: ServiceUnavailable: not now"]
+    assert (known["message_id"], known["event_id"], known["conversation_id"]) == ("m1", "event-1", CONVERSATION)
 
 
 def test_a_letter_that_goes_nowhere_stays_and_the_ledger_says_why(tmp_path: Path) -> None:

@@ -533,15 +533,16 @@ def test_spans_of_messages_settled_after_aclose_are_counted_as_dropped() -> None
 
 
 class Announcing(Sink):
-    """Says when the first span named `send a` has come."""
+    """Says when so many spans named `send a` have come."""
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: int = 1) -> None:
         super().__init__()
+        self.wanted = wanted
         self.sent = asyncio.Event()
 
     def emit(self, finished: Sequence[Span]) -> None:
         super().emit(finished)
-        if self.named("send a"):
+        if len(self.named("send a")) >= self.wanted:
             self.sent.set()
 
 
@@ -569,3 +570,77 @@ def test_a_send_span_waits_for_the_others_of_its_batch_but_not_for_ever(monkeypa
     creates = sink.named("create a")
     assert [link.span_id for link in send.links] == [span.span_id for span in creates[:2]]
     assert all([link.span_id for link in span.links] == [send.span_id] for span in creates), "the late one points back"
+
+
+def half_told(hooks: LateTracing) -> None:
+    """Of two messages that shared a send call one is settled: the span of the call waits for the other."""
+    story = Story(hooks)
+    accounts = story.receive(2)
+    for account in accounts:
+        story.route(account, "a")
+    story.send(*(account.deliveries[0] for account in accounts))
+    story.delete(*accounts)
+    story.settle(Outcome.DELIVERED, accounts[0])
+
+
+def test_after_a_flush_a_send_span_waits_for_the_others_of_its_batch_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.telemetry.tracing._GATHER_SECONDS", 0.02)
+    sink = Announcing(2)
+    hooks = tracing(sink)
+
+    async def tell() -> None:
+        half_told(hooks)
+        await hooks.flush(1.0)
+        half_told(hooks)
+        async with asyncio.timeout(5):
+            await sink.sent.wait()
+
+    asyncio.run(tell())
+
+
+def test_the_span_of_a_call_that_finds_no_room_is_counted_as_dropped() -> None:
+    sink = Sink()
+    hooks = tracing(sink)
+
+    async def tell() -> None:
+        half_told(hooks)
+        sink.capacity = len(sink.spans)
+        await hooks.flush(1.0)
+
+    asyncio.run(tell())
+    assert sink.named("send a") == []
+    assert hooks.counts.spans_dropped == 1
+
+
+def test_a_defect_while_the_span_of_a_call_is_built_is_counted_and_the_rest_is_sent() -> None:
+    class Failing(Sink):
+        def room(self) -> int:
+            if self.spans:
+                raise OSError("no")
+            return super().room()
+
+    sink = Failing()
+    hooks = tracing(sink)
+
+    async def tell() -> None:
+        half_told(hooks)
+        await hooks.flush(1.0)
+
+    asyncio.run(tell())
+    assert (hooks.counts.errors, sink.flushed) == (1, 1)
+
+
+def test_tracing_is_shut_down_once() -> None:
+    class Counting(Sink):
+        times = 0
+
+        def shutdown(self) -> None:
+            self.times += 1
+
+    async def close(hooks: LateTracing) -> None:
+        await hooks.aclose(1.0)
+        await hooks.aclose(1.0)
+
+    sink = Counting()
+    asyncio.run(close(tracing(sink)))
+    assert sink.times == 1
