@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -28,7 +29,7 @@ from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
-from turnout.serverless.lettersteps import InvalidStep, LetterHeld, LetterSteps, NotDelivered, Refused, Step
+from turnout.serverless.lettersteps import InvalidStep, LetterHeld, LetterSteps, NotDelivered, NotParked, Refused, Step
 from turnout.serverless.recovering import Recovery
 from turnout.serverless.telling import Teller
 from turnout.sqs.api import OutgoingMessage, SentBatch
@@ -61,7 +62,7 @@ class Crowd(Teller):
         agents = [Participant(f"agent-{number}", "agent") for number in range(5_000)]
         queues = tuple(f"queue-{number}" for number in range(5_000))
         participants = (*agents, Participant("caller", "customer"))
-        conversation = Conversation(id="c", participants=participants, queue_ids=queues)
+        conversation = Conversation(id="c", participants=participants, queue_ids=queues, division_ids=queues)
         return Correlation(conversation_id="c", presence=Presence.FOUND, conversation=conversation)
 
 
@@ -277,7 +278,9 @@ def test_two_calls_at_once_park_a_letter_once(tmp_path: Path) -> None:
     asyncio.run(main())
 
 
-def test_what_was_delivered_by_an_attempt_that_could_not_say_so_is_not_parked(tmp_path: Path) -> None:
+def test_what_was_delivered_by_an_attempt_that_could_not_say_so_is_not_parked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def main() -> None:
         async with ledger_in(tmp_path) as ledger:
             one, sqs = parking(ledger, FakeAct())
@@ -286,10 +289,14 @@ def test_what_was_delivered_by_an_attempt_that_could_not_say_so_is_not_parked(tm
             assert await one.park(step, 10.0) == {"queue": ""}
             assert sqs.messages("parked") == []
 
+    caplog.set_level(logging.INFO, "turnout.serverless")
     asyncio.run(main())
+    assert "letter m1 is not parked, it was done with meanwhile" in caplog.messages
 
 
-def test_a_letter_is_parked_although_the_ledger_cannot_be_asked(tmp_path: Path) -> None:
+def test_a_letter_is_parked_although_the_ledger_cannot_be_asked(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     async def unavailable(*arguments: Any, **options: Any) -> Any:
         raise LedgerUnavailable("throttled")
 
@@ -302,6 +309,7 @@ def test_a_letter_is_parked_although_the_ledger_cannot_be_asked(tmp_path: Path) 
             assert found.message.attributes == letter(1).attributes
 
     asyncio.run(main())
+    assert "letter m1 is parked without asking the ledger: throttled" in caplog.messages
 
 
 def test_a_large_letter_that_was_dealt_with_needs_nothing_more(tmp_path: Path) -> None:
@@ -313,6 +321,106 @@ def test_a_large_letter_that_was_dealt_with_needs_nothing_more(tmp_path: Path) -
             assert (await one.classify(step, 10.0))["course"] == "nothing"
 
     asyncio.run(main())
+
+
+def test_a_letter_that_was_archived_needs_nothing_more(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            step: Step = {"record": sqs_record(letter(1, "INVALID_JSON"))}
+            archive = FakeAct(Action.ARCHIVE, aim="s3://bucket/key")
+            one = steps(ledger, FakeAct(), archive)
+            answer = await one.archive(step, 10.0)
+            assert answer == {"reached": ["s3://bucket/key"], "attempts": 0}
+            again = await one.classify(step, 10.0)
+            assert (again["course"], again["why"]) == ("nothing", "it was resolved before")
+            assert await one.archive(step, 10.0) == answer
+            assert archive.tried == 1
+
+    asyncio.run(main())
+
+
+def test_a_large_letter_that_is_parked_anyway_says_why_and_not_that_it_is_large(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            step: Step = {"record": sqs_record(filled(230 * 1024, "x", "NO_PERMISSIONS"))}
+            answer = await steps(ledger, FakeAct()).classify(step, 10.0)
+            assert (answer["course"], "repaired first" in answer["why"]) == ("park", True)
+
+    asyncio.run(main())
+
+
+def test_of_what_an_event_calls_itself_the_state_gets_no_more_than_it_can_hold(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            event = {"id": "i" * 999, "detail-type": "t" * 999, "source": "x", "time": "2026-11-28T08:00:00Z"}
+            event["detail"] = {"conversation": {"id": "c" * 999}}  # type: ignore[assignment]
+            message = msgspec.structs.replace(letter(1), body=json.dumps(event))
+            answer = await steps(ledger, FakeAct()).classify({"record": sqs_record(message)}, 10.0)
+            assert (answer["event_id"], answer["event_type"]) == ("i" * 256, "t" * 256)
+            assert len(answer["conversation_id"]) <= 256
+
+    asyncio.run(main())
+
+
+def test_a_course_that_is_not_the_letters_is_a_mistake_of_the_state_machine(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            act = FakeAct()
+            one = steps(ledger, act, act)
+            with pytest.raises(InvalidStep, match="the course of this letter is deliver, not archive: transient"):
+                await one.archive({"record": sqs_record(letter(1))}, 10.0)
+            with pytest.raises(InvalidStep, match="the step has no record"):
+                await one.deliver({"record": []}, 10.0)
+            assert act.tried == 0
+
+    asyncio.run(main())
+
+
+def test_without_genesys_nothing_is_known_of_a_conversation(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            answer = await steps(ledger, FakeAct()).correlate({"record": sqs_record(letter(1))}, 10.0)
+            assert answer == {"presence": "unknown"}
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_cannot_be_parked_stays_with_its_execution(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            step: Step = {"record": sqs_record(letter(1))}
+            with pytest.raises(NotParked, match="TURNOUT_PARKED_QUEUE_URL is not set"):
+                await steps(ledger, FakeAct()).park(step, 10.0)
+            one, sqs = parking(ledger, FakeAct())
+            sqs.fail_calls("parked", "SendMessageBatch", "AccessDenied")
+            with pytest.raises(NotParked, match="AccessDenied"):
+                await one.park(step, 10.0)
+            sqs.heal()
+            sqs.fail_entries("parked", "SendMessageBatch", "InternalError")
+            with pytest.raises(NotParked, match="InternalError: "):
+                await one.park(step, 10.0)
+            sqs.heal()
+            assert await one.park(step, 10.0) == {"queue": "http://sqs.memory/000000000000/parked"}
+            assert len(sqs.messages("parked")) == 1
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_was_parked_is_not_parked_again_because_the_ledger_could_not_be_told(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def unavailable(*arguments: Any, **options: Any) -> Any:
+        raise LedgerUnavailable("throttled")
+
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            one, sqs = parking(ledger, FakeAct())
+            ledger.record = unavailable  # type: ignore[method-assign]
+            assert (await one.park({"record": sqs_record(letter(1))}, 10.0))["queue"]
+            assert len(sqs.messages("parked")) == 1
+
+    asyncio.run(main())
+    assert "letter m1 is parked, but the ledger does not know: throttled" in caplog.messages
 
 
 def test_of_a_conversation_of_thousands_the_state_gets_a_few_and_the_customer(tmp_path: Path) -> None:
