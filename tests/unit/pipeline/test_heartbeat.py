@@ -177,6 +177,27 @@ def test_an_idempotency_store_that_hangs_does_not_make_an_extension_undone(caplo
     assert "not extended" not in caplog.text
 
 
+class CountingStore(MemoryStore):
+    renewed = 0
+
+    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
+        self.renewed += len(keys)
+
+
+def test_claims_are_renewed_with_the_extension_and_not_when_that_failed() -> None:
+    async def main() -> None:
+        yard, store = Holding(), CountingStore(100)
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        async with yard.held(3, for_seconds=40):
+            yard.sqs.fail_calls("events", CHANGE, "ServiceUnavailable", times=1)
+            await yard.worker.heartbeat.beat()
+            assert store.renewed == 0
+            await yard.worker.heartbeat.beat()
+            assert store.renewed == 3
+
+    asyncio.run(main())
+
+
 def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace() -> None:
     async def main() -> None:
         yard = Holding()
