@@ -84,14 +84,17 @@ class Holding:
             await _several_at_a_time(self._extend_batch, list(self._handles))
 
     async def _extend_batch(self, batch: Sequence[str]) -> None:
-        handles = [self._handles[each] for each in batch if each in self._handles]
-        if not handles:
+        extended = [each for each in batch if each in self._handles]
+        if not extended:
             return
+        handles = [self._handles[each] for each in extended]
         try:
-            failures = await self._sqs.change_visibility(self._queue, handles, self.visibility_seconds)
+            answer = await self._sqs.change_visibility(self._queue, handles, self.visibility_seconds)
         except SqsError as error:
             log.warning("letters of %s may become visible to others: %s", queue_name(self._queue), error)
             return
+        # What was deleted or given back meanwhile cannot be extended, and need not be.
+        failures = [failure for failure in answer if extended[failure.index] in self._handles]
         if failures:
             # Twelve hours after its receive a message cannot be held any longer (SQS quotas).
             first = failures[0]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from turnout.errors import SqsRejected
 from turnout.message import Attribute
 from turnout.recovery.sources.queue import open_queue_source
-from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.api import EntryFailure, OutgoingMessage
 from turnout.sqs.memory import MemorySqs
 
 
@@ -141,6 +141,32 @@ def test_letters_that_can_be_held_no_longer_are_told_of(caplog: pytest.LogCaptur
             while "letters of dead that are no longer held: 1" not in caplog.text:
                 await asyncio.sleep(0.01)
         await source.aclose()
+
+    run(story)
+
+
+def test_of_letters_that_leave_while_they_are_being_extended_nothing_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 3)
+        extend, extended = sqs.change_visibility, asyncio.Event()
+
+        async def meanwhile(url: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+            if seconds and not extended.is_set():
+                assert await source.delete(letters[:2]) == {}
+            failures = await extend(url, handles, seconds)
+            extended.set()
+            return failures
+
+        monkeypatch.setattr(sqs, "change_visibility", meanwhile)
+        source = await open_queue_source(sqs, queue, wait_seconds=0, visibility_seconds=1)
+        letters = [letter async for letter in source.letters()]
+        async with asyncio.timeout(10):
+            await extended.wait()
+        await source.aclose()
+        assert caplog.text == ""
 
     run(story)
 
