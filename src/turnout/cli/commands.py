@@ -58,11 +58,13 @@ Exit codes of every command:
   1    problems were found, or something failed
   2    wrong usage or settings, or nothing to work on
   3    only warnings were found, and --strict is given
-  130  ended by Ctrl-C
+  130  ended by Ctrl-C before it was done
 
 \b
-For completion in bash (zsh_source and fish_source for other shells):
-  eval "$(_TURNOUT_COMPLETE=bash_source turnout)"
+Completion, for what a shell reads at its start:
+  bash  eval "$(_TURNOUT_COMPLETE=bash_source turnout)"
+  zsh   eval "$(_TURNOUT_COMPLETE=zsh_source turnout)"
+  fish  _TURNOUT_COMPLETE=fish_source turnout | source
 """
 
 

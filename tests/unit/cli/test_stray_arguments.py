@@ -32,7 +32,14 @@ def test_help_tells_the_exit_codes_and_how_to_have_completion() -> None:
     said = CliRunner().invoke(turnout, ["--help"]).output
     for code in ("0 ", "1 ", "2 ", "3 ", "130 "):
         assert f"\n    {code}" in said
-    assert '\n    eval "$(_TURNOUT_COMPLETE=bash_source turnout)"\n' in said
+    assert '\n    bash  eval "$(_TURNOUT_COMPLETE=bash_source turnout)"\n' in said
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_each_shell_that_help_names_gets_its_lines(shell: str) -> None:
+    result = CliRunner().invoke(turnout, prog_name="turnout", env={"_TURNOUT_COMPLETE": f"{shell}_source"})
+    assert "_TURNOUT_COMPLETE" in result.output
+    assert result.exit_code == 0
 
 
 @pytest.mark.parametrize(
