@@ -9,6 +9,7 @@ import pytest
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import SOURCE, Yard, event
 
+from turnout.errors import Fault
 from turnout.idempotency.memory import MemoryStore
 from turnout.message import Account, Outcome
 from turnout.pipeline.backoff import Backoff
@@ -100,7 +101,7 @@ def test_a_newer_handle_starts_the_12_hours_anew() -> None:
     asyncio.run(main())
 
 
-def test_an_extension_whose_call_failed_is_tried_again_with_the_next_beat() -> None:
+def test_an_extension_whose_call_failed_is_tried_again_with_the_next_beat(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         yard = Holding()
         async with yard.held(3, for_seconds=40):
@@ -111,6 +112,7 @@ def test_an_extension_whose_call_failed_is_tried_again_with_the_next_beat() -> N
             assert yard.worker.books.extensions == 3
 
     asyncio.run(main())
+    assert "visibility of 3 messages not extended, trying again: " in caplog.text
 
 
 def test_an_extension_has_three_tries_before_the_message_would_come_again() -> None:
@@ -198,7 +200,7 @@ def test_claims_are_renewed_with_the_extension_and_not_when_that_failed() -> Non
     asyncio.run(main())
 
 
-def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace() -> None:
+def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         yard = Holding()
         async with yard.held(2, for_seconds=40) as accounts:
@@ -210,6 +212,49 @@ def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace() -> Non
             assert [count for count, _ in yard.asked] == [2, 1]
 
     asyncio.run(main())
+    (record,) = [record for record in caplog.records if "can no longer be kept invisible" in record.getMessage()]
+    assert vars(record)["code"] == "ReceiptHandleIsInvalid"
+
+
+def test_what_is_handed_out_again_during_the_call_keeps_the_time_of_its_newer_handle() -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(2, for_seconds=40) as accounts:
+            change = yard.sqs.change_visibility
+
+            async def overtaken(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+                failures = await change(queue, handles, seconds)
+                accounts[0].handle, accounts[0].visible_at = "newer", 7.0
+                return failures
+
+            yard.sqs.change_visibility = overtaken  # type: ignore[method-assign]
+            await yard.worker.heartbeat.beat()
+            assert (accounts[0].visible_at, yard.worker.books.extensions) == (7.0, 1)
+
+    asyncio.run(main())
+
+
+def test_an_entry_that_failed_for_the_moment_is_tried_again_with_the_next_beat(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(2, for_seconds=40):
+            change, failures = yard.sqs.change_visibility, [EntryFailure(1, "InternalError", "", Fault.SYSTEM, True)]
+
+            async def fail_once(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+                await change(queue, handles, seconds)
+                return (failures.pop(),) if failures else ()
+
+            yard.sqs.change_visibility = fail_once  # type: ignore[method-assign]
+            await yard.worker.heartbeat.beat()
+            assert (yard.worker.books.extensions, yard.worker.books.expired) == (1, 0)
+            await yard.worker.heartbeat.beat()
+            assert yard.worker.books.extensions == 2
+            assert [count for count, _ in yard.asked] == [2, 1]
+
+    asyncio.run(main())
+    assert "invisible" not in caplog.text
 
 
 def test_one_handle_that_spoils_the_call_does_not_let_the_others_lapse_nor_keeps_them_from_being_handed_back() -> None:

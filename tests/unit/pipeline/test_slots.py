@@ -83,6 +83,55 @@ def test_a_cancelled_waiter_passes_a_slot_it_was_just_given_on() -> None:
     asyncio.run(main())
 
 
+async def takes(slots: Slots) -> asyncio.Task[None]:
+    """Somebody who wants a slot, and has it if there is one."""
+    task = asyncio.create_task(slots.acquire(0))
+    await asyncio.sleep(0)
+    return task
+
+
+def test_a_slot_that_was_given_back_is_one_slot() -> None:
+    async def main() -> None:
+        slots = Slots(1)
+        for _ in range(3):
+            await slots.acquire(0)
+            slots.release()
+        assert (await takes(slots)).done()
+        assert not (await takes(slots)).done()
+
+    asyncio.run(main())
+
+
+def test_whoever_is_cancelled_while_waiting_had_no_slot_to_give_back() -> None:
+    async def main() -> None:
+        slots = Slots(1)
+        await slots.acquire(0)
+        gone = await takes(slots)
+        gone.cancel()
+        await asyncio.wait([gone])
+        later = await takes(slots)
+        assert not later.done()
+        slots.release()
+        async with asyncio.timeout(1):
+            await later
+
+    asyncio.run(main())
+
+
+def test_whoever_has_gone_is_passed_over_in_both_lines() -> None:
+    async def main() -> None:
+        slots = Slots(1)
+        await slots.acquire(0)
+        for _ in range(20):
+            gone, staying = await takes(slots), await takes(slots)
+            gone.cancel()
+            slots.release()
+            async with asyncio.timeout(1):
+                await staying
+
+    asyncio.run(main())
+
+
 def test_slots_are_never_lost_or_made_up() -> None:
     async def main() -> None:
         slots = Slots(3)
