@@ -3,6 +3,8 @@
 import asyncio
 from collections import Counter
 
+import pytest
+
 from turnout.pipeline.slots import Slots
 
 
@@ -130,6 +132,39 @@ def test_whoever_has_gone_is_passed_over_in_both_lines() -> None:
                 await staying
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(("arriving", "order"), [([], [1, 5, 9]), ([0] * 20, [0] * 7 + [5])])
+def test_those_who_wait_keep_their_places_when_many_who_have_gone_are_dropped(
+    arriving: list[int], order: list[int]
+) -> None:
+    async def main() -> list[int]:
+        slots = Slots(1)
+        await slots.acquire(0)
+        served: list[int] = []
+
+        async def customer(priority: int) -> None:
+            await slots.acquire(priority)
+            served.append(priority)
+            slots.release()
+
+        first = await takes(slots)
+        staying = [asyncio.create_task(customer(priority)) for priority in (5, 1)]
+        await asyncio.sleep(0)
+        gone = [first, *[await takes(slots) for _ in range(60)]]
+        for task in gone:
+            task.cancel()
+        await asyncio.wait(gone)
+        staying.append(asyncio.create_task(customer(9)))
+        await asyncio.sleep(0)
+        assert len(slots._urgent) == len(slots._oldest) == 3
+        staying += [asyncio.create_task(customer(priority)) for priority in arriving]
+        await asyncio.sleep(0)
+        slots.release()
+        await asyncio.wait(staying, timeout=5)
+        return served
+
+    assert asyncio.run(main())[: len(order)] == order
 
 
 def test_slots_are_never_lost_or_made_up() -> None:
