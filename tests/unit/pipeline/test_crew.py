@@ -163,3 +163,18 @@ def test_whoever_is_called_after_it_was_cancelled_is_passed_over() -> None:
         assert crew.polled(0, 10), "the last one goes on"
 
     asyncio.run(main())
+
+
+def test_a_poll_calls_one_poller_and_not_all_of_them() -> None:
+    async def main() -> None:
+        crew = Crew()
+        await crew.join()
+        resting = [asyncio.ensure_future(crew.join()) for _ in range(3)]
+        await asyncio.sleep(0)
+        assert crew.polled(10, 10)
+        await resting[0]
+        assert (crew.working, [call.done() for call in resting]) == (2, [True, False, False])
+        for call in resting:
+            call.cancel()
+
+    asyncio.run(main())
