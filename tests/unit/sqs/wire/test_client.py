@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
+import msgspec
 import pytest
 from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.errors import SqsUnavailable
+from turnout.sqs.api import OutgoingMessage, Sqs
 from turnout.sqs.place import Place
 from turnout.sqs.session import AwsConfig
 from turnout.sqs.wire import client
@@ -72,6 +74,61 @@ def test_a_poll_asks_for_ten_messages_and_may_take_its_wait_and_the_time_for_an_
         assert allowed == [("ReceiveMessage", 25), ("ReceiveMessage", 8), ("DeleteMessageBatch", 5)]
         assert (asked[0]["MaxNumberOfMessages"], asked[0]["WaitTimeSeconds"]) == (10, 20)
         assert "VisibilityTimeout" not in asked[0]
+
+    run(test())
+
+
+CALLS: dict[str, Callable[[Sqs, str], Awaitable[object]]] = {
+    "SendMessageBatch": lambda sqs, queue: sqs.send(queue, [OutgoingMessage("x")]),
+    "ReceiveMessage": lambda sqs, queue: sqs.receive(queue, wait_seconds=0),
+    "DeleteMessageBatch": lambda sqs, queue: sqs.delete(queue, ["h"]),
+    "ChangeMessageVisibilityBatch": lambda sqs, queue: sqs.change_visibility(queue, ["h"], 1),
+    "GetQueueAttributes": lambda sqs, queue: sqs.queue_attributes(queue),
+}
+
+
+@pytest.mark.parametrize("operation", CALLS)
+def test_of_all_calls_only_a_send_is_not_repeated_when_a_kept_connection_is_closed_under_it(operation: str) -> None:
+    async def test() -> None:
+        asked: list[str] = []
+
+        async def converse(peer: Peer) -> None:
+            await peer.request()
+            await peer.write(answer({"Successful": [{"Id": "0", "MessageId": "m"}]}))
+            asked.append((await peer.request()).operation)
+
+        async with raw_server(converse) as server, open_wire_sqs(config(server.url)) as sqs:
+            queue = f"{server.url}/0/q"
+            await CALLS[operation](sqs, queue)
+            if operation == "SendMessageBatch":
+                with pytest.raises(SqsUnavailable, match="ConnectionClosed"):
+                    await CALLS[operation](sqs, queue)
+            else:
+                await CALLS[operation](sqs, queue)
+            assert asked == [operation]
+            assert server.connections == (1 if operation == "SendMessageBatch" else 2)
+
+    run(test())
+
+
+def test_a_long_poll_holds_back_no_other_call() -> None:
+    async def test() -> None:
+        polling = asyncio.Event()
+
+        async def converse(peer: Peer) -> None:
+            while True:
+                if (await peer.request()).operation == "ReceiveMessage":
+                    polling.set()
+                    await peer.closed()
+                await peer.write(answer({}))
+
+        async with raw_server(converse) as server:
+            few = msgspec.structs.replace(config(server.url), max_connections=1)
+            async with open_wire_sqs(few) as sqs:
+                poll = asyncio.create_task(sqs.receive(f"{server.url}/0/q"))
+                await polling.wait()
+                assert await sqs.queue_attributes(f"{server.url}/0/q") == {}
+                poll.cancel()
 
     run(test())
 
