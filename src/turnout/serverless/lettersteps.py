@@ -190,7 +190,7 @@ class LetterSteps:
 
     def _lies_in_parked(self, record: Record) -> bool:
         """Whether the letter is in the queue for operators: what becomes of it is theirs to say, one copy enough."""
-        return bool(self._parked) and self._parked in record.reached
+        return self._parked in record.reached
 
     async def _once(self, letter: Letter, course: Course, failed: type[TurnoutError], seconds: float) -> Step:
         record = await self._recovery.see(letter)

@@ -362,6 +362,21 @@ def test_of_what_an_event_calls_itself_the_state_gets_no_more_than_it_can_hold(t
     asyncio.run(main())
 
 
+def test_what_a_call_delivered_and_did_not_live_to_say_is_not_delivered_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            act = FakeAct()
+            recovery = Recovery(ledger=ledger, deliveries=[act], archive=None, teller=Teller(None), by="killed")
+            found = recovery.read(letter(1))
+            record = await recovery.see(found)
+            await recovery.attempt(recovery.choose(Work.of(found, record)), found, record, 5)
+            answer = await steps(ledger, act).deliver({"record": sqs_record(letter(1))}, 10.0)
+            assert answer == {"reached": ["crm"], "attempts": 1}
+            assert act.tried == 1
+
+    asyncio.run(main())
+
+
 def test_a_course_that_is_not_the_letters_is_a_mistake_of_the_state_machine(tmp_path: Path) -> None:
     async def main() -> None:
         async with ledger_in(tmp_path) as ledger:

@@ -11,10 +11,11 @@ import pytest
 from tests.unit.telemetry.stories import DEAD, PARENT, TRACE, TRACEPARENT, Sink, Story, text
 
 from turnout.errors import Fault
-from turnout.message import Account, Attribute, Failure, Outcome, Reason
+from turnout.message import Account, Attribute, Failure, Outcome, Reason, State
 from turnout.telemetry.propagation import Context, parse_trace_header, parse_traceparent
 from turnout.telemetry.records import Span, Trace
 from turnout.telemetry.sampling import Sampler
+from turnout.telemetry.spans import failed
 from turnout.telemetry.tracing import LateTracing, NoTracing
 
 NEVER = Sampler.ratio(0)
@@ -163,6 +164,24 @@ def test_a_message_that_is_done_and_comes_back_all_the_same_is_a_failure() -> No
     assert "could not be deleted" in process.error
     (delete,) = sink.named("delete orders")
     assert delete.attributes["error.type"] == "_OTHER"
+
+
+def test_each_sign_that_something_went_wrong_with_a_message_is_enough() -> None:
+    failure = Failure(Reason.INVALID_JSON, Fault.DATA, "no")
+
+    def account(outcome: Outcome) -> Account:
+        story = Story(NoTracing())
+        (found,) = story.receive()
+        story.route(found, "a")
+        found.outcome = outcome
+        return found
+
+    assert not any(failed(account(outcome)) for outcome in (Outcome.DELIVERED, Outcome.DROPPED, Outcome.HANDED_BACK))
+    unread, lettered, refused = (account(Outcome.HANDED_BACK) for _ in range(3))
+    unread.failure = failure
+    lettered.letter = lettered.deliveries[0]
+    refused.deliveries[0].state = State.FAILED
+    assert [failed(each) for each in (unread, lettered, refused)] == [True] * 3
 
 
 def test_a_message_handed_back_while_the_worker_stops_is_no_failure() -> None:
