@@ -274,6 +274,21 @@ def test_a_key_that_somebody_else_writes_at_the_moment_is_tried_three_times(
     assert len(seen) == min(conflicts + 1, 3)
 
 
+def test_a_letter_that_is_refused_is_written_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    def handle(request: Request) -> bytes:
+        seen.append(request.line)
+        return refused(403, "AccessDenied")
+
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError, match="AccessDenied"):
+            await archive.put("k", b"x", ONE)
+
+    asyncio.run(talk(handle, scenario, monkeypatch))
+    assert len(seen) == 1
+
+
 @pytest.mark.parametrize(
     "there",
     [answer(b"", 403), answer(b"", 404), WRITTEN, answer(b"", ETag='"e"', x_amz_meta_turnout_letter=OTHER)],
@@ -386,3 +401,22 @@ def test_without_credentials_an_archive_says_that_they_are_missing(monkeypatch: 
         assert not raised.value.retryable
 
     run(lambda: open_s3_archive("b"), scenario)
+
+
+@pytest.mark.parametrize(("region", "signed"), [("eu-west-1", "eu-west-1"), (None, "ap-south-1")])
+def test_an_archive_is_asked_in_the_region_that_is_given_else_in_that_of_the_environment(
+    region: str | None, signed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        def handle(request: Request) -> bytes:
+            assert f"/{signed}/s3/aws4_request" in request.headers["authorization"]
+            return WRITTEN
+
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            point_at(server.url, monkeypatch)
+            monkeypatch.setenv("AWS_REGION", "ap-south-1")
+            monkeypatch.delenv("AWS_DEFAULT_REGION")
+            async with open_s3_archive("b", region=region) as archive:
+                assert await archive.put("k", b"x", ONE) == Stored("k", True)
+
+    asyncio.run(main())

@@ -131,3 +131,41 @@ def test_a_place_that_takes_nothing_back_does_not_hold_up_the_end(
         assert "the drain is over" in caplog.text
 
     on_bench(tmp_path, story, transient(1))
+
+
+def test_what_could_not_be_given_back_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(rounds, "_CLOSE_SECONDS", 0.05)
+
+    async def story(bench: Bench) -> None:
+        open_place = bench.place.open
+        may_end = asyncio.Event()
+
+        @contextlib.asynccontextmanager
+        async def open_for_ever() -> AsyncIterator[object]:
+            async with open_place() as place:
+                try:
+                    yield place
+                finally:
+                    while not may_end.is_set():
+                        with contextlib.suppress(asyncio.CancelledError):
+                            await may_end.wait()
+
+        bench.place.open = open_for_ever  # type: ignore[method-assign, assignment]
+        await stopped(bench, Half(bench.diary), 0.2)
+        may_end.set()
+
+    on_bench(tmp_path, story, transient(1))
+    assert "not everything could be given back; it comes back by itself" in caplog.messages
+
+
+def test_nothing_is_said_of_an_end_at_which_all_was_given_back(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(bench: Bench) -> None:
+        await stopped(bench, Half(bench.diary), 0.5)
+
+    on_bench(tmp_path, story, transient(1))
+    assert "given back" not in caplog.text
+    assert "the drain is over" not in caplog.text

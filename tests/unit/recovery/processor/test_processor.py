@@ -606,6 +606,22 @@ def test_a_processor_that_ends_by_itself_drains_nothing(tmp_path: Path) -> None:
     on_bench(tmp_path, story, transient(1))
 
 
+def test_a_run_that_is_cancelled_leaves_its_letters_to_others(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.delivery.gate = asyncio.Event()
+        processor = bench.make()
+        running = asyncio.create_task(processor.run(asyncio.Event()))
+        while not processor.counts.held:
+            await asyncio.sleep(0)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        assert not processor.counts.running
+        assert "m-1" in await bench.ledger.claim(["m-1"], by="somebody else", lease_seconds=1)
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_only_selected_letters_are_touched(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         selection = Selection(ids=frozenset({f"m-{number}" for number in range(12, 24)}))
