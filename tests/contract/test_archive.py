@@ -363,6 +363,7 @@ def test_all_pages_of_a_listing_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
         (refused(400, "SomethingNew"), "SomethingNew", Fault.SYSTEM, False),
         (refused(412, "SomethingNew"), "SomethingNew", Fault.SYSTEM, False),
         (refused(418, "SomethingNew"), "SomethingNew", Fault.SYSTEM, True),
+        (answer(b"<Error><Message/></Error>", 418), "HTTP 418", Fault.SYSTEM, True),
     ],
 )
 def test_what_s3_refuses_says_whose_fault_it_is_and_whether_to_try_again(

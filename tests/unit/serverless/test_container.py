@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
+import runpy
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -96,3 +98,18 @@ def test_a_call_that_fails_leaves_it_open() -> None:
     assert container.run(same_loop)
     assert opening.opened == 1
     container.close()
+
+
+@pytest.mark.parametrize("module", ["router", "recovery", "conversations", "steps"])
+def test_each_function_opens_in_the_init_phase_and_elsewhere_at_its_first_call(
+    module: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[object] = []
+    monkeypatch.setattr(Container, "open", lambda container: opened.append(container))
+    found = importlib.import_module(f"turnout.serverless.{module}")
+    assert found.__file__ is not None
+    runpy.run_path(found.__file__)
+    assert opened == []
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
+    runpy.run_path(found.__file__)
+    assert len(opened) == 1

@@ -8,6 +8,7 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,7 +26,10 @@ from turnout.telemetry.logs import configure_logging
 def _log_as_before() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    worker = logging.getLogger("turnout.pipeline.worker")
+    before = worker.level
     yield
+    worker.setLevel(before)
     root.handlers[:] = handlers
     root.setLevel(level)
     logging.captureWarnings(False)
@@ -111,3 +115,42 @@ def test_each_function_names_its_requests(module: str, monkeypatch: pytest.Monke
     call = found.classify if module == "steps" else found.handler
     call({"Records": []}, Call("r-7"))
     assert seen == ["r-7"]
+
+
+RULES = """
+targets:
+  crm: {queue: crm}
+unmatched: drop
+rules:
+  - {id: one, when: detail.to == 'one', send: [crm]}
+"""
+
+
+def test_a_router_that_is_open_logs_as_the_settings_say_and_not_that_it_begins_and_ends_with_each_call(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "rules.yaml").write_text(RULES)
+    for name, value in {
+        "TURNOUT_RULES": str(tmp_path / "rules.yaml"),
+        "TURNOUT_SOURCE_QUEUE_URL": "http://127.0.0.1:9/000000000000/events",
+        "TURNOUT_DEAD_LETTER_QUEUE_URL": "http://127.0.0.1:9/000000000000/events-dead",
+        "TURNOUT_LOG_LEVEL": "warning",
+        "TURNOUT_LOG_FORMAT": "text",
+        "TURNOUT_TELEMETRY_SECONDS": "1.5",
+        "AWS_REGION": "eu-west-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+
+    async def start() -> None:
+        async with open_router() as opened:
+            assert opened.flush_seconds == 1.5
+            assert opened.router.config.sources == ("http://127.0.0.1:9/000000000000/events",)
+            logging.getLogger("turnout.test").info("not said")
+            logging.getLogger("turnout.test").warning("said")
+            assert not logging.getLogger("turnout.pipeline.worker").isEnabledFor(logging.INFO)
+
+    asyncio.run(start())
+    said = capsys.readouterr().err
+    assert "not said" not in said
+    assert "said" in said
+    assert not said.startswith("{")

@@ -650,6 +650,28 @@ def test_what_ends_by_itself_ends_at_once_with_what_time_does_not_repair(tmp_pat
     on_bench(tmp_path, story, transient(1))
 
 
+def test_a_processor_that_is_to_go_on_goes_on_until_somebody_has_repaired_what_time_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
+
+    async def story(bench: Bench) -> None:
+        bench.place.failure = SqsDenied("not you", code="AccessDenied", operation="ReceiveMessage", queue="dead")
+        processor = bench.make()
+        stop = asyncio.Event()
+        running = asyncio.create_task(processor.run(stop))
+        async with asyncio.timeout(10):
+            while processor.counts.rounds_failed < 7:
+                await asyncio.sleep(0)
+            bench.place.failure = None
+            while bench.place.here:
+                await asyncio.sleep(0)
+        stop.set()
+        await running
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_what_ends_by_itself_ends_when_five_rounds_in_a_row_have_failed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
