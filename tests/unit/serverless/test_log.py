@@ -6,7 +6,7 @@ import asyncio
 import importlib
 import json
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -20,19 +20,6 @@ from turnout.serverless.log import naming_request
 from turnout.serverless.opening import open_recovery
 from turnout.serverless.router import open_router
 from turnout.telemetry.logs import configure_logging
-
-
-@pytest.fixture(autouse=True)
-def _log_as_before() -> Iterator[None]:
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    worker = logging.getLogger("turnout.pipeline.worker")
-    before = worker.level
-    yield
-    worker.setLevel(before)
-    root.handlers[:] = handlers
-    root.setLevel(level)
-    logging.captureWarnings(False)
 
 
 @pytest.mark.parametrize(
