@@ -29,13 +29,14 @@ class Restoring:
         self._door = door
         self._queue = queue
         self._patience = patience or Patience()
-        self.ordered = queue.endswith(".fifo")
+        self.ordered = False
 
     def aims(self, work: Work) -> tuple[str, ...]:
         """See `Act.aims`."""
         queue = self._home(work.letter)
         if "://" not in queue:
             raise Unfit("it was not found in a queue: name one with --to-queue")
+        self.ordered |= queue.endswith(".fifo")
         return () if queue in work.reached else (queue,)
 
     async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:

@@ -79,8 +79,13 @@ def test_a_store_that_fails_for_a_moment_is_tried_again_and_one_that_refuses_is_
     assert act_on(archiving(store, recovering), letter).done
     assert len(waits) == 1
     store.failure = ArchiveError("no", code="AccessDenied", fault=Fault.CONFIG)
-    outcome = act_on(archiving(store), letter)
-    assert not outcome.done
+    refused: list[float] = []
+
+    async def not_waiting(seconds: float) -> None:
+        refused.append(seconds)
+
+    outcome = act_on(archiving(store, not_waiting), letter)
+    assert (outcome.done, outcome.again, refused) == (False, False, [])
     assert "AccessDenied" in outcome.sentence
 
 
@@ -138,6 +143,20 @@ def test_an_archive_is_read_up_to_a_limit_and_from_there_the_next_time() -> None
         assert first | rest == {f"archived:m-{number}" for number in range(3)}
 
     asyncio.run(story())
+
+
+@pytest.mark.parametrize(
+    ("home", "to", "ordered"),
+    [(DEAD, "", False), (f"{DEAD}.fifo", "", True), (DEAD, f"{DEAD}.fifo", True), (f"{DEAD}.fifo", DEAD, False)],
+)
+def test_what_goes_back_to_a_fifo_queue_goes_in_order_whether_that_is_named_or_its_home(
+    home: str, to: str, ordered: bool
+) -> None:
+    act = Restoring(lambda url: QueueDestination(MemorySqs(), url), queue=to)
+    letter = read_letter(shapes.own(), queue=home)
+    assert act.aims(Work(letter)) == (to or home,)
+    assert act.ordered is ordered
+    assert act.aims(Work(letter, (to or home,))) == (), "it is there already"
 
 
 def test_a_letter_that_was_in_no_queue_needs_one_named() -> None:

@@ -34,6 +34,21 @@ def test_every_field_can_stand_in_a_key() -> None:
     assert key == f"a/2025-12-12/RATE_LIMIT_EXCEEDED/transient/eventbridge-rule/{letters.EVENT_ID}"
 
 
+def test_a_letter_whose_event_has_no_time_has_that_of_its_failure_or_its_sending() -> None:
+    found = letters.rule("THROTTLING") | {"Body": '{"id": "e1"}'}
+    template = KeyTemplate("a/{date}/{event_id}")
+    letter = read_letter(found)
+    assert (letter.event_time, letter.sent is not None) == (None, True)
+    at = letter.first_failure or letter.sent
+    assert at is not None
+    assert template.key(letter) == f"a/{at:%Y-%m-%d}/e1"
+
+
+def test_no_field_is_longer_than_s3_lets_all_of_them_be() -> None:
+    found = letters.rule("NO_PERMISSIONS") | {"Body": json.dumps({"id": "e" * 2_000, "detail-type": "." + "t" * 2_000})}
+    assert KeyTemplate("a/{event_type}/{event_id}").key(read_letter(found)) == f"a/{'t' * 150}/{'e' * 150}"
+
+
 @given(st.text(), st.text(), st.text())
 def test_no_letter_makes_a_key_that_leaves_its_place(code: str, kind: str, event_id: str) -> None:
     found = letters.failed_event(code, "reason")
