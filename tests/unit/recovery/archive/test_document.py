@@ -1,6 +1,7 @@
 """Archived letters: what the document says, and that what comes back is what was archived."""
 
 import base64
+import hashlib
 import json
 from datetime import UTC, datetime
 from typing import Any
@@ -36,6 +37,28 @@ def test_the_document_says_what_failed_why_and_what_happened_to_it() -> None:
     assert (processing["archived_by"], processing["origin"], processing["owed"]) == ("jo", "turnout", ["crm"])
     assert (processing["attempts"], processing["receive_count"], processing["whole"]) == (5, 3, True)
     assert processing["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_the_document_says_what_its_payload_is_known_again_by() -> None:
+    assert archived(letters.own())["sha256"] == hashlib.sha256(letters.BODY.encode()).hexdigest()
+    assert archived(letters.pipe())["sha256"] == hashlib.sha256(b"").hexdigest(), "it has none"
+
+
+def test_what_has_neither_id_nor_times_is_archived_by_the_id_of_its_letter() -> None:
+    document = archived(letters.message("not json") | {"Attributes": {}})
+    assert document["id"] == document["processing"]["letter"] == "5b0f9d5c-0000-4000-8000-000000000001"
+    assert [document["processing"][name] for name in ("event_time", "first_failure", "sent")] == [None] * 3
+
+
+def test_a_body_of_an_unknown_encoding_or_without_a_queue_is_read_as_far_as_it_goes() -> None:
+    document = archived(letters.own())
+    document["message"]["Queue"] = None
+    assert read_document(json.dumps(document).encode(), "k").queue == ""
+    document["payload_encoding"] = "gzip"
+    with pytest.raises(ArchiveFormatError, match="k: the body is not readable"):
+        read_document(json.dumps(document).encode(), "k")
+    with pytest.raises(ArchiveFormatError, match="k: is no archived letter"):
+        read_document(b"[" * 100_000, "k")
 
 
 def test_the_entry_of_the_failed_events_api_keeps_its_stack_trace_and_payload() -> None:
