@@ -137,8 +137,10 @@ class QueueSource:
             wait_seconds=wait_seconds,
             visibility_seconds=self._holding.visibility_seconds,
         )
-        fresh = [message for message in found if message_id(message) not in self._holding]
-        for message in found:
+        fresh = []
+        for message in found:  # one by one: a standard queue may hand a message out twice in one answer
+            if message_id(message) not in self._holding:
+                fresh.append(message)
             self._holding.hold(message_id(message), message.handle)
         return [self._read(message) for message in fresh]
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from turnout.errors import SqsRejected
-from turnout.message import Attribute
+from turnout.message import Attribute, Message
 from turnout.recovery.sources.queue import open_queue_source
 from turnout.sqs.api import EntryFailure, OutgoingMessage
 from turnout.sqs.memory import MemorySqs
@@ -179,6 +179,26 @@ def test_a_letter_that_came_again_is_deleted_by_its_newest_handle() -> None:
         letters = [letter async for letter in source.letters()]
         sqs.advance(61)
         assert [letter async for letter in source.letters()] == [], "it is held already, and not read twice"
+        assert await source.delete(letters) == {}
+        assert sqs.messages(queue) == []
+        await source.aclose()
+
+    run(story)
+
+
+def test_a_letter_that_comes_twice_in_one_answer_is_read_once() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 2)
+        receive = sqs.receive
+
+        async def receive_twice(*arguments: Any, **options: Any) -> list[Message]:
+            return [copy for message in await receive(*arguments, **options) for copy in (message, message)]
+
+        sqs.receive = receive_twice  # type: ignore[method-assign]
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        letters = [letter async for letter in source.letters()]
+        assert sorted(letter.body or "" for letter in letters) == ['{"n": 0}', '{"n": 1}']
         assert await source.delete(letters) == {}
         assert sqs.messages(queue) == []
         await source.aclose()
