@@ -70,9 +70,11 @@ def ready(snapshot: Snapshot) -> Health:
 
 
 def _unreadable(source: SourceSnapshot) -> str:
-    if any(poller.read_at and not poller.errors for poller in source.pollers):
+    # Who rests polls nothing: that its last poll went well, an hour ago maybe, says nothing of now.
+    pollers = [poller for poller in source.pollers if poller.phase != Phase.RESTING] or source.pollers
+    if any(poller.read_at and not poller.errors for poller in pollers):
         return ""
-    errors = [poller.error for poller in source.pollers if poller.errors]
+    errors = [poller.error for poller in pollers if poller.errors]
     if errors:
         return f"{source.queue} cannot be read: {errors[-1]}; the log has the details"
     return f"starting: no poll of {source.queue} has been answered yet"

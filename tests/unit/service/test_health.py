@@ -46,6 +46,20 @@ def test_one_poller_that_reads_is_enough_for_its_queue_but_every_queue_counts() 
     )
 
 
+def test_a_poller_that_rests_does_not_vouch_for_a_queue_that_the_others_cannot_read() -> None:
+    (source,) = snapshot().sources
+    rests = PollerSnapshot("resting", 3600.0, NOW - 3600, 0, "")
+    failing = PollerSnapshot("pausing", 1.0, NOW - 1800, 60, "AccessDenied")
+    failed = msgspec.structs.replace(source, pollers=(rests, failing, rests))
+    assert ready(snapshot(sources=(failed,))).reasons == (
+        "events cannot be read: AccessDenied; the log has the details",
+    )
+    reads = msgspec.structs.replace(source, pollers=(rests, *source.pollers))
+    assert ready(snapshot(sources=(reads,))).ok
+    about_to_begin = msgspec.structs.replace(source, pollers=(rests, rests))
+    assert ready(snapshot(sources=(about_to_begin,))).ok
+
+
 def test_nothing_is_ready_before_the_first_answer() -> None:
     assert "has been answered yet" in ready(change(snapshot(), read_at=0.0)).reasons[0]
     assert ready(snapshot(running=False)).reasons == ("starting: polling has not begun",)
