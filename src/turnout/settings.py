@@ -90,7 +90,11 @@ class Settings(BaseSettings):
     )
     send_calls: int = Field(4, ge=1, le=64, description="Batches under way at a time, per target.")
     send_calls_total: int = Field(
-        12, ge=1, le=512, description="Batches under way at a time, all targets together; urgent targets go first."
+        12,
+        ge=1,
+        le=512,
+        description="Batches under way at a time beyond the first of each target, all targets together; "
+        "urgent targets go first.",
     )
     send_attempts: int = Field(
         12, ge=1, le=100, description="Attempts at a delivery, the first included, before it is dead-lettered."

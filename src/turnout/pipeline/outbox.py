@@ -9,7 +9,7 @@ What is buffered and what a flush does is its owner's business; here lives only 
   retries included, so that their order survives partial failures.
 - Items to be repeated wait here for their time and then go first.
 - The owner may hold everything until some time (`hold`): a breaker that is open, a rate that is used up.
-- Who shares `slots` with other outboxes takes one for each call, before the batch is cut, so that it fills meanwhile.
+- Who shares `slots` with other outboxes waits for its share before the batch is cut, so that it fills meanwhile.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Outbox(Generic[T]):
         self._lane = lane
         self._max_items = max_items
         self._max_bytes = max_bytes
-        self._slots = slots
+        self._share = slots.share() if slots is not None else None
         self.priority = priority
         """By which the next call gets its slot: 0 is the most urgent."""
         self._taken = taken
@@ -206,14 +206,14 @@ class Outbox(Generic[T]):
                     raise
             self._active += 1
             try:
-                if self._slots is None:
+                if self._share is None:
                     await self._send_one()
                 else:
-                    await self._slots.acquire(self.priority)
+                    await self._share.acquire(self.priority)
                     try:
                         await self._send_one()
                     finally:
-                        self._slots.release()
+                        self._share.release()
             finally:
                 self._active -= 1
             self._wake()

@@ -158,64 +158,84 @@ def test_whoever_flushes_is_told_of_each_batch_before_and_may_hold_the_next() ->
     in_virtual_time(scenario)
 
 
-def test_outboxes_that_share_slots_make_no_more_calls_than_there_are_and_their_batches_fill_meanwhile() -> None:
+def test_outboxes_that_share_slots_have_one_call_each_and_no_more_beyond_than_there_are_slots() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
         gate, slots = Gate(), Slots(1)
-        one, other = (Outbox("t", gate, calls=2, slots=slots) for _ in range(2))
+        one, other = (Outbox("t", gate, calls=3, max_items=2, slots=slots) for _ in range(2))
         one.start(tasks)
         other.start(tasks)
-        one.put("a")
+        for item in ("a", "bb", "cc"):
+            one.extend([*item])
+            await asyncio.sleep(1)
+        assert gate.batches == [["a"], ["b", "b"]]
+        other.put("d")
         await asyncio.sleep(1)
-        other.put("b")
+        assert gate.batches[2:] == [["d"]], "whoever has many calls under way leaves others one"
+        other.extend(["e", "f"])
         await asyncio.sleep(1)
-        other.put("c")
-        await asyncio.sleep(1)
-        assert gate.batches == [["a"]]
+        assert gate.batches[3:] == []
         gate.open.set()
         await asyncio.sleep(1)
-        assert gate.batches == [["a"], ["b", "c"]]
+        assert sorted(gate.batches[3:]) == [["c", "c"], ["e", "f"]]
+
+    in_virtual_time(scenario)
+
+
+def test_while_a_slot_is_waited_for_the_batch_fills() -> None:
+    async def scenario(tasks: asyncio.TaskGroup) -> None:
+        gate = Gate()
+        outbox = Outbox("t", gate, calls=2, size=len, max_bytes=4, slots=Slots(0))
+        outbox.start(tasks)
+        outbox.put("a")
+        await asyncio.sleep(1)
+        outbox.extend(["bb", "cc"])
+        await asyncio.sleep(1)
+        outbox.put("d")
+        gate.open.set()
+        await asyncio.sleep(1)
+        assert gate.batches == [["a"], ["bb", "cc"], ["d"]]
 
     in_virtual_time(scenario)
 
 
 def test_the_more_urgent_outbox_gets_the_slot_that_both_wait_for() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
-        flush, slots = Returning(), Slots(1)
-        await slots.acquire(0)
+        gate, slots = Gate(), Slots(0)
         for priority in (5, 0):
-            outbox = Outbox("t", flush, calls=1, slots=slots, priority=priority)
+            outbox = Outbox("t", gate, calls=2, max_items=1, slots=slots, priority=priority)
             outbox.start(tasks)
-            outbox.put(f"of priority {priority}")
+            outbox.extend(["first", f"of priority {priority}"])
             await asyncio.sleep(1)
-        slots.release()
-        await asyncio.sleep(1)
-        assert [batch for _, batch in flush.batches] == [["of priority 0"], ["of priority 5"]]
+        assert gate.batches == [["first"], ["first"]]
+        for _ in range(2):
+            slots.give()
+            await asyncio.sleep(1)
+        assert gate.batches[2:] == [["of priority 0"], ["of priority 5"]]
 
     in_virtual_time(scenario)
 
 
 def test_what_is_held_or_gone_when_its_slot_comes_is_not_sent_and_the_slot_is_given_back() -> None:
     async def scenario(tasks: asyncio.TaskGroup) -> None:
-        flush, slots = Returning(), Slots(1)
-        outbox = Outbox("t", flush, calls=1, slots=slots)
+        gate, slots = Gate(), Slots(0)
+        outbox = Outbox("t", gate, calls=2, max_items=1, slots=slots)
         outbox.start(tasks)
-        await slots.acquire(0)
-        outbox.put("a")
+        outbox.extend(["first", "a"])
         await asyncio.sleep(1)
         outbox.hold(math.inf)
-        slots.release()
+        slots.give()
         await asyncio.sleep(1)
-        assert flush.batches == []
-        await slots.acquire(0)
+        assert slots.take(), "given back"
         outbox.hold(0.0)
         await asyncio.sleep(1)
         assert outbox.remove(lambda item: item == "a") == ["a"]
-        slots.release()
+        slots.give()
         await asyncio.sleep(1)
-        assert flush.batches == []
+        assert slots.take(), "given back"
         outbox.put("b")
+        slots.give()
         await asyncio.sleep(1)
-        assert [batch for _, batch in flush.batches] == [["b"]]
+        assert gate.batches == [["first"], ["b"]]
 
     in_virtual_time(scenario)
 

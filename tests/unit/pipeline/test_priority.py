@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import SOURCE, Watch, Yard
@@ -20,7 +20,18 @@ rules:
   - {id: critical, when: detail.to == 'critical', send: [critical]}
   - {id: standard, when: detail.to == 'standard', send: [standard]}
 """
+SLOW_RULES = """
+targets:
+  critical: {queue: crm, priority: 0}
+  archive: {queue: archive, priority: 5}
+  audit: {queue: audit, priority: 5}
+unmatched: drop
+rules:
+  - {id: critical, when: detail.to == 'critical', send: [critical]}
+  - {id: slow, when: detail.to == 'slow', send: [archive, audit]}
+"""
 CALL_SECONDS = 0.005
+SLOW_SECONDS = 20.0
 
 
 class Timed(Watch):
@@ -37,11 +48,12 @@ class Timed(Watch):
 
 
 class Busy(Yard):
-    """Two targets behind calls that take their time, and few calls at a time."""
+    """Targets behind calls that take their time, those of `slow` queues very long, and few calls at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, rules: str = RULES, *, slow: Collection[str] = (), calls: int = 4) -> None:
+        self._slow = slow
         self.watch_timed = Timed()
-        super().__init__(RULES, max_in_flight=1000, pollers=4, send_calls=4, send_calls_total=4, backoff=Backoff())
+        super().__init__(rules, max_in_flight=1000, pollers=4, send_calls=4, send_calls_total=calls, backoff=Backoff())
         self.watch = self.watch_timed
         self.worker = type(self.worker)(self.config, self.worker.ruleset, self.sqs, self.watch)
         self.sent: list[tuple[str, str, float]] = []
@@ -52,7 +64,7 @@ class Busy(Yard):
     async def _slow_send(self, queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
         if queue == SOURCE:
             return await self._send(queue, messages)
-        await asyncio.sleep(CALL_SECONDS)
+        await asyncio.sleep(SLOW_SECONDS if queue.rpartition("/")[2] in self._slow else CALL_SECONDS)
         sent = await self._send(queue, messages)
         now = asyncio.get_running_loop().time()
         self.sent += [(queue.rpartition("/")[2], message.body, now) for message in messages]
@@ -115,3 +127,15 @@ def test_a_flood_of_critical_events_leaves_standard_ones_a_tenth_of_the_throughp
     for start in range(0, len(contested) - 1000, 1000):
         window = contested[start : start + 1000]
         assert window.count("archive") >= 100, f"from {start}: {window.count('archive')} of 1000"
+
+
+def test_targets_that_take_long_for_every_answer_do_not_keep_others_waiting() -> None:
+    async def main() -> list[float]:
+        yard = Busy(SLOW_RULES, slow=("archive", "audit"), calls=6)
+        bodies = [event(("slow", "critical")[number % 2], number) for number in range(800)]
+        await yard.through(bodies)
+        return yard.latencies("crm")
+
+    critical = run(main())
+    assert len(critical) == 400
+    assert p99(critical) < SLOW_SECONDS / 20, "all calls that are shared are under way to the slow ones"
