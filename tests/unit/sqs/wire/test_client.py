@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
-from turnout.errors import SqsUnavailable
+from turnout.errors import Fault, SqsUnavailable
 from turnout.sqs.api import OutgoingMessage, Sqs
 from turnout.sqs.place import Place
 from turnout.sqs.session import AwsConfig
@@ -107,6 +107,28 @@ def test_of_all_calls_only_a_send_is_not_repeated_when_a_kept_connection_is_clos
                 await CALLS[operation](sqs, queue)
             assert asked == [operation]
             assert server.connections == (1 if operation == "SendMessageBatch" else 2)
+
+    run(test())
+
+
+def test_what_no_encoder_takes_is_refused_and_the_rest_is_sent() -> None:
+    asked: list[object] = []
+
+    def handle(request: Request) -> object:
+        asked.append(request.parameters["Entries"])
+        return {"Successful": [{"Id": "0", "MessageId": "m0"}, {"Id": "2", "MessageId": "m2"}]}
+
+    async def test() -> None:
+        good, bad = OutgoingMessage("good"), OutgoingMessage("\ud800")
+        async with raw_server(serving(handle)) as server, open_wire_sqs(config(server.url)) as sqs:
+            sent = await sqs.send(f"{server.url}/0/q", [good, bad, good])
+            assert sent.message_ids == ("m0", None, "m2")
+            assert [(failure.index, failure.fault) for failure in sent.failures] == [(1, Fault.DATA)]
+            assert asked == [[{"Id": "0", "MessageBody": "good"}, {"Id": "2", "MessageBody": "good"}]]
+            sent = await sqs.send(f"{server.url}/0/q", [bad, bad])
+            assert sent.message_ids == (None, None)
+            assert [failure.index for failure in sent.failures] == [0, 1]
+            assert len(asked) == 1
 
     run(test())
 
