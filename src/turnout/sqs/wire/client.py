@@ -143,8 +143,7 @@ class WireSqs:
             route = self._by_place.get(place)
             if route is None:
                 route = await self._new_route(place)
-            if self._closed:
-                route.close()
+            if self._closed:  # while the endpoint was looked for, and then the route has no connections yet
                 raise SqsUnavailable("the client is closed", code="Closed", queue=queue_name(queue))
             self._by_queue[queue] = self._by_place[place] = route
             return route
