@@ -661,7 +661,7 @@ def test_a_processor_that_is_to_go_on_goes_on_until_somebody_has_repaired_what_t
         stop = asyncio.Event()
         running = asyncio.create_task(processor.run(stop))
         async with asyncio.timeout(30):
-            while processor.counts.rounds_failed < 1_100:  # more than twos can be multiplied with each other
+            while processor.counts.rounds_failed < 1_100:  # 2.0 ** 1024 is more than a float holds
                 await asyncio.sleep(0)
             bench.place.failure = None
             while bench.place.here:
