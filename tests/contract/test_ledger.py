@@ -739,6 +739,45 @@ def test_a_transaction_that_is_throttled_is_not_told_as_one_that_others_are_in_t
     assert cancelled(monkeypatch, [{"Code": reason}, {"Code": "None"}], told) == 2
 
 
+def conflicts(monkeypatch: pytest.MonkeyPatch, times: int, scenario: Scenario) -> None:
+    """Where a transaction is in the way of the first so many writes of each kind to a single item."""
+    refused: dict[str, int] = {}
+    record = {"body": {"S": '{"letter": "a"}'}}
+
+    def handle(request: Request) -> bytes:
+        if request.operation in ("PutItem", "UpdateItem") and refused.get(request.operation, 0) < times:
+            refused[request.operation] = refused.get(request.operation, 0) + 1
+            return refusal("TransactionConflictException", "Transaction is ongoing for the item")
+        return answer({"Attributes": record} if request.operation == "UpdateItem" else b"{}", x_amzn_requestid="1")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                await scenario(ledger)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
+def test_a_claim_and_a_plan_wait_for_a_transaction_that_is_in_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(ledger: Ledger) -> None:
+        assert "a" in await ledger.claim("a", by="me", lease_seconds=1)
+        await ledger.save_plan(PLAN, [])
+
+    conflicts(monkeypatch, 2, story)
+
+
+def test_a_transaction_that_stays_in_the_way_of_a_claim_is_told_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def story(ledger: Ledger) -> None:
+        with pytest.raises(LedgerUnavailable, match="changed by too many at once"):
+            await ledger.claim("a", by="me", lease_seconds=1)
+
+    monkeypatch.setattr("turnout.recovery.ledger.dynamodb.table.TRIES", 2)
+    conflicts(monkeypatch, 2, story)
+
+
 def test_whatever_a_table_is_told_expires_when_it_has_not_changed_for_its_days(
     servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:

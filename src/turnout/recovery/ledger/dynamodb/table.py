@@ -6,8 +6,8 @@ import asyncio
 import contextlib
 import os
 import time
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from typing import Any, TypeVar
 
 import aioboto3
 import aiohttp
@@ -19,6 +19,8 @@ from turnout.sqs.foreign_answers import BAD_ANSWER, dynamodb_answer
 from turnout.sqs.place import configured_region
 
 __all__ = ["INDEX", "TRIES", "Attributes", "ConditionFailed", "Table", "TransactionLost", "key", "open_table"]
+
+T = TypeVar("T")
 
 Attributes = dict[str, Any]
 """An item, or a part of a request, as DynamoDB's client takes and returns them."""
@@ -116,24 +118,31 @@ class Table:
 
     async def add(self, row: Attributes) -> None:
         """Write an item that is not there yet. Raises `ConditionFailed` when it is."""
-        with _foreign_errors(self.name):
-            await dynamodb_answer(
-                self._client.put_item(TableName=self.name, Item=row, ConditionExpression="attribute_not_exists(pk)")
+
+        async def put() -> None:
+            request = self._client.put_item(
+                TableName=self.name, Item=row, ConditionExpression="attribute_not_exists(pk)"
             )
+            await dynamodb_answer(request)
+
+        await self._alone(put)
 
     async def update(self, pk: str, sk: str, update: str, condition: str, values: Attributes) -> Attributes | None:
         """The item after the update; None when the condition does not hold."""
+
+        async def change() -> Attributes:
+            request = self._client.update_item(
+                TableName=self.name,
+                Key=key(pk, sk),
+                UpdateExpression=update,
+                ConditionExpression=condition,
+                ExpressionAttributeValues=values,
+                ReturnValues="ALL_NEW",
+            )
+            return dict((await dynamodb_answer(request))["Attributes"])
+
         try:
-            with _foreign_errors(self.name):
-                request = self._client.update_item(
-                    TableName=self.name,
-                    Key=key(pk, sk),
-                    UpdateExpression=update,
-                    ConditionExpression=condition,
-                    ExpressionAttributeValues=values,
-                    ReturnValues="ALL_NEW",
-                )
-                return dict((await dynamodb_answer(request))["Attributes"])
+            return await self._alone(change)
         except ConditionFailed:
             return None
 
@@ -159,6 +168,16 @@ class Table:
         """All of these writes or none. Raises `TransactionLost` when it was none."""
         with _foreign_errors(self.name):
             await dynamodb_answer(self._client.transact_write_items(TransactItems=operations))
+
+    async def _alone(self, write: Callable[[], Awaitable[T]]) -> T:
+        """The answer to a write of one item. While a transaction has that item, DynamoDB refuses it."""
+        for attempt in range(TRIES):
+            try:
+                with _foreign_errors(self.name):
+                    return await write()
+            except TransactionLost:
+                await asyncio.sleep(0.01 * 2 ** min(attempt, 6))
+        raise LedgerUnavailable(f"an item of the ledger's table {self.name} is changed by too many at once; try again")
 
     async def _write(self, requests: list[Attributes]) -> None:
         pending: Attributes = {self.name: requests}
