@@ -50,8 +50,8 @@ class Tools(msgspec.Struct, frozen=True, kw_only=True):
 class Handler:
     """Handles letters that are held in their source and claimed in the ledger, any number of them at a time.
 
-    `turn` waits until the rate allows another action. `pause` waits for so many seconds and returns True; when the
-    processor is to stop it returns False at once. When `cut` is set, attempts end, and what came of them is settled.
+    `turn` waits until the rate allows another action, `pause` for so many seconds; both return True, and False at once
+    when the processor is to stop. When `cut` is set, attempts end, and what came of them is settled.
     """
 
     def __init__(
@@ -61,7 +61,7 @@ class Handler:
         resting: Resting,
         counts: Counts,
         *,
-        turn: Callable[[], Awaitable[None]],
+        turn: Callable[[], Awaitable[bool]],
         holds: Callable[[str, int, tuple[str, ...]], Awaitable[bool]],
         pause: Callable[[float], Awaitable[bool]],
         cut: asyncio.Event,
@@ -118,8 +118,7 @@ class Handler:
                 return Result.PARKED
             if self._resting.wait(aims) > 0:
                 return Result.PUT_OFF
-            await self._turn()
-            if self._cut.is_set():
+            if not await self._turn():
                 return Result.PUT_OFF
             if not await self._holds(letter.id, attempt, reached):
                 return Result.ELSEWHERE
@@ -191,7 +190,8 @@ class Handler:
         archive = self._tools.archive
         if archive is None:
             raise AssertionError("the policy archives nothing without an archive")
-        await self._turn()
+        if not await self._turn():
+            return Result.PUT_OFF
         await self._note(letter, Action.ARCHIVE, Phase.STARTED, 1)
         try:
             key = await archive(letter)

@@ -289,13 +289,12 @@ class Processor:
         await asyncio.wait({keeping})
         await self._claims.release()
 
-    async def _turn(self) -> None:
-        """Wait until the rate allows another action."""
+    async def _turn(self) -> bool:
+        """Wait until the rate allows another action; False at once when the processor is to stop."""
         now = self._clock()
         at = max(now, self._next_turn)
         self._next_turn = at + 1 / self._config.rate
-        if at > now:
-            await asyncio.sleep(at - now)
+        return await self._pause(at - now)
 
     async def _pause(self, seconds: float) -> bool:
         """Wait for so long; False at once when the processor is to stop."""

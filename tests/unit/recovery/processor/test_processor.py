@@ -947,6 +947,27 @@ def test_no_more_actions_begin_in_a_second_than_the_rate_allows(tmp_path: Path, 
     on_bench(tmp_path, story, *(kind(number) for number in range(5)))
 
 
+@pytest.mark.parametrize(("kind", "ended"), [(transient, "delivered"), (permanent, "archived")])
+def test_who_waits_for_the_rate_waits_no_longer_when_the_processor_is_to_stop(
+    tmp_path: Path, kind: Callable[[int], Letter], ended: str
+) -> None:
+    async def story(bench: Bench) -> None:
+        stop = asyncio.Event()
+        delete = bench.place.delete
+
+        async def delete_and_stop(letters: Collection[Letter]) -> Mapping[str, str]:
+            stop.set()
+            return await delete(letters)
+
+        bench.place.delete = delete_and_stop  # type: ignore[method-assign]
+        processor = bench.make(rate=0.01, drain_seconds=60.0)
+        async with asyncio.timeout(5):
+            await processor.run(stop)
+        assert processor.counts.results == {ended: 1, "put_off": 1}
+
+    on_bench(tmp_path, story, kind(1), kind(2))
+
+
 def test_a_delivery_that_takes_its_time_is_waited_for_and_leaves_nothing_behind(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
