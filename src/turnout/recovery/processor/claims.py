@@ -28,8 +28,13 @@ class Claims:
     async def take(self, letters: Sequence[str]) -> Mapping[str, Record]:
         """Claim letters, or renew that; the records of those that were granted. Raises `LedgerError`."""
         until = self._clock() + self._lease
+        for letter in letters:  # before the answer, which may not come: what was granted all the same is released
+            self._until.setdefault(letter, 0.0)
         granted = await self._ledger.claim(letters, by=self._by, lease_seconds=self._lease)
         self._until.update(dict.fromkeys(granted, until))
+        for letter in letters:
+            if letter not in granted:  # it is done with, or another's, whatever our clock says
+                self._until.pop(letter, None)
         return granted
 
     async def stand(self, letter: str, attempts: int, reached: tuple[str, ...]) -> bool:

@@ -1,0 +1,89 @@
+"""Claims: which letters are ours, also where clocks or answers fail."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Collection, Mapping
+from typing import Any
+
+import pytest
+from tests.unit.pipeline.virtual_time import run
+
+from turnout.recovery.ledger.api import LedgerUnavailable
+from turnout.recovery.ledger.records import Record
+from turnout.recovery.processor.claims import Claims
+
+LEASE = 120.0
+
+
+class Claimed:
+    """A ledger that grants all letters but those of others."""
+
+    def __init__(self) -> None:
+        self.others: set[str] = set()
+        self.asked: list[list[str]] = []
+        self.released: list[str] = []
+        self.answers = True
+
+    async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+        self.asked.append(list(letters))
+        if not self.answers:
+            raise LedgerUnavailable("no answer")
+        return {letter: Record(letter) for letter in letters if letter not in self.others}
+
+    async def release(self, letters: Collection[str], *, by: str) -> None:
+        self.released += letters
+
+
+def claims_of(ledger: Any) -> Claims:
+    return Claims(ledger, by="me", lease_seconds=LEASE, clock=asyncio.get_running_loop().time)
+
+
+@contextlib.asynccontextmanager
+async def kept(claims: Claims) -> AsyncIterator[None]:
+    keeping = asyncio.create_task(claims.keep(lambda: None))
+    yield
+    keeping.cancel()
+    await asyncio.wait({keeping})
+
+
+def test_a_letter_whose_claim_is_not_renewed_because_another_has_it_is_ours_no_more() -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        await claims.take(["m-1", "m-2"])
+        ledger.others.add("m-1")  # by whose clock our claim had ended
+        async with kept(claims):
+            await asyncio.sleep(LEASE / 3 + 1)
+        assert not await claims.stand("m-1", 0, ())
+        assert await claims.stand("m-2", 0, ())
+
+    run(story())
+
+
+def test_claims_are_renewed_until_their_letters_are_done_with() -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        await claims.take(["m-1", "m-2"])
+        ledger.others.add("m-1")  # as of a letter that is resolved
+        async with kept(claims):
+            await asyncio.sleep(LEASE + 1)
+        assert ledger.asked[1:] == [["m-1", "m-2"], ["m-2"], ["m-2"]]
+
+    run(story())
+
+
+def test_claims_of_which_the_answer_did_not_come_are_released_with_the_others() -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        await claims.take(["m-1"])
+        ledger.answers = False
+        with pytest.raises(LedgerUnavailable):
+            await claims.take(["m-2"])
+        await claims.release()
+        assert ledger.released == ["m-1", "m-2"]
+
+    run(story())
