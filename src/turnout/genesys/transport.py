@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 import httpx
 import msgspec
 
-from turnout.errors import GenesysError
+from turnout.errors import GenesysError, SettingsError
 from turnout.genesys.answers import Answer, Json
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.errors import error_of_transport, unreadable
@@ -47,7 +47,7 @@ class Transport:
         try:
             async with asyncio.timeout(self._call_seconds):
                 return await self._send(request, headers)
-        except (httpx.HTTPError, httpx.InvalidURL, TimeoutError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:  # the last: what TLS says after its handshake
             failure = error_of_transport(error, request.operation)
         # Not inside the handler: httpx's errors hold the request, and with it token and secret.
         raise failure
@@ -80,17 +80,26 @@ class Transport:
 async def open_transport(
     config: GenesysConfig, transport: httpx.AsyncBaseTransport | None = None
 ) -> AsyncIterator[Transport]:
-    """A transport as the settings say; `transport` takes the network's place in tests."""
+    """A transport as the settings say; `transport` takes the network's place in tests.
+
+    Raises `SettingsError` when the environment names a proxy or authorities that cannot be used.
+    """
     limits = httpx.Limits(max_connections=config.connections, max_keepalive_connections=config.connections)
     timeout = httpx.Timeout(
         config.read_seconds, connect=config.connect_seconds, pool=config.call_seconds, write=config.read_seconds
     )
-    async with httpx.AsyncClient(
-        limits=limits,
-        timeout=timeout,
-        transport=transport,
-        headers={"user-agent": "turnout", "accept": "application/json"},
-    ) as client:
+    try:
+        opened = httpx.AsyncClient(
+            limits=limits,
+            timeout=timeout,
+            transport=transport,
+            headers={"user-agent": "turnout", "accept": "application/json"},
+        )
+    except (ImportError, OSError, ValueError, httpx.InvalidURL) as error:
+        # What no URL can be read in may be a piece of the proxy's password.
+        why = "the URL of a proxy is none" if isinstance(error, httpx.InvalidURL) else str(error)
+        raise SettingsError([f"Genesys cannot be asked with the proxy and SSL_CERT_* variables set: {why}"]) from None
+    async with opened as client:
         yield Transport(client, call_seconds=config.call_seconds)
 
 

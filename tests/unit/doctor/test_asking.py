@@ -7,8 +7,11 @@ import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
 
 from turnout.doctor.asking.answers import ask
+from turnout.doctor.asking.genesys import ask_genesys
 from turnout.doctor.asking.queues import principal_of, read_decisions, read_mapping
 from turnout.doctor.facts import MappingFacts, Silence, Why
+from turnout.genesys.config import GenesysConfig
+from turnout.genesys.secret import Secret
 
 
 @pytest.mark.parametrize(
@@ -76,3 +79,15 @@ def test_a_question_without_an_answer_says_why_and_raises_nothing(error: Excepti
     assert isinstance(silence, Silence)
     assert silence.why is why
     assert silence.action == "sqs:GetQueueAttributes"
+
+
+def test_a_proxy_or_authorities_that_cannot_be_used_are_what_is_in_the_way_of_genesys(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSL_CERT_FILE", "nowhere.pem")
+    found = asyncio.run(
+        ask_genesys(GenesysConfig(client_id="id", client_secret=Secret("hush"), api_url="https://api.example.test"))
+    )
+    assert found is not None
+    assert found.why is Why.FAILED
+    assert "SSL_CERT_" in found.message

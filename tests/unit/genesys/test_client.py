@@ -1,6 +1,7 @@
 """Calls: when they are tried again, when they are not, and how long anything may take."""
 
 import asyncio
+import ssl
 import time
 from collections.abc import Iterator
 
@@ -25,6 +26,7 @@ from turnout.errors import (
     GenesysRejected,
     GenesysUnavailable,
     GenesysUnsupported,
+    SettingsError,
 )
 from turnout.genesys.answers import Answer
 from turnout.genesys.client import GenesysClient, open_client
@@ -316,3 +318,36 @@ def test_a_cancelled_call_gives_its_turn_back(stub: Stub) -> None:
         return await ask(client)
 
     assert with_client(stub, use, connections=1) == {"id": CONVERSATION}
+
+
+def test_what_tls_says_after_its_handshake_is_a_lost_connection_and_tried_again() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        if len(network.requests) == 1:
+            raise ssl.SSLError(1, "[SSL: DECRYPTION_FAILED_OR_BAD_RECORD_MAC]")
+        return httpx.Response(200, json={"id": CONVERSATION})
+
+    network = Network(answer)
+    assert network.run(ask) == {"id": CONVERSATION}
+    assert len(network.requests) == 2
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("SSL_CERT_FILE", "nowhere.pem"),
+        ("SSL_CERT_FILE", "/dev/null"),
+        ("HTTPS_PROXY", "gopher://proxy.example.test"),
+        ("HTTPS_PROXY", "http://user:hush/hush@proxy.example.test"),
+    ],
+)
+def test_a_proxy_or_authorities_that_cannot_be_used_are_told_as_settings(
+    variable: str, value: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        with pytest.raises(SettingsError, match="proxy and SSL_CERT_") as told:
+            async with open_client(config()):
+                pass
+        assert "hush" not in str(told.value)
+
+    monkeypatch.setenv(variable, value)
+    asyncio.run(main())

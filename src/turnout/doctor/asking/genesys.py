@@ -6,7 +6,7 @@ import asyncio
 import uuid
 
 from turnout.doctor.facts import Silence, Why
-from turnout.errors import GenesysDenied
+from turnout.errors import GenesysDenied, SettingsError
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.session import open_genesys
 
@@ -22,6 +22,8 @@ async def ask_genesys(config: GenesysConfig) -> Silence | None:
             error = (await genesys.correlate(str(uuid.uuid4()))).error
     except TimeoutError:
         return Silence(Why.FAILED, "TimeoutError", f"no answer within {_SECONDS:.0f} s")
+    except SettingsError as error:
+        return Silence(Why.FAILED, type(error).__name__, str(error))
     if error is None:
         return None
     return Silence(Why.DENIED if isinstance(error, GenesysDenied) else Why.FAILED, error.code, str(error))
