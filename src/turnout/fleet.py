@@ -149,7 +149,7 @@ class _FleetView:
             supervisor.restarts,
             *((death.how, death.at) if death else ()),
         )
-        return msgspec.structs.replace(merged([*living, past.gone] if past.gone else living), fleet=fleet)
+        return msgspec.structs.replace(merged(living, past.gone), fleet=fleet)
 
 
 class _Past(NamedTuple):

@@ -1,7 +1,8 @@
 """Many workers as one: adds up snapshots, so that a supervisor shows what its workers do together.
 
 Counters, histograms and backlogs are added; a target's breaker is as bad as the worst of its breakers; of what cannot
-be added (the rules' fingerprint, say) the oldest worker's counts.
+be added (the rules' fingerprint, say) the oldest worker's counts. Of workers that have ended counters are left, and
+of those what the living still have: their targets and rules.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from turnout.message import Outcome
+from turnout.telemetry import semconv
 from turnout.telemetry.snapshot import (
     CallsSnapshot,
     LoopSnapshot,
@@ -32,9 +34,10 @@ _RECENT_LETTERS = 20
 _BREAKERS = ("closed", "probing", "open")  # from good to bad
 
 
-def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
-    """One snapshot for one or more."""
-    return reduce(_two, snapshots)
+def merged(snapshots: Sequence[Snapshot], gone: Snapshot | None = None) -> Snapshot:
+    """One snapshot for one or more, with the counters of those that have ended (as `ended` left them, merged)."""
+    living = reduce(_two, snapshots)
+    return living if gone is None else _two(living, _known(gone, living))
 
 
 def ended(last: Snapshot) -> Snapshot:
@@ -55,7 +58,26 @@ def ended(last: Snapshot) -> Snapshot:
         ),
         running=True,
         draining=False,
-        recent_letters=last.recent_letters,
+        # Whether it could use the rule files of its day says nothing of those that are there now.
+        rules=msgspec.structs.replace(last.rules, reload_success=True, reload_error=""),
+    )
+
+
+def _known(gone: Snapshot, living: Snapshot) -> Snapshot:
+    """Without targets and rules that a reload has taken away since: a worker forgets them as well.
+
+    Kept, they would be shown as if they were active; and what the living counted of them would be missing in the sums.
+    """
+    targets = set(map(_target_key, living.targets))
+    places = {(target.system, target.queue) for target in living.targets}
+    matches = {rule: count for rule, count in gone.rules.matches.items() if rule in living.rules.matches}
+    return msgspec.structs.replace(
+        gone,
+        targets=tuple(target for target in gone.targets if _target_key(target) in targets),
+        calls=tuple(
+            call for call in gone.calls if call.operation != semconv.SEND or (call.system, call.destination) in places
+        ),
+        rules=msgspec.structs.replace(gone.rules, matches=matches),
     )
 
 
@@ -78,8 +100,8 @@ def _two(one: Snapshot, other: Snapshot) -> Snapshot:
         letters=_added(one.letters, other.letters),
         recent_letters=tuple(letters[:_RECENT_LETTERS]),
         sources=_by(one.sources, other.sources, lambda source: source.queue, _source),
-        targets=_by(one.targets, other.targets, lambda target: (target.is_dead_letter_queue, target.name), _target),
-        calls=_by(one.calls, other.calls, lambda call: (call.operation, call.destination, call.error), _calls),
+        targets=_by(one.targets, other.targets, _target_key, _target),
+        calls=_by(one.calls, other.calls, _calls_key, _calls),
         rules=_rules(one.rules, other.rules),
         loop=_loop(one.loop, other.loop),
         tracing=TracingSnapshot(**_sums(one.tracing, other.tracing, " ".join(TracingSnapshot.__struct_fields__))),
@@ -100,6 +122,14 @@ def _target(one: TargetSnapshot, other: TargetSnapshot) -> TargetSnapshot:
         fault=worst.fault,
         probe_seconds=worst.probe_seconds,
     )
+
+
+def _target_key(target: TargetSnapshot) -> tuple[bool, str]:
+    return target.is_dead_letter_queue, target.name
+
+
+def _calls_key(calls: CallsSnapshot) -> tuple[str, str, str, str]:
+    return calls.operation, calls.system, calls.destination, calls.error
 
 
 def _calls(one: CallsSnapshot, other: CallsSnapshot) -> CallsSnapshot:
