@@ -13,7 +13,7 @@ import msgspec
 from turnout.message import Call, Outcome
 from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS, Histogram
 
-__all__ = ["Books", "Calls", "LetterNote", "SourceBooks", "TargetBooks"]
+__all__ = ["Books", "Calls", "LetterNote", "PlaceBooks", "SourceBooks", "TargetBooks"]
 
 _NOTES = 50
 """Letters remembered one by one, for people to look at."""
@@ -51,7 +51,7 @@ class SourceBooks:
 class TargetBooks:
     """What happened to the deliveries of one target."""
 
-    __slots__ = ("calls", "errors", "failed", "retried", "sent")
+    __slots__ = ("errors", "failed", "retried", "sent")
 
     def __init__(self) -> None:
         self.sent = 0
@@ -60,6 +60,22 @@ class TargetBooks:
         """Deliveries given up."""
         self.retried = 0
         """Attempts that failed and were repeated."""
+        self.errors: Counter[str] = Counter()
+        """Attempts that failed, by error code."""
+
+
+class PlaceBooks:
+    """What was sent to one place, a queue say, by whichever targets lead there.
+
+    Apart from theirs, since rules may give a target another place, and a place other targets: then nothing that was
+    counted of one place may become another's, or go away.
+    """
+
+    __slots__ = ("calls", "errors", "sent")
+
+    def __init__(self) -> None:
+        self.sent = 0
+        """Messages that it accepted."""
         self.errors: Counter[str] = Counter()
         """Attempts that failed, by error code."""
         self.calls = Calls()
@@ -92,6 +108,8 @@ class Books:
         self.matches: Counter[str] = Counter()
         """Messages that each rule matched, by rule id; shadow rules included."""
         self.targets: dict[str, TargetBooks] = {}
+        self.places: dict[tuple[str, str], PlaceBooks] = {}
+        """By system and name, as the messaging conventions tell them apart."""
         self.sources: dict[str, SourceBooks] = {}
         """By queue URL."""
         self.processing = Histogram(PROCESS_BOUNDS)
@@ -118,6 +136,13 @@ class Books:
         books = self.targets.get(name)
         if books is None:
             books = self.targets[name] = TargetBooks()
+        return books
+
+    def place(self, system: str, name: str) -> PlaceBooks:
+        """The books of one place, opened at first use."""
+        books = self.places.get((system, name))
+        if books is None:
+            books = self.places[system, name] = PlaceBooks()
         return books
 
     def source(self, queue: str) -> SourceBooks:

@@ -30,7 +30,7 @@ from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, Sqs
 from turnout.targets.queue import QueueDestination
 from turnout.telemetry.logs import about
 from turnout.telemetry.records import Trace
-from turnout.telemetry.semconv import clean
+from turnout.telemetry.semconv import SYSTEM_SQS, clean
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["DeadLetters"]
@@ -71,6 +71,7 @@ class DeadLetters:
             config=msgspec.structs.replace(config, hold_seconds=min(config.hold_seconds, _HOLD_SECONDS)),
             slots=None,
             books=books.target(name),
+            place=books.place(SYSTEM_SQS, name),
             kind="dead-letter queue",
             unrepaired="what belongs there stays in its source queue and comes again",
         )

@@ -19,7 +19,7 @@ import msgspec
 from turnout.errors import CallError, Fault, TargetError
 from turnout.message import Call, Delivery, Failure, Reason, Retry, State
 from turnout.pipeline.backoff import Backoff
-from turnout.pipeline.books import TargetBooks
+from turnout.pipeline.books import PlaceBooks, TargetBooks
 from turnout.pipeline.breaker import Breaker, BreakerConfig, BreakerState
 from turnout.pipeline.fitting import size_of, untraced
 from turnout.pipeline.outbox import Outbox
@@ -86,6 +86,7 @@ class Sender:
         config: SenderConfig,
         slots: Slots | None,
         books: TargetBooks,
+        place: PlaceBooks,
         refit: Callable[[Delivery], OutgoingMessage] | None = None,
         kind: str = "target",
         unrepaired: str = "everything for it is dead-lettered",
@@ -101,6 +102,7 @@ class Sender:
         self._overflow = overflow
         self._config = config
         self._books = books
+        self._place = place
         self._rate: Rate | None = None
         self._refusal = EntryFailure(0, "", "", Fault.CONFIG, False)
         """The failure that opened the breaker, or made one delivery too many wait."""
@@ -207,7 +209,7 @@ class Sender:
             error = self._understood(foreign)
             call.error = error.code
             call.end_ns = time.time_ns()
-            self._books.calls.add(call)
+            self._place.calls.add(call)
             if len(deliveries) > 1 and (error is not foreign or (error.fault is Fault.DATA and not error.retryable)):
                 # One entry spoils the request, and nobody says which: each goes alone, while it is ours.
                 alone = ([delivery] for delivery in deliveries if delivery.account.outcome is None)
@@ -217,7 +219,7 @@ class Sender:
             self._call_failed(failure, len(deliveries), rest)
             return self._judged([(delivery, failure) for delivery in deliveries], rest)
         call.end_ns = now = time.time_ns()
-        self._books.calls.add(call)
+        self._place.calls.add(call)
         if sent.failures and (refusal := taken_none(sent)) is not None:
             self._call_failed(refusal, len(deliveries))
             return self._judged([(deliveries[failure.index], failure) for failure in sent.failures])
@@ -232,6 +234,7 @@ class Sender:
             delivery.settled_ns = now
             done.append(delivery)
         self._books.sent += len(done)
+        self._place.sent += len(done)
         self._settled(done)
         return self._judged([(deliveries[index], failure) for index, failure in failed.items()]) if failed else []
 
@@ -242,6 +245,7 @@ class Sender:
         again: list[tuple[Delivery, float]] = []
         for delivery, failure in failed:
             self._books.errors[failure.code] += 1
+            self._place.errors[failure.code] += 1
             if (delay := self._retry(delivery, failure, rest, len(again))) is not None:
                 again.append((delivery, delay))
         return again

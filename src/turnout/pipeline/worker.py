@@ -35,6 +35,7 @@ from turnout.rules import Ruleset, Target
 from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
 from turnout.targets.api import Destination
 from turnout.targets.destinations import Destinations
+from turnout.telemetry.semconv import system_of
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["Worker", "WorkerConfig"]
@@ -284,16 +285,18 @@ class Worker:
         if sender is not None:
             sender.adapt(target.priority, target.per_second or None)
         else:
+            destination = self._destinations(target)
             sender = self._senders[key] = Sender(
                 name=target.name,
                 priority=target.priority,
-                destination=self._destinations(target),
+                destination=destination,
                 compose=Composer(target, self._tracing, self.books),
                 settled=self._router.delivered,
                 overflow=self._router.overflowed,
                 config=self.config.sender(target.per_second),
                 slots=self._slots,
                 books=self.books.target(target.name),
+                place=self.books.place(system_of(destination.url), destination.name),
             )
             if self._tasks is not None:
                 self._background += sender.start(self._tasks)

@@ -18,6 +18,7 @@ from turnout.telemetry import semconv
 from turnout.telemetry.snapshot import (
     CallsSnapshot,
     LoopSnapshot,
+    PlaceSnapshot,
     RulesSnapshot,
     Snapshot,
     SourceSnapshot,
@@ -69,11 +70,12 @@ def _known(gone: Snapshot, living: Snapshot) -> Snapshot:
     Kept, they would be shown as if they were active; and what the living counted of them would be missing in the sums.
     """
     targets = set(map(_target_key, living.targets))
-    places = {(target.system, target.queue) for target in living.targets}
+    places = {(place.system, place.name) for place in living.places}
     matches = {rule: count for rule, count in gone.rules.matches.items() if rule in living.rules.matches}
     return msgspec.structs.replace(
         gone,
         targets=tuple(target for target in gone.targets if _target_key(target) in targets),
+        places=tuple(place for place in gone.places if (place.system, place.name) in places),
         calls=tuple(
             call for call in gone.calls if call.operation != semconv.SEND or (call.system, call.destination) in places
         ),
@@ -101,6 +103,7 @@ def _two(one: Snapshot, other: Snapshot) -> Snapshot:
         recent_letters=tuple(letters[:_RECENT_LETTERS]),
         sources=_by(one.sources, other.sources, lambda source: source.queue, _source),
         targets=_by(one.targets, other.targets, _target_key, _target),
+        places=_by(one.places, other.places, lambda place: (place.system, place.name), _place),
         calls=_by(one.calls, other.calls, _calls_key, _calls),
         rules=_rules(one.rules, other.rules),
         loop=_loop(one.loop, other.loop),
@@ -122,6 +125,10 @@ def _target(one: TargetSnapshot, other: TargetSnapshot) -> TargetSnapshot:
         fault=worst.fault,
         probe_seconds=worst.probe_seconds,
     )
+
+
+def _place(one: PlaceSnapshot, other: PlaceSnapshot) -> PlaceSnapshot:
+    return msgspec.structs.replace(one, sent=one.sent + other.sent, errors=_added(one.errors, other.errors))
 
 
 def _target_key(target: TargetSnapshot) -> tuple[bool, str]:

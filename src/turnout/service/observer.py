@@ -18,6 +18,7 @@ from typing import Protocol
 import msgspec
 
 from turnout.message import Outcome
+from turnout.pipeline.books import PlaceBooks
 from turnout.pipeline.poller import Poller
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.worker import Worker
@@ -25,12 +26,13 @@ from turnout.queues import queue_name
 from turnout.rules import Ruleset
 from turnout.rules.model import Mode
 from turnout.telemetry import semconv
-from turnout.telemetry.histogram import Counted
 from turnout.telemetry.records import TracingCounts
+from turnout.telemetry.semconv import system_of
 from turnout.telemetry.snapshot import (
     CallsSnapshot,
     LetterSnapshot,
     LoopSnapshot,
+    PlaceSnapshot,
     PollerSnapshot,
     RulesSnapshot,
     Snapshot,
@@ -132,6 +134,7 @@ class Observer:
             draining=worker.draining,
             sources=tuple(self._sources()),
             targets=tuple(self._targets()),
+            places=tuple(self._place_snapshots()),
             rules=self._rules(),
             received=books.received,
             settled={str(outcome): books.outcomes[outcome] for outcome in Outcome},
@@ -187,7 +190,7 @@ class Observer:
         breaker = sender.breaker
         return TargetSnapshot(
             name=sender.name,
-            system=_system(sender),
+            system=system_of(sender.destination.url),
             queue=sender.destination.name,
             priority=priority,
             sent=books.sent,
@@ -225,14 +228,19 @@ class Observer:
             for operation, calls in ((semconv.RECEIVE, books.receives), (semconv.DELETE, books.deletes)):
                 for error, durations in calls.by_error.items():
                     yield CallsSnapshot(operation, queue_name(queue), error, durations.counted())
-        sends: dict[tuple[str, str, str], Counted] = {}
-        for sender in {each.name: each for each in (*worker.senders.values(), worker.dead_letter_sender)}.values():
-            for error, durations in worker.books.target(sender.name).calls.by_error.items():
-                # Targets may share a destination.
-                key = (sender.destination.name, error, _system(sender))
-                sends[key] = sends[key] + durations.counted() if key in sends else durations.counted()
-        for (destination, error, system), counted in sends.items():
-            yield CallsSnapshot(semconv.SEND, destination, error, counted, system)
+        for (system, name), place in self._places():
+            for error, durations in place.calls.by_error.items():
+                yield CallsSnapshot(semconv.SEND, name, error, durations.counted(), system)
+
+    def _place_snapshots(self) -> Iterator[PlaceSnapshot]:
+        for (system, name), books in self._places():
+            yield PlaceSnapshot(system, name, books.sent, dict(books.errors))
+
+    def _places(self) -> Iterator[tuple[tuple[str, str], PlaceBooks]]:
+        """Where something can be sent by now; targets may share a place."""
+        senders = (*self._worker.senders.values(), self._worker.dead_letter_sender)
+        for place in dict.fromkeys((system_of(each.destination.url), each.destination.name) for each in senders):
+            yield place, self._worker.books.place(*place)
 
 
 def _poller(poller: Poller, now: float) -> PollerSnapshot:
@@ -243,10 +251,6 @@ def _poller(poller: Poller, now: float) -> PollerSnapshot:
         poller.errors,
         poller.error,
     )
-
-
-def _system(sender: Sender) -> str:
-    return str(semconv.queue_attributes(sender.destination.url)[semconv.SYSTEM])
 
 
 def _tracing(counts: TracingCounts) -> TracingSnapshot:

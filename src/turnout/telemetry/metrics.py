@@ -13,7 +13,7 @@ from turnout import __version__
 from turnout.message import Reason
 from turnout.telemetry import semconv
 from turnout.telemetry.metric import Kind, Metric, Sample
-from turnout.telemetry.snapshot import Snapshot, TargetSnapshot
+from turnout.telemetry.snapshot import PlaceSnapshot, Snapshot, TargetSnapshot
 
 __all__ = ["MOST_RULES", "OTHER_RULES", "read_metrics"]
 
@@ -45,7 +45,7 @@ def _conventional(snapshot: Snapshot) -> Iterator[Metric]:
         "messaging.client.sent.messages",
         "{message}",
         "Attempts to send a message to a queue; those that failed have an error.type.",
-        _sent(snapshot.targets),
+        _sent(snapshot.places),
     )
     yield Metric(
         "messaging.client.operation.duration",
@@ -278,14 +278,13 @@ def _itself(snapshot: Snapshot) -> Iterator[Metric]:
         yield _gauge("process.memory.usage", "By", "Resident memory of the worker processes.", snapshot.resident_bytes)
 
 
-def _sent(targets: Iterable[TargetSnapshot]) -> list[Sample]:
-    """One series per destination and error; targets that share a queue share its series."""
-    sent: dict[tuple[str, str, str], int] = {}
-    for target in targets:
-        for error, count in (("", target.sent), *target.errors.items()):
-            series = (target.queue, error, target.system)
-            sent[series] = sent.get(series, 0) + count
-    return [Sample(_messaging(semconv.SEND, *series), count) for series, count in sent.items()]
+def _sent(places: Iterable[PlaceSnapshot]) -> list[Sample]:
+    """One series per destination and error."""
+    return [
+        Sample(_messaging(semconv.SEND, place.name, error, place.system), count)
+        for place in places
+        for error, count in (("", place.sent), *place.errors.items())
+    ]
 
 
 def _messaging(operation: str, destination: str, error: str = "", system: str = semconv.SYSTEM_SQS) -> dict[str, str]:

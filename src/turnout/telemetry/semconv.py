@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from turnout.queues import queue_name
 
-__all__ = ["SCHEMA_URL", "clean", "queue_attributes"]
+__all__ = ["SCHEMA_URL", "clean", "queue_attributes", "system_of"]
 
 SCHEMA_URL = "https://opentelemetry.io/schemas/1.44.0"
 
@@ -83,6 +83,11 @@ def queue_attributes(url: str) -> dict[str, str | int]:
         # Without user and password, should somebody have put them there.
         attributes[QUEUE_URL] = parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
     return attributes
+
+
+def system_of(url: str) -> str:
+    """The messaging system that this queue, or other destination, belongs to."""
+    return str(queue_attributes(url)[SYSTEM])
 
 
 def _endpoint_attributes(url: str) -> dict[str, str | int]:

@@ -18,6 +18,7 @@ __all__ = [
     "FleetSnapshot",
     "LetterSnapshot",
     "LoopSnapshot",
+    "PlaceSnapshot",
     "PollerSnapshot",
     "RulesSnapshot",
     "Snapshot",
@@ -89,6 +90,16 @@ class TargetSnapshot(msgspec.Struct, frozen=True):
     is_dead_letter_queue: bool = False
 
 
+class PlaceSnapshot(msgspec.Struct, frozen=True):
+    """What was sent to one place, by whichever targets. One of the active rules leads there; others may have before."""
+
+    system: str
+    name: str
+    sent: int
+    errors: Mapping[str, int]
+    """Attempts that failed, by error code."""
+
+
 class LetterSnapshot(msgspec.Struct, frozen=True):
     """One letter that was accepted by the dead-letter queue."""
 
@@ -154,6 +165,8 @@ class Snapshot(msgspec.Struct, frozen=True, kw_only=True):
     sources: tuple[SourceSnapshot, ...]
     targets: tuple[TargetSnapshot, ...]
     """Those of the active rules, and the dead-letter queue last."""
+    places: tuple[PlaceSnapshot, ...]
+    """Where these lead."""
     rules: RulesSnapshot
     received: int
     settled: Mapping[str, int]

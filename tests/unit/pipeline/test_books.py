@@ -44,12 +44,14 @@ def test_calls_to_a_target_are_timed_by_their_error() -> None:
     yard.sqs.fail_calls("crm", "SendMessageBatch", "ServiceUnavailable", times=1)
     asyncio.run(yard.route(event("one")))
     crm = yard.worker.books.target("crm")
-    assert {code: durations.counted().count for code, durations in crm.calls.by_error.items()} == {
+    place = yard.worker.books.place("aws_sqs", "crm")
+    assert {code: durations.counted().count for code, durations in place.calls.by_error.items()} == {
         "ServiceUnavailable": 1,
         "": 1,
     }
-    assert crm.errors == {"ServiceUnavailable": 1}
+    assert crm.errors == place.errors == {"ServiceUnavailable": 1}
     assert (crm.sent, crm.retried, crm.failed) == (1, 1, 0)
+    assert place.sent == 1
 
 
 def test_calls_that_delete_are_timed_by_their_error_and_known_to_the_messages_that_travelled_in_them() -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Iterator
 from contextlib import asynccontextmanager
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS,
 from turnout.telemetry.snapshot import (
     CallsSnapshot,
     LetterSnapshot,
+    PlaceSnapshot,
     PollerSnapshot,
     RulesSnapshot,
     Snapshot,
@@ -50,6 +52,7 @@ def snapshot(**changes: object) -> Snapshot:
             target("archive", sent=10, failed=4, backlog=99, breaker="open", fault="system", probe_seconds=7.5),
             target("events-dead", sent=5, is_dead_letter_queue=True),
         ),
+        places=(),
         rules=RulesSnapshot(
             "0123456789abcdef", {"one": 700, "three": 10, "off": 0}, frozenset(), frozenset({"off"}), NOW - 60, True
         ),
@@ -74,7 +77,18 @@ def snapshot(**changes: object) -> Snapshot:
         queue_age=Histogram(AGE_BOUNDS).counted(),
         latency=Histogram(AGE_BOUNDS).counted(),
     )
-    return msgspec.structs.replace(made, **changes)
+    made = msgspec.structs.replace(made, **changes)
+    return made if "places" in changes else msgspec.structs.replace(made, places=tuple(_places(made.targets)))
+
+
+def _places(targets: Iterable[TargetSnapshot]) -> Iterator[PlaceSnapshot]:
+    """Where the targets lead, as if they always had led there."""
+    for system, name in dict.fromkeys((target.system, target.queue) for target in targets):
+        leading = [target for target in targets if (target.system, target.queue) == (system, name)]
+        errors: Counter[str] = Counter()
+        for target in leading:
+            errors.update(target.errors)
+        yield PlaceSnapshot(system, name, sum(target.sent for target in leading), errors)
 
 
 def target(name: str, **changes: object) -> TargetSnapshot:

@@ -20,7 +20,8 @@ def after_a_reload(made: Snapshot) -> Snapshot:
     """A worker whose rules have no target `archive` and no rule `three` any more."""
     rules = msgspec.structs.replace(made.rules, matches={"one": 700, "off": 0}, fingerprint="fedcba9876543210")
     targets = tuple(target for target in made.targets if target.name != "archive")
-    return msgspec.structs.replace(made, rules=rules, targets=targets)
+    places = tuple(place for place in made.places if place.name != "archive")
+    return msgspec.structs.replace(made, rules=rules, targets=targets, places=places)
 
 
 def test_the_counters_of_workers_that_have_ended_stay_in_the_sums_and_what_they_held_is_handed_back() -> None:
@@ -45,6 +46,7 @@ def test_targets_and_rules_that_a_reload_took_away_do_not_come_back_with_a_worke
     before = ended(snapshot(calls=(sends("aws_sqs", "crm", 7), sends("aws_sqs", "archive", 3))))
     together = merged([living, living], before)
     assert [each.name for each in together.targets] == ["crm", "events-dead"]
+    assert {each.name: each.sent for each in together.places} == {"crm": 2100, "events-dead": 15}
     assert list(together.rules.matches) == ["one", "off"]
     assert [(each.destination, each.durations.count) for each in together.calls] == [("crm", 21)]
     (active,) = (metric for metric in read_metrics(together) if metric.name == "turnout.rules.active")

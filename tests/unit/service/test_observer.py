@@ -5,10 +5,11 @@ import threading
 
 import msgspec
 import pytest
-from tests.unit.pipeline.yard import event
+from tests.unit.pipeline.yard import RULES, event, ruleset
 from tests.unit.service.snapshots import NOW, observed
 
 from turnout.service.health import alive, ready
+from turnout.telemetry.histogram import Counted
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.snapshot import Snapshot
 
@@ -59,6 +60,41 @@ def test_an_event_whose_id_no_encoder_takes_or_that_never_ends_does_not_stop_the
 
     pulse = msgspec.json.decode(asyncio.run(main()), type=Snapshot)
     assert [letter.event_id for letter in pulse.recent_letters] == [shown]
+
+
+def test_what_was_sent_to_a_queue_stays_counted_as_long_as_any_target_leads_there() -> None:
+    rules = RULES.replace("queue: archive,", "queue: crm,")  # two targets, one queue
+    sent = {"messaging.destination.name": "crm", "messaging.operation.name": "send", "messaging.system": "aws_sqs"}
+
+    def counted(taken: Snapshot) -> tuple[float, int]:
+        metrics = {metric.name: metric.samples for metric in read_metrics(taken)}
+        (attempts,) = (each.value for each in metrics["messaging.client.sent.messages"] if each.labels == sent)
+        durations = metrics["messaging.client.operation.duration"]
+        (calls,) = (each.value for each in durations if each.labels.items() >= sent.items())
+        assert isinstance(attempts, int)
+        assert isinstance(calls, Counted)
+        return attempts, calls.count
+
+    async def main() -> None:
+        async with observed(rules) as seen:
+            yard = seen.yard
+            await yard.publish(event("three"))
+            await yard.watch.wait(1)
+            before = counted(seen.observer.take())
+            assert before == (2, 2)
+            yard.worker.use(ruleset(rules.replace("archive", "vault")))
+            assert counted(seen.observer.take()) == before, "one of the targets has another name"
+            moved = rules.replace("crm: {queue: crm,", "crm: {queue: audit,").replace(
+                "audit: {queue: audit,", "audit: {queue: archive,"
+            )
+            yard.worker.use(ruleset(moved))
+            taken = seen.observer.take()
+            assert counted(taken) == before, "one of them leads elsewhere"
+            places = {place.name: place.sent for place in taken.places}
+            assert places == {"crm": 2, "audit": 1, "archive": 0, "events-dead": 0}, "each what was sent there"
+            assert {target.name: target.sent for target in taken.targets}["crm"] == 1
+
+    asyncio.run(main())
 
 
 def test_the_books_balance_in_every_snapshot_while_messages_flow() -> None:
