@@ -18,6 +18,9 @@ MOST_PER_SECOND = 1_000.0
 _QUIET_SECONDS = 5.0
 """After so long without a message an empty line is written: only writing tells that the reader has gone."""
 
+_TAKING_SECONDS = 30.0
+"""For how long a reader may take nothing of what is written to it; then others may have its place."""
+
 
 class Feeds(Pages):
     """`/status.json` and `/tail`. Without a tap (a supervisor has none) nothing can be tailed.
@@ -68,8 +71,13 @@ class Feeds(Pages):
                             line = msgspec.json.encode(await records.get())
                     except TimeoutError:
                         line = b""
-                    await answer.write(line + b"\n")
+                    async with asyncio.timeout(_TAKING_SECONDS):
+                        await answer.write(line + b"\n")
         except ConnectionError:  # the reader went away, which is how this ends
+            return answer
+        except TimeoutError:  # it reads no more, or is gone without a word
+            if request.transport is not None:
+                request.transport.abort()  # not closed: that would wait for it to read the rest
             return answer
         except TooManyWatchers:
             return web.Response(status=503, text="as many are watching as may; try again later\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
@@ -169,10 +170,10 @@ def test_nobody_watches_for_ever_and_not_too_many_at_once() -> None:
 
 @asynccontextmanager
 async def served(
-    *, tapping: bool = True, redact: Callable[[str], str] = str
+    *, tapping: bool = True, redact: Callable[[str], str] = str, bodies_allowed: bool = False
 ) -> AsyncIterator[tuple[Yard, httpx.AsyncClient]]:
     watchdog = Watchdog(5)
-    async with tapped() as (yard, tap):
+    async with tapped(bodies_allowed=bodies_allowed) as (yard, tap):
         view: View = WorkerView(Observer(yard.worker, reloads=Reloaded(), blocks=watchdog), watchdog)
         async with (
             serving(HttpConfig(0), view, Feeds(view, redact, tap if tapping else None)) as port,
@@ -223,6 +224,29 @@ def test_a_reader_that_goes_away_is_no_defect(caplog: pytest.LogCaptureFixture) 
 
     asyncio.run(main())
     assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == []
+
+
+def test_who_reads_no_more_loses_the_place_to_who_wants_to_watch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.service.tap._MOST_WATCHERS", 1)
+    monkeypatch.setattr("turnout.service.feeds._TAKING_SECONDS", 0.05)
+
+    async def main() -> None:
+        async with served(bodies_allowed=True) as (yard, client), asyncio.timeout(10):
+            with socket.socket() as stopped:
+                stopped.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+                stopped.connect((client.base_url.host, client.base_url.port))
+                stopped.sendall(b"GET /tail?per_second=1000&bodies=true HTTP/1.1\r\nHost: localhost\r\n\r\n")
+                assert stopped.recv(15) == b"HTTP/1.1 200 OK"
+                number = 0
+                while True:  # until nothing more goes into the buffers between here and there
+                    number += 1
+                    await yard.publish(event("one", number, filling="x" * 250_000))
+                    await yard.watch.wait(number)
+                    async with client.stream("GET", "/tail") as answer:
+                        if answer.status_code == 200:
+                            return
+
+    asyncio.run(main())
 
 
 @pytest.mark.parametrize(
