@@ -18,6 +18,8 @@ _KEPT = 150
 """Samples; at one every two seconds, five minutes."""
 _RULES_EVERY = 15.0
 """Between two copies of all rules' counts, which may be many."""
+_ABOUT_A_MINUTE = _MINUTE + _RULES_EVERY
+"""Who looks once a minute looks a little later than that."""
 
 
 class _Sample(msgspec.Struct, frozen=True):
@@ -79,8 +81,10 @@ class History:
         """The last minute; None before there are two samples."""
         if len(self._samples) < 2:
             return None
-        new = self._samples[-1]
+        new, last = self._samples[-1], self._samples[-2]
         old = next(sample for sample in self._samples if new.at - sample.at <= _MINUTE)
+        if old is new and new.at - last.at <= _ABOUT_A_MINUTE:
+            old = last
         seconds = new.at - old.at
         if seconds <= 0:
             return None
@@ -97,9 +101,9 @@ class History:
 
     def matched(self, rule: str) -> int:
         """How often a rule matched in the last minute, about."""
-        if not self._marks:
-            return 0
-        return max(0, self._matches.get(rule, 0) - self._marks[0][1].get(rule, 0))
+        now = self._samples[-1].at if self._samples else 0.0
+        before = next((matches for at, matches in self._marks if now - at <= _ABOUT_A_MINUTE), self._matches)
+        return max(0, self._matches.get(rule, 0) - before.get(rule, 0))
 
     def received_rates(self) -> list[float]:
         """Messages received per second, from sample to sample, oldest first."""

@@ -35,6 +35,31 @@ def test_rates_are_those_of_the_last_minute() -> None:
     assert history.received_rates()[-1] == pytest.approx(5)
 
 
+def test_who_looks_once_a_minute_has_the_figures_of_that_minute() -> None:
+    history = History()
+    for look in range(8):
+        history.add(at(look * 60.1, 601 * look, one=601 * look))
+        if look:
+            window = history.window()
+            assert window is not None
+            assert window.received == pytest.approx(10)
+            assert history.matched("one") == 601
+
+
+def test_after_a_pause_its_length_is_not_taken_for_the_last_minute() -> None:
+    history = History()
+    for seconds in (0, 2, 4):
+        history.add(at(seconds, 0, one=0))
+    history.add(at(604, 6000, one=6000))
+    assert history.window() is None
+    assert history.matched("one") == 0
+    history.add(at(606, 6020, one=6020))
+    window = history.window()
+    assert window is not None
+    assert window.received == pytest.approx(10)
+    assert history.matched("one") == 20
+
+
 def test_a_worker_that_counts_from_0_again_has_no_negative_rate() -> None:
     history = History()
     history.add(at(0, 1000, one=7))
