@@ -22,8 +22,8 @@ async def ask_genesys(config: GenesysConfig) -> Silence | None:
             error = (await genesys.correlate(str(uuid.uuid4()))).error
     except TimeoutError:
         return Silence(Why.FAILED, "TimeoutError", f"no answer within {_SECONDS:.0f} s")
-    except SettingsError as error:
-        return Silence(Why.FAILED, type(error).__name__, str(error))
+    except SettingsError as unusable:
+        return Silence(Why.FAILED, type(unusable).__name__, str(unusable))
     if error is None:
         return None
     return Silence(Why.DENIED if isinstance(error, GenesysDenied) else Why.FAILED, error.code, str(error))
