@@ -125,6 +125,9 @@ class Handler:
             attempt += 1
             await self._note(letter, deliver.action, Phase.STARTED, attempt)
             await self._tell(letter, Told.RETRYING, attempt)
+            # Once more: either may have taken longer than the claim lasts.
+            if not await self._holds(letter.id, attempt, reached):
+                return Result.ELSEWHERE
             # When every target has it already, an earlier run died before it could say so.
             made = await self._attempt(letter, reached, aims) if aims else Attempt()
             self._learn(made, attempt, letter)

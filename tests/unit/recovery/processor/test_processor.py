@@ -29,7 +29,7 @@ from turnout.recovery import Letter, read_letter
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.processor import handling, rounds
-from turnout.recovery.processor.effects import Attempt
+from turnout.recovery.processor.effects import Attempt, Told
 from turnout.recovery.selection import Selection
 
 
@@ -887,6 +887,44 @@ def test_a_processor_that_was_frozen_delivers_nothing_that_another_had_meanwhile
         assert bench.delivery.delivered == ([] if settles else ["m-1"])
         retries = [entry.attempt for entry in await bench.ledger.history("m-1") if entry.phase is Phase.STARTED]
         assert retries == ([1] if settles else [1, 2])
+
+    on_bench(tmp_path, story, transient(1))
+
+
+@pytest.mark.parametrize("slow", ["noting", "telling"])
+def test_what_another_delivers_while_the_ledger_or_a_conversation_takes_long_to_be_told_is_not_delivered_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    async def story(bench: Bench) -> None:
+        record, passed = bench.ledger.record, False
+
+        async def pass_the_lease() -> None:
+            nonlocal passed
+            if passed:
+                return
+            passed = True
+            bench.ahead += 121.0
+            await bench.ledger.release(["m-1"], by="worker-1")  # as the end of the lease does
+            assert await bench.ledger.claim(["m-1"], by="another", lease_seconds=60)
+            await record([Entry("m-1", Action.RETRY, Phase.STARTED, "another", 2)])
+            await record([Entry("m-1", Action.RETRY, Phase.DONE, "another", 2, targets=(letters.TARGET,))])
+            await bench.ledger.release(["m-1"], by="another")
+
+        async def record_slowly(entries: Sequence[Entry]) -> Mapping[str, Record]:
+            records = await record(entries)
+            if slow == "noting":
+                await pass_the_lease()
+            return records
+
+        async def tell_slowly(letter: Letter, told: Told, attempt: int) -> None:
+            if slow == "telling":
+                await pass_the_lease()
+
+        monkeypatch.setattr(bench.ledger, "record", record_slowly)
+        bench.talk = Talk()
+        bench.talk.tell = tell_slowly  # type: ignore[method-assign]
+        assert await bench.once() == {"elsewhere": 1, "removed": 1}
+        assert bench.diary == ["delete m-1"]
 
     on_bench(tmp_path, story, transient(1))
 
