@@ -823,6 +823,35 @@ def test_a_table_that_takes_too_little_for_a_moment_is_given_time(monkeypatch: p
     asyncio.run(main())
 
 
+def test_a_table_whose_answer_comes_byte_by_byte_and_never_ends_is_told_as_unavailable(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def trickle(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Length: 100000\r\n\r\n{")
+        while True:
+            await peer.write(b" ")
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        async with asyncio.timeout(20), raw_server(trickle) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1, timeout_seconds=0.1) as ledger:
+                calls = (
+                    ledger.see([SIGHTING], by="jo"),
+                    ledger.record(RETRIED),
+                    ledger.claim("a", by="me", lease_seconds=1),
+                    ledger.plans(),
+                )
+                for result in await asyncio.gather(*calls, return_exceptions=True):
+                    assert isinstance(result, LedgerUnavailable)
+                    assert "no answer in time" in str(result)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
 def test_a_table_that_is_left_leaves_no_connection_open(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         left = asyncio.Event()

@@ -30,6 +30,9 @@ TRIES = 12
 """How often a call is repeated while others are in the way."""
 _BATCH = 25
 """BatchWriteItem takes so many."""
+_CALL_TIMES = 10
+"""botocore bounds connecting and each read alone, so an answer that comes letter by letter would never end. Four
+attempts that connect and read, and the pauses between them, take less than this many times the one bound."""
 
 _THROTTLED = frozenset(
     {
@@ -82,7 +85,7 @@ async def open_table(
     with _foreign_errors(name):
         session = aioboto3.Session(region_name=region or configured_region(os.environ))
         client = await session.client("dynamodb", config=config).__aenter__()
-    table = Table(client, name, ttl_days, clock)
+    table = Table(client, name, ttl_days, clock, call_seconds=_CALL_TIMES * timeout_seconds)
     try:
         yield table
     finally:
@@ -92,8 +95,11 @@ async def open_table(
 class Table:
     """One table. All methods raise `LedgerUnavailable`."""
 
-    def __init__(self, client: Any, name: str, ttl_days: float, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, client: Any, name: str, ttl_days: float, clock: Callable[[], float], *, call_seconds: float
+    ) -> None:
         self._client = client
+        self._call_seconds = call_seconds
         self.name = name
         self._ttl = ttl_days * 86_400
         self.clock = clock
@@ -114,7 +120,7 @@ class Table:
         """An item as it is now; empty when there is none."""
         with _foreign_errors(self.name):
             request = self._client.get_item(TableName=self.name, Key=key(pk, sk), ConsistentRead=True)
-            return dict((await dynamodb_answer(request)).get("Item", {}))
+            return dict((await self._answer(request)).get("Item", {}))
 
     async def add(self, row: Attributes) -> None:
         """Write an item that is not there yet. Raises `ConditionFailed` when it is."""
@@ -123,7 +129,7 @@ class Table:
             request = self._client.put_item(
                 TableName=self.name, Item=row, ConditionExpression="attribute_not_exists(pk)"
             )
-            await dynamodb_answer(request)
+            await self._answer(request)
 
         await self._alone(put)
 
@@ -139,7 +145,7 @@ class Table:
                 ExpressionAttributeValues=values,
                 ReturnValues="ALL_NEW",
             )
-            return dict((await dynamodb_answer(request))["Attributes"])
+            return dict((await self._answer(request))["Attributes"])
 
         try:
             return await self._alone(change)
@@ -151,7 +157,7 @@ class Table:
         start: Attributes = {}
         while True:
             with _foreign_errors(self.name):
-                page = await dynamodb_answer(self._client.query(TableName=self.name, **query, **start))
+                page = await self._answer(self._client.query(TableName=self.name, **query, **start))
                 items = page["Items"]
             for item in items:
                 yield item
@@ -167,7 +173,12 @@ class Table:
     async def transact(self, operations: Sequence[Attributes]) -> None:
         """All of these writes or none. Raises `TransactionLost` when it was none."""
         with _foreign_errors(self.name):
-            await dynamodb_answer(self._client.transact_write_items(TransactItems=operations))
+            await self._answer(self._client.transact_write_items(TransactItems=operations))
+
+    async def _answer(self, request: Awaitable[Attributes]) -> Attributes:
+        """DynamoDB's answer, in time."""
+        async with asyncio.timeout(self._call_seconds):
+            return await dynamodb_answer(request)
 
     async def _alone(self, write: Callable[[], Awaitable[T]]) -> T:
         """The answer to a write of one item. While a transaction has that item, DynamoDB refuses it."""
@@ -183,7 +194,7 @@ class Table:
         pending: Attributes = {self.name: requests}
         for attempt in range(TRIES):
             with _foreign_errors(self.name):
-                response = await dynamodb_answer(self._client.batch_write_item(RequestItems=pending))
+                response = await self._answer(self._client.batch_write_item(RequestItems=pending))
             pending = response.get("UnprocessedItems") or {}
             if not pending:
                 return
@@ -222,7 +233,8 @@ def _foreign_errors(table: str) -> Iterator[None]:
         advice = f" ({_ADVICE[code]})" if code in _ADVICE else ""
         raise LedgerUnavailable(f"the ledger's table {table} cannot be used: {said}{advice}") from error
     except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
-        raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {error}") from error
+        why = str(error) or "no answer in time"
+        raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {why}") from error
     except BAD_ANSWER as error:
         message = f"the ledger's table {table} cannot be reached: the answer is not DynamoDB's ({error})"
         raise LedgerUnavailable(message) from error
