@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Sequence
 from typing import Protocol
 
 from turnout.errors import TargetError, TurnoutError
+from turnout.queues import queue_key
 from turnout.recovery.deliver.address import Address, Kind, owed_addresses, refuse_incomplete
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose
@@ -66,7 +67,7 @@ class Delivering:
                 destination = self._doors(address)
             except TargetError as error:
                 raise Unfit(str(error)) from error
-            if destination.url == work.letter.queue:
+            if _is_queue(destination.url, work.letter.queue):
                 raise Unfit(_SAME_QUEUE)
             self.ordered |= destination.ordered
             labels.append(address.label)
@@ -103,6 +104,11 @@ class Delivering:
         rules = self._rules() if self._rules is not None and address.kind is Kind.TARGET else None
         message = compose(work.letter, address, destination, rules, replay=self._replay)
         return await send(destination, message, self._patience)
+
+
+def _is_queue(url: str, queue: str) -> bool:
+    """Whether a destination is the queue, however either is spelled."""
+    return url == queue or (url.startswith(("http://", "https://")) and queue_key(url) == queue_key(queue))
 
 
 async def _cut(cut: asyncio.Event, sends: Collection[asyncio.Task[Refused | None]]) -> None:

@@ -121,10 +121,13 @@ def test_a_target_that_refuses_does_not_keep_the_others_from_their_letter() -> N
     assert not outcome.again
 
 
-def test_a_letter_is_not_sent_to_the_queue_it_lies_in_which_would_cost_it_its_reason() -> None:
+@pytest.mark.parametrize(
+    "spelled", [DEAD, f"{DEAD}/", "https://eu-west-1.queue.amazonaws.com/111122223333/dead", DEAD.replace("sqs", "SQS")]
+)
+def test_a_letter_is_not_sent_to_the_queue_it_lies_in_which_would_cost_it_its_reason(spelled: str) -> None:
     letter = own(owed=("crm",))
     assert letter.queue == DEAD
-    here = Delivering(Places(), chosen=Address(Kind.QUEUE, DEAD), replay="r-1")
+    here = Delivering(Places(), chosen=Address(Kind.QUEUE, spelled), replay="r-1")
     with pytest.raises(Unfit, match="the queue in which it was found"):
         here.aims(Work(letter))
     assert Delivering(Places(), chosen=Address(Kind.QUEUE, EVENTS), replay="r-1").aims(Work(letter)) == (EVENTS,)
