@@ -29,7 +29,7 @@ from turnout.telemetry.redaction import redactor
 from turnout.telemetry.snapshot import FleetSnapshot, Snapshot
 from turnout.variables import idle_settings, misspelt_settings
 
-__all__ = ["serve_fleet"]
+__all__ = ["serve_fleet", "stop_seconds"]
 
 log = logging.getLogger(__name__)
 
@@ -51,6 +51,11 @@ def serve_fleet(settings: Settings) -> int:
         return 0 if runner.run(_serve(settings, ruleset, seen)) else 1
 
 
+def stop_seconds(settings: Settings) -> float:
+    """How long a worker may take to stop before it is killed: metrics and spans have each their time at the end."""
+    return settings.drain_seconds + 2 * settings.telemetry_seconds + _STOP_MARGIN_SECONDS
+
+
 async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> bool:
     environ = dict(os.environ) | settings.environment()
     environ[variable("processes")] = "1"
@@ -61,7 +66,7 @@ async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> bool:
         environ,
         SupervisorConfig(
             processes=settings.processes,
-            stop_seconds=settings.drain_seconds + settings.telemetry_seconds + _STOP_MARGIN_SECONDS,
+            stop_seconds=stop_seconds(settings),
         ),
         ended=view.ended,
     )

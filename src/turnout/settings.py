@@ -147,7 +147,11 @@ class Settings(BaseSettings):
         "container's grace period.",
     )
     telemetry_seconds: float = Field(
-        5.0, ge=0, le=60, description="How long the last spans may take to leave after the drain, in seconds."
+        5.0,
+        ge=0,
+        le=60,
+        description="How long the last metrics, and then the last spans, may each take to leave after the drain, in "
+        "seconds.",
     )
     trace_slow_seconds: float = Field(
         1.0, gt=0, le=3_600, description="A message that takes longer than this is always traced, in seconds."
