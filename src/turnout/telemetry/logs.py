@@ -19,7 +19,7 @@ import msgspec
 
 from turnout.message import Account
 from turnout.telemetry.records import Matched, Trace, process_span_id
-from turnout.telemetry.redaction import MASK, is_secret, redactor
+from turnout.telemetry.redaction import MASK, cut, is_secret, redactor
 
 __all__ = ["JsonLines", "Repeats", "TextLines", "about", "configure_logging"]
 
@@ -246,7 +246,7 @@ def _utc(seconds: float) -> str:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= _LONGEST_TEXT else f"{text[:_LONGEST_TEXT]}... ({len(text)} characters)"
+    return text if len(text) <= _LONGEST_TEXT else f"{cut(text, _LONGEST_TEXT)}... ({len(text)} characters)"
 
 
 def _valid(text: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 
-__all__ = ["MASK", "is_secret", "redactor"]
+__all__ = ["MASK", "cut", "is_secret", "redactor"]
 
 MASK = "***"
 
@@ -37,6 +37,19 @@ _PATTERNS = re.compile(
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+
+_APART = " \t\r\n\"'<>,;()[]{}"
+"""What is in no secret and no address, and comes between them and the rest of a text."""
+
+
+def cut(text: str, most: int) -> str:
+    """The text, or its beginning, without half a secret or half an address at the end, which `redactor` cannot know."""
+    if len(text) <= most:
+        return text
+    if text[most] in _APART:
+        return text[:most]
+    last = max(text.rfind(mark, 0, most) for mark in _APART)
+    return text[: last + 1] if last > 0 else text[:most]
 
 
 def redactor(environ: Mapping[str, str], *, contact_data: bool = True) -> Callable[[str], str]:

@@ -11,6 +11,7 @@ from functools import lru_cache
 from urllib.parse import urlsplit
 
 from turnout.queues import queue_name
+from turnout.telemetry.redaction import cut
 
 __all__ = ["SCHEMA_URL", "clean", "queue_attributes", "system_of"]
 
@@ -61,7 +62,7 @@ _LONGEST_TEXT = 256
 
 def clean(text: str) -> str:
     """Text from outside as a span can carry it: valid Unicode (a lone surrogate cannot be encoded), not endless."""
-    text = text[:_LONGEST_TEXT]
+    text = cut(text, _LONGEST_TEXT)
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 

@@ -204,6 +204,15 @@ def test_a_very_long_text_is_cut() -> None:
     assert lines(stream)[0]["message"] == "x" * 8_192 + "... (1000000 characters)"
 
 
+def test_a_very_long_text_is_not_cut_within_a_secret() -> None:
+    secret = "correct-horse-battery"
+    redact = redactor({"TURNOUT_HTTP_TOKEN": secret})
+    for begun in range(1, len(secret)):
+        said = f"{'x' * (8_191 - begun)} {secret} and more"
+        for form in (JsonLines(redact), TextLines(redact)):
+            assert secret[:2] not in form.format(logging.makeLogRecord({"msg": said, "name": "test"}))
+
+
 def test_a_line_about_a_message_carries_its_ids() -> None:
     story = Story(LateTracing(Sink()))
     (account,) = story.receive(attributes={"traceparent": text(TRACEPARENT)})

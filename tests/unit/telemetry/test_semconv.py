@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from turnout.telemetry.redaction import redactor
 from turnout.telemetry.semconv import clean, queue_attributes
 
 
@@ -23,6 +24,17 @@ def test_a_queue_is_told_by_name_url_and_server() -> None:
 )
 def test_the_port_is_the_schemes_own_when_none_is_given(url: str, port: int) -> None:
     assert queue_attributes(url)["server.port"] == port
+
+
+@pytest.mark.parametrize("address", ["maria.mustermann@example.com", "sip:maria@example.com", "+4930123456789"])
+def test_a_text_that_is_too_long_does_not_end_with_half_an_address(address: str) -> None:
+    redact = redactor({})
+    for begun in range(4, len(address) + 3):
+        told = clean("x" * (255 - begun) + "," + address + " called")
+        assert len(told) <= 256
+        assert address[:4] not in redact(told)
+    assert clean(f"{'x' * 200} {address}, {'y' * 100}").endswith(f"{address}, ")
+    assert clean("x" * 300) == "x" * 256
 
 
 def test_credentials_in_a_url_are_not_told() -> None:
