@@ -49,13 +49,20 @@ class Claims:
 
     async def keep(self, beat: Callable[[], None]) -> None:
         """Renew the claims of letters that take long, until cancelled. `beat` is called each time."""
+        every, clock = self._lease / 3, asyncio.get_running_loop().time
+        due = clock() + every
         while True:
-            await asyncio.sleep(self._lease / 3)
+            await asyncio.sleep(due - clock())
+            due = max(due, clock()) + every
             beat()
             now = self._clock()
             try:
-                # What has ended may have been another's since: `stand` looks before the letter is delivered.
-                await self.take([letter for letter, until in self._until.items() if now < until])
+                # An answer that does not come must not cost the claims that another try would renew in time.
+                async with asyncio.timeout_at(due):
+                    # What has ended may have been another's since: `stand` looks before the letter is delivered.
+                    await self.take([letter for letter, until in self._until.items() if now < until])
+            except TimeoutError:
+                log.warning("claims could not be renewed: the ledger has not answered for %.0f s", every)
             except TurnoutError as error:
                 log.warning("claims could not be renewed: %s", error)
 

@@ -25,9 +25,13 @@ class Claimed:
         self.asked: list[list[str]] = []
         self.released: list[str] = []
         self.answers = True
+        self.hangs = 0
 
     async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
         self.asked.append(list(letters))
+        if self.hangs:
+            self.hangs -= 1
+            await asyncio.Event().wait()
         if not self.answers:
             raise LedgerUnavailable("no answer")
         return {letter: Record(letter) for letter in letters if letter not in self.others}
@@ -85,5 +89,20 @@ def test_claims_of_which_the_answer_did_not_come_are_released_with_the_others() 
             await claims.take(["m-2"])
         await claims.release()
         assert ledger.released == ["m-1", "m-2"]
+
+    run(story())
+
+
+def test_a_renewal_that_gets_no_answer_is_followed_by_another_while_the_claims_last() -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        await claims.take(["m-1"])
+        ledger.hangs = 1
+        async with kept(claims):
+            await asyncio.sleep(LEASE + 1)
+            asked = len(ledger.asked)
+            assert await claims.stand("m-1", 0, ())
+        assert len(ledger.asked) == asked, "it lasts, so nobody has to be asked"
 
     run(story())
