@@ -123,7 +123,12 @@ class Handler:
             if not await self._holds(letter.id, attempt, reached):
                 return Result.ELSEWHERE
             attempt += 1
-            await self._note(letter, deliver.action, Phase.STARTED, attempt)
+            known = await self._note(letter, deliver.action, Phase.STARTED, attempt)
+            if known.by != self._tools.by:
+                return Result.ELSEWHERE  # who was quicker has noted this very attempt, and what comes of it
+            if set(known.reached) - set(reached):  # somebody whose claim had ended has said only now what had arrived
+                reached = known.reached
+                aims = tuple(aim for aim in aims if aim not in reached)
             await self._tell(letter, Told.RETRYING, attempt)
             # Once more: either may have taken longer than the claim lasts.
             if not await self._holds(letter.id, attempt, reached):
@@ -228,9 +233,9 @@ class Handler:
         *,
         targets: tuple[str, ...] = (),
         note: str = "",
-    ) -> None:
+    ) -> Record:
         entry = self._entry(letter, action, phase, attempt, targets=targets, note=note)
-        await self._tools.ledger.record([entry])
+        return (await self._tools.ledger.record([entry]))[letter.id]
 
     def _entry(
         self, letter: Letter, action: Action, phase: Phase, attempt: int, *, targets: tuple[str, ...], note: str

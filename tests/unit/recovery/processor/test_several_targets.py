@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from turnout.dlq.delivering import Deliveries
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 
 
 def of_two(number: int, *codes: str) -> Letter:
@@ -59,3 +61,46 @@ def test_a_target_that_refuses_what_another_may_take_later_is_not_left_alone_for
         assert bench.processor.resting == ("mail",)
 
     on_bench(tmp_path, story, *(of_two(n, "MESSAGE_REJECTED: no", "RETRIES_EXHAUSTED: busy") for n in range(5)))
+
+
+RETRY, STARTED, FAILED = Action.RETRY, Phase.STARTED, Phase.FAILED
+
+
+def test_what_another_says_late_to_have_delivered_is_not_delivered_by_the_next_attempt(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        record = bench.ledger.record
+
+        async def hear_of_another(entries: Sequence[Entry]) -> Mapping[str, Record]:
+            records = await record(entries)
+            if (entries[0].phase, entries[0].attempt) == (FAILED, 1):
+                await record([Entry("m-1", RETRY, FAILED, "another", 0, targets=("crm",))])
+            return records
+
+        bench.ledger.record = hear_of_another  # type: ignore[method-assign]
+        places = Places(crm=Place("crm", ["!busy"]), mail=Place("mail", ["!busy"]))
+        bench.delivery = deliveries(places)
+        assert await bench.once() == {"delivered": 1}
+        assert (len(places.made["crm"].got), len(places.made["mail"].got)) == (0, 1)
+
+    on_bench(tmp_path, story, of_two(1, "RETRIES_EXHAUSTED: busy", "RETRIES_EXHAUSTED: busy"))
+
+
+def test_an_attempt_that_another_has_noted_first_is_left_to_it_so_that_no_outcome_is_lost(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        record = bench.ledger.record
+
+        async def be_slower(entries: Sequence[Entry]) -> Mapping[str, Record]:
+            if (entries[0].phase, entries[0].attempt) == (STARTED, 1):
+                for phase in (STARTED, FAILED):
+                    await record([Entry("m-1", RETRY, phase, "another", 1)])
+            return await record(entries)
+
+        bench.ledger.record = be_slower  # type: ignore[method-assign]
+        places = Places(crm=Place("crm"), mail=Place("mail", ["!busy"]))
+        bench.delivery = deliveries(places)
+        assert await bench.once() == {"elsewhere": 1, "delivered": 1}
+        assert (len(places.made["crm"].got), len(places.made["mail"].got)) == (1, 1)
+        (known,) = (await bench.ledger.records(["m-1"])).values()
+        assert set(known.reached) == {"crm", "mail"}
+
+    on_bench(tmp_path, story, of_two(1, "RETRIES_EXHAUSTED: busy", "RETRIES_EXHAUSTED: busy"))
