@@ -384,7 +384,7 @@ def test_a_letter_that_another_worker_holds_is_left_to_it(tmp_path: Path) -> Non
 def test_a_target_that_fails_for_everybody_is_left_alone_and_costs_no_letter_its_attempts(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.delivery.answers = [FAILED] * 1_000
-        processor = bench.make(cap=600.0, concurrency=1, interval_seconds=3_600)
+        processor = bench.make(base=0.1, cap=600.0, concurrency=1, interval_seconds=3_600)
         stop = asyncio.Event()
         running = asyncio.create_task(processor.run(stop))
         while not processor.counts.rounds:
