@@ -184,6 +184,28 @@ def test_a_bucket_that_does_not_answer_may_be_tried_again(monkeypatch: pytest.Mo
     run(lambda: open_s3_archive("b"), scenario)
 
 
+def test_a_bucket_whose_answer_comes_byte_by_byte_and_never_ends_may_be_tried_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def trickle(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 100000\r\n\r\n<')
+        while True:
+            await peer.write(b" ")
+            await asyncio.sleep(0.02)
+
+    async def main() -> None:
+        async with asyncio.timeout(20), raw_server(trickle) as server:
+            point_at(server.url, monkeypatch)
+            async with open_s3_archive("letters", timeout_seconds=0.1) as archive:
+                calls = (archive.put("key", b"{}", ONE), archive.get("key"), anext(archive.keys("k")))
+                for result in await asyncio.gather(*calls, return_exceptions=True):
+                    assert isinstance(result, ArchiveError)
+                    assert (result.code, result.fault, result.retryable) == ("TimeoutError", Fault.SYSTEM, True)
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("page", [b"<html><body>Please log in</body></html>", b""])
 def test_an_answer_of_something_else_than_s3_stores_finds_and_lists_nothing(
     page: bytes, monkeypatch: pytest.MonkeyPatch

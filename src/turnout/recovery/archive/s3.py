@@ -8,6 +8,7 @@ by the bucket, `kms:GenerateDataKey` and `kms:Decrypt`.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import contextlib
 import hashlib
@@ -31,6 +32,9 @@ _IDENTITY = "turnout-letter"
 """The object's own metadata that says which letter it is."""
 _TRIES = 3
 """How often a write is repeated while somebody else writes the same key (409, S3 user guide on conditional writes)."""
+_CALL_TIMES = 6
+"""botocore bounds connecting and each read alone, so an answer that comes letter by letter would never end. Four
+attempts that connect and read, and the pauses between them, take less than this many times the one bound."""
 
 _CONFIG = frozenset(
     {
@@ -65,16 +69,17 @@ async def open_s3_archive(
     async with contextlib.AsyncExitStack() as stack:
         with _foreign_errors(f"s3://{bucket}"):
             client = await stack.enter_async_context(session.client("s3", config=config))
-        yield S3Archive(client, bucket, kms_key)
+        yield S3Archive(client, bucket, kms_key, call_seconds=_CALL_TIMES * timeout_seconds)
 
 
 class S3Archive:
     """Implements `turnout.recovery.archive.store.ArchiveStore`. Make it with `open_s3_archive`."""
 
-    def __init__(self, client: Any, bucket: str, kms_key: str = "") -> None:
+    def __init__(self, client: Any, bucket: str, kms_key: str = "", *, call_seconds: float = 120.0) -> None:
         self.name = f"s3://{bucket}"
         self._client = client
         self._bucket = bucket
+        self._call_seconds = call_seconds
         # To name SSE-S3 here would overrule the key that the bucket itself encrypts with.
         self._encryption = (
             {"ServerSideEncryption": "aws:kms", "SSEKMSKeyId": kms_key, "BucketKeyEnabled": True} if kms_key else {}
@@ -91,7 +96,7 @@ class S3Archive:
 
     async def get(self, key: str) -> bytes:
         """See `ArchiveStore.get`."""
-        with self._errors(key):
+        async with self._call(key):
             answer = await _answer(self._client.get_object(Bucket=self._bucket, Key=key))
             document: bytes = await answer["Body"].read()
         return document
@@ -100,7 +105,7 @@ class S3Archive:
         """See `ArchiveStore.keys`."""
         start: dict[str, str] = {}
         while True:
-            with self._errors(prefix):
+            async with self._call(prefix):
                 page = await self._client.list_objects_v2(Bucket=self._bucket, Prefix=prefix, **start)
                 more = page["IsTruncated"]
             for found in page.get("Contents", ()):
@@ -115,7 +120,7 @@ class S3Archive:
         while True:
             tries += 1
             try:
-                with self._errors(key):
+                async with self._call(key):
                     request = self._client.put_object(
                         Bucket=self._bucket,
                         Key=key,
@@ -139,7 +144,7 @@ class S3Archive:
     async def _identity(self, key: str) -> str:
         """Which letter an object is; empty when that cannot be known."""
         try:
-            with self._errors(key):
+            async with self._call(key):
                 answer = await _answer(self._client.head_object(Bucket=self._bucket, Key=key))
         except ArchiveError as error:
             if error.fault is Fault.SYSTEM:
@@ -147,8 +152,12 @@ class S3Archive:
             return ""  # not ours, or not for us to read: then it counts as another letter
         return str(answer.get("Metadata", {}).get(_IDENTITY, ""))
 
-    def _errors(self, key: str) -> contextlib.AbstractContextManager[None]:
-        return _foreign_errors(f"{self.name}/{key}")
+    @contextlib.asynccontextmanager
+    async def _call(self, key: str) -> AsyncIterator[None]:
+        """A call, in time. Raises `ArchiveError`."""
+        with _foreign_errors(f"{self.name}/{key}"):
+            async with asyncio.timeout(self._call_seconds):
+                yield
 
 
 async def _answer(request: Awaitable[dict[str, Any]]) -> dict[str, Any]:
