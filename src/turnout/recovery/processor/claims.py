@@ -65,6 +65,8 @@ class Claims:
                 log.warning("claims could not be renewed: the ledger has not answered for %.0f s", every)
             except TurnoutError as error:
                 log.warning("claims could not be renewed: %s", error)
+            except Exception:  # a defect of ours must not let all claims end, and nobody know
+                log.exception("claims could not be renewed, please report this")
 
     async def release(self) -> None:
         """Let go of all letters."""

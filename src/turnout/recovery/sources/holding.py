@@ -81,7 +81,10 @@ class Holding:
     async def _extend(self) -> None:
         while True:
             await asyncio.sleep(self.visibility_seconds / 3)
-            await _several_at_a_time(self._extend_batch, list(self._handles))
+            try:
+                await _several_at_a_time(self._extend_batch, list(self._handles))
+            except Exception:  # a defect of ours must not let go of all letters, and nobody know
+                log.exception("letters of %s were not extended, please report this", queue_name(self._queue))
 
     async def _extend_batch(self, batch: Sequence[str]) -> None:
         extended = [each for each in batch if each in self._handles]

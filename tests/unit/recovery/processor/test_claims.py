@@ -26,9 +26,13 @@ class Claimed:
         self.released: list[str] = []
         self.answers = True
         self.hangs = 0
+        self.defect: Exception | None = None
 
     async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
         self.asked.append(list(letters))
+        if self.defect is not None:
+            defect, self.defect = self.defect, None
+            raise defect
         if self.hangs:
             self.hangs -= 1
             await asyncio.Event().wait()
@@ -104,5 +108,19 @@ def test_a_renewal_that_gets_no_answer_is_followed_by_another_while_the_claims_l
             asked = len(ledger.asked)
             assert await claims.stand("m-1", 0, ())
         assert len(ledger.asked) == asked, "it lasts, so nobody has to be asked"
+
+    run(story())
+
+
+def test_a_defect_while_claims_are_renewed_is_told_and_does_not_end_that(caplog: pytest.LogCaptureFixture) -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        await claims.take(["m-1"])
+        ledger.defect = RuntimeError("a bug")
+        async with kept(claims):
+            await asyncio.sleep(LEASE + 1)
+        assert ledger.asked == [["m-1"]] * 4
+        assert "please report this" in caplog.text
 
     run(story())

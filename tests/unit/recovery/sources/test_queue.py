@@ -145,6 +145,34 @@ def test_letters_that_can_be_held_no_longer_are_told_of(caplog: pytest.LogCaptur
     run(story)
 
 
+def test_a_defect_while_letters_are_extended_is_told_and_does_not_end_that(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 2)
+        extended = asyncio.Event()
+        change, calls = sqs.change_visibility, 0
+
+        async def defective(url: str, batch: Any, seconds: int) -> Any:
+            nonlocal calls
+            calls += 1
+            if calls == 1:
+                raise RuntimeError("a bug")
+            extended.set()
+            return await change(url, batch, seconds)
+
+        monkeypatch.setattr(sqs, "change_visibility", defective)
+        source = await open_queue_source(sqs, queue, wait_seconds=0, visibility_seconds=1)
+        assert len([letter async for letter in source.letters()]) == 2
+        async with asyncio.timeout(10):
+            await extended.wait()
+        assert "letters of dead were not extended, please report this" in caplog.text
+        await source.aclose()
+
+    run(story)
+
+
 def test_of_letters_that_leave_while_they_are_being_extended_nothing_is_said(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
