@@ -30,6 +30,8 @@ class Draft(msgspec.Struct):
     """Letters to act on, the oldest first."""
     finishing: list[Letter] = []
     """Letters whose outcome is durable already: they are only to be deleted."""
+    anew: set[str] = set()
+    """Ids of those of `works` that were dealt with before, and are to be dealt with once more."""
     aims: dict[str, tuple[str, ...]] = {}
     """By letter id, what each of `works` is to reach."""
     unfit: Counter[str] = msgspec.field(default_factory=Counter)
@@ -165,4 +167,6 @@ def _fits(made: Draft, letter: Letter, records: Mapping[str, Record], act: Act, 
         made.unfit[str(reason)] += 1
         return False
     made.works.append(work)
+    if settled:
+        made.anew.add(letter.id)
     return True

@@ -44,7 +44,7 @@ class RunConfig(msgspec.Struct, frozen=True):
     calls: int = 8
     """Letters (or batches, where the action takes batches) that are acted on at a time."""
     again: bool = False
-    """Whether letters are acted on that were dealt with before. Nobody else is kept from those."""
+    """Whether letters are acted on that were dealt with before the plan was made. Nobody else is kept from those."""
 
 
 class Pace:
@@ -94,6 +94,7 @@ class Runner:
         self._pace = Pace(self._config.rate)
         self._error: TurnoutError | None = None
         self._groups = Groups()
+        self._anew: set[str] = set()
         self.tally = Tally()
 
     @property
@@ -106,6 +107,7 @@ class Runner:
 
         Raises `TurnoutError` when the ledger cannot be written: then nothing further is touched.
         """
+        self._anew = made.anew if self._config.again else set()
         self.tally.total = len(made.works) + len(made.finishing)
         await self._record([self._resolved(letter) for letter in made.gone])
         everything = [work.letter for work in made.works] + made.finishing
@@ -160,17 +162,20 @@ class Runner:
         known = await self._ledger.records(refused) if refused else {}
         resolved = {each: record for each, record in known.items() if record.resolved_ms}
         well = len(resolved) == len(refused)
-        if self._config.again:
-            once_more = [work.letter for work in works if work.letter.id in resolved]
-            well &= await self._act_on([anew(letter, resolved[letter.id]) for letter in once_more])
-            works = [work for work in works if work.letter.id not in resolved]
+        # What another process has dealt with since the plan was made is not dealt with once more.
+        settled = {each: record for each, record in (resolved | dict(records)).items() if is_settled(record)}
+        once_more = [work.letter for work in works if work.letter.id in settled and work.letter.id in self._anew]
+        well &= await self._act_on([anew(letter, settled[letter.id]) for letter in once_more])
+        taken = {letter.id for letter in once_more}
+        works = [work for work in works if work.letter.id not in taken]
+        records = {each: record for each, record in records.items() if each not in taken}
         # Another process may have been faster since the plan was made, and may have got further.
         self.tally.skipped += len(works) - len(records)
         granted = [work.letter for work in works if work.letter.id in records]
-        if settled := [letter for letter in granted if is_settled(records[letter.id])]:
-            await self._finish(settled)
+        if finishing := [letter for letter in granted if letter.id in settled]:
+            await self._finish(finishing)
         return well & await self._act_on(
-            [Work.of(letter, records[letter.id]) for letter in granted if not is_settled(records[letter.id])]
+            [Work.of(letter, records[letter.id]) for letter in granted if letter.id not in settled]
         )
 
     async def _act_on(self, works: Sequence[Work]) -> bool:

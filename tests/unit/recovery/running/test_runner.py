@@ -23,7 +23,7 @@ from turnout.recovery.deliver.api import Act
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import LedgerUnavailable
-from turnout.recovery.ledger.records import Action, ItemState, Plan, Sighting, Status
+from turnout.recovery.ledger.records import Action, Entry, ItemState, Phase, Plan, Sighting, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.planning import draft
@@ -320,6 +320,51 @@ def test_what_was_dealt_with_is_acted_on_again_only_when_that_is_asked_for(tmp_p
                 assert {item.state for item in await ledger.items(plan.id)} == {ItemState.RESOLVED}
             records = await ledger.records(ids)
             assert {record.attempts for record in records.values()} == {2}
+
+    asyncio.run(story())
+
+
+def test_of_what_is_to_be_dealt_with_again_a_line_that_a_dead_process_left_out_keeps_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(bench.path) as ledger:
+            await ledger.see([Sighting.of(letter)], by="jo")
+            # It died before it could say that the letter is resolved.
+            for phase in (Phase.STARTED, Phase.DONE):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "jo", targets=("crm",))])
+            source, act = Listed([letter]), bench.act(bench.sqs)
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            config = RunConfig(1_000, again=True)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert bench.got("crm").total() == 1
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("resolves", [False, True])
+def test_what_another_has_dealt_with_since_a_plan_was_made_is_not_dealt_with_again(
+    tmp_path: Path, resolves: bool
+) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(bench.path) as ledger:
+            source, act = Listed([letter]), bench.act(bench.sqs)
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            await ledger.see([Sighting.of(letter)], by="another")
+            for phase in (Phase.STARTED, Phase.DONE):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "another", targets=("crm",))])
+            if resolves:
+                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "another")])
+            config = RunConfig(1_000, again=True)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            tally = await runner.run(made, asyncio.Event())
+            assert (tally.done, tally.skipped) == ((0, 1) if resolves else (1, 0))
+            assert bench.got("crm").total() == 0
 
     asyncio.run(story())
 
