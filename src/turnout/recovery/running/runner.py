@@ -165,7 +165,7 @@ class Runner:
         # What another process has dealt with since the plan was made is not dealt with once more.
         settled = {each: record for each, record in (resolved | dict(records)).items() if is_settled(record)}
         once_more = [work.letter for work in works if work.letter.id in settled and work.letter.id in self._anew]
-        well &= await self._act_on([anew(letter, settled[letter.id]) for letter in once_more])
+        well &= await self._act_on([anew(letter, settled[letter.id]) for letter in once_more], once_more=True)
         taken = {letter.id for letter in once_more}
         works = [work for work in works if work.letter.id not in taken]
         records = {each: record for each, record in records.items() if each not in taken}
@@ -178,11 +178,13 @@ class Runner:
             [Work.of(letter, records[letter.id]) for letter in granted if letter.id not in settled]
         )
 
-    async def _act_on(self, works: Sequence[Work]) -> bool:
+    async def _act_on(self, works: Sequence[Work], *, once_more: bool = False) -> bool:
         """Act on letters that are claimed. Whether none failed."""
         if not works:
             return True
-        await self._record([self._started(work) for work in works])
+        known = await self._ledger.record([self._started(work) for work in works])
+        if not once_more:  # another run of this plan may have said since they were claimed what has arrived
+            works = [msgspec.structs.replace(work, reached=known[work.letter.id].reached) for work in works]
         outcomes = await self._act(works)
         pairs = list(zip(works, outcomes, strict=True))
         await note_outcomes(self._ledger, [self._ended(work, outcome) for work, outcome in pairs])

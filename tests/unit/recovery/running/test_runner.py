@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ from turnout.recovery.deliver.api import Act
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import LedgerUnavailable
-from turnout.recovery.ledger.records import Action, Entry, ItemState, Phase, Plan, Sighting, Status
+from turnout.recovery.ledger.records import Action, Entry, ItemState, Phase, Plan, Record, Sighting, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.planning import draft
@@ -365,6 +365,31 @@ def test_what_another_has_dealt_with_since_a_plan_was_made_is_not_dealt_with_aga
             tally = await runner.run(made, asyncio.Event())
             assert (tally.done, tally.skipped) == ((0, 1) if resolves else (1, 0))
             assert bench.got("crm").total() == 0
+
+    asyncio.run(story())
+
+
+def test_what_another_run_of_the_plan_delivers_while_a_letter_is_being_noted_is_not_delivered_again(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        letter = read_letter(shapes.own(owed=("crm", "audit")) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(bench.path) as ledger:
+            source, act, record = Listed([letter]), bench.act(bench.sqs), ledger.record
+            made = await draft(source, ledger, lambda _: True, act, 10)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+
+            async def slowly(entries: Sequence[Entry]) -> Mapping[str, Record]:
+                if entries[0].phase is Phase.STARTED:
+                    await record(entries)
+                    await record([Entry("m-1", Action.RETRY, Phase.FAILED, "jo", targets=("crm",), plan="p")])
+                return await record(entries)
+
+            ledger.record = slowly  # type: ignore[method-assign]
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo")
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert (bench.got("crm").total(), bench.got("audit").total()) == (0, 1)
 
     asyncio.run(story())
 
