@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-__all__ = ["queue_key", "queue_name", "queue_url"]
+__all__ = ["queue_key", "queue_name", "queue_names", "queue_url"]
 
 
 def queue_name(url: str) -> str:
     """The last path segment of a queue URL, which is the queue's name (`messaging.destination.name`)."""
     return url.rstrip("/").rpartition("/")[2]
+
+
+def queue_names(urls: Sequence[str]) -> dict[str, str]:
+    """What to call each of these queues: by name, and those that share one by server, account and name."""
+    shared = Counter(map(queue_name, urls))
+    return {url: queue_name(url) if shared[queue_name(url)] == 1 else url.partition("://")[2] for url in urls}
 
 
 def queue_url(name_or_url: str, *, beside: str) -> str:

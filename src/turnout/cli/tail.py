@@ -115,7 +115,7 @@ def notes(snapshot: Snapshot, queue: str, rule: str) -> Iterator[str]:
         yield f"nothing is shown while the worker has no rule {_missing(rule, rule, tuple(rules.matches))}"
     elif rule in rules.disabled:
         yield f"nothing is shown while rule '{rule}' is switched off (enabled: false)"
-    sources = (each.queue for each in snapshot.sources)
+    sources = (queue_name(each.queue) for each in snapshot.sources)
     queues = (target.queue for target in snapshot.targets if target.system == SYSTEM_SQS)
     known = tuple(dict.fromkeys((*sources, *(target.name for target in snapshot.targets), *queues)))
     if queue and queue not in known:

@@ -22,7 +22,7 @@ from turnout.pipeline.books import PlaceBooks
 from turnout.pipeline.poller import Poller
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.worker import Worker
-from turnout.queues import queue_name
+from turnout.queues import queue_names
 from turnout.rules import Ruleset
 from turnout.rules.model import Mode
 from turnout.telemetry import semconv
@@ -103,6 +103,7 @@ class Observer:
         self._loop = asyncio.get_running_loop()
         self._started_at = time.time()
         self._known: _Known | None = None
+        self._names = queue_names(worker.config.sources)
 
     @property
     def ruleset(self) -> Ruleset:
@@ -171,7 +172,7 @@ class Observer:
         worker = self._worker
         for queue in worker.config.sources:
             yield SourceSnapshot(
-                queue_name(queue),
+                self._names[queue],
                 worker.books.source(queue).received,
                 worker.config.wait_seconds,
                 tuple(_poller(poller, now) for poller in worker.pollers if poller.queue == queue),
@@ -227,7 +228,7 @@ class Observer:
             books = worker.books.source(queue)
             for operation, calls in ((semconv.RECEIVE, books.receives), (semconv.DELETE, books.deletes)):
                 for error, durations in calls.by_error.items():
-                    yield CallsSnapshot(operation, queue_name(queue), error, durations.counted())
+                    yield CallsSnapshot(operation, self._names[queue], error, durations.counted())
         for (system, name), place in self._places():
             for error, durations in place.calls.by_error.items():
                 yield CallsSnapshot(semconv.SEND, name, error, durations.counted(), system)

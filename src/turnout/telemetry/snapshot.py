@@ -54,7 +54,7 @@ class SourceSnapshot(msgspec.Struct, frozen=True):
     """One source queue."""
 
     queue: str
-    """The queue's name."""
+    """The queue's name; server and account as well, where several have that name."""
     received: int
     wait_seconds: int
     pollers: tuple[PollerSnapshot, ...]

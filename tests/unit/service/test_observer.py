@@ -5,10 +5,13 @@ import threading
 
 import msgspec
 import pytest
-from tests.unit.pipeline.yard import RULES, event, ruleset
-from tests.unit.service.snapshots import NOW, observed
+from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event, ruleset
+from tests.unit.service.snapshots import NOW, Reloaded, observed
 
 from turnout.service.health import alive, ready
+from turnout.service.merging import merged
+from turnout.service.observer import Observer
+from turnout.service.watchdog import Watchdog
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.snapshot import Snapshot
@@ -95,6 +98,19 @@ def test_what_was_sent_to_a_queue_stays_counted_as_long_as_any_target_leads_ther
             assert {target.name: target.sent for target in taken.targets}["crm"] == 1
 
     asyncio.run(main())
+
+
+def test_source_queues_of_one_name_are_told_apart() -> None:
+    async def main() -> Snapshot:
+        yard = Yard(sources=(SOURCE, SOURCE.replace("000000000000", "111111111111"), f"{SOURCE}-2"))
+        return Observer(yard.worker, reloads=Reloaded(), blocks=Watchdog(5)).take()
+
+    taken = asyncio.run(main())
+    names = ["sqs.memory/000000000000/events", "sqs.memory/111111111111/events", "events-2"]
+    assert [source.queue for source in merged([taken, taken]).sources] == names
+    for metric in read_metrics(taken):
+        labels = [tuple(sample.labels.items()) for sample in metric.samples]
+        assert len(labels) == len(set(labels)), metric.name
 
 
 def test_the_books_balance_in_every_snapshot_while_messages_flow() -> None:
