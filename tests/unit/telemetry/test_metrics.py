@@ -207,13 +207,16 @@ def test_a_silent_collector_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) ->
         assert time.monotonic() - started < 1.5
 
 
-def test_a_worker_that_does_not_answer_is_asked_again_next_time(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wrong", [TimeoutError, RuntimeError, ZeroDivisionError])
+def test_a_worker_that_does_not_answer_is_asked_again_next_time(
+    wrong: type[Exception], monkeypatch: pytest.MonkeyPatch
+) -> None:
     asked = []
 
     def read() -> Snapshot:
         asked.append(1)
         if len(asked) < 3:
-            raise TimeoutError
+            raise wrong
         return snapshot()
 
     with Collector().running() as collector:

@@ -72,8 +72,12 @@ class StatusPages(Pages):
 
     async def _sample(self) -> None:
         while True:
-            with contextlib.suppress(NotAnswering):
+            try:
                 self._history.add(await self._view.snapshot())
+            except NotAnswering:
+                pass
+            except Exception:  # a defect of ours costs one sample: nobody would notice that there are no more
+                log.exception("no sample for the status page, please report this")
             await asyncio.sleep(_SAMPLE_SECONDS)
 
     async def _content(self, request: web.Request) -> Content:

@@ -112,6 +112,9 @@ class MetricExport(Generic[State]):
                 state = self._read()
             except (TimeoutError, RuntimeError):  # blocked, or gone: the next round will tell
                 continue
+            except Exception:  # noqa: BLE001 - a defect of ours costs one round: nobody would notice that the thread has ended
+                _log.exception("Metrics could not be read, please report this.")
+                continue
             self._export(state)
 
     def _export(self, state: State) -> None:

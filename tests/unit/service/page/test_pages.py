@@ -16,6 +16,7 @@ from tests.unit.service.snapshots import Seen, observed
 
 from turnout.service.http import HttpConfig, serving
 from turnout.service.page.pages import StatusPages
+from turnout.telemetry.snapshot import Snapshot
 
 RULES = """
 targets: {crm: {queue: crm}, archive: {queue: archive}}
@@ -224,3 +225,35 @@ def test_while_the_event_loop_is_blocked_the_page_shows_what_was_known_last() ->
     text = asyncio.run(main())
     assert "the event loop has been blocked" in text
     assert "vip" in text
+
+
+def test_a_defect_costs_one_sample_and_not_all_that_would_follow(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("turnout.service.page.pages._SAMPLE_SECONDS", 0.001)
+
+    async def main() -> int:
+        async with observed() as seen:
+            asked = asyncio.Event()
+            take, count = seen.view.snapshot, 0
+
+            async def snapshot() -> Snapshot:
+                nonlocal count
+                count += 1
+                if count == 1:
+                    raise ZeroDivisionError
+                asked.set()
+                return await take()
+
+            monkeypatch.setattr(seen.view, "snapshot", snapshot)
+            pages = StatusPages(seen.view, str)
+            await pages.start()
+            async with asyncio.timeout(5):
+                await asked.wait()
+            await pages.stop()
+            return count
+
+    assert asyncio.run(main()) > 1
+    assert [record.getMessage() for record in caplog.records if record.levelname == "ERROR"] == [
+        "no sample for the status page, please report this"
+    ]
