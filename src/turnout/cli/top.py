@@ -7,7 +7,7 @@ import time
 
 import click
 import httpx
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType, RenderResult
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
@@ -24,6 +24,8 @@ __all__ = ["top"]
 
 _TONES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": ""}
 _MOST_RULES = 15
+_ROOM_FOR_ALL = 66
+"""Columns that the figures of targets need beside their names."""
 _FIRST_SECONDS = 1.0
 """Between the two looks that `--once` takes."""
 
@@ -116,17 +118,33 @@ def _sources(snapshot: Snapshot) -> Table:
     return table
 
 
+class _Fitting:
+    """A table, or where that would leave no room for names another one with fewer figures."""
+
+    def __init__(self, wide: Table, narrow: Table) -> None:
+        self._wide = wide
+        self._narrow = narrow
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        yield self._wide if options.max_width >= _ROOM_FOR_ALL else self._narrow
+
+
 def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
     table = _table("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >")
+    narrow = _table("target", "state", "waiting >", "sent/s >")
     errors = []
     window = history.window()
     for target in snapshot.targets:
         row = target_row(target, window)
-        table.add_row(
+        first = (
             Text(target.name, "dim" if target.is_dead_letter_queue else ""),
             Text(row.state.partition(",")[0], _TONES[row.tone]),  # when it is tried again is in the headline
             number(target.backlog),
             row.rate,
+        )
+        narrow.add_row(*first)
+        table.add_row(
+            *first,
             number(target.sent),
             number(target.retried),
             Text(number(target.failed), "red" if target.failed else ""),
@@ -134,7 +152,7 @@ def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
         if row.trouble:
             # Below, since a terminal of 80 columns has no room for them beside the figures.
             errors.append(Text(f"  {target.name}: {printable(row.trouble)}", "dim"))
-    return [table, *errors]
+    return [_Fitting(table, narrow), *errors]
 
 
 def _rules(snapshot: Snapshot, history: History) -> Table:

@@ -188,6 +188,14 @@ def test_on_a_narrow_terminal_a_long_name_costs_no_error() -> None:
     assert "1,711" in text.split()
 
 
+@pytest.mark.parametrize("width", [40, 50, 60, 65, 66, 79])
+def test_on_a_very_narrow_terminal_figures_still_have_names(width: int) -> None:
+    history = History()
+    history.add(snapshot())
+    rows = [line.split() for line in picture(history, width=width).splitlines()]
+    assert ["archive", "left", "alone", "99"] in [row[:4] for row in rows]
+
+
 def test_hostile_text_in_a_picture_is_no_markup_and_no_escape() -> None:
     letters = tuple(msgspec.structs.replace(letter, message="[red]\x1b[2J") for letter in snapshot().recent_letters)
     rules = msgspec.structs.replace(snapshot().rules, matches={"[bold]": 1})
