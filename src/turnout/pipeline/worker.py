@@ -111,6 +111,9 @@ class Worker:
         self._tracing = tracing
         self._tasks: asyncio.TaskGroup | None = None
         self._background: list[asyncio.Task[None]] = []
+        self._lost = ""
+        """Name of a task that has ended although it was to go on."""
+        self._lost_one = asyncio.Event()
         self._slots = Slots(config.send_calls_total)
         self._senders: dict[Target, Sender] = {}
         received: asyncio.Queue[list[Account]] = asyncio.Queue(maxsize=config.pollers * len(config.sources))
@@ -206,6 +209,8 @@ class Worker:
         async with asyncio.TaskGroup() as tasks:
             self._start(tasks)
             polling = [tasks.create_task(poller.run(), name="poller") for poller in self._pollers]
+            for task in polling:
+                task.add_done_callback(self._poller_ended)
             log.info(
                 "routing from %s with %d rules to %d targets",
                 ", ".join(map(queue_name, self.config.sources)),
@@ -231,6 +236,29 @@ class Worker:
             background += sender.start(tasks)
         background.append(tasks.create_task(self.heartbeat.run(), name="heartbeat"))
         background += [tasks.create_task(self._router.run(), name=f"router-{n}") for n in range(self._routers)]
+        self._watch(background)
+        background.append(tasks.create_task(self._end_with_its_parts(), name="watch"))
+
+    def _watch(self, tasks: Sequence[asyncio.Task[None]]) -> None:
+        for task in tasks:
+            task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if self._tasks is not None and task.cancelled():
+            self._lost = task.get_name()
+            self._lost_one.set()
+
+    def _poller_ended(self, poller: asyncio.Task[None]) -> None:
+        if not self.draining:  # which ends them, by cancelling them if need be
+            self._ended(poller)
+
+    async def _end_with_its_parts(self) -> None:
+        """Raise when a part was cancelled, and not by us: a library can do that, and a task group looks past it.
+
+        Without this what the part had in its hands would be held for hours, and what comes after it wait for ever.
+        """
+        await self._lost_one.wait()
+        raise RuntimeError(f"{self._lost} was cancelled by what it had called: the worker ends, please report this")
 
     async def _drain(self, polling: Sequence[asyncio.Task[None]]) -> None:
         loop = asyncio.get_running_loop()
@@ -299,5 +327,7 @@ class Worker:
                 place=self.books.place(system_of(destination.url), destination.name),
             )
             if self._tasks is not None:
-                self._background += sender.start(self._tasks)
+                added = sender.start(self._tasks)
+                self._watch(added)
+                self._background += added
         return sender

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from collections.abc import Sequence
 
 import pytest
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Watch, Yard, event, ruleset
@@ -11,7 +12,7 @@ from turnout.letter import LETTER
 from turnout.message import REPLAY, Attribute, Delivery, Failure, Outcome, Reason
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
-from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage
+from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch
 
 SEND, DELETE = "SendMessageBatch", "DeleteMessageBatch"
 
@@ -519,3 +520,48 @@ def test_a_bug_in_composing_the_letter_leaves_the_message_in_its_queue() -> None
         assert yard.bodies(SOURCE) == [event("one", 1)]
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("operation", "part"),
+    [("send", "send-crm-0"), ("delete", "delete-0"), ("receive", "poller")],
+)
+def test_a_part_that_a_library_cancels_ends_the_worker_and_not_itself_alone(
+    operation: str, part: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard = Yard(send_calls=1)
+
+    async def cancelled(*_: object, **__: object) -> None:
+        raise asyncio.CancelledError
+
+    async def main() -> None:
+        await yard.publish(event("one"))
+        monkeypatch.setattr(yard.sqs, operation, cancelled)
+        async with yard.running():
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(main())
+    told = caught.value.subgroup(lambda error: isinstance(error, RuntimeError) and part in str(error))
+    assert told is not None
+
+
+def test_targets_that_a_reload_adds_are_watched_like_those_from_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+    yard = Yard(RULES.replace("crm, priority", "audit, priority"), send_calls=1)
+    send = yard.sqs.send
+
+    async def cancelled(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        if queue.endswith("crm"):
+            raise asyncio.CancelledError
+        return await send(queue, messages)
+
+    async def main() -> None:
+        monkeypatch.setattr(yard.sqs, "send", cancelled)
+        async with yard.running():
+            yard.worker.use(ruleset(RULES))
+            await yard.publish(event("one"))
+            await asyncio.Event().wait()
+
+    with pytest.raises(ExceptionGroup) as caught:
+        asyncio.run(main())
+    assert caught.value.subgroup(lambda error: "send-crm-0" in str(error)) is not None
