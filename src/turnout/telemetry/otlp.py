@@ -109,7 +109,7 @@ class RequestEncoder:
                 _START,
                 span.start_ns,
                 _END,
-                span.end_ns,
+                max(span.start_ns, span.end_ns),  # the clock may have been set back meanwhile
                 _FLAGS,
                 _IS_REMOTE if remote else _HAS_IS_REMOTE,
             ),

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
+from opentelemetry.sdk.resources import Resource
 
 from turnout.telemetry.otlp import RequestEncoder
 from turnout.telemetry.records import Event, Kind, Link, Span, Value
+from turnout.telemetry.setup.transport import converter
 
 
 def written(span: Span) -> WireSpan:
@@ -46,6 +48,13 @@ def test_lengths_are_right_on_both_sides_of_every_further_byte(lengths: range) -
 def test_a_number_that_otlp_does_not_have_is_told_as_text() -> None:
     found = written(Span("", Kind.CLIENT, "1" * 32, 1, 0, 0, 0, {"large": 2**63, "small": -(2**63) - 1}))
     assert [pair.value.string_value for pair in found.attributes] == ["9223372036854775808", "-9223372036854775809"]
+
+
+def test_no_span_ends_before_it_began_though_the_clock_was_set_back_meanwhile() -> None:
+    span = Span("", Kind.CLIENT, "1" * 32, 1, 0, 1_700_000_000_000_000_000, 1_699_999_996_000_000_000, {})
+    found = written(span)
+    assert found.end_time_unix_nano == found.start_time_unix_nano == span.start_ns
+    assert converter(Resource({}))(span).end_time == span.start_ns
 
 
 def test_true_is_not_taken_for_one_and_one_not_for_one_point_nought() -> None:

@@ -228,7 +228,7 @@ def converter(source: Resource) -> Callable[[Span], ReadableSpan]:
             kind=_KINDS[span.kind],
             status=unset if span.error is None else Status(StatusCode.ERROR, span.error),
             start_time=span.start_ns,
-            end_time=span.end_ns,
+            end_time=max(span.start_ns, span.end_ns),
             instrumentation_scope=scope,
         )
 
