@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -130,11 +131,21 @@ class Repeats(logging.Filter):
         self._clock = clock
         self._kinds: dict[tuple[object, ...], list[float]] = {}
         """Per kind: tokens left, time of the last record, records held back."""
+        # Several threads log, and a handler's own lock is taken after its filters.
+        self._lock = threading.Lock()
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Whether to log this record; sets its `suppressed` field when others were held back before it."""
         values = record.__dict__
         kind = (record.name, record.levelno, str(record.msg), *[str(values.get(name, "")) for name in self._FIELDS])
+        with self._lock:
+            held_back = self._held_back(kind)
+        if held_back:
+            record.suppressed = held_back
+        return held_back is not None
+
+    def _held_back(self, kind: tuple[object, ...]) -> int | None:
+        """How many of this kind were held back before the one that may pass now; None when this one may not."""
         now = self._clock()
         state = self._kinds.pop(kind, None) or [self._BURST, now, 0.0]
         self._kinds[kind] = state  # newest last
@@ -144,12 +155,10 @@ class Repeats(logging.Filter):
         state[1] = now
         if state[0] < 1.0:
             state[2] += 1
-            return False
+            return None
         state[0] -= 1.0
-        if state[2]:
-            record.suppressed = int(state[2])
-            state[2] = 0.0
-        return True
+        held_back, state[2] = int(state[2]), 0.0
+        return held_back
 
 
 class JsonLines(logging.Formatter):

@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import sys
+import threading
 import time
 import warnings
 from collections.abc import Iterator
@@ -376,6 +377,30 @@ def test_the_memory_of_repeats_is_bounded() -> None:
         assert repeats.filter(record(f"message {number}"))
     assert len(repeats._kinds) == 1_000
     assert sys.getsizeof(repeats._kinds) < 100_000
+
+
+def test_threads_that_log_at_a_time_do_not_trip_over_the_memory_of_repeats() -> None:
+    repeats, wrong = Repeats(), []
+
+    def log_much(first: int) -> None:
+        try:
+            for number in range(20_000):
+                fields = {"msg": "failed", "rule": str((number * 7 + first) % 3_000)}
+                repeats.filter(logging.makeLogRecord(fields))
+        except Exception as error:  # noqa: BLE001 - whatever it is, whoever logs would get it
+            wrong.append(error)
+
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        threads = [threading.Thread(target=log_much, args=(first,)) for first in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    finally:
+        sys.setswitchinterval(interval)
+    assert wrong == []
 
 
 def test_several_processes_that_share_a_stream_are_told_apart() -> None:
