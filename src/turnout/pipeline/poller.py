@@ -37,6 +37,8 @@ class Phase(StrEnum):
     """Waiting for a router to take the batch."""
     PAUSING = "pausing"
     """Waiting after a poll that failed."""
+    ENDED = "ended"
+    """There are no more polls: the worker stops."""
 
 
 class Poller:
@@ -98,6 +100,12 @@ class Poller:
 
     async def run(self) -> None:
         """Poll until stopped or cancelled."""
+        try:
+            await self._run()
+        finally:
+            self.phase = Phase.ENDED  # else a long drain would look like a poll that has stalled
+
+    async def _run(self) -> None:
         while not self._stopping:
             if not self._working:
                 self._enter(Phase.RESTING)

@@ -151,6 +151,21 @@ def test_a_draining_worker_shows_it() -> None:
     assert after.draining
 
 
+def test_the_polls_of_a_draining_worker_are_over_and_not_stalled_however_long_it_drains() -> None:
+    async def main() -> tuple[Snapshot, Snapshot]:
+        async with observed() as seen:
+            before = seen.observer.take()
+        return before, seen.observer.take()
+
+    before, after = asyncio.run(main())
+    assert "polling" in {poller.phase for source in before.sources for poller in source.pollers}
+    (source,) = after.sources
+    later = tuple(msgspec.structs.replace(poller, seconds=3600.0) for poller in source.pollers)
+    drained = msgspec.structs.replace(after, sources=(msgspec.structs.replace(source, pollers=later),))
+    assert {poller.phase for poller in later} == {"ended"}
+    assert alive(drained).ok
+
+
 def test_nobody_waits_for_a_loop_that_is_closed() -> None:
     async def main() -> object:
         async with observed() as seen:
