@@ -24,7 +24,8 @@ __all__ = ["Death", "Supervisor", "SupervisorConfig", "WorkerProcess"]
 
 log = logging.getLogger(__name__)
 
-_LONGEST_LINE = 4 * 1024 * 1024
+_LONGEST_LINE = 64 * 1024 * 1024
+"""What a pulse says of each rule takes some fifty bytes, and nothing bounds how many rules there are."""
 _HELD_UP_SECONDS = 1.0
 """Who notices the end of a wait so much later was not running meanwhile."""
 

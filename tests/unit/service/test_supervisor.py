@@ -43,7 +43,8 @@ if how == "garbled":
 for n in range(10**9):
     if how == "silent" and n > 2:
         time.sleep(60)
-    os.write(fd, json.dumps({"reloads": reloads, "snapshot": {"n": n}}).encode() + b"\\n")
+    told = {"n": n, "matches": "x" * 6_000_000} if how == "large" else {"n": n}
+    os.write(fd, json.dumps({"reloads": reloads, "snapshot": told}).encode() + b"\\n")
     time.sleep(0.02)
 """
 
@@ -195,6 +196,16 @@ def test_a_worker_whose_pulse_cannot_be_read_is_killed_and_replaced(tmp_path: Pa
         await supervised.starts(2)
 
     supervise("garbled", tmp_path, scenario, processes=1)
+
+
+def test_a_worker_that_has_much_to_tell_is_not_killed_for_it(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+
+    clean, supervised = supervise("large", tmp_path, scenario, processes=1)
+    assert clean
+    assert supervised.supervisor.restarts == 0
+    assert len(supervised.pids) == 1
 
 
 def test_a_worker_that_is_stopped_before_it_began_ended_cleanly(tmp_path: Path) -> None:
