@@ -157,7 +157,14 @@ async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> None:
     tracing = start_tracing(
         TraceSettings.from_environ(os.environ), slow_seconds=settings.trace_slow_seconds, counts=counts
     )
-    with stop_on_signals(stop):
+    reloader: Reloader | None = None
+
+    def hung_up() -> None:
+        if reloader is not None:  # else the rules have just been read
+            reloader.ask()
+
+    # To the very end: who asks for a reload while the last spans leave must not end the process by that.
+    with stop_on_signals(stop), call_on_hangup(hung_up):
         try:
             tap = Tap(tracing, redactor(os.environ), bodies_allowed=settings.http_bodies)
             async with open_worker(settings, ruleset, tracing if settings.http_port is None else tap) as worker:
@@ -171,10 +178,9 @@ async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> None:
                 async with _observed(settings, worker, reloader, counts, stop, tap), asyncio.TaskGroup() as tasks:
                     # What start-up made stays for good: the collector need not look at it again.
                     gc.freeze()
-                    with call_on_hangup(reloader.ask):
-                        reloading = tasks.create_task(reloader.run(), name="reloader")
-                        await worker.run(stop)
-                        reloading.cancel()
+                    reloading = tasks.create_task(reloader.run(), name="reloader")
+                    await worker.run(stop)
+                    reloading.cancel()
         finally:
             await tracing.aclose(settings.telemetry_seconds)
 

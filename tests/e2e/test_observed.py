@@ -108,6 +108,18 @@ def test_a_collector_that_never_answers_costs_no_message_and_no_more_than_its_ti
             assert "did not take the last spans within 1.0 s" in turnout.log
 
 
+def test_a_hangup_while_the_last_telemetry_leaves_ends_nothing(queues: Queues, rules: Path) -> None:
+    with silent_endpoint() as endpoint:
+        environment = queues.environment() | {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "TURNOUT_TELEMETRY_SECONDS": "1"}
+        with running(environment, "--rules", str(rules)) as turnout:
+            queues.publish([json.dumps({"id": f"event-{n}", "detail": {"priority": "urgent"}}) for n in range(20)])
+            queues.wait_until_empty()
+            turnout.signal(signal.SIGTERM)
+            turnout.wait_for_log("stopped: ")
+            turnout.signal(signal.SIGHUP)
+            assert turnout.wait(10) == 0
+
+
 def test_a_port_for_other_machines_needs_a_token_and_never_shows_it(queues: Queues, rules: Path) -> None:
     token = "correct-horse-battery"
     outside = queues.environment() | {"TURNOUT_HTTP_PORT": "0", "TURNOUT_HTTP_HOST": "0.0.0.0"}
