@@ -3,9 +3,10 @@
 import time
 
 import pytest
-from tests.unit.rules.language import read
+from tests.unit.rules.language import READER, read
 
 from turnout.rules.condition.ast import And, Kind, Literal, OneOf, Or, Path, Test
+from turnout.rules.expression.parser import parse_path
 from turnout.rules.limits import Limits
 from turnout.rules.problems import Code, ExpressionError
 
@@ -110,6 +111,9 @@ REFUSED = [
     ("detail.x == 'a${NOPE}'", "'a${NOPE}'", Code.ENVIRONMENT, "NOPE is not set"),
     ("any($..a, any($..b, @ == 1))", "$..b", Code.PATH_REFUSED, "one value"),
     ("any($..a, @..b == 1)", "@..b", Code.PATH_REFUSED, "'..'"),
+    ("any(detail.a, any(detail.b, @ == 1))", "detail.b", Code.PATH_REFUSED, "look into detail.b outside"),
+    ("all(detail.a, all(@attributes, @ == 1))", "@attributes", Code.PATH_REFUSED, "one value"),
+    ("detail['a] == 1", "[", Code.PATH, "never closed"),
     ("any(detail.a[*], @ in detail.b)", "detail.b", Code.PATH_REFUSED, "one value"),
 ]
 
@@ -126,6 +130,14 @@ def test_what_is_wrong_is_named_at_its_place(text: str, wrong: str, code: Code, 
 
 def test_a_word_may_stand_right_behind_a_number() -> None:
     assert read("a == 5or b == 1e5and c in [1,2]") == read("a == 5 or b == 1e5 and c in [1, 2]")
+
+
+def test_quotes_that_are_never_closed_are_read_once() -> None:
+    text = "a[" + "\\'" * 200_000
+    started = time.process_time()
+    with pytest.raises(ExpressionError, match="never closed"):
+        parse_path(text, READER)
+    assert time.process_time() - started < 5  # reading on behind each of them takes minutes
 
 
 def test_nesting_is_limited() -> None:
@@ -168,7 +180,7 @@ def test_a_long_list_does_not_count_as_a_large_condition() -> None:
 
 def test_the_length_of_an_expression_is_limited() -> None:
     with pytest.raises(ExpressionError, match="characters in one expression"):
-        read("a == 1" + " " * 30_000)
+        read("a == 1" + " " * 200_000)
 
 
 def test_a_regular_expression_is_limited_in_length_and_in_what_it_expands_to() -> None:

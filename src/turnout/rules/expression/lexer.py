@@ -54,7 +54,7 @@ _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 _CALL = re.compile(r"\s*\(")
 _STEP = re.compile(r"\.\.?(?:\*|[A-Za-z_][A-Za-z0-9_\-]*|[0-9]+|'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|(?=\[))")
 _NUMBERED = re.compile(r"\.[0-9]+\Z")
-_BRACKETED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[\[\]]")
+_BRACKETED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"|[\[\]'\"]")
 _ESCAPE = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = frozenset({"and", "or", "not", "in"})
@@ -195,6 +195,8 @@ def _closing_bracket(text: str, start: int) -> int:
             depth -= 1
             if not depth:
                 return found.end()
+        elif len(found[0]) == 1:
+            break  # a quote that is never closed; to look on behind it would read the rest of the text once per quote
     raise ExpressionError(Code.PATH, "this bracket is never closed", Span(start, start + 1))
 
 

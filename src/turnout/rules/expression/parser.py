@@ -277,7 +277,7 @@ class _Parser(Cursor):
         self._refuse_quadratic(path)
         return path
 
-    def _refuse_quadratic(self, path: Path, *, spread: bool = False) -> None:
+    def _refuse_quadratic(self, path: Path, *, spread: bool = False, hint: str = "") -> None:
         """Inside any/all, what begins at the event is looked at once per element: it must be one value."""
         if not self._quantified:
             return
@@ -285,7 +285,7 @@ class _Parser(Cursor):
         if path.root is not Root.ELEMENT and (spread or not path.is_singular):
             raise ExpressionError(
                 Code.PATH_REFUSED,
-                "inside any(...) and all(...), a path that begins at the event must name one value",
+                f"inside any(...) and all(...), a path that begins at the event must name one value{hint}",
                 at,
             )
         outer = (*self._quantified, path)
@@ -373,6 +373,8 @@ class _Parser(Cursor):
             raise ExpressionError(Code.ARGUMENT, f"the first argument must be a path: {FUNCTIONS[name.text]}", name.at)
         usage = FUNCTIONS[name.text]
         self.expect(",", f"a condition: {usage}", opened=opened, code=Code.ARGUMENT)
+        # Every level would go through all elements again, and levels multiply.
+        self._refuse_quadratic(path, spread=True, hint=f"; look into {path.text} outside, and join both with 'and'")
         if path.is_singular:
             path = replace(path, segments=(*path.segments, Spread()))
         self._quantified.append(path)
