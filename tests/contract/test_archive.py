@@ -383,6 +383,8 @@ def test_all_pages_of_a_listing_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
         (refused(404, "SomethingNew"), "SomethingNew", Fault.DATA, False),
         (refused(404, "NoSuchBucket"), "NoSuchBucket", Fault.CONFIG, False),
         (refused(400, "SomethingNew"), "SomethingNew", Fault.SYSTEM, False),
+        (refused(400, "RequestTimeout"), "RequestTimeout", Fault.SYSTEM, True),
+        (refused(400, "KMS.ThrottlingException"), "KMS.ThrottlingException", Fault.SYSTEM, True),
         (refused(412, "SomethingNew"), "SomethingNew", Fault.SYSTEM, False),
         (refused(418, "SomethingNew"), "SomethingNew", Fault.SYSTEM, True),
         (answer(b"<Error><Message/></Error>", 418), "HTTP 418", Fault.SYSTEM, True),

@@ -51,6 +51,8 @@ _CONFIG = frozenset(
     }
 )
 _DATA = frozenset({"EntityTooLarge", "InvalidRequest", "KeyTooLongError", "NoSuchKey"})
+_PASSING = frozenset({"KMS.ThrottlingException", "RequestTimeout", "ThrottlingException"})
+"""What passes by itself although its status is 400: a connection that stalled, a key that is asked for too often."""
 
 
 @contextlib.asynccontextmanager
@@ -183,7 +185,7 @@ def _foreign_errors(place: str) -> Iterator[None]:
         config = code in _CONFIG or status in (301, 401, 403)
         data = not config and (code in _DATA or status == 404)
         fault = Fault.CONFIG if config else Fault.DATA if data else Fault.SYSTEM
-        retryable = fault is Fault.SYSTEM and status not in (400, 412)
+        retryable = fault is Fault.SYSTEM and (code in _PASSING or status not in (400, 412))
         message = str(details.get("Message") or "refused")
         raise ArchiveError(message, code=code, fault=fault, retryable=retryable, place=place) from error
     except (NoCredentialsError, NoRegionError, ParamValidationError) as error:
