@@ -7,6 +7,10 @@ locals {
     { for queue in aws_sqs_queue.parked : "parked" => queue.name },
     { for name, queue in aws_sqs_queue.target_dead_letter : "${name}-dead-letter" => queue.name },
   )
+
+  # A batch that fails comes again when its visibility timeout is over. Where little comes that is all that is seen, so
+  # three failures count within the time in which one message fails three times. CloudWatch looks back a day at most.
+  failing_minutes = min(1440, max(15, ceil(3 * var.source_visibility_seconds / 60)))
 }
 
 resource "aws_cloudwatch_metric_alarm" "source_age" {

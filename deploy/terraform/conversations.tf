@@ -105,7 +105,8 @@ resource "aws_cloudwatch_metric_alarm" "conversations" {
   dimensions          = { FunctionName = aws_lambda_function.conversations[0].function_name }
   statistic           = "Sum"
   period              = 60
-  evaluation_periods  = 3
+  evaluation_periods  = min(1440, max(15, ceil(3 * var.targets[var.conversations.target].visibility_seconds / 60)))
+  datapoints_to_alarm = 3
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

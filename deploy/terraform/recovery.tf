@@ -175,7 +175,8 @@ resource "aws_cloudwatch_metric_alarm" "recovery_function" {
   dimensions          = { FunctionName = aws_lambda_function.recovery[0].function_name }
   statistic           = "Sum"
   period              = 60
-  evaluation_periods  = 3
+  evaluation_periods  = local.failing_minutes
+  datapoints_to_alarm = 3
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"
@@ -211,7 +212,8 @@ resource "aws_cloudwatch_metric_alarm" "recovery_pipe" {
   dimensions          = { PipeName = each.value.name }
   statistic           = "Sum"
   period              = 60
-  evaluation_periods  = 3
+  evaluation_periods  = local.failing_minutes
+  datapoints_to_alarm = 3
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

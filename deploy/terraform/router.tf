@@ -62,7 +62,8 @@ resource "aws_cloudwatch_metric_alarm" "router" {
   dimensions          = { FunctionName = aws_lambda_function.router[0].function_name }
   statistic           = "Sum"
   period              = 60
-  evaluation_periods  = 3
+  evaluation_periods  = local.failing_minutes
+  datapoints_to_alarm = 3
   threshold           = 0
   comparison_operator = "GreaterThanThreshold"
   treat_missing_data  = "notBreaching"

@@ -252,6 +252,21 @@ def test_every_function_that_a_queue_calls_has_an_alarm_for_errors_and_throttles
         assert any(f"{function}.function_name" in dimensions for dimensions in watched), function
 
 
+def test_one_message_alone_that_keeps_failing_raises_the_alarm_of_whoever_is_called_with_it() -> None:
+    # It is seen once in a visibility timeout: failures in minutes that follow on each other it never has.
+    failing = [name for name, alarm in ALARMS.items() if "Throttles" in str(alarm.get("for_each"))] + ["recovery_pipe"]
+    assert sorted(failing) == ["conversations", "recovery_function", "recovery_pipe", "router"]
+    for name in failing:
+        alarm = ALARMS[name]
+        assert (alarm["period"], alarm["datapoints_to_alarm"], alarm["threshold"]) == (60, 3, 0)
+        within = str(alarm["evaluation_periods"])
+        formula = local("failing_minutes") if within == "${local.failing_minutes}" else within
+        seconds = (
+            "var.targets[var.conversations.target].visibility" if name == "conversations" else "var.source_visibility"
+        )
+        assert formula == f"${{min(1440, max(15, ceil(3 * {seconds}_seconds / 60)))}}", name
+
+
 def test_what_keeps_a_pipe_from_starting_recovery_is_logged_and_watched_without_the_letter() -> None:
     (pipe,) = resources("aws_pipes_pipe").values()
     logged = one(pipe, "log_configuration")
