@@ -60,6 +60,10 @@ variable "worker" {
     error_message = "architecture is X86_64 or ARM64, as the image was built."
   }
   validation {
+    condition     = var.worker == null || length(var.sources) <= 9
+    error_message = "A worker has 9 sources at most: its scaling adds their lengths up, beside the number of tasks, and CloudWatch adds up ten metrics. Use a second module for more."
+  }
+  validation {
     condition     = var.worker == null || var.router == null
     error_message = "Either the worker or the router function reads the source queues, not both."
   }
@@ -130,6 +134,14 @@ variable "router" {
     error_message = "The router function needs a package."
   }
   validation {
+    condition     = var.router == null || try(var.router.batch_size >= 1 && var.router.batch_size <= 10000 && (var.router.batch_size <= 10 || var.router.batch_window_seconds >= 1), false)
+    error_message = "router.batch_size is 1 to 10000, and Lambda takes more than 10 with a batch_window_seconds of 1 or more only."
+  }
+  validation {
+    condition     = var.router == null || try(var.router.maximum_concurrency >= 2 && var.router.maximum_concurrency <= 1000, false)
+    error_message = "router.maximum_concurrency is 2 to 1000: Lambda takes no less."
+  }
+  validation {
     condition     = var.router == null || try(var.source_visibility_seconds >= 6 * var.router.timeout_seconds + var.router.batch_window_seconds, false)
     error_message = "source_visibility_seconds must be at least six times the router's timeout_seconds, plus batch_window_seconds: Lambda may try a batch again before it gives it back."
   }
@@ -169,6 +181,14 @@ variable "recovery" {
     error_message = "source_visibility_seconds must be at least six times recovery's timeout_seconds: the dead-letter queues have the same visibility."
   }
   validation {
+    condition     = var.recovery == null || try(var.recovery.batch_size >= 1 && var.recovery.batch_size <= 10, false)
+    error_message = "recovery.batch_size is 1 to 10: for more Lambda would have to gather, and letters are few."
+  }
+  validation {
+    condition     = var.recovery == null || try(var.recovery.maximum_concurrency >= 2 && var.recovery.maximum_concurrency <= 1000, false)
+    error_message = "recovery.maximum_concurrency is 2 to 1000: Lambda takes no less."
+  }
+  validation {
     condition     = var.recovery == null || try(var.recovery.maximum_deliveries == -1 || var.recovery.maximum_deliveries >= 1, false)
     error_message = "recovery.maximum_deliveries is 1 at least, or -1 for no bound."
   }
@@ -196,6 +216,10 @@ variable "conversations" {
   validation {
     condition     = var.conversations == null || try(contains(keys(var.targets), var.conversations.target), false)
     error_message = "conversations.target is the name of one of the targets."
+  }
+  validation {
+    condition     = var.conversations == null || try(var.conversations.maximum_concurrency >= 2 && var.conversations.maximum_concurrency <= 1000, false)
+    error_message = "conversations.maximum_concurrency is 2 to 1000: Lambda takes no less."
   }
   validation {
     condition     = var.conversations == null || var.package != null

@@ -118,6 +118,10 @@ variable "targets" {
     error_message = "There is at least one target; names are up to 32 small letters, digits, hyphens, not dead-letter, parked, undelivered."
   }
   validation {
+    condition     = alltrue([for name in keys(var.targets) : !startswith(name, "turnout-")])
+    error_message = "No target's name begins with turnout-: its variable could be one of Turnout's own. TURNOUT_SOURCE_QUEUE_URL is what it reads."
+  }
+  validation {
     condition     = alltrue([for target in values(var.targets) : target.retention_days >= 1 && target.retention_days < 14])
     error_message = "retention_days of a target is 1 to 13: its dead-letter queue keeps messages for 14."
   }
@@ -137,7 +141,10 @@ variable "event_retry" {
 }
 
 variable "kms_key_arn" {
-  description = "Key for queues, tables, archive and logs; null creates one. Its policy must allow what keys.tf allows."
+  description = <<-EOT
+    Key for queues, tables, archive and logs; null creates one. Its policy must allow what keys.tf allows, and Terraform
+    must know it when it plans: a key of the same configuration is applied before the rest, with -target.
+  EOT
   type        = string
   default     = null
 }
