@@ -128,3 +128,41 @@ def test_promtool_reads_every_expression_of_the_dashboard(tmp_path: Path) -> Non
     file.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": rules}]}))
     done = subprocess.run([str(PROMTOOL), "check", "rules", str(file)], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+WORKERS = {
+    'turnout_messages_in_flight_limit{job="turnout", instance="a"}': 2000,
+    'turnout_messages_in_flight_limit{job="turnout", instance="b"}': 2000,
+}
+RECOVERY = {'turnout_info{job="turnout-recovery", instance="c"}': 1}
+FAILING = {
+    'turnout_target_breaker{job="turnout", instance="a", target="crm", state="closed"}': 0,
+    'turnout_target_breaker{job="turnout", instance="b", target="crm", state="closed"}': 0,
+    'turnout_target_breaker{job="turnout", instance="b", target="erp", state="closed"}': 1,
+}
+
+
+@needs_promtool
+@pytest.mark.parametrize(
+    ("panel", "series", "shown"),
+    [
+        ("Workers", WORKERS | RECOVERY, 2),
+        ("Workers", RECOVERY, 0),
+        ("Targets that fail", FAILING, 1),
+        ("Targets that fail", {}, 0),
+    ],
+    ids=["recovery is no worker", "none is left", "on two workers it is one target", "nobody is scraped"],
+)
+def test_a_panel_counts_what_its_title_says(panel: str, series: dict[str, int], shown: int, tmp_path: Path) -> None:
+    (target,) = next(each["targets"] for each in PANELS if each["title"] == panel)
+    sample = {
+        "expr": target["expr"].replace("$job", ".*").replace("$instance", ".*"),
+        "eval_time": "5m",
+        "exp_samples": [{"labels": "{}", "value": shown}],
+    }
+    given = [{"series": name, "values": f"{value}x5"} for name, value in series.items()]
+    tests = [{"interval": "1m", "input_series": given, "promql_expr_test": [sample]}]
+    file = tmp_path / "panel.yaml"
+    file.write_text(yaml.safe_dump({"tests": tests}))
+    done = subprocess.run([str(PROMTOOL), "test", "rules", str(file)], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
