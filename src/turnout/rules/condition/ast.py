@@ -250,8 +250,11 @@ Term: TypeAlias = Path | Lower | Length
 # -------------------------------------------------------------------------------------------------------- predicates
 
 
-class OneOf(msgspec.Struct, frozen=True, gc=False):
-    """Equal to one of the literals; types are strict. One literal is `==`, several are `in`."""
+class OneOf(msgspec.Struct, frozen=True, gc=False, cache_hash=True):
+    """Equal to one of the literals; types are strict. One literal is `==`, several are `in`.
+
+    There may be ten thousand, and whoever files a rule hashes what it consists of again and again.
+    """
 
     items: tuple[Literal, ...]
 

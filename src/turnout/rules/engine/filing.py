@@ -22,7 +22,7 @@ from turnout.rules.condition.folding import fold
 from turnout.rules.engine.prepared import All, Either, Fits, Prepared, all_of
 from turnout.rules.engine.terms import Reading
 
-__all__ = ["Choice", "Filing", "Key", "KeyValue", "Method", "ways"]
+__all__ = ["Choice", "Filing", "Key", "KeyValue", "Method", "ways", "weight"]
 
 KeyValue: TypeAlias = ast.Literal | str | Range
 
@@ -89,7 +89,9 @@ class Filing:
                     return None
                 best, chosen = min(found, key=lambda pair: pair[0].likelihood)
                 others = all_of(item for item in items if item is not chosen)
-                return Choice(best.likelihood, tuple((key, all_of((rest, others))) for key, rest in best.keys))
+                # Of ten thousand values each is a key, and what remains is one object for all of them.
+                keys = tuple((key, all_of((rest, others)) if rest is not None else others) for key, rest in best.keys)
+                return Choice(best.likelihood, keys)
             case Either(items=items):
                 each = [choice for item in items if (choice := self.choose(item))]
                 if len(each) < len(items):
@@ -152,6 +154,12 @@ def _positive(condition: Prepared) -> Iterable[Fits]:
             yield node
         elif isinstance(node, All | Either):
             stack.extend(node.items)
+
+
+def weight(condition: Prepared) -> int:
+    """How many keys have to be looked at to file the condition."""
+    predicates = (test.predicate for test in _positive(condition))
+    return sum(len(predicate.items) if isinstance(predicate, ast.OneOf) else 1 for predicate in predicates)
 
 
 def ways(test: Fits) -> Sequence[Sequence[Key]]:

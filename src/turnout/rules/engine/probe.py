@@ -7,13 +7,14 @@ again, inside the bucket.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import NamedTuple, TypeAlias
 
 from turnout.rules.condition.ast import Constant
 from turnout.rules.condition.compile import Finder, compile_finder
 from turnout.rules.engine.checks import Checks, Entry, Remainder, Step, Steps, add, one_step
-from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method
+from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method, weight
 from turnout.rules.engine.found import Groups
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
 from turnout.rules.engine.prepared import Prepared
@@ -29,6 +30,10 @@ _CROWD = 24
 """Conditions in one bucket from which on they are filed again instead of being verified one after the other."""
 _MOST_LEVELS = 4
 """Of probes inside probes."""
+_MOST_REFILED = 300_000
+"""Keys looked at to file crowds again, in all of a ruleset: a second of loading. Where rules name the same hundreds of
+values in two lists, every one of the values has such a crowd, and each crowd all values of the other list.
+"""
 _TABLES_A_FUNCTION = 200
 """Tables looked up in one generated function; more of them are spread over several."""
 
@@ -40,6 +45,13 @@ class Lookup(NamedTuple):
     find: Finder
     """Finds the term's values in an event decoded in full."""
     table: Table
+
+
+@dataclass(slots=True)
+class _Room:
+    """What is left of `_MOST_REFILED`."""
+
+    left: int = field(default_factory=lambda: _MOST_REFILED)
 
 
 class Probe:
@@ -81,11 +93,12 @@ class Probe:
 class ProbeBuilder:
     """Files conditions and builds the probe."""
 
-    def __init__(self, entries: Sequence[Entry], checks: Checks, *, level: int = 1) -> None:
+    def __init__(self, entries: Sequence[Entry], checks: Checks, *, level: int = 1, room: _Room | None = None) -> None:
         self.choices: list[tuple[Entry, Choice | None]] = []
         """Where each condition is filed; None for those that are tried for every event."""
         self._checks = checks
         self._level = level
+        self._room = room or _Room()
         self._always: list[int] = []
         self._filed: dict[tuple[Reading, Method], _Keyed] = defaultdict(lambda: defaultdict(list))
         filing = Filing(condition for _, condition in entries)
@@ -99,8 +112,12 @@ class ProbeBuilder:
             return
         choice = filing.choose(condition)
         self.choices.append((entry, choice))
+        before: Prepared | None = None
+        remainder: Remainder | None = None
         for key, rest in choice.keys if choice else ():
-            remainder = None if rest is None else self._checks.remainder(rest)
+            # Nearly always the same for all keys; to find an equal one may take comparing thousands of literals.
+            if rest is not before:
+                before, remainder = rest, None if rest is None else self._checks.remainder(rest)
             value = self._checks.texts.one(key.value) if isinstance(key.value, str) else key.value
             self._filed[key.reading, key.method][value].append((numbers, remainder))
 
@@ -146,13 +163,20 @@ class ProbeBuilder:
         return one_step([(add, self._checks.groups.found(certain)), *steps] if certain else steps)
 
     def _steps(self, uncertain: Mapping[Remainder, list[int]]) -> list[Step]:
-        if len(uncertain) > _CROWD and self._level < _MOST_LEVELS:
+        if len(uncertain) > _CROWD and self._level < _MOST_LEVELS and self._has_room(uncertain):
             entries = [(tuple(numbers), remainder.condition) for remainder, numbers in uncertain.items()]
-            builder = ProbeBuilder(entries, self._checks, level=self._level + 1)
+            builder = ProbeBuilder(entries, self._checks, level=self._level + 1, room=self._room)
             if builder.is_worth_it:
                 inner = builder.build()
                 return [(inner.code, inner)]
         return self._checks.steps((numbers, remainder) for remainder, numbers in uncertain.items())
+
+    def _has_room(self, crowd: Iterable[Remainder]) -> bool:
+        keys = sum(weight(remainder.condition) for remainder in crowd)
+        if keys > self._room.left:
+            return False
+        self._room.left -= keys
+        return True
 
     # ----------------------------------------------------------------------------------------------------- generating
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from tests.unit.rules.engine.asking import engine, fast, pattern, rule, slow
@@ -166,6 +167,31 @@ def test_a_crowd_behind_one_value_is_filed_again() -> None:
     body = json.dumps({"detail": {"user": "u7", "level": 20.5}})
     assert fast(asked, body) == [807]
     assert verified(asked, body) <= 50
+
+
+def test_two_lists_of_thousands_of_values_in_each_of_several_rules_are_filed_in_a_moment() -> None:
+    first = [f"x{number}" for number in range(3_000)]
+    rules = [
+        pattern({"a": first, "b": [f"y{number}" for number in range(rule, rule + 3_000)], "c": [{"exists": True}]})
+        for rule in range(10)
+    ]
+    started = time.process_time()
+    asked = Engine(rules)
+    assert time.process_time() - started < 5  # comparing one list with the other for each of its values takes longer
+    assert fast(asked, {"a": "x7", "b": "y3001", "c": "cc"}) == [2, 3, 4, 5, 6, 7, 8, 9]
+
+
+def test_a_crowd_behind_each_of_many_values_is_not_filed_again_without_end() -> None:
+    rules = [
+        pattern({"a": [f"x{number}" for number in values], "b": [f"y{number}" for number in values]})
+        for values in (range(rule, rule + 300) for rule in range(100))
+    ]
+    started = time.process_time()
+    asked = Engine(rules)
+    assert time.process_time() - started < 10  # each crowd would be filed under 300 values for each of its 100 rules
+    for event in ({"a": "x60", "b": "y9"}, {"a": "x300", "b": "y350"}, {"a": "x399", "b": "y398"}, {"a": "x0"}):
+        assert fast(asked, event) == slow(asked, rules, event)
+    assert fast(asked, {"a": "x300", "b": "y350"}) == list(range(51, 100))
 
 
 def test_rules_with_the_same_condition_are_one() -> None:
