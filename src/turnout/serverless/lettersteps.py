@@ -7,6 +7,7 @@ that is neither delivered nor archived must be parked, in another queue.
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import logging
@@ -193,10 +194,12 @@ class LetterSteps:
         return self._parked in record.reached
 
     async def _once(self, letter: Letter, course: Course, failed: type[TurnoutError], seconds: float) -> Step:
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
         record = await self._recovery.see(letter)
         if record.resolved_ms:
             return {"reached": list(record.reached), "attempts": record.attempts}
-        async with self._recovery.hold(letter, seconds) as held:
+        async with self._recovery.hold(letter, max(0.0, end - clock())) as held:
             if held is None:
                 raise LetterHeld("another call is at this letter")
             if self._lies_in_parked(held):
@@ -206,7 +209,7 @@ class LetterSteps:
                 return {"reached": list(held.reached), "attempts": held.attempts}
             if choice.course is not course:
                 raise InvalidStep(f"the course of this letter is {choice.course}, not {course}: {choice.why}")
-            outcome, record = await self._recovery.attempt(choice, letter, held, seconds)
+            outcome, record = await self._recovery.attempt(choice, letter, held, end - clock())
             if not outcome.done:
                 raise (failed if outcome.again else NotThere if outcome.config else Refused)(outcome.sentence)
             await self._recovery.resolve(letter)

@@ -157,9 +157,9 @@ class Recovery:
         number = record.attempts + 1 if choice.course is Course.DELIVER else 1
         if choice.detour:
             log.warning("it goes to %s, %s", ", ".join(choice.aims), choice.detour, extra=_about(letter))
-        seconds = max(0.0, seconds)
-        end = asyncio.get_running_loop().time() + seconds
+        end = asyncio.get_running_loop().time() + max(0.0, seconds)
         record = await self._note(letter, act.action, Phase.STARTED, number)
+        seconds = _left(end)
         # The act ends a moment before, by itself: it can tell which targets have the letter already.
         cut = asyncio.Event()
         cutting = asyncio.get_running_loop().call_later(seconds - min(_CUT_SECONDS, seconds * 0.1), cut.set)

@@ -146,6 +146,33 @@ def test_an_attempt_that_takes_longer_than_its_call_is_one_to_be_repeated(tmp_pa
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("slow", ["see", "claim", "record"])
+def test_what_the_ledger_takes_is_not_given_to_the_attempt_which_ends_before_its_function_is_killed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, slow: str
+) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            loop = asyncio.get_running_loop()
+            real, passed = loop.time, [0.0]
+            monkeypatch.setattr(loop, "time", lambda: real() + passed[0])
+            call = getattr(ledger, slow)
+
+            async def slowly(*arguments: Any, **options: Any) -> Any:
+                if not passed[0]:
+                    passed[0] = 9.5
+                return await call(*arguments, **options)
+
+            monkeypatch.setattr(ledger, slow, slowly)
+            act = FakeAct()
+            act.hangs = True
+            start = loop.time()
+            with pytest.raises(NotDelivered, match="may have arrived"):
+                await steps(ledger, act).deliver({"record": sqs_record(letter(1))}, 10.0)
+            assert loop.time() - start < 11.0
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize(
     ("kib", "filling", "code", "course"),
     [
