@@ -20,7 +20,7 @@ pytestmark = pytest.mark.skipif(shutil.which("terraform") is None, reason="no te
 LEAST: dict[str, Any] = {"event_bus_name": "default", "package": {"file": "package.zip"}}
 WORKER = {"image": "i", "repository_arn": "r", "vpc_id": "v", "subnet_ids": ["s"]}
 GENESYS = {"genesys_environment": {"TURNOUT_GENESYS_REGION": "eu-west-1"}}
-MANY_SOURCES: dict[str, dict[str, Any]] = {f"s{number}": {} for number in range(10)}
+MANY_SOURCES: dict[str, Any] = {f"s{number}": {} for number in range(10)}
 
 
 def planned(folder: Path, values: dict[str, Any]) -> tuple[bool, str]:
