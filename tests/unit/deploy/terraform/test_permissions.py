@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 
 import pytest
@@ -103,6 +104,30 @@ def test_operators_are_granted_what_recovery_calls_and_the_doctor_asks_and_nothi
     assert len(asked) > 10
     recovering = actions("dlq", "recovery", "cli.dlq", "targets")
     assert granted("operator") == recovering | asked | KEY
+
+
+def test_the_policy_of_operators_has_room_for_fifteen_targets() -> None:
+    def arn(queue: str) -> str:
+        return f"arn:aws:sqs:ap-southeast-1:123456789012:turnout-production-{queue}"
+
+    targets = [arn(f"a-target-{number:02}") for number in range(15)]
+    others = [arn(name) for name in ("events", "dead-letter", "undelivered", "parked")]
+    lists = {
+        "local.target_queue_arns": targets,
+        "local.failure_queue_arns": [f"{target}-dead-letter" for target in targets] + others[1:],
+        "local.queues": [*targets, *(f"{target}-dead-letter" for target in targets), *others],
+    }
+    rendered = []
+    for each in statements("operator"):
+        if "statement.value" in str(each["resources"]) and "Archive" not in each["sid"]:
+            continue  # of targets that are no queues
+        asked = [name for name in lists if name in str(each["resources"])]
+        named = [arn for name in asked for arn in lists[name]] or others[:2]
+        rendered.append({"Sid": each["sid"], "Effect": "Allow", "Action": each["actions"], "Resource": named})
+        if condition := each.get("condition"):
+            rendered[-1]["Condition"] = {"StringEquals": {"kms:ViaService": condition[0]["values"]}}
+    # IAM counts a managed policy without its white space (IAM user guide, "IAM and AWS STS quotas").
+    assert len(json.dumps({"Version": "2012-10-17", "Statement": rendered}, separators=(",", ":"))) <= 6144
 
 
 def test_keda_is_granted_the_one_call_of_its_scaler() -> None:
