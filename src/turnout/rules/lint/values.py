@@ -33,6 +33,9 @@ ANY = frozenset(Shape)
 _LEAVES = ANY - {Shape.ARRAY, Shape.OBJECT}
 _Edge: TypeAlias = str | int | float
 
+_MOST_TRIED = 10_000
+"""Edges that are tried times demands that each is held against, a hundred ranges say; with more, nobody knows."""
+
 
 class Ask(NamedTuple):
     """A demand on a value: that it fits, or (`wanted` is false) that it does not.
@@ -130,6 +133,8 @@ def _number(asks: list[_Plain] | None, *, whole: bool) -> bool:
     if whole:
         ranges.append((Range(low=Bound(0, inclusive=True)), True))
     edges = sorted({bound.value for each, _ in ranges for bound in (each.low, each.high) if bound})
+    if len(edges) * len(asks) > _MOST_TRIED:
+        return True
     if any(_satisfies(edge, asks) for edge in edges if not whole or _is_length(edge)):
         return True
     return any(
@@ -172,6 +177,8 @@ def _text(asks: list[_Plain] | None, *, lower: bool) -> bool:
         return False
     ranges = [(each, ask.wanted) for ask in asks if (each := _text_range(ask.predicate))]
     edges = sorted({str(bound.value) for each, _ in ranges for bound in (each.low, each.high) if bound})
+    if len(edges) * len(asks) > _MOST_TRIED:
+        return True
     if any(_satisfies(edge, asks) for edge in edges if not lower or edge.lower() == edge):
         return True
     return any(all(_covers(each, low, high) is wanted for each, wanted in ranges) for low, high in _gaps(edges))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 
 import pytest
 from tests.unit.rules.language import read
@@ -196,6 +197,13 @@ def test_what_cannot_be_told_apart_is_compared_a_bounded_number_of_times(monkeyp
 )
 def test_the_largest_conditions_are_looked_at_without_harm(condition: str) -> None:
     warnings_of(file_of(rule_text("a", condition), rule_text("b", condition), rule_text("c", "not " + condition)))
+
+
+def test_hundreds_of_excluded_beginnings_are_looked_at_without_harm() -> None:
+    rules = [{"b": [{"anything-but": {"prefix": [f"y{n}" for n in range(rule, rule + 900)]}}]} for rule in range(4)]
+    started = time.process_time()
+    warnings_of(file_of(*(rule_text(name, dict(rule)) for name, rule in zip("abcd", rules, strict=True))))
+    assert time.process_time() - started < 5  # holding every bound against every demand takes longer
 
 
 def test_the_deepest_pattern_is_looked_at_without_harm() -> None:
