@@ -90,7 +90,11 @@ def test_other_rules_and_targets_than_expected_are_told_with_what_keeps_a_rule_f
 
 @pytest.mark.parametrize(
     ("rule", "reason"),
-    [("off", "off is disabled"), ("chat-again", "chat-again was not tried")],
+    [
+        ("off", "off is disabled"),
+        ("chat-again", "chat-again was not tried"),
+        ("counted", "counted matches, in shadow mode: a test expects it in 'shadow'"),
+    ],
 )
 def test_a_rule_that_would_match_but_is_not_tried_is_told_apart(tmp_path: Path, rule: str, reason: str) -> None:
     event = {"detail": {"ms": 6, "channel": "chat"}}

@@ -111,6 +111,8 @@ def _why(case: Case, match: Match, ruleset: Ruleset) -> str:
             finding = explain(rule.condition, event, case.metadata, source=rule.source)
             if not rule.enabled:
                 return f" ({rule.id} is disabled)"
+            if rule.id in match.shadow:
+                return f" ({rule.id} matches, in shadow mode: a test expects it in 'shadow')"
             return f" ({rule.id}: {brief(finding)})" if not finding.verdict else f" ({rule.id} was not tried)"
     return ""
 
