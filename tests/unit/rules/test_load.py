@@ -1,6 +1,7 @@
 """Loading rule files: what is accepted, and every problem at once with its place."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,17 @@ def problems(path: Path, **variables: str) -> list[str]:
     with pytest.raises(RulesError) as caught:
         load_rules(path, environ=variables)
     return [problem.replace(str(path) + os.sep, "") for problem in caught.value.problems]
+
+
+def test_of_thousands_of_unknown_targets_the_first_ones_are_told_what_was_meant(tmp_path: Path) -> None:
+    targets = "".join(f"  team-queue-{number}: {{queue: q}}\n" for number in range(1_500))
+    rules = "".join(f"  - {{id: r{n}, when: x == {n}, send: [teams-queue-{n}]}}\n" for n in range(1_500))
+    started = time.process_time()
+    found = problems(write(tmp_path, f"targets:\n{targets}unmatched: drop\nrules:\n{rules}"))
+    assert time.process_time() - started < 15  # comparing all names with all others takes four times as long
+    assert len(found) == 1_500
+    assert found[0].endswith("there is no target 'teams-queue-0'; did you mean 'team-queue-0'?")
+    assert found[-1].endswith("there is no target 'teams-queue-1499'")
 
 
 def test_every_field_of_a_rule_is_read(tmp_path: Path) -> None:
