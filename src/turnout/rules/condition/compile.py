@@ -48,6 +48,7 @@ from turnout.rules.condition.ast import (
     paths,
 )
 from turnout.rules.condition.folding import fold
+from turnout.rules.condition.once import Once, Parts, parts_without_element
 from turnout.rules.condition.values import any_pair
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 
@@ -66,6 +67,7 @@ _TYPES: dict[Kind, tuple[type, ...]] = {
     Kind.BOOL: (bool,),
     Kind.NULL: (type(None),),
 }
+_NO_PARTS: Parts = {}
 _ROOTS = {Root.EVENT: 0, Root.METADATA: 1, Root.ELEMENT: 2}
 
 
@@ -74,26 +76,29 @@ def needs_metadata(condition: Condition) -> bool:
     return any(path.root is Root.METADATA for path in paths(condition))
 
 
-def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS) -> Compiled:
-    """The condition as one function."""
+def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS, parts: Parts = _NO_PARTS) -> Compiled:
+    """The condition as one function. Inside a quantifier `parts` are those that are found once (see once.py)."""
+    if parts and condition in parts:
+        number = parts[condition]
+        return lambda event, metadata, element: metadata[number]  # type: ignore[index]
     match condition:
         case Constant(value=value):
             return lambda event, metadata, element: value
         case Test(term=Path(root=Root.EVENT) as path, predicate=predicate) if path.keys:
             return _test_member(path.keys, compile_predicate(predicate, limits))
         case Test(term=term, predicate=predicate):
-            find, judge = compile_finder(term, limits), compile_predicate(predicate, limits)
+            find, judge = compile_finder(term, limits, parts), compile_predicate(predicate, limits)
             return lambda event, metadata, element: any(map(judge, find(event, metadata, element)))
         case Compare(left=left, order=order, right=right):
-            lefts, rights = compile_finder(left, limits), compile_finder(right, limits)
+            lefts, rights = compile_finder(left, limits, parts), compile_finder(right, limits, parts)
             return lambda event, metadata, element: any_pair(
                 lefts(event, metadata, element), order, rights(event, metadata, element)
             )
         case Present(path=path):
-            find = compile_finder(path, limits)
+            find = compile_finder(path, limits, parts)
             return lambda event, metadata, element: bool(find(event, metadata, element))
         case Absent(term=term):
-            find = compile_finder(term, limits)
+            find = compile_finder(term, limits, parts)
 
             def absent(event: object, metadata: object, element: object) -> bool:
                 found = find(event, metadata, element)
@@ -101,16 +106,16 @@ def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS) -> 
 
             return absent
         case Some() | Every():
-            return _quantified(condition, limits)
+            return _quantified(condition, limits, parts)
         case Not(item=item):
-            inner = compile_condition(item, limits)
+            inner = compile_condition(item, limits, parts)
             return lambda event, metadata, element: not inner(event, metadata, element)
         case And(items=items):
-            parts = tuple(compile_condition(item, limits) for item in items)
-            return lambda event, metadata, element: all(part(event, metadata, element) for part in parts)
+            all_of = tuple(compile_condition(item, limits, parts) for item in items)
+            return lambda event, metadata, element: all(part(event, metadata, element) for part in all_of)
         case Or(items=items):
-            parts = tuple(compile_condition(item, limits) for item in items)
-            return lambda event, metadata, element: any(part(event, metadata, element) for part in parts)
+            any_of = tuple(compile_condition(item, limits, parts) for item in items)
+            return lambda event, metadata, element: any(part(event, metadata, element) for part in any_of)
 
 
 def _test_member(names: tuple[str, ...], judge: Judge) -> Compiled:
@@ -127,33 +132,45 @@ def _test_member(names: tuple[str, ...], judge: Judge) -> Compiled:
     return test
 
 
-def _quantified(condition: Some | Every, limits: Limits) -> Compiled:
-    find, inner = compile_finder(condition.path, limits), compile_condition(condition.condition, limits)
-    if isinstance(condition, Some):
-        return lambda event, metadata, element: any(
-            inner(event, metadata, value) for value in find(event, metadata, element)
-        )
+def _quantified(condition: Some | Every, limits: Limits, parts: Parts) -> Compiled:
+    find = compile_finder(condition.path, limits, parts)
+    own = parts or parts_without_element(condition.condition)
+    inner = compile_condition(condition.condition, limits, own)
+    outermost: list[Finder | Compiled] = []
+    if not parts:
+        for part in own:
+            if isinstance(part, Term):
+                outermost.append(compile_finder(part, limits))
+            else:
+                outermost.append(compile_condition(part, limits))
+    each = all if isinstance(condition, Every) else any
 
-    def every(event: object, metadata: object, element: object) -> bool:
+    def quantified(event: object, metadata: object, element: object) -> bool:
         found = find(event, metadata, element)
-        return bool(found) and all(inner(event, metadata, value) for value in found)
+        if not found:
+            return False
+        seen = Once(event, metadata, outermost) if outermost else metadata
+        return each(inner(event, seen, value) for value in found)
 
-    return every
+    return quantified
 
 
 # ------------------------------------------------------------------------------------------------------------- terms
 
 
-def compile_finder(term: Term, limits: Limits = DEFAULT_LIMITS) -> Finder:
-    """The term as one function that finds its values."""
+def compile_finder(term: Term, limits: Limits = DEFAULT_LIMITS, parts: Parts = _NO_PARTS) -> Finder:
+    """The term as one function that finds its values; `parts` as for conditions."""
+    if parts and term in parts:
+        number = parts[term]
+        return lambda event, metadata, element: metadata[number]  # type: ignore[index]
     match term:
         case Lower(term=inner):
-            find = compile_finder(inner, limits)
+            find = compile_finder(inner, limits, parts)
             return lambda event, metadata, element: [
                 value.lower() for value in find(event, metadata, element) if isinstance(value, str)
             ]
         case Length(term=inner):
-            find = compile_finder(inner, limits)
+            find = compile_finder(inner, limits, parts)
             return lambda event, metadata, element: [
                 len(value) for value in find(event, metadata, element) if isinstance(value, str | list | dict)
             ]
@@ -161,7 +178,7 @@ def compile_finder(term: Term, limits: Limits = DEFAULT_LIMITS) -> Finder:
             if all(isinstance(segment, Key) for segment in segments):
                 names = tuple(segment.name for segment in segments if isinstance(segment, Key))
                 return _find_member(_ROOTS[root], names)
-            return _find_walking(term, limits)
+            return _find_walking(term, limits, parts)
 
 
 def _find_member(root: int, names: tuple[str, ...]) -> Finder:
@@ -177,11 +194,11 @@ def _find_member(root: int, names: tuple[str, ...]) -> Finder:
     return find
 
 
-def _find_walking(path: Path, limits: Limits) -> Finder:
+def _find_walking(path: Path, limits: Limits, parts: Parts) -> Finder:
     root, segments = _ROOTS[path.root], path.segments
     # By identity: hashing a condition for every element would cost more than evaluating it.
     filters = {
-        id(segment.condition): compile_condition(segment.condition, limits)
+        id(segment.condition): compile_condition(segment.condition, limits, parts)
         for segment in segments
         if isinstance(segment, Where)
     }

@@ -34,8 +34,8 @@ _FLAT_ITEMS = 10_000
 class Table(Protocol):
     """Leads from a value to buckets."""
 
-    def emit(self, function: Function, depth: int, value: str) -> None:
-        """Write the lookup of the variable `value`."""
+    def emit(self, function: Function, depth: int, value: str, *, once: bool = False) -> None:
+        """Write the lookup of the variable `value`. With `once` it is one of many, and `done` has the steps taken."""
 
     def find(self, value: object) -> Iterable[Bucket]:
         """The buckets for a value."""
@@ -57,7 +57,7 @@ class Equals:
                 others[value] = make(filed)
         self._others = packed(others)
 
-    def emit(self, function: Function, depth: int, value: str) -> None:
+    def emit(self, function: Function, depth: int, value: str, *, once: bool = False) -> None:
         """As in `Table`."""
         get = function.constant(self._others.get)
         if self._folds:
@@ -68,7 +68,7 @@ class Equals:
             function.line(depth, f"k = {get}({value}) if {value}.__class__ is not bool else {get_bool}({value})")
         else:
             function.line(depth, f"k = {get}({value})")
-        _emit_hit(function, depth, [*self._others.values(), *self._bools.values()])
+        _emit_hit(function, depth, [*self._others.values(), *self._bools.values()], once)
 
     def find(self, value: object) -> Iterable[Bucket]:
         """As in `Table`."""
@@ -96,7 +96,7 @@ class Affixes:
             by_length.setdefault(len(text), {})[text] = make(filed)
         self._by_length = {length: packed(buckets) for length, buckets in by_length.items()}
 
-    def emit(self, function: Function, depth: int, value: str) -> None:
+    def emit(self, function: Function, depth: int, value: str, *, once: bool = False) -> None:
         """As in `Table`."""
         function.line(depth, f"if {value}.__class__ is str:")
         if self._folds:
@@ -106,7 +106,7 @@ class Affixes:
             get = function.constant(buckets.get)
             cut = f"{value}[-{length}:]" if self._at_end else f"{value}[:{length}]"
             function.line(depth + 1, f"k = {get}({cut})")
-            _emit_hit(function, depth + 1, buckets.values())
+            _emit_hit(function, depth + 1, buckets.values(), once)
 
     def find(self, value: object) -> Iterable[Bucket]:
         """As in `Table`."""
@@ -163,7 +163,7 @@ class Ranges:
     def _index(self, bound: Bound) -> int:
         return bisect_left(self._bounds, bound.value)
 
-    def emit(self, function: Function, depth: int, value: str) -> None:
+    def emit(self, function: Function, depth: int, value: str, *, once: bool = False) -> None:
         """As in `Table`."""
         bounds = function.constant(self._bounds)
         ends, nodes = function.constant(self._ends), function.constant(self._nodes)
@@ -174,11 +174,11 @@ class Ranges:
             function.line(depth + 1, f"i += {function.constant(self._size)}")
             function.line(depth + 1, "while i:")
             function.line(depth + 2, f"k = {nodes}[i]")
-            _emit_hit(function, depth + 2, self._nodes)
+            _emit_hit(function, depth + 2, self._nodes, once)
             function.line(depth + 2, "i >>= 1")
         else:
             function.line(depth + 1, f"k = {nodes}[i]")
-            _emit_hit(function, depth + 1, self._nodes)
+            _emit_hit(function, depth + 1, self._nodes, once)
 
     def find(self, value: object) -> Iterable[Bucket]:
         """As in `Table`."""
@@ -212,18 +212,25 @@ def _cover(first: int, last: int, size: int) -> Iterable[int]:
         right >>= 1
 
 
-def _emit_hit(function: Function, depth: int, buckets: Iterable[Bucket | None]) -> None:
-    """Write what is done with the bucket `k`. Most tables hold buckets of one kind only."""
+def _emit_hit(function: Function, depth: int, buckets: Iterable[Bucket | None], once: bool) -> None:
+    """Write what is done with the bucket `k`. Most tables hold buckets of one kind only.
+
+    A step that looks through an array must not be taken anew for each of its elements that lead to it.
+    """
     kinds = {isinstance(bucket, tuple) for bucket in buckets if bucket is not None}
     function.line(depth, "if k is not None:")
+    depth += 1
     if len(kinds) > 1:
-        function.line(depth + 1, "if k.__class__ is tuple:")
-        function.line(depth + 2, "f, y = k")
-        function.line(depth + 2, "f(e, b, m, y, out)")
-        function.line(depth + 1, "else:")
-        function.line(depth + 2, "out.append(k)")
-    elif True in kinds:
-        function.line(depth + 1, "f, y = k")
-        function.line(depth + 1, "f(e, b, m, y, out)")
-    else:
+        function.line(depth, "if k.__class__ is not tuple:")
         function.line(depth + 1, "out.append(k)")
+    if True not in kinds:
+        function.line(depth, "out.append(k)")
+        return
+    if once or len(kinds) > 1:
+        word = "elif" if len(kinds) > 1 else "if"
+        function.line(depth, f"{word} id(k) not in done:" if once else "else:")
+        depth += 1
+    if once:
+        function.line(depth, "done[id(k)] = None")
+    function.line(depth, "f, y = k")
+    function.line(depth, "f(e, b, m, y, out)")

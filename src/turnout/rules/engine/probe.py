@@ -68,10 +68,14 @@ class Probe:
         """The numbers of all rules that may match an event decoded in full; some of them more than once."""
         for step in self._rest:
             yield from self._inside(step, event, metadata)
-        for _, find, table in self._lookups:
-            for value in find(event, metadata, None):
-                for bucket in table.find(value):
-                    yield from self._inside(bucket, event, metadata)
+        found = {
+            id(bucket): bucket
+            for _, find, table in self._lookups
+            for value in find(event, metadata, None)
+            for bucket in table.find(value)
+        }
+        for bucket in found.values():
+            yield from self._inside(bucket, event, metadata)
 
     def _inside(self, bucket: Bucket, event: object, metadata: object) -> Iterator[int]:
         data = bucket[1] if isinstance(bucket, tuple) else bucket
@@ -201,6 +205,8 @@ def _write_lookups(writer: Writer, lookups: Sequence[Lookup]) -> None:
     for reading, _, table in lookups:
         tables[reading].append(table)
     function = writer.function
+    if any(reading.values is not Values.ONE for reading in tables):
+        function.line(0, "done = {}")
     for reading, group in tables.items():
         value, depth = writer.variable(reading), 0
         if reading.values is Values.SPREAD:
@@ -213,4 +219,4 @@ def _write_lookups(writer: Writer, lookups: Sequence[Lookup]) -> None:
             function.line(1, f"for v in {writer.many(reading, value)}:")
             value, depth = "v", 2
         for table in group:
-            table.emit(function, depth, value)
+            table.emit(function, depth, value, once=depth > 0)

@@ -70,6 +70,7 @@ NAMES: Final[dict[str, object]] = {
     "fold": fold,
     "follow": _follow,
     "follow_objects": _follow_objects,
+    "id": id,
     "int": int,
     "length": _length,
     "list": list,
