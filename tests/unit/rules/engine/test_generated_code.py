@@ -40,7 +40,8 @@ RULES: tuple[str | dict[str, object], ...] = (
     {"detail": {NAME: [{"equals-ignore-case": HOSTILE}], "os": [{"numeric": [">", 987654321]}, {"exists": False}]}},
 )
 
-FIXED = {*NAMES, *keyword.kwlist, "make", "function", "e", "b", "m", "x", "out", "n", "w", "v", "f", "y", "i", "k"}
+OURS = {"make", "function", "e", "b", "m", "x", "out", "done", "n", "w", "v", "f", "y", "i", "k"}
+FIXED = {*NAMES, *keyword.kwlist, *OURS}
 ATTRIBUTES = {"__class__", "append", "startswith", "endswith"}
 NUMBERED = re.compile(r"[kvocf][0-9]+")
 
