@@ -8,6 +8,7 @@ queue nothing is delivered past a letter that failed.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -48,24 +49,25 @@ class RunConfig(msgspec.Struct, frozen=True):
 
 
 class Pace:
-    """Lets so many letters a second pass, without bursts."""
+    """Lets so many letters a second pass, without bursts, in the order in which they came."""
 
     def __init__(self, per_second: float) -> None:
         self._interval = 1.0 / per_second
         self._next = 0.0
+        # Served in turn: whoever comes when a busy loop is late would otherwise pass those whose time is just over.
+        self._line = asyncio.Lock()
 
     async def __call__(self, count: int, stop: asyncio.Event) -> None:
         """Wait until it is the turn of `count` letters; returns early when stopped."""
-        loop = asyncio.get_running_loop()
-        at = max(self._next, loop.time())
-        self._next = at + count * self._interval
-        wait = at - loop.time()
-        if wait > 0:
-            try:
-                async with asyncio.timeout(wait):
-                    await stop.wait()
-            except TimeoutError:
-                pass
+        async with self._line:
+            loop = asyncio.get_running_loop()
+            at = max(self._next, loop.time())
+            self._next = at + count * self._interval
+            wait = at - loop.time()
+            if wait > 0:
+                with contextlib.suppress(TimeoutError):
+                    async with asyncio.timeout(wait):
+                        await stop.wait()
 
 
 class Runner:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -422,6 +423,24 @@ def grouped(number: int, group: str, queue: str = "dead.fifo") -> Letter:
     message = shapes.own(body=json.dumps(shapes.EVENT | {"id": f"event-{number}"}), owed=("crm",))
     attributes = message["Attributes"] | {"MessageGroupId": group, "SequenceNumber": f"{number:020}"}
     return read_letter(message | {"MessageId": f"m-{number}", "Attributes": attributes}, queue=queue)
+
+
+def test_whoever_waits_for_the_rate_is_not_passed_by_those_who_come_while_the_loop_is_late() -> None:
+    async def story() -> list[int]:
+        pace, stop, passed = Pace(100.0), asyncio.Event(), []
+
+        async def come(number: int) -> None:
+            await pace(1, stop)
+            passed.append(number)
+
+        tasks = [asyncio.create_task(come(number)) for number in range(2)]
+        await asyncio.sleep(0)
+        time.sleep(0.03)  # noqa: ASYNC251 - the loop is held up, until the turn of the second is over
+        tasks += [asyncio.create_task(come(number)) for number in range(2, 4)]
+        await asyncio.gather(*tasks)
+        return passed
+
+    assert asyncio.run(story()) == [0, 1, 2, 3]
 
 
 async def carried_out(
