@@ -1,6 +1,7 @@
 """Settings: read from the environment, all problems told at once and in plain words."""
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 from turnout.errors import SettingsError
 from turnout.settings import Settings, load_settings, variable
 
+SOURCES = Path(__file__).parents[2] / "src" / "turnout"
 SOURCE = "https://sqs.eu-west-1.amazonaws.com/123456789012/events"
 DEAD = "https://sqs.eu-west-1.amazonaws.com/123456789012/events-dead"
 
@@ -146,6 +148,13 @@ def test_every_setting_is_described_and_those_with_a_unit_name_it() -> None:
         assert field.description, name
         if name.endswith("_seconds"):
             assert "in seconds" in (field.description or ""), name
+
+
+@pytest.mark.parametrize("name", Settings.model_fields)
+def test_every_setting_is_read_by_some_part_of_the_program(name: str) -> None:
+    read = rf"settings\.{name}\b"
+    others = (path for path in SOURCES.rglob("*.py") if path.name != "settings.py")
+    assert any(re.search(read, path.read_text()) for path in others)
 
 
 @pytest.mark.usefixtures("queues")
