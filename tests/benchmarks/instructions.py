@@ -1,6 +1,6 @@
 """Instructions a message: the real worker on the real wire client, counted by valgrind's callgrind.
 
-    python -m tests.benchmarks.instructions [--targets N] [--tracing SHARE] [--functions N]
+    python -m tests.benchmarks.instructions [--targets N] [--tracing SHARE] [--rules N] [--functions N]
 
 CPU time on a shared machine differs by a tenth from run to run; this by a third of a percent, so that it tells two
 versions apart. It is no time: the kernel is not in it, and cryptography is left out, because valgrind has not the
@@ -58,7 +58,7 @@ def read_counts(report: str) -> Counter[tuple[str, str]]:
 def _inside(given: argparse.Namespace) -> None:
     with running_stub() as stub, tempfile.TemporaryDirectory() as folder:
         os.environ.update(environment(Row(client="wire"), stub, ""))
-        uvloop.run(work(stub, given, Counting(), str(write_rules(Path(folder), 3))))
+        uvloop.run(work(stub, given, Counting(), str(write_rules(Path(folder), given.rules))))
 
 
 def _counted(arguments: list[str]) -> Counter[tuple[str, str]]:
@@ -77,6 +77,7 @@ def main(arguments: list[str]) -> None:
     parser = argparse.ArgumentParser(description="Count the instructions that a message takes.")
     parser.add_argument("--targets", type=int, choices=(0, 1, 3), default=1)
     parser.add_argument("--tracing", type=float, help="share of messages that are sampled; not given: off")
+    parser.add_argument("--rules", type=int, default=3, help="how many rules (default: 3)")
     parser.add_argument("--functions", type=int, default=15, help="how many functions to name (default: 15)")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     given = parser.parse_args(arguments)
@@ -91,8 +92,8 @@ def main(arguments: list[str]) -> None:
     for (library, _), count in counts.items():
         libraries[library] += count
     total = sum(count for library, count in libraries.items() if library != LEFT_OUT)
-    print(f"{given.targets} targets, tracing {given.tracing}: {total / EVENTS:,.0f} instructions a message, ", end="")
-    print(f"{LEFT_OUT} left out\n")
+    print(f"{given.targets} targets, {given.rules} rules, tracing {given.tracing}: ", end="")
+    print(f"{total / EVENTS:,.0f} instructions a message, {LEFT_OUT} left out\n")
     for library, count in libraries.most_common(6):
         print(f"{count / EVENTS:>10,.0f}  {library}")
     print()

@@ -8,8 +8,8 @@ from jsonpath_ng.ext.parser import parse as jsonpath
 from tests.property.rules.strategies import conditions, events, paths, values
 
 from turnout.message import Reason
-from turnout.rules.condition.ast import Condition, Path
-from turnout.rules.condition.compile import compile_condition
+from turnout.rules.condition.ast import Condition, Path, Scalars, Segment, Spread
+from turnout.rules.condition.compile import compile_condition, compile_finder
 from turnout.rules.condition.interpret import Scope, find, holds
 from turnout.rules.condition.render import render
 from turnout.rules.decode import decode
@@ -51,6 +51,15 @@ def test_evaluation_never_raises_and_the_compiled_form_says_what_the_interpreter
 @settings(max_examples=200, deadline=None)
 def test_any_json_value_can_stand_where_an_event_is_expected(condition: Condition, event: object) -> None:
     assert compile_condition(condition)(event, None, None) is holds(condition, Scope(event))
+
+
+@given(paths(), st.lists(st.sampled_from([Spread(), Spread(deep=True), Scalars()]), max_size=2), values)
+@settings(max_examples=300, deadline=None)
+def test_the_compiled_form_of_a_path_finds_the_walkers_values_in_its_order(
+    path: Path, more: list[Segment], event: object
+) -> None:
+    path = Path(path.root, (*path.segments, *more))
+    assert repr(list(compile_finder(path)(event, None, None))) == repr(find(path, Scope(event)))
 
 
 @given(paths(), events)

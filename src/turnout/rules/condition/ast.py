@@ -70,6 +70,7 @@ __all__ = [
     "Suffix",
     "Term",
     "Test",
+    "Unconditional",
     "Where",
     "Wildcard",
     "children",
@@ -199,7 +200,8 @@ class Scalars(msgspec.Struct, frozen=True, gc=False):
     """Only strings, numbers, booleans and null pass: the leaves that EventBridge patterns know."""
 
 
-Segment: TypeAlias = Key | Keys | Item | Items | Children | Slice | Descend | Where | Spread | Scalars
+Unconditional: TypeAlias = Key | Keys | Item | Items | Children | Slice | Descend | Spread | Scalars
+Segment: TypeAlias = Unconditional | Where
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeAlias
 
-from turnout.rules.condition import networks, regexes, walking, wildcards
+from turnout.rules.condition import networks, regexes, wildcards
 from turnout.rules.condition.ast import (
     Absent,
     And,
@@ -43,12 +43,12 @@ from turnout.rules.condition.ast import (
     Suffix,
     Term,
     Test,
-    Where,
     Wildcard,
     paths,
 )
 from turnout.rules.condition.folding import fold
 from turnout.rules.condition.once import Once, Parts, parts_without_element
+from turnout.rules.condition.segments import compile_segment
 from turnout.rules.condition.values import any_pair
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 
@@ -195,19 +195,19 @@ def _find_member(root: int, names: tuple[str, ...]) -> Finder:
 
 
 def _find_walking(path: Path, limits: Limits, parts: Parts) -> Finder:
-    root, segments = _ROOTS[path.root], path.segments
-    # By identity: hashing a condition for every element would cost more than evaluating it.
-    filters = {
-        id(segment.condition): compile_condition(segment.condition, limits, parts)
-        for segment in segments
-        if isinstance(segment, Where)
-    }
+    root = _ROOTS[path.root]
+    steps = [
+        compile_segment(segment, lambda inner: compile_condition(inner, limits, parts)) for segment in path.segments
+    ]
 
     def find(*scope: object) -> Sequence[object]:
         event, metadata, _ = scope
-        return walking.find(
-            segments, scope[root], lambda condition, value: filters[id(condition)](event, metadata, value)
-        )
+        values: Sequence[object] = (scope[root],)
+        for step in steps:
+            values = step(values, event, metadata)
+            if not values:
+                break
+        return values
 
     return find
 

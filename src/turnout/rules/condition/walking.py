@@ -6,7 +6,7 @@ Nothing here recurses, so no document is too deep for it.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from turnout.rules.condition.ast import (
     Children,
@@ -20,10 +20,11 @@ from turnout.rules.condition.ast import (
     Segment,
     Slice,
     Spread,
+    Unconditional,
     Where,
 )
 
-__all__ = ["find"]
+__all__ = ["below", "find", "step"]
 
 Keep = Callable[[Condition, object], bool]
 """Whether the condition of a filter holds for an element."""
@@ -33,13 +34,17 @@ def find(segments: Iterable[Segment], start: object, keep: Keep) -> list[object]
     """The values that the segments lead to, in document order; empty when there are none."""
     values = [start]
     for segment in segments:
-        values = [found for value in values for found in _step(segment, value, keep)]
+        if isinstance(segment, Where):
+            values = [child for value in values for child in below(value) if keep(segment.condition, child)]
+        else:
+            values = [found for value in values for found in step(segment, value)]
         if not values:
             break
     return values
 
 
-def _step(segment: Segment, value: object, keep: Keep) -> Iterable[object]:
+def step(segment: Unconditional, value: object) -> Iterable[object]:
+    """The values that one segment leads to from one value."""
     match segment:
         case Key(name=name):
             return (value[name],) if isinstance(value, dict) and name in value else ()
@@ -48,15 +53,13 @@ def _step(segment: Segment, value: object, keep: Keep) -> Iterable[object]:
                 return ()
             return (value[index],)
         case Children():
-            return _below(value)
+            return below(value)
         case Spread(deep=deep):
             return _spread(value, deep)
         case Scalars():
             return () if isinstance(value, dict | list) else (value,)
         case Descend():
             return _descend(value)
-        case Where(condition=condition):
-            return [child for child in _below(value) if keep(condition, child)]
         case Keys(names=names):
             return [value[name] for name in names if name in value] if isinstance(value, dict) else ()
         case Items(indices=indices):
@@ -70,9 +73,10 @@ def _step(segment: Segment, value: object, keep: Keep) -> Iterable[object]:
             return value[start:stop:step] if isinstance(value, list) else ()
 
 
-def _below(value: object) -> Iterable[object]:
+def below(value: object) -> Sequence[object]:
+    """The members of an object, the elements of an array; nothing for anything else."""
     if isinstance(value, dict):
-        return value.values()
+        return list(value.values())
     return value if isinstance(value, list) else ()
 
 
@@ -99,6 +103,4 @@ def _descend(value: object) -> Iterator[object]:
     while stack:
         value = stack.pop()
         yield value
-        below = _below(value)
-        if below:
-            stack.extend(reversed(list(below)))
+        stack.extend(reversed(below(value)))
