@@ -197,8 +197,11 @@ class Worker:
         return self._router.routes.senders
 
     def use(self, ruleset: Ruleset) -> None:
-        """Make `ruleset` the active one, from the next message on."""
+        """Make `ruleset` the active one, from the next message on. Raises `TargetError` where a target has no way."""
         senders = {name: self._sender(target) for name, target in ruleset.targets.items()}
+        # Only now: had one of them no way, all would go on by the old rules.
+        for name, target in ruleset.targets.items():
+            senders[name].adapt(target.priority, target.per_second or None)
         self._router.routes = Routes(ruleset, senders)
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -310,9 +313,7 @@ class Worker:
         # A reload that leaves a target where it is keeps its sender, with what waits there and its breaker.
         key = msgspec.structs.replace(target, priority=0, per_second=0, description="", place=None)
         sender = self._senders.get(key)
-        if sender is not None:
-            sender.adapt(target.priority, target.per_second or None)
-        else:
+        if sender is None:
             destination = self._destinations(target)
             sender = self._senders[key] = Sender(
                 name=target.name,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from watchfiles import awatch
 
-from turnout.errors import RulesError
+from turnout.errors import RulesError, TargetError
 from turnout.rules import Ruleset
 from turnout.rules.files.signature import Signature, signature
 from turnout.rules.reload import refusal
@@ -95,6 +95,8 @@ class Reloader:
         self._seen = await asyncio.to_thread(signature, self._path)
         try:
             ruleset = await asyncio.to_thread(self._load)
+            if ruleset.fingerprint != self.fingerprint:
+                self._use(ruleset)
         except RulesError as error:
             self.success = False
             more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
@@ -105,6 +107,13 @@ class Reloader:
             log.error(
                 "rules not reloaded, the old ones stay active%s", all_of_them, extra={"ruleset": self.fingerprint}
             )
+            return False
+        except TargetError as error:  # a certificate, say, that was there when the rules were loaded
+            self.success, self.error = False, str(error)
+            log.error(
+                "rules not reloaded, the old ones stay active (repair this, then send SIGHUP): %s", error,
+                extra={"ruleset": self.fingerprint},
+            )  # fmt: skip
             return False
         except Exception:  # a bug of ours in loading must not end a worker that has rules to work by
             self.success = False
@@ -117,7 +126,6 @@ class Reloader:
             log.info("rules unchanged", extra={"ruleset": self.fingerprint})
             return True
         before, self.fingerprint = self.fingerprint, ruleset.fingerprint
-        self._use(ruleset)
         log.info("rules reloaded: %d rules", len(ruleset.rules), extra={"ruleset": ruleset.fingerprint, "was": before})
         return True
 

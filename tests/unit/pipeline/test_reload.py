@@ -7,8 +7,11 @@ import pytest
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import Yard, ruleset
 
+from turnout.errors import Fault, TargetError
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
+from turnout.rules import Target
+from turnout.targets.api import Destination
 
 RULES = """
 targets:
@@ -67,6 +70,28 @@ def test_a_target_that_is_left_alone_is_so_after_a_reload_that_leaves_it_where_i
             await asyncio.sleep(50)
             assert failing.bodies("crm.fifo") == []
             await settled(failing, 2)
+
+    run(main())
+
+
+def test_rules_of_which_one_target_has_no_way_change_nothing_for_the_others() -> None:
+    async def main() -> None:
+        working = yard()
+        before = working.worker.ruleset
+
+        def no_way(target: Target) -> Destination:
+            raise TargetError("no way", code="NoWay", fault=Fault.CONFIG, retryable=False)
+
+        async with working.running(seconds=1_000):
+            working.worker._destinations = no_way
+            more = RULES.replace("priority: 1}", "priority: 1, per_second: 1}\n  new: {queue: archive}")
+            with pytest.raises(TargetError):
+                working.worker.use(ruleset(more.replace("[crm]", "[crm, new]")))
+            assert working.worker.ruleset is before
+            began = asyncio.get_running_loop().time()
+            await working.publish(*(event(number, group=str(number)) for number in range(50)))
+            await settled(working, 50)
+            assert asyncio.get_running_loop().time() - began < 5, "the rate is that of the old rules"
 
     run(main())
 

@@ -4,10 +4,12 @@ import asyncio
 import os
 import shutil
 from collections.abc import Awaitable, Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 
+from turnout.errors import Fault, TargetError
 from turnout.rules import Ruleset
 from turnout.rules.files.signature import signature
 from turnout.rules.reload import load_ready_rules, refusal
@@ -242,6 +244,40 @@ def test_a_bug_in_loading_keeps_the_old_rules(folder: Path) -> None:
         reloader = Reloader(folder, load=load, use=lambda _: None, active="x", seen=signature(folder))
         assert not await reloader.reload()
         assert not reloader.success
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (
+            TargetError("the certificate is gone", code="NoWay", fault=Fault.CONFIG, retryable=False),
+            "NoWay: the certificate is gone",
+        ),
+        (ZeroDivisionError(), "an error of Turnout's own, see the log"),
+    ],
+    ids=["a target has no way", "a bug"],
+)
+def test_new_rules_that_cannot_be_put_to_work_leave_the_old_ones_until_the_next_attempt(
+    folder: Path, error: Exception, told: str
+) -> None:
+    async def main() -> None:
+        active = []
+        errors = [error]
+
+        def use(ruleset: Ruleset) -> None:
+            if errors:
+                raise errors.pop()
+            active.append(ruleset)
+
+        load = partial(load_ready_rules, folder)
+        reloader = Reloader(folder, load=load, use=use, active="old", seen=signature(folder))
+        assert not await reloader.reload()
+        assert (reloader.success, reloader.error, reloader.fingerprint) == (False, told, "old")
+        assert await reloader.reload()
+        assert (reloader.success, reloader.error) == (True, "")
+        assert [ruleset.fingerprint for ruleset in active] == [reloader.fingerprint]
 
     asyncio.run(main())
 
