@@ -203,7 +203,7 @@ class Outcome(StrEnum):
 class Call:
     """One batch call to SQS, shared by the messages that travelled in it, so that spans can be built later."""
 
-    __slots__ = ("count", "end_ns", "error", "operation", "queue", "span", "start_ns")
+    __slots__ = ("at", "count", "end_ns", "error", "operation", "queue", "span", "start_ns")
 
     def __init__(self, operation: str, queue: str, start_ns: int) -> None:
         self.operation = operation
@@ -211,6 +211,9 @@ class Call:
         self.queue = queue
         """The queue's URL."""
         self.start_ns = start_ns
+        self.at = 0.0
+        """Event-loop time at which a receive brought its messages, or a send began. How long something is held is
+        measured by it: the clock of the others may be set meanwhile."""
         self.end_ns = 0
         self.count = 0
         """Messages in the batch."""
@@ -288,6 +291,7 @@ class Account:
         "handle_ns",
         "key",
         "letter",
+        "letter_at",
         "match",
         "message",
         "outcome",
@@ -301,6 +305,9 @@ class Account:
         "trace",
         "visible_at",
     )
+
+    letter_at: float
+    """Event-loop time at which the letter was written: there once it is."""
 
     def __init__(self, message: Message, receive: Call, received_ns: int, visible_at: float = 0.0) -> None:
         self.message = message

@@ -73,6 +73,7 @@ class DeadLetters:
             books=books.target(name),
             place=books.place(SYSTEM_SQS, name),
             kind="dead-letter queue",
+            since=lambda letter: letter.account.letter_at,
             unrepaired="what belongs there stays in its source queue and comes again",
         )
 
@@ -90,6 +91,7 @@ class DeadLetters:
             self._settler.leave(account)
             return
         account.letter = Delivery(account, self.sender.name, at_ns)
+        account.letter_at = asyncio.get_running_loop().time()
         self.sender.put((account.letter,))
 
     def _overflowed(self, _sender: Sender, letter: Delivery) -> None:

@@ -167,6 +167,7 @@ class Poller:
         if not messages:
             return []
         call.end_ns = time.time_ns()
+        call.at = asyncio.get_running_loop().time()
         call.count = len(messages)
         self._source.receives.add(call)
         if sent_ms := messages[0].sent_ms:

@@ -61,6 +61,10 @@ _DONE = State.DONE
 _size = attrgetter("size")
 
 
+def _received_at(delivery: Delivery) -> float:
+    return delivery.account.receive.at
+
+
 def _group(delivery: Delivery) -> str | None:
     return delivery.message.group_id
 
@@ -70,8 +74,8 @@ class Sender:
 
     `overflow` is given the deliveries that wait here and are too many, when the target does not work, or not always; it
     answers with `refuse`, or takes the whole message away. `refit` composes less when a message was too large; by
-    default, the trace context is left out. `kind` and `unrepaired` are words for the log: what this is the way to, and
-    what happens until an operator has repaired it.
+    default, the trace context is left out. `since` says from which event-loop time on a delivery counts as held. `kind`
+    and `unrepaired` are words for the log: what this is the way to, and what happens until an operator has repaired it.
     """
 
     def __init__(
@@ -88,6 +92,7 @@ class Sender:
         books: TargetBooks,
         place: PlaceBooks,
         refit: Callable[[Delivery], OutgoingMessage] | None = None,
+        since: Callable[[Delivery], float] = _received_at,
         kind: str = "target",
         unrepaired: str = "everything for it is dead-lettered",
     ) -> None:
@@ -98,6 +103,7 @@ class Sender:
         self.breaker = Breaker(config.breaker)
         self._compose = compose
         self._refit = refit or untraced
+        self._since = since
         self._settled = settled
         self._overflow = overflow
         self._config = config
@@ -198,6 +204,7 @@ class Sender:
 
     async def _flush(self, deliveries: list[Delivery]) -> list[tuple[Delivery, float]]:
         call = Call("send", self.destination.url, time.time_ns())
+        call.at = asyncio.get_running_loop().time()
         call.count = len(deliveries)
         only = (call,)
         for delivery in deliveries:
@@ -286,8 +293,7 @@ class Sender:
                 "%s %s fails, %s: %s", self._kind, self.name, what, failure.message,
                 extra={"target": self.name, "code": failure.code},
             )  # fmt: skip
-        too_old = time.time_ns() - int(self._config.hold_seconds * 1e9)
-        for delivery in self._outbox.remove(lambda delivery: config or delivery.queued_ns < too_old):
+        for delivery in self._outbox.remove(lambda delivery: config or self._held_too_long(delivery, now)):
             self._give_up(delivery, given_up(failure, delivery.attempts))
         for delivery in self._outbox.trim(max(0, self._config.max_held - count)):
             self._overflow(self, delivery)
@@ -326,7 +332,7 @@ class Sender:
 
         Twelve attempts, each after a quarter of an hour, would hold it for hours, whatever the operator allows for.
         """
-        return self._config.hold_seconds - (time.time_ns() - delivery.calls[0].start_ns) / 1e9
+        return self._config.hold_seconds - (asyncio.get_running_loop().time() - delivery.calls[0].at)
 
     def _crowded(self, beside: int) -> bool:
         """Whether as many deliveries wait for a retry as may, though the target does not fail as a whole.
@@ -357,7 +363,10 @@ class Sender:
         if self.breaker.state is BreakerState.CLOSED:
             return delivery.attempts >= self._config.backoff.attempts
         # While the target as a whole is down, attempts say nothing about this delivery; time does.
-        return time.time_ns() - delivery.queued_ns > self._config.hold_seconds * 1e9
+        return self._held_too_long(delivery, asyncio.get_running_loop().time())
+
+    def _held_too_long(self, delivery: Delivery, now: float) -> bool:
+        return now - self._since(delivery) > self._config.hold_seconds
 
     def _give_up(self, delivery: Delivery, failure: Failure) -> None:
         delivery.state = State.FAILED

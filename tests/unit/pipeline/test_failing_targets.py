@@ -2,6 +2,7 @@
 
 import asyncio
 import itertools
+import time
 from collections.abc import Sequence
 
 import pytest
@@ -180,6 +181,47 @@ def test_a_target_that_stays_down_longer_than_deliveries_may_wait_gets_letters()
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("queue", ["archive", "events-dead"])
+def test_a_clock_that_is_set_forward_makes_nothing_wait_for_too_long(
+    queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        breaker = BreakerConfig(failures=1, probe_seconds=5.0, probe_cap_seconds=5.0)
+        yard = Yard(clock=asyncio.get_running_loop().time, breaker=breaker, hold_seconds=60.0)
+        yard.sqs.fail_calls(queue, SEND, "ServiceUnavailable")
+        await yard.publish(event("three"), "no JSON")
+        async with yard.running(seconds=1_000):
+            await asyncio.sleep(1)
+            ahead = time.time_ns() + 3_600_000_000_000
+            monkeypatch.setattr(time, "time_ns", lambda: ahead)
+            await asyncio.sleep(20)
+            yard.sqs.heal()
+            while len(yard.watch.accounts) < 2:
+                await asyncio.sleep(1)
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1, Outcome.DEAD_LETTERED: 1}
+        assert [letter.reason for letter in yard.letters()] == ["INVALID_JSON"]
+
+    run(main())
+
+
+def test_a_clock_that_is_set_forward_takes_nothing_from_the_rest_that_a_target_may_ask_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        resting = Resting(20.0)
+        yard = yard_with(resting, hold_seconds=50.0)
+        await yard.publish(event("one"))
+        async with yard.running(seconds=1_000):
+            await asyncio.sleep(1)
+            ahead = time.time_ns() + 3_600_000_000_000
+            monkeypatch.setattr(time, "time_ns", lambda: ahead)
+            while not yard.watch.accounts:
+                await asyncio.sleep(1)
+        assert resting.times[:3] == [0.0, 20.0, 40.0]
+
+    run(main())
+
+
 def test_once_a_missing_queue_is_confirmed_what_belongs_there_is_dead_lettered_without_another_try() -> None:
     async def main() -> None:
         yard = Yard(breaker=BreakerConfig(config_failures=3, probe_seconds=600.0, probe_cap_seconds=600.0))
@@ -356,6 +398,8 @@ def test_a_target_that_is_left_alone_is_not_probed_before_the_rest_that_it_asks_
         async with yard.running(seconds=1_000):
             while resting.calls < 6:
                 await asyncio.sleep(1.0)
+                if not len(yard.worker.in_flight):  # those before were held for long enough
+                    await yard.publish(event("one"))
         first, second, *probes = resting.times
         between = [after - before for before, after in itertools.pairwise([second, *probes])]
         assert first == second

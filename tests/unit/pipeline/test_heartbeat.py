@@ -27,7 +27,8 @@ class Holding(Yard):
     """A worker that holds what it gets, because the target does not work; `asked` is what it asked to extend."""
 
     def __init__(self) -> None:
-        super().__init__(backoff=Backoff(3_600.0, 3_600.0, 50), visibility_seconds=60, drain_seconds=0.2)
+        backoff = Backoff(3_600.0, 3_600.0, 50)
+        super().__init__(backoff=backoff, visibility_seconds=60, hold_seconds=TWELVE_HOURS, drain_seconds=0.2)
         self.asked: list[tuple[int, int]] = []
         self.sqs.fail_calls("crm", "SendMessageBatch", "ServiceUnavailable")
         self._change = self.sqs.change_visibility
