@@ -403,6 +403,17 @@ def test_what_s3_refuses_says_whose_fault_it_is_and_whether_to_try_again(
     asyncio.run(talk(lambda _: response, scenario, monkeypatch))
 
 
+@pytest.mark.parametrize("code", ["ExpiredToken", "InvalidToken", "TokenRefreshRequired"])
+def test_credentials_that_have_expired_are_for_an_operator_to_renew(code: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scenario(archive: ArchiveStore) -> None:
+        with pytest.raises(ArchiveError) as raised:
+            await archive.get("k")
+        assert (raised.value.fault, raised.value.retryable) == (Fault.CONFIG, False)
+        assert str(raised.value) == f"s3://b/k: {code}: The provided token has expired. (renew the credentials)"
+
+    asyncio.run(talk(lambda _: refused(400, code, "The provided token has expired."), scenario, monkeypatch))
+
+
 def test_what_s3_says_about_a_refusal_is_passed_on(monkeypatch: pytest.MonkeyPatch) -> None:
     async def scenario(archive: ArchiveStore) -> None:
         with pytest.raises(ArchiveError, match="s3://b/k: AccessDenied: not you"):
