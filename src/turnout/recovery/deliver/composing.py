@@ -139,10 +139,12 @@ def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...], why: 
         if size + sum(each.size(name) for name, each in with_why.items()) <= MAX_MESSAGE_BYTES:
             attributes = with_why
     fifo = queue.endswith(".fifo")
+    group = message.system.get("MessageGroupId")
+    fair = bool(group) and not letter.queue.endswith(".fifo")  # that of a FIFO queue would make no queue a fair one
     return OutgoingMessage(
         body,
         attributes,
-        group_id=identifier(message.system.get("MessageGroupId") or letter.id) if fifo else None,
+        group_id=identifier(group or letter.id) if fifo or fair else None,
         deduplication_id=identifier(letter.id) if fifo else None,
         trace_header=message.system.get(_TRACE_HEADER),
     )

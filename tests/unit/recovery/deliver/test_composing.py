@@ -243,5 +243,12 @@ def test_a_fifo_queue_for_letters_takes_each_letter_once_and_keeps_it_in_its_gro
         one, again = (compose_as_found(letter, "https://sqs/1/people.fifo", ()) for _ in range(2))
         assert one == again
         assert (one.group_id, one.deduplication_id) == (group, letter.id)
-    moved = compose_as_found(grouped, "https://sqs/1/people", ())
-    assert (moved.group_id, moved.deduplication_id) == (None, None)
+    for letter in (grouped, alone):
+        moved = compose_as_found(letter, "https://sqs/1/people", ())
+        assert (moved.group_id, moved.deduplication_id) == (None, None)
+
+
+def test_a_letter_keeps_the_group_that_it_has_in_a_standard_queue_which_makes_that_a_fair_one() -> None:
+    tenant = read_letter(shapes.message(shapes.BODY, MessageGroupId="acme"), queue="https://sqs/1/d")
+    moved = compose_as_found(tenant, "https://sqs/1/people", ())
+    assert (moved.group_id, moved.deduplication_id) == ("acme", None)
