@@ -128,4 +128,4 @@ def test_who_meets_the_letters_of_another_run_is_told_when_they_are_free_again(q
     asyncio.run(another_run_holds_the_first())
     result = replay_to_crm()
     assert "1 left to another process, 1 not tried behind another of their group." in result.stdout
-    assert "When it was killed: resume its plan, or wait 10 minutes." in result.stdout
+    assert "When it was killed: wait 2 minutes, then go on." in result.stdout

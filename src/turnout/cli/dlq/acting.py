@@ -73,6 +73,11 @@ def who() -> str:
     return f"{user}@{socket.gethostname()}"
 
 
+def _run_name() -> str:
+    """Who acts, for the ledger: of no two runs the same, or two of one plan would take each other's letters."""
+    return f"{who()}:{os.getpid()}-{secrets.token_hex(3)}"
+
+
 def carry_out(job: Job, settings: DlqSettings) -> int:
     """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left. Raises `TurnoutError`."""
     if job.resume and not ledger_is_there(settings):
@@ -224,7 +229,7 @@ class _Course:
                 ledger=self._ledger,
                 act=self._act,
                 plan=self._plan.id,
-                by=who(),
+                by=_run_name(),
                 config=RunConfig(settings.rate, settings.max_failures, again=self._again),
                 told=told,
             )
@@ -261,8 +266,8 @@ class _Course:
                 )
             if tally.skipped:
                 click.echo(
-                    "Another process lets go of its letters when it ends. When it was killed: resume its plan, or wait "
-                    f"{LEASE_SECONDS / 60:.0f} minutes."
+                    "Another process lets go of its letters when it ends. When it was killed: wait "
+                    f"{LEASE_SECONDS / 60:.0f} minutes, then go on."
                 )
         elif tally.done and self._source.url.endswith(".fifo"):
             click.echo(

@@ -18,10 +18,10 @@ import msgspec
 
 from turnout.errors import CallError, TurnoutError
 from turnout.recovery.groups import group_of
+from turnout.recovery.ledger.claims import Claims
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
-from turnout.recovery.processor.claims import Claims
 from turnout.recovery.processor.counts import UNFINISHED, Counts, Ended, Result
 from turnout.recovery.processor.handling import Handler, Tools
 from turnout.recovery.processor.policy import Policy

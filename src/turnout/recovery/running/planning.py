@@ -124,7 +124,8 @@ async def draft_again(
     made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
     done = {item.letter for item in left.values() if item.state is ItemState.DONE}
     finishing = [letter for letter in selected if letter.id in done]
-    await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, again)
+    begun = {item.letter: item.targets for item in left.values() if again and item.state is ItemState.STARTED}
+    await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, again, begun)
     made.finishing += finishing
     return made
 
@@ -138,14 +139,20 @@ async def _resolved(ledger: Ledger, letters: Sequence[str]) -> set[str]:
 
 
 async def _sort(
-    made: Draft, letters: list[Letter], source: Source, ledger: Ledger, act: Act, again: bool = False
+    made: Draft,
+    letters: list[Letter],
+    source: Source,
+    ledger: Ledger,
+    act: Act,
+    again: bool,
+    begun: Mapping[str, tuple[str, ...]] = {},
 ) -> None:
     unfit = []
     letters.sort(key=_age)
     for first in range(0, len(letters), _PAGE):
         page = letters[first : first + _PAGE]
         records = await ledger.records([letter.id for letter in page])
-        unfit += [letter for letter in page if not _fits(made, letter, records, act, again)]
+        unfit += [letter for letter in page if not _fits(made, letter, records, act, again, begun)]
     await source.give_back(unfit)
 
 
@@ -154,19 +161,34 @@ def _age(letter: Letter) -> tuple[int, str]:
     return letter.message.sent_ms, letter.message.system.get("SequenceNumber", "")
 
 
-def _fits(made: Draft, letter: Letter, records: Mapping[str, Record], act: Act, again: bool) -> bool:
+def _fits(
+    made: Draft,
+    letter: Letter,
+    records: Mapping[str, Record],
+    act: Act,
+    again: bool,
+    begun: Mapping[str, tuple[str, ...]],
+) -> bool:
     record = records.get(letter.id)
     settled = is_settled(record)
     if settled and not again:
         made.finishing.append(letter)
         return True
-    work = anew(letter, record) if settled else Work.of(letter, record)
+    once_more = settled or _was_begun_anew(record, begun.get(letter.id, ()))
+    work = anew(letter, record) if once_more else Work.of(letter, record)
     try:
         made.aims[letter.id] = act.aims(work)
     except Unfit as reason:
         made.unfit[str(reason)] += 1
         return False
     made.works.append(work)
-    if settled:
+    if once_more:
         made.anew.add(letter.id)
     return True
+
+
+def _was_begun_anew(record: Record | None, targets: tuple[str, ...]) -> bool:
+    """Whether a run that died had begun to deal once more with a letter, which it was to send where it had arrived."""
+    if record is None or record.status is not Status.IN_PROGRESS:
+        return False
+    return not set(targets).isdisjoint(record.reached)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from typing import TypeVar
@@ -19,8 +20,9 @@ from turnout.errors import TurnoutError
 from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.groups import Group, Groups
 from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.claims import Claims
 from turnout.recovery.ledger.insisting import note_outcomes
-from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.planning import Draft, anew, is_settled
 from turnout.recovery.running.tally import Tally
@@ -30,8 +32,8 @@ __all__ = ["LEASE_SECONDS", "Pace", "RunConfig", "Runner"]
 
 T = TypeVar("T")
 
-LEASE_SECONDS = 600.0
-"""Longer than one letter takes, with all attempts at its deliveries."""
+LEASE_SECONDS = 120.0
+"""For so long a letter stays claimed when its run dies; while it lives, claims are renewed."""
 _PAGE = 200
 
 
@@ -71,7 +73,9 @@ class Pace:
 
 
 class Runner:
-    """One run of one plan. `by` is who acts, as histories say it; `told` is called after each step with the tally."""
+    """One run of one plan. `by` is who acts, as histories say it: no two runs are called the same, or they would share
+    their claims. `told` is called after each step with the tally, `clock` tells monotonic seconds.
+    """
 
     def __init__(
         self,
@@ -83,14 +87,14 @@ class Runner:
         by: str,
         config: RunConfig | None = None,
         told: Callable[[Tally], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._source = source
         self._ledger = ledger
         self._act = act
         self._plan = plan
         self._by = by
-        # By plan, not by process: who resumes a plan need not wait for the lease of the process that died.
-        self._holder = f"plan {plan}"
+        self._claims = Claims(ledger, by=by, lease_seconds=LEASE_SECONDS, clock=clock)
         self._config = config or RunConfig()
         self._told = told
         self._pace = Pace(self._config.rate)
@@ -119,9 +123,15 @@ class Runner:
             if not stop.is_set():
                 await self._finish(finishing)
         waiting = deque(_pages(made.works, self._act.batch))
-        async with asyncio.TaskGroup() as tasks:
-            for number in range(1 if self._act.ordered else min(self._config.calls, len(waiting))):
-                tasks.create_task(self._work(waiting, stop), name=f"act-{number}")
+        keeping = asyncio.create_task(self._claims.keep(lambda: None), name="keep-claims")
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for number in range(1 if self._act.ordered else min(self._config.calls, len(waiting))):
+                    tasks.create_task(self._work(waiting, stop), name=f"act-{number}")
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+            await self._claims.release()
         if self._error is not None:
             raise self._error
         return self.tally
@@ -156,51 +166,63 @@ class Runner:
 
     async def _step(self, works: Sequence[Work]) -> bool:
         """Claim works and act on them. Whether all were dealt with, by us or by others."""
-        records = await self._ledger.claim(
-            [work.letter.id for work in works], by=self._holder, lease_seconds=LEASE_SECONDS
-        )
+        granted = await self._claims.take([work.letter.id for work in works])
         # A letter that is resolved cannot be claimed.
-        refused = [work.letter.id for work in works if work.letter.id not in records]
+        refused = [work.letter.id for work in works if work.letter.id not in granted]
         known = await self._ledger.records(refused) if refused else {}
         resolved = {each: record for each, record in known.items() if record.resolved_ms}
         well = len(resolved) == len(refused)
-        # What another process has dealt with since the plan was made is not dealt with once more.
-        settled = {each: record for each, record in (resolved | dict(records)).items() if is_settled(record)}
-        once_more = [work.letter for work in works if work.letter.id in settled and work.letter.id in self._anew]
-        well &= await self._act_on([anew(letter, settled[letter.id]) for letter in once_more], once_more=True)
-        taken = {letter.id for letter in once_more}
+        records = resolved | dict(granted)
+        # Nobody is kept from what is dealt with once more: another run may have begun with it since this one looked.
+        anew_ = [work for work in works if work.letter.id in records and work.letter.id in self._anew]
+        once_more = [anew(work.letter, records[work.letter.id]) for work in anew_]
+        once_more = [now for now, before in zip(once_more, anew_, strict=True) if now.attempt == before.attempt]
+        well &= len(once_more) == len(anew_)
+        self.tally.skipped += len(anew_) - len(once_more)
+        well &= await self._act_on(once_more, once_more=True)
+        taken = {work.letter.id for work in anew_}
         works = [work for work in works if work.letter.id not in taken]
-        records = {each: record for each, record in records.items() if each not in taken}
         # Another process may have been faster since the plan was made, and may have got further.
-        self.tally.skipped += len(works) - len(records)
-        granted = [work.letter for work in works if work.letter.id in records]
-        if finishing := [letter for letter in granted if letter.id in settled]:
+        ours = [work.letter for work in works if work.letter.id in granted]
+        self.tally.skipped += len(works) - len(ours)
+        if finishing := [letter for letter in ours if is_settled(granted[letter.id])]:
             await self._finish(finishing)
         return well & await self._act_on(
-            [Work.of(letter, records[letter.id]) for letter in granted if letter.id not in settled]
+            [Work.of(letter, granted[letter.id]) for letter in ours if not is_settled(granted[letter.id])]
         )
 
     async def _act_on(self, works: Sequence[Work], *, once_more: bool = False) -> bool:
-        """Act on letters that are claimed. Whether none failed."""
+        """Act on letters that are claimed. Whether none failed, and none was left to another."""
         if not works:
             return True
         known = await self._ledger.record([self._started(work) for work in works])
-        if not once_more:  # another run of this plan may have said since they were claimed what has arrived
+        if not once_more:  # who had it before may have said since it was claimed what has arrived
             works = [msgspec.structs.replace(work, reached=known[work.letter.id].reached) for work in works]
-        outcomes = await self._act(works)
-        pairs = list(zip(works, outcomes, strict=True))
+        ours = [work for work in works if await self._stands(work, known[work.letter.id], once_more=once_more)]
+        others = {work.letter.id for work in works} - {work.letter.id for work in ours}
+        self.tally.skipped += len(others)
+        await self._claims.release(others)
+        if not ours:
+            return False
+        outcomes = await self._act(ours)
+        pairs = list(zip(ours, outcomes, strict=True))
         await note_outcomes(self._ledger, [self._ended(work, outcome) for work, outcome in pairs])
         failed = [(work, outcome) for work, outcome in pairs if not outcome.done]
         for _, outcome in failed:
             self.tally.failed += 1
             self.tally.failures[outcome.sentence] += 1
-        if failed:
-            letters = [work.letter for work, _ in failed]
-            await self._ledger.release([letter.id for letter in letters], by=self._holder)
+        await self._claims.release([work.letter.id for work, _ in failed])
         done = [work.letter for work, outcome in pairs if outcome.done]
         if done:
             await self._finish(done)
-        return not failed
+        return not failed and not others
+
+    async def _stands(self, work: Work, known: Record, *, once_more: bool) -> bool:
+        """Whether a letter is still ours to act on, now that the ledger knows that we begin."""
+        # Who was quicker has noted this very attempt, and what comes of it. Archiving has no attempts: it is done once.
+        if known.by != self._by and self._act.action is not Action.ARCHIVE:
+            return False
+        return once_more or await self._claims.stand(work.letter.id, known.attempts, work.reached)
 
     async def _finish(self, letters: Sequence[Letter]) -> None:
         """Delete letters whose outcome is durable, and say so."""
@@ -208,11 +230,11 @@ class Runner:
         gone = [letter for letter in letters if letter.id not in failures]
         self.tally.done += len(gone)
         await self._record([self._resolved(letter.id) for letter in gone])
+        self._claims.forget([letter.id for letter in gone])
         self.tally.undeleted += len(failures)
         for why in failures.values():
             self.tally.failures[f"not deleted: {why}"] += 1
-        if failures:
-            await self._ledger.release(list(failures), by=self._holder)
+        await self._claims.release(list(failures))
         self._told(self.tally)
 
     async def _record(self, entries: Sequence[Entry]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import time
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -93,7 +94,14 @@ class Bench:
         self.path = folder / "ledger.sqlite"
         self.sqs = MemorySqs()
         self.dead = self.sqs.create_queue("dead", visibility_seconds=120)
+        self.ahead = 0.0
+        self.processes = 0
         self.targets = {name: self.sqs.create_queue(name) for name in targets}
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass: what a dead process held comes back, in the queue and in the ledger."""
+        self.ahead += seconds
+        self.sqs.advance(seconds)
 
     async def fill(self, owed: Sequence[tuple[str, ...]], done: tuple[str, ...] = ()) -> None:
         for number, targets in enumerate(owed):
@@ -127,8 +135,9 @@ class Bench:
     ) -> Tally:
         """One process: makes the plan, or goes on with one, until it is done or the bomb goes off."""
         bomb = bomb or Bomb()
+        self.processes += 1
         sqs: Any = Fragile(self.sqs, bomb, ("send", "delete", "change_visibility"))
-        async with open_sqlite_ledger(self.path) as file:
+        async with open_sqlite_ledger(self.path, clock=lambda: time.time() + self.ahead) as file:
             ledger: Any = Fragile(file, bomb, ("see", "record", "claim", "release", "save_plan"))
             source = await open_queue_source(sqs, self.dead, visibility_seconds=120, wait_seconds=0)
             try:
@@ -144,7 +153,7 @@ class Bench:
                     ledger=ledger,
                     act=act,
                     plan=plan or "p",
-                    by="jo",
+                    by=f"jo:{self.processes}",
                     config=RunConfig(10_000, max_failures, 3),
                 )
                 try:

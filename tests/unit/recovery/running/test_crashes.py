@@ -67,7 +67,7 @@ def test_a_crash_at_any_step_is_made_good_by_going_on_with_the_plan(tmp_path: Pa
             items = await ledger.items("p")
             settled = [item for item in items if item.state in (ItemState.DONE, ItemState.RESOLVED)]
         assert deleted <= len(settled), "deleted before its outcome was durable"
-        bench.sqs.advance(121)
+        bench.advance(121)
         await bench.process(plan="p")
         await books_balance(bench, crashed=True)
 
@@ -87,7 +87,7 @@ def test_a_process_that_dies_again_and_again_still_ends(tmp_path: Path) -> None:
             try:
                 await bench.process(Bomb(at, after=bool(at % 2)), plan="p")
             except Killed:
-                bench.sqs.advance(121)
+                bench.advance(121)
             else:
                 break
         assert bench.left() == 0
@@ -105,7 +105,7 @@ def test_a_letter_that_was_deleted_in_vain_is_only_deleted_again(tmp_path: Path)
         tally = await bench.process()
         assert (tally.done, tally.undeleted) == (0, 4)
         assert bench.left() == 4
-        bench.sqs.advance(121)
+        bench.advance(121)
         again = await bench.process(plan="another")
         assert (again.done, again.total) == (4, 4)
         assert bench.left() == 0

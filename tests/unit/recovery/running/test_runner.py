@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from tests.unit.recovery import letters as shapes
 from tests.unit.recovery.running.bench import Bench, Refusing
@@ -20,14 +21,14 @@ from turnout.recovery.archive.archiving import Archiving
 from turnout.recovery.archive.memory import MemoryArchive
 from turnout.recovery.archive.store import Stored
 from turnout.recovery.deliver.address import Address
-from turnout.recovery.deliver.api import Act
+from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, ItemState, Phase, Plan, Record, Sighting, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
-from turnout.recovery.running.planning import draft
+from turnout.recovery.running.planning import draft, draft_again
 from turnout.recovery.running.runner import LEASE_SECONDS, Pace, RunConfig, Runner
 from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.queue import open_queue_source
@@ -391,6 +392,185 @@ def test_what_another_run_of_the_plan_delivers_while_a_letter_is_being_noted_is_
             runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo")
             assert (await runner.run(made, asyncio.Event())).done == 1
             assert (bench.got("crm").total(), bench.got("audit").total()) == (0, 1)
+
+    asyncio.run(story())
+
+
+class Waiting:
+    """An act that takes its time, and keeps what it was given. `begun` is set when it is asked, `may_end` ends it."""
+
+    action = Action.RETRY
+    batch = 1
+    ordered = False
+
+    def __init__(self) -> None:
+        self.begun, self.may_end = asyncio.Event(), asyncio.Event()
+        self.asked: list[Work] = []
+
+    def aims(self, work: Work) -> tuple[str, ...]:
+        return () if "crm" in work.reached else ("crm",)
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        self.asked += works
+        self.begun.set()
+        await self.may_end.wait()
+        return [Outcome(self.aims(work)) for work in works]
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_two_runs_of_one_plan_that_are_alive_at_once_send_each_letter_once(tmp_path: Path, again: bool) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            if again:
+                await ledger.see([Sighting.of(letter)], by="before")
+                for phase in (Phase.STARTED, Phase.DONE):
+                    await ledger.record([Entry("m-1", Action.RETRY, phase, "before", targets=("crm",))])
+                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            source, act = Listed([letter]), Waiting()
+            made = await draft(source, ledger, lambda _: True, act, 10, again=again)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            config = RunConfig(again=again)
+
+            def runner(by: str) -> Runner:
+                return Runner(source=source, ledger=ledger, act=act, plan="p", by=by, config=config)
+
+            first = asyncio.create_task(runner("one").run(made, asyncio.Event()))
+            await act.begun.wait()
+            async with asyncio.timeout(5):
+                second = await runner("two").run(made, asyncio.Event())
+            act.may_end.set()
+            assert ((await first).done, second.done, second.skipped) == (1, 0, 1)
+            assert len(act.asked) == 1
+
+    asyncio.run(story())
+
+
+def test_two_runs_that_begin_at_once_with_what_is_to_be_dealt_with_again_send_it_once(tmp_path: Path) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            await ledger.see([Sighting.of(letter)], by="before")
+            await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            source, act, record = Listed([letter]), Waiting(), ledger.record
+            act.may_end.set()
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+
+            async def after_another(entries: Sequence[Entry]) -> Mapping[str, Record]:
+                if entries[0].phase is Phase.STARTED:
+                    await record([msgspec.structs.replace(entry, by="another") for entry in entries])
+                return await record(entries)
+
+            ledger.record = after_another  # type: ignore[method-assign]
+            config = RunConfig(again=True)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).skipped == 1
+            assert act.asked == []
+
+    asyncio.run(story())
+
+
+def test_a_claim_is_renewed_while_its_letter_is_under_way_and_ends_with_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.recovery.running.runner.LEASE_SECONDS", 0.3)
+
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, claim, renewals = Listed([letter]), Waiting(), ledger.claim, 0
+            made = await draft(source, ledger, lambda _: True, act, 10)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+
+            async def counted(letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+                nonlocal renewals
+                granted = await claim(letters, by=by, lease_seconds=lease_seconds)
+                if granted and act.begun.is_set():
+                    renewals += 1
+                    if renewals == 4:  # after more than the lease
+                        assert await claim(["m-1"], by="another", lease_seconds=1) == {}
+                        act.may_end.set()
+                return granted
+
+            ledger.claim = counted  # type: ignore[method-assign]
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo")
+            async with asyncio.timeout(20):
+                assert (await runner.run(made, asyncio.Event())).done == 1
+            assert renewals >= 4
+
+    asyncio.run(story())
+
+
+def test_a_run_that_was_frozen_delivers_nothing_that_another_had_meanwhile(tmp_path: Path) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, record, ahead = Listed([letter]), Waiting(), ledger.record, 0.0
+            act.may_end.set()
+            made = await draft(source, ledger, lambda _: True, act, 10)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+
+            async def frozen_afterwards(entries: Sequence[Entry]) -> Mapping[str, Record]:
+                nonlocal ahead
+                known = await record(entries)
+                if entries[0].phase is Phase.STARTED:
+                    ahead = LEASE_SECONDS + 1
+                    await ledger.release(["m-1"], by="jo")  # as the end of the lease does
+                    assert await ledger.claim(["m-1"], by="another", lease_seconds=60)
+                return known
+
+            ledger.record = frozen_afterwards  # type: ignore[method-assign]
+            clock = asyncio.get_running_loop().time
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", clock=lambda: clock() + ahead)
+            assert (await runner.run(made, asyncio.Event())).skipped == 1
+            assert act.asked == []
+
+    asyncio.run(story())
+
+
+@pytest.mark.parametrize("resolved", [False, True])
+def test_what_a_run_that_died_was_sending_once_more_is_sent_when_its_plan_goes_on(
+    tmp_path: Path, resolved: bool
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            await ledger.see([Sighting.of(letter)], by="before")
+            for phase in (Phase.STARTED, Phase.DONE):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", targets=("crm",))])
+            if resolved:
+                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+            act.may_end.set()
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            # It dies between the two lines of its attempt.
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "dead", 2, plan="p")])
+            items = await ledger.items("p")
+            made = await draft_again(source, ledger, items, act, 10, again=True)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert [work.reached for work in act.asked] == [()]
+            assert [item.state for item in await ledger.items("p")] == [ItemState.RESOLVED]
+
+    asyncio.run(story())
+
+
+def test_what_a_run_that_died_was_archiving_is_archived_when_its_plan_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            store = MemoryArchive()
+            source, act = Listed([letter]), Archiving(store, KeyTemplate("{event_id}"), by="jo")
+            made = await draft(source, ledger, lambda _: True, act, 10)
+            await ledger.save_plan(Plan("p", Action.ARCHIVE, "dead", "jo", 1), made.items)
+            await ledger.see([Sighting.of(letter)], by="dead")
+            await ledger.record([Entry("m-1", Action.ARCHIVE, Phase.STARTED, "dead", plan="p")])
+            made = await draft_again(source, ledger, await ledger.items("p"), act, 10)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo")
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert len(store.documents) == 1
 
     asyncio.run(story())
 

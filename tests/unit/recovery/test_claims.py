@@ -11,8 +11,8 @@ import pytest
 from tests.unit.pipeline.virtual_time import run
 
 from turnout.recovery.ledger.api import LedgerUnavailable
+from turnout.recovery.ledger.claims import Claims
 from turnout.recovery.ledger.records import Record
-from turnout.recovery.processor.claims import Claims
 
 LEASE = 120.0
 

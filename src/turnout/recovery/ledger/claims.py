@@ -1,10 +1,10 @@
-"""Which letters this processor has claimed, and until when, so that no other one acts on them."""
+"""Which letters this process has claimed, and until when, so that no other one acts on them."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
 from turnout.errors import TurnoutError
 from turnout.recovery.ledger.api import Ledger
@@ -68,9 +68,17 @@ class Claims:
             except Exception:  # a defect of ours must not let all claims end, and nobody know
                 log.exception("claims could not be renewed, please report this")
 
-    async def release(self) -> None:
-        """Let go of all letters."""
-        letters, self._until = list(self._until), {}
+    def forget(self, letters: Iterable[str]) -> None:
+        """These are resolved, which has ended their claims."""
+        for letter in letters:
+            self._until.pop(letter, None)
+
+    async def release(self, letters: Collection[str] | None = None) -> None:
+        """Let go of these letters, or of all."""
+        letters = list(self._until) if letters is None else letters
+        if not letters:
+            return
+        self.forget(letters)
         try:
             await self._ledger.release(letters, by=self._by)
         except TurnoutError as error:
