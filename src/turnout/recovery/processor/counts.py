@@ -41,13 +41,15 @@ class Ended(msgspec.Struct):
     unseen: int | None = None
     """About how many letters could not be seen in any round, because somebody else held them; None before the first."""
 
-    def add(self, results: dict[str, Result], unseen: int) -> None:
+    def add(self, results: dict[str, Result], unseen: int | None) -> None:
         """Add how the turns of a round ended. What was to have another turn and is not there any more is forgotten.
 
-        `unseen` is how many letters somebody else held. The fewest count: queues go on for a while to count what this
-        processor gave back after the round before.
+        `unseen` is how many letters somebody else held; None after a round that failed, which may have
+        seen less than there is. The fewest count: queues go on for a while to count what this processor gave back after
+        the round before.
         """
-        self.unseen = unseen if self.unseen is None else min(self.unseen, unseen)
+        if unseen is not None:
+            self.unseen = unseen if self.unseen is None else min(self.unseen, unseen)
         kept = {
             id_: result
             for id_, result in self.letters.items()

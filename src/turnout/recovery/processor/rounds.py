@@ -18,6 +18,7 @@ import msgspec
 
 from turnout.errors import CallError, TurnoutError
 from turnout.recovery.groups import group_of
+from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.claims import Claims
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
@@ -41,6 +42,8 @@ _BATCH = 10
 _LONGEST_BACKOFF = 300.0
 _MOST_FAILURES = 5
 """Rounds that may fail in a row, of a processor that is to end by itself."""
+_MOST_LEFT = 5
+"""Letters of a round that are left for the next one because the ledger fails; then it is taken to fail for all."""
 _MOST_IDLE = 5
 """Rounds without progress before such a processor takes it that there will be none."""
 _SOON_SECONDS = 2.0
@@ -159,13 +162,16 @@ class Processor:
         while True:
             began = self._clock()
             wait = self._config.interval_seconds
+            turns = Turns(asyncio.Semaphore(self._config.concurrency))
             try:
-                turns = await self._round()
+                await self._round(turns)
             except TurnoutError as error:
-                failures += 1
+                failures = 1 if once and _PROGRESS.intersection(turns.results.values()) else failures + 1
                 wait = self._failed(error, failures)
-                if once and (failures == _MOST_FAILURES or not (isinstance(error, CallError) and error.retryable)):
+                if once and (failures == _MOST_FAILURES or not self._may_pass(error)):
                     raise
+                if once:
+                    self.ended.add(turns.results, None)
             else:
                 failures = 0
                 self.counts.error = ""
@@ -181,6 +187,12 @@ class Processor:
             if not await self._pause(wait):
                 return
 
+    def _may_pass(self, error: TurnoutError) -> bool:
+        """Whether another round may go better, of a processor that is to end by itself."""
+        if isinstance(error, LedgerUnavailable):
+            return bool(self.counts.results)  # one that has never answered is not there
+        return isinstance(error, CallError) and error.retryable
+
     def _failed(self, error: TurnoutError, failures: int) -> float:
         """Note that a round failed; seconds until the next."""
         self.counts.rounds_failed += 1
@@ -190,9 +202,8 @@ class Processor:
         log.warning("a round failed, the next begins in %.0f s: %s", wait, error)
         return wait
 
-    async def _round(self) -> Turns:
-        """One round; what came of it. Raises `TurnoutError` when not all of it could be done."""
-        turns = Turns(asyncio.Semaphore(self._config.concurrency))
+    async def _round(self, turns: Turns) -> None:
+        """One round; what comes of it is in `turns`. Raises `TurnoutError` when not all of it could be done."""
         async with contextlib.AsyncExitStack() as stack:
             source = await stack.enter_async_context(self._open_source())
             turns.unseen = source.unseen
@@ -202,13 +213,12 @@ class Processor:
                 try:
                     async for letters in self._batches(source):
                         await self._begin(letters, source, tasks, turns)
-                        if turns.problem is not None:
+                        if turns.over:
                             break  # what is under way may end well
                 except TurnoutError as error:  # out of the group it would cancel what is under way
                     turns.problem = turns.problem or error
         if turns.problem is not None:
             raise turns.problem
-        return turns
 
     async def _batches(self, source: Source) -> AsyncIterator[Sequence[Letter]]:
         """Letters in batches as they come: none waits for another that has not been read yet for long."""
@@ -269,8 +279,13 @@ class Processor:
                 finally:  # also behind one of which nothing is known, because the ledger fails
                     group.waits |= result in UNFINISHED
                 turns.behind |= result in _GONE and bool(group_of(letter))
-        except TurnoutError as error:
+        except LedgerUnavailable as error:  # for this letter, as when it is throttled: the next may fare better
+            log.warning("a letter is left for the next round: %s", error, extra=about_letter(letter))
             turns.problem = error
+            turns.left += 1
+            turns.over |= turns.left >= _MOST_LEFT
+        except TurnoutError as error:
+            turns.problem, turns.over = error, True
         except Exception:  # a defect of ours costs this letter its turn, and nobody else's
             log.exception("a letter could not be handled, please report this", extra=about_letter(letter))
         finally:

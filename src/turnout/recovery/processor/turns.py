@@ -25,4 +25,8 @@ class Turns(msgspec.Struct):
     unseen: int = 0
     """About how many letters somebody else held when the round began."""
     problem: TurnoutError | None = None
-    """What keeps the round from going on."""
+    """Why not all of it could be done."""
+    left: int = 0
+    """Letters that were left for the next round, because the ledger failed."""
+    over: bool = False
+    """Whether nothing more is to begin, because of the problem."""

@@ -535,6 +535,8 @@ def test_in_a_group_nothing_passes_a_letter_that_is_found_at_another_worker_whil
 def test_in_a_group_nothing_passes_a_letter_of_which_the_ledger_could_not_be_told(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
+
     async def story(bench: Bench) -> None:
         record = bench.ledger.record
 
@@ -825,7 +827,73 @@ def test_a_place_that_cannot_be_read_on_lets_what_is_under_way_end(tmp_path: Pat
     on_bench(tmp_path, story, *(transient(number) for number in range(10)))
 
 
+def test_a_letter_of_which_the_ledger_cannot_be_told_for_a_while_is_left_and_the_others_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
+
+    async def story(bench: Bench) -> None:
+        record, failures = bench.ledger.record, 2
+
+        async def fails_for_a_while(entries: Sequence[Entry]) -> Mapping[str, Record]:
+            nonlocal failures
+            if failures and entries[0].letter == "m-0":
+                failures -= 1
+                raise LedgerUnavailable("throttled")
+            return await record(entries)
+
+        monkeypatch.setattr(bench.ledger, "record", fails_for_a_while)
+        await bench.once()
+        assert bench.place.here == {}
+        assert bench.processor.counts.rounds_failed == 2
+        # The first round went on with all others: of those behind the first batch, too.
+        assert bench.delivery.delivered[-1] == "m-0"
+        assert bench.processor.ended.results == {"delivered": 25}
+
+    on_bench(tmp_path, story, *(transient(number) for number in range(25)))
+
+
+def test_a_round_ends_when_the_ledger_cannot_be_told_of_five_letters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
+
+    async def story(bench: Bench) -> None:
+        told: list[str] = []
+
+        async def unavailable(entries: Sequence[Entry]) -> Mapping[str, Record]:
+            told.append(entries[0].letter)
+            raise LedgerUnavailable("throttled")
+
+        monkeypatch.setattr(bench.ledger, "record", unavailable)
+        with pytest.raises(LedgerUnavailable):
+            await bench.once(concurrency=1)
+        assert bench.processor.counts.rounds_failed == 5
+        assert len(set(told)) == 10, "what was read with them, and no more"
+        assert bench.diary == []
+
+    on_bench(tmp_path, story, *(transient(number) for number in range(25)))
+
+
+def test_what_ends_by_itself_ends_at_once_when_the_ledger_has_never_answered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(bench: Bench) -> None:
+        async def unavailable(*_: object, **__: object) -> None:
+            raise LedgerUnavailable("there is no such table")
+
+        for call in ("see", "records", "claim", "record"):
+            monkeypatch.setattr(bench.ledger, call, unavailable)
+        with pytest.raises(LedgerUnavailable):
+            await bench.once()
+        assert bench.place.opened == 1
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_without_a_ledger_nothing_is_done_and_nothing_deleted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
+
     async def story(bench: Bench) -> None:
         async def unavailable(*_: object, **__: object) -> None:
             raise LedgerUnavailable("the ledger cannot be written: disk full")
