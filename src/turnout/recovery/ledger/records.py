@@ -142,6 +142,8 @@ class Entry(_Storable, frozen=True):
     plan: str = ""
     note: str = ""
     """The outcome in a sentence: an error, an archive's key."""
+    cut: bool = False
+    """Of a failed attempt: whether it was cut short, because whoever made it had to end."""
 
     @property
     def identity(self) -> str:
@@ -172,6 +174,8 @@ class Record(_Storable, frozen=True):
     """0: not resolved. A resolved letter that is seen again was deleted in vain, and only that is to be repeated."""
     by: str = ""
     note: str = ""
+    cut: int = 0
+    """Of the attempts those that were cut short. They say nothing about the letter, nor about its targets."""
 
 
 class PlanState(StrEnum):
@@ -259,6 +263,7 @@ def changed(record: Record | None, entry: Entry) -> Record:
         resolved_ms=entry.at_ms if _resolves(entry) else known.resolved_ms,
         by=entry.by,
         note=entry.note or known.note,
+        cut=known.cut + entry.cut,
     )
 
 

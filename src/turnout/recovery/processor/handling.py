@@ -137,25 +137,29 @@ class Handler:
             made = await self._attempt(letter, reached, aims) if aims else Attempt()
             self._learn(made, attempt, letter)
             phase = Phase.FAILED if made.failures else Phase.DONE
+            cut = self._cut.is_set() and phase is Phase.FAILED and all(why == LATE for why in made.failures.values())
             entry = self._entry(letter, deliver.action, phase, attempt, targets=made.reached, note=made.sentence)
-            await note_outcomes(self._tools.ledger, [entry])
+            await note_outcomes(self._tools.ledger, [msgspec.structs.replace(entry, cut=cut)])
             if phase is Phase.DONE:
                 await self._tell(letter, Told.REPLAY_SUCCESSFUL, attempt)
                 return await self._remove(letter, source, Result.DELIVERED)
             reached = tuple(dict.fromkeys((*reached, *made.reached)))
-            if not made.again and made.config and self._policy.rests(attempt):
+            if cut:
+                return Result.PUT_OFF
+            tried = attempt - record.cut
+            if not made.again and made.config and self._policy.rests(tried):
                 return Result.PUT_OFF
             if not made.again:
                 await self._park(letter, record, made.sentence)
                 await self._tell(letter, Told.REPLAY_FAILED, attempt)
                 return Result.PARKED
-            if attempt >= self._policy.attempts:
-                await self._park(letter, record, f"{attempt} attempts have failed: {made.sentence}")
+            if tried >= self._policy.attempts:
+                await self._park(letter, record, f"{tried} attempts have failed: {made.sentence}")
                 await self._tell(letter, Told.EXHAUSTED_RETRIES, attempt)
                 return Result.EXHAUSTED
             if (made.retry_after or 0.0) > self._policy.cap_seconds:
                 return Result.PUT_OFF  # its target rests for so long
-            if not await self._pause(self._policy.wait(attempt, made.retry_after)):
+            if not await self._pause(self._policy.wait(tried, made.retry_after)):
                 return Result.PUT_OFF
 
     async def _attempt(self, letter: Letter, reached: tuple[str, ...], aims: tuple[str, ...]) -> Attempt:

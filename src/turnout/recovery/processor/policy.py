@@ -42,7 +42,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """How often and how patiently, and whether there is an archive. Times in seconds."""
 
     attempts: int = 4
-    """At a delivery, the first included, whoever made them: restarts and other workers count."""
+    """At a delivery, the first included, whoever made them: restarts and other workers count; not what a drain cut."""
     config_attempts: int = 3
     """... where a target is missing or denies us: during a deployment it may be so for a moment. One a round."""
     base_seconds: float = 2.0
@@ -72,9 +72,9 @@ def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
         case Disposition.TRANSIENT:
             if letter.payload is not Payload.WHOLE:
                 return Decision(Next.PARK, "the letter does not carry its event, so that it cannot be delivered")
-            if record.attempts >= policy.attempts:
+            if (tried := record.attempts - record.cut) >= policy.attempts:
                 said = f": {record.note}" if record.note else ""
-                return Decision(Next.PARK, f"{record.attempts} attempts have failed{said}", exhausted=True)
+                return Decision(Next.PARK, f"{tried} attempts have failed{said}", exhausted=True)
             return Decision(Next.DELIVER)
         case Disposition.PERMANENT:
             if policy.archives:

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.unit.recovery.processor.bench import Bench, Delivery, on_bench, transient
+from tests.unit.recovery.processor.bench import FAILED, Bench, Delivery, on_bench, transient
 
 from turnout.recovery import Letter
 from turnout.recovery.deliver.sending import LATE
@@ -21,6 +21,7 @@ class Half(Delivery):
     """One of two targets takes the letter at once, the other one when it is asked again."""
 
     hangs = False
+    takes: tuple[str, ...] = ("crm",)
 
     def __init__(self, diary: list[str]) -> None:
         super().__init__(diary)
@@ -38,12 +39,12 @@ class Half(Delivery):
             await (asyncio.Event() if self.hangs else cut).wait()
         finally:
             self.diary.append("ended")
-        return Attempt(("crm",), {"audit": LATE})
+        return Attempt(self.takes, {each: LATE for each in ("crm", "audit") if each not in self.takes})
 
 
-async def stopped(bench: Bench, delivery: Half, drain: float) -> Processor:
+async def stopped(bench: Bench, delivery: Half, drain: float, attempts: int = 4) -> Processor:
     bench.delivery = delivery
-    processor = bench.make(drain_seconds=drain)
+    processor = bench.make(attempts=attempts, drain_seconds=drain)
     stop = asyncio.Event()
     running = asyncio.create_task(processor.run(stop))
     await delivery.begun.wait()
@@ -61,6 +62,42 @@ def test_what_has_arrived_at_one_target_is_known_when_the_other_takes_longer_tha
         assert (record.status, record.reached) == ("failed_retry", ("crm",))
         assert await bench.once("worker-2") == {"delivered": 1}
         assert bench.diary == ["asked crm, audit", "ended", "asked audit", "delete m-1"]
+
+    on_bench(tmp_path, story, transient(1))
+
+
+@pytest.mark.parametrize("ends", [True, False])
+def test_an_attempt_that_a_drain_cuts_short_costs_the_letter_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: bool
+) -> None:
+    monkeypatch.setattr(handling, "_LET_GO_SECONDS", 0.01)
+
+    async def story(bench: Bench) -> None:
+        for times in (1, 2):  # deployments
+            delivery = Half(bench.diary)
+            delivery.takes, delivery.hangs = (), not ends
+            processor = await stopped(bench, delivery, 0.1, attempts=1)
+            assert processor.counts.results == {"put_off": 1}
+            record = (await bench.ledger.records(["m-1"]))["m-1"]
+            assert (record.status, record.attempts, record.cut) == ("failed_retry", times, times)
+        bench.delivery = Delivery(bench.diary)
+        bench.delivery.answers = [FAILED]
+        assert await bench.once(attempts=1) == {"exhausted": 1}
+        record = (await bench.ledger.records(["m-1"]))["m-1"]
+        assert record.note.startswith("1 attempts have failed: ")
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_an_attempt_that_has_failed_of_itself_when_a_drain_cuts_others_short_counts(tmp_path: Path) -> None:
+    class Refused(Half):
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+            made = await super().__call__(letter, reached, cut)
+            return Attempt((), {"crm": "busy", **made.failures})
+
+    async def story(bench: Bench) -> None:
+        processor = await stopped(bench, Refused(bench.diary), 0.1, attempts=1)
+        assert processor.counts.results == {"exhausted": 1}
 
     on_bench(tmp_path, story, transient(1))
 
