@@ -7,6 +7,7 @@ import os
 from collections import Counter
 
 import click
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -33,6 +34,9 @@ DISPOSITION_STYLES = {
     Disposition.UNKNOWN: "magenta",
 }
 
+_ROOM_FOR_ALL = 140
+"""Columns that the table needs; with fewer it would cut ids, which the other commands are given."""
+
 
 @click.command(
     "list",
@@ -53,15 +57,19 @@ def list_letters(place: Place, selection: Selection, limit: int, show_pii: bool,
         for letter in seen.letters:
             click.echo(json.dumps(letter_summary(letter, redaction)))
     else:
-        print_letters(seen.letters, redaction)
+        print_letters(seen.letters, redaction, wide_console())
         click.echo(_sentence(seen))
     for note in seen.notes:
         click.echo(f"note: {note}", err=True)
 
 
-def print_letters(letters: tuple[Letter, ...], redaction: Redaction) -> None:
-    """A table of letters; nothing when there are none."""
+def print_letters(letters: tuple[Letter, ...], redaction: Redaction, console: Console) -> None:
+    """A table of letters, or where it has no room a few lines for each; nothing when there are none."""
     if not letters:
+        return
+    if console.width < _ROOM_FOR_ALL:
+        for letter in letters:
+            console.print(_lines(letter, redaction), soft_wrap=True)
         return
     table = Table("id", "failed (UTC)", "cause", "help", "code", "event", "owed to", "seen", header_style="bold")
     for column in table.columns[:4]:
@@ -70,15 +78,43 @@ def print_letters(letters: tuple[Letter, ...], redaction: Redaction) -> None:
     for letter in letters:
         table.add_row(
             Text(printable(letter.id)),
-            stamp(letter.last_failure or letter.sent or letter.event_time),
+            _failed(letter),
             str(letter.cause),
             Text(str(letter.disposition), DISPOSITION_STYLES[letter.disposition]),
-            Text(printable(redaction.text(letter.code)) or "-"),
-            Text(printable(redaction.text(letter.event_type)) or str(letter.origin)),
+            Text(_code(letter, redaction) or "-"),
+            Text(_event(letter, redaction)),
             Text(_owed(letter)),
             str(letter.receive_count or "-"),
         )
-    wide_console().print(table)
+    console.print(table)
+
+
+def _lines(letter: Letter, redaction: Redaction) -> Text:
+    """What the table has of a letter, one under the other."""
+    text = Text.assemble(
+        (printable(letter.id), "bold"),
+        f"\n  {_failed(letter)}  {letter.cause} ",
+        (f"({letter.disposition})", DISPOSITION_STYLES[letter.disposition]),
+        f"  {_code(letter, redaction)}",
+        f"\n  {_event(letter, redaction)}",
+    )
+    if (owed := _owed(letter)) != "-":
+        text.append(f", owed to {owed}")
+    if letter.receive_count:
+        text.append(f", seen {letter.receive_count:,} times")
+    return text
+
+
+def _failed(letter: Letter) -> str:
+    return stamp(letter.last_failure or letter.sent or letter.event_time)
+
+
+def _code(letter: Letter, redaction: Redaction) -> str:
+    return printable(redaction.text(letter.code))
+
+
+def _event(letter: Letter, redaction: Redaction) -> str:
+    return printable(redaction.text(letter.event_type)) or str(letter.origin)
 
 
 def _owed(letter: Letter) -> str:
