@@ -100,7 +100,7 @@ def _groups(report: Report) -> Table:
             group.cause,
             Text(group.disposition, style=_STYLES[group.disposition]),
             f"{group.count:,}",
-            where + more or "-",
+            Text(where + more or "-"),
             Text(" ".join(group.error.split()) or "-"),
         )
     return table

@@ -169,3 +169,9 @@ def test_one_conversation_that_cannot_be_asked_for_does_not_stop_the_others() ->
     assert presences[:3] == ["found", "failed", "found"]
     assert set(presences[3:]) == {"failed"}
     assert len(known) == len({letter.conversation_id for letter in some} - {""})
+
+
+def test_a_table_shows_the_name_of_a_target_as_it_is() -> None:
+    hostile = {"Turnout.Letter": '{"version": 1, "reason": "QUEUE_MISSING", "owed": ["[/red]"]}'}
+    message = letters.message('{"detail": {}}', letters.strings(**hostile))
+    assert "[/red]" in printed(report([read_letter(message)]))
