@@ -142,3 +142,17 @@ def test_match_of_an_event_over_several_lines_says_that_an_event_is_one_line(tmp
         "line 1 is only the beginning of an event: each stands in one line, as 'jq -c .' writes it\n"
     )
     assert run_match(tmp_path, b'{"detail": {"x": 1}}\n').stderr == ""
+
+
+def test_match_shows_what_an_event_says_as_it_is_and_without_effect_on_a_terminal(tmp_path: Path) -> None:
+    result = run_match(tmp_path, b'{"detail-type": "[/red] \\u001b[31m", "detail": {}}\n')
+    assert result.exit_code == 0, result.output
+    assert "[/red] \\x1b[31m" in result.stdout
+
+
+def test_match_and_list_show_long_names_whole_where_no_terminal_is(tmp_path: Path) -> None:
+    name = "a-rule-with-a-name-" + "that-goes-on-" * 4 + "to-the-end"
+    path = str(write(tmp_path, GOOD.replace("id: r", f"id: {name}")))
+    for arguments in (["match", "--rules", path, "--events", "-"], ["list", "--rules", path]):
+        result = CliRunner().invoke(rules, arguments, input=b'{"detail": {"x": 1}}\n')
+        assert name in result.stdout, arguments

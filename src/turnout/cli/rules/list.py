@@ -9,13 +9,13 @@ from urllib.parse import urlsplit
 import click
 import httpx
 import msgspec
-from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
 from turnout.cli.rules.options import json_option, rules_option
 from turnout.cli.rules.unread import note_unread
 from turnout.cli.running import worker_url
+from turnout.cli.screen import wide_console
 from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.engine.access import Access, access_of
@@ -123,7 +123,7 @@ def _record(ruleset: Ruleset, access: Mapping[str, Access], scraped: Scraped | N
 
 
 def _print(ruleset: Ruleset, access: Mapping[str, Access], scraped: Scraped | None) -> None:
-    console = Console()
+    console = wide_console()
     targets = Table("target", "priority", "address", header_style="bold")
     for target in sorted(ruleset.targets.values(), key=lambda target: target.priority):
         address = _shown(target) if target.kind is Kind.QUEUE else f"{target.kind} {_shown(target)}"
@@ -140,6 +140,8 @@ def _print(ruleset: Ruleset, access: Mapping[str, Access], scraped: Scraped | No
             count = scraped.matches.get(rule.id)
             row.append("" if count is None else f"{count:,}")
         rules.add_row(*row)
-    console.print(targets)
-    console.print(rules)
+    for table in (targets, rules):
+        for column in table.columns:
+            column.overflow = "fold"
+        console.print(table)
     console.print(Text(f"unmatched: {ruleset.unmatched}; fingerprint {ruleset.fingerprint}"))

@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
-from rich.console import Console
 from rich.table import Table
+from rich.text import Text
 
 from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import require_option, rules_option
 from turnout.cli.rules.unread import note_unread
+from turnout.cli.screen import wide_console
 from turnout.rules import Match, load_rules
+from turnout.rules.showing import printable
 
 __all__ = ["match"]
 
@@ -75,10 +77,22 @@ def _record(found: Match) -> dict[str, object]:
 def _print_table(matches: Iterator[tuple[int, Match]]) -> None:
     table = Table("line", "type", "rules", "targets", header_style="bold")
     table.columns[0].justify = "right"
+    for column in table.columns:
+        column.overflow = "fold"
     for number, found in matches:
         if found.rejected is not None:
-            table.add_row(str(number), "", f"rejected: {found.rejected.reason}", found.rejected.message)
+            table.add_row(str(number), "", f"rejected: {found.rejected.reason}", _cell(found.rejected.message))
             continue
         names = [*found.rules, *(f"{name} (shadow)" for name in found.shadow)]
-        table.add_row(str(number), found.event_type or "", ", ".join(names) or "-", ", ".join(found.targets) or "-")
-    Console().print(table)
+        table.add_row(
+            str(number),
+            _cell(found.event_type or ""),
+            _cell(", ".join(names) or "-"),
+            _cell(", ".join(found.targets) or "-"),
+        )
+    wide_console().print(table)
+
+
+def _cell(text: str) -> Text:
+    """Text as it is: what an event says is neither a style nor for the terminal to obey."""
+    return Text(printable(text))
