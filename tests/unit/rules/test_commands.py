@@ -137,11 +137,24 @@ def test_match_of_no_event_says_so(tmp_path: Path, events: bytes, arguments: lis
 
 def test_match_of_an_event_over_several_lines_says_that_an_event_is_one_line(tmp_path: Path) -> None:
     result = run_match(tmp_path, b'{\n  "detail": {\n    "x": 1\n  }\n}\n{\n}\n', "--json")
-    assert result.exit_code == 0
+    assert result.exit_code == 2
     assert result.stderr == (
         "line 1 is only the beginning of an event: each stands in one line, as 'jq -c .' writes it\n"
+        "nothing here is an event; give one event per line, as JSON\n"
     )
     assert run_match(tmp_path, b'{"detail": {"x": 1}}\n').stderr == ""
+
+
+@pytest.mark.parametrize("arguments", [[], ["--json"]])
+def test_match_of_what_is_no_event_shows_why_and_exits_as_without_any(tmp_path: Path, arguments: list[str]) -> None:
+    result = run_match(tmp_path, b"not json\n[1]\n", *arguments)
+    assert result.exit_code == 2
+    assert "NOT_AN_OBJECT" in result.stdout
+    assert result.stderr == "nothing here is an event; give one event per line, as JSON\n"
+
+
+def test_match_of_an_event_that_lacks_a_required_field_is_an_answer(tmp_path: Path) -> None:
+    assert run_match(tmp_path, b'{"x": 1}\n', "--require", "detail").exit_code == 0
 
 
 def test_match_shows_what_an_event_says_as_it_is_and_without_effect_on_a_terminal(tmp_path: Path) -> None:

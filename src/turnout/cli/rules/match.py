@@ -17,6 +17,7 @@ from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import require_option, rules_option
 from turnout.cli.rules.unread import note_unread
 from turnout.cli.screen import wide_console
+from turnout.message import Reason
 from turnout.rules import Match, load_rules
 from turnout.rules.showing import printable
 
@@ -37,7 +38,7 @@ __all__ = ["match"]
 def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, ...]) -> None:
     """Hold each event against the rules and print the rules that match and the targets it would go to.
 
-    Exits 2 when there is no event.
+    Exits 2 when there is no event, or nothing of what is there is one.
     """
     note_unread(directory)
     ruleset = load_rules(directory, require=require)
@@ -47,11 +48,28 @@ def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, 
         click.echo("there is no event here; give one event per line, as JSON", err=True)
         sys.exit(2)
     matches = chain([first], matches)
+    seen = _Seen()
     if as_json:
-        for _, found in matches:
+        for _, found in seen.passing(matches):
             click.echo(json.dumps(_record(found)))
     else:
-        _print_table(matches)
+        _print_table(seen.passing(matches))
+    if not seen.event:
+        click.echo("nothing here is an event; give one event per line, as JSON", err=True)
+        sys.exit(2)
+
+
+class _Seen:
+    """Whether any of what passes by is an event: one that lacks a required field is."""
+
+    def __init__(self) -> None:
+        self.event = False
+
+    def passing(self, matches: Iterator[tuple[int, Match]]) -> Iterator[tuple[int, Match]]:
+        """All of it, looked at."""
+        for number, found in matches:
+            self.event |= found.rejected is None or found.rejected.reason is Reason.MISSING_FIELD
+            yield number, found
 
 
 def _lines(events: BinaryIO) -> Iterator[tuple[int, bytes]]:
