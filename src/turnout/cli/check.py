@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from turnout.cli.findings import FORMATS, Checked, Summary
+from turnout.cli.rules_path import RulesPath
 from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.errors import SettingsError
 from turnout.roles import double_roles
@@ -35,7 +36,7 @@ _ONLY_WARNINGS = 3
 @click.option(
     "--rules",
     "directory",
-    type=click.Path(path_type=Path),
+    type=RulesPath(),
     help=f"Directory of rule files, or one rule file.  [{variable('rules')}]  When it is given, settings and "
     "environment variables that are not set are only notes: a repository of rules has no queues.",
 )

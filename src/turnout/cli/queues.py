@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from turnout.cli.rules_path import RulesPath
 from turnout.queues import queue_name
 from turnout.settings import variable
 
@@ -38,7 +39,7 @@ def queues() -> None:
 @click.option(
     "--rules",
     "directory",
-    type=click.Path(path_type=Path),
+    type=RulesPath(),
     help=f"Directory of rule files, or one rule file.  [{variable('rules')}; default: rules]",
 )
 @click.option(

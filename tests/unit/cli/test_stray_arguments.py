@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -26,6 +28,29 @@ def test_the_option_that_an_argument_was_meant_for_is_named(words: str, told: st
     result = CliRunner().invoke(turnout, words.split())
     assert result.exit_code == 2
     assert told in result.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["rules", command, "--rules", ""] for command in ("test", "list")),
+        ["rules", "match", "--events", "-", "--rules", ""],
+        ["rules", "explain", "--event", "-", "--rules", ""],
+        ["rules", "diff", "", "rules", "--events", "-"],
+        ["check", "--rules", ""],
+        ["queues", "create", "--rules", ""],
+        ["demo", "--rules", ""],
+    ],
+    ids=" ".join,
+)
+def test_rules_of_an_empty_name_are_not_those_of_the_current_directory(
+    words: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules.yaml").write_text("targets: {crm: {queue: crm}}\nunmatched: crm\nrules: []\n")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(turnout, words, input='{"detail": {}}\n')
+    assert result.exit_code == 2
+    assert "it is empty; give a directory of rule files, or one rule file" in result.output
 
 
 def test_help_tells_the_exit_codes_and_how_to_have_completion() -> None:

@@ -15,6 +15,7 @@ import msgspec
 from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import json_option, require_option
 from turnout.cli.rules.unread import note_unread
+from turnout.cli.rules_path import RulesPath
 from turnout.cli.words import count
 from turnout.rules import load_rules
 from turnout.rules.contact import excerpt
@@ -26,8 +27,8 @@ __all__ = ["diff"]
 
 
 @click.command(short_help="Say which events would go elsewhere under changed rules.")
-@click.argument("old", type=click.Path(path_type=Path))
-@click.argument("new", type=click.Path(path_type=Path))
+@click.argument("old", type=RulesPath())
+@click.argument("new", type=RulesPath())
 @click.option("--events", "events", type=click.File("rb"), help="File with one event per line; - is standard input.")
 @click.option("--queue", "queue", metavar="URL", help="Queue to take events from, without consuming them.")
 @click.option(

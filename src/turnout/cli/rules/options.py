@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
+from turnout.cli.rules_path import RulesPath
+
 __all__ = ["json_option", "require_option", "rules_option"]
 
 rules_option = click.option(
     "--rules",
     "directory",
-    type=click.Path(path_type=Path),
+    type=RulesPath(),
     default=Path("rules"),
     envvar="TURNOUT_RULES",
     show_default=True,
