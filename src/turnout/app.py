@@ -44,7 +44,7 @@ from turnout.telemetry.redaction import redactor
 from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_tracing
 from turnout.telemetry.snapshot import Snapshot
 from turnout.telemetry.tracing import Tracing
-from turnout.variables import idle_settings, misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
 __all__ = ["event_loop_factory", "load_ruleset", "open_store", "open_worker", "serve", "worker_config"]
 
@@ -129,7 +129,8 @@ def serve(settings: Settings) -> int:
     """
     process = os.getpid() if PULSE_FD in os.environ else None  # one of several under a supervisor
     configure_logging(settings.log_level, settings.log_format, process=process)
-    for sentence in (*misspelt_settings(), *idle_settings(settings)):
+    alone = settings_without_port(settings) if process is None else ()  # the port is the supervisor's
+    for sentence in (*misspelt_settings(), *idle_settings(settings), *alone):
         log.warning("%s", sentence)
     seen = signature(settings.rules)
     ruleset = load_ruleset(settings)

@@ -27,7 +27,7 @@ from turnout.settings import Settings, variable
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.redaction import redactor
 from turnout.telemetry.snapshot import FleetSnapshot, Snapshot
-from turnout.variables import idle_settings, misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
 __all__ = ["serve_fleet", "stop_seconds"]
 
@@ -43,7 +43,7 @@ def serve_fleet(settings: Settings) -> int:
     Raises `RulesError` when they could not start.
     """
     configure_logging(settings.log_level, settings.log_format)
-    for sentence in (*misspelt_settings(), *idle_settings(settings)):
+    for sentence in (*misspelt_settings(), *idle_settings(settings), *settings_without_port(settings)):
         log.warning("%s", sentence)
     seen = signature(settings.rules)
     ruleset = load_ruleset(settings)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from difflib import get_close_matches
 
 from msgspec.structs import fields
@@ -19,10 +19,15 @@ from turnout.genesys.config import GenesysConfig
 from turnout.genesys.config import variable as genesys_variable
 from turnout.settings import PREFIX, Settings, variable
 
-__all__ = ["idle_settings", "known_variables", "misspelt_settings"]
+__all__ = ["idle_settings", "known_variables", "misspelt_settings", "settings_without_port"]
 
 # Read where no settings are: by the function that parks letters, and by a worker of its supervisor.
 _OTHERS = ("TURNOUT_PARKED_QUEUE_URL", "TURNOUT_PULSE_FD")
+
+# Settings that say how to remember events, once it is said where.
+_OF_A_STORE = ("idempotency_events", "idempotency_days", "idempotency_on_error", "idempotency_key")
+
+_DEFAULT_HOST: str = Settings.model_fields["http_host"].get_default()
 
 # What Kubernetes sets for a Service called turnout: TURNOUT_PORT=tcp://10.0.0.1:8080.
 _OF_A_SERVICE = re.compile(r"(tcp|udp|sctp)://")
@@ -59,13 +64,40 @@ def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ..
 
 
 def idle_settings(settings: Settings) -> tuple[str, ...]:
-    """One sentence for each setting that waits for another one, which nobody has set.
+    """One sentence for settings that wait for a store of events, which nobody has set.
 
     Not an error: who sets the other one to its default has switched it off, and may leave the rest as it is.
     """
-    if settings.idempotency_table and "idempotency" not in settings.model_fields_set:
+    store = variable("idempotency")
+    if "idempotency" in settings.model_fields_set:
+        return ()
+    if settings.idempotency_table:
         return (
-            f"{variable('idempotency_table')} has no effect: set {variable('idempotency')}=dynamodb to use the table, "
-            f"or {variable('idempotency')}=none to do without",
+            f"{variable('idempotency_table')} has no effect: set {store}=dynamodb to use the table, "
+            f"or {store}=none to do without",
         )
-    return ()
+    idle = [variable(name) for name in _OF_A_STORE if name in settings.model_fields_set]
+    if not idle:
+        return ()
+    return (
+        f"{_have(idle)} no effect: set {store}=memory or dynamodb to remember events, or {store}=none to do without",
+    )
+
+
+def settings_without_port(settings: Settings, environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """One sentence for settings of the HTTP port, where nobody has set that. Of no use where none can be: in functions.
+
+    A variable of the port that is empty says that none is wanted. The token is not among them: `turnout top` reads it.
+    """
+    port = variable("http_port")
+    if settings.http_port is not None or port in (os.environ if environ is None else environ):
+        return ()
+    idle = [variable("http_host")] if settings.http_host != _DEFAULT_HOST else []
+    idle += [variable("http_bodies")] if settings.http_bodies else []
+    if not idle:
+        return ()
+    return (f"{_have(idle)} no effect: set {port}=8080 to open a port, or leave it empty to do without",)
+
+
+def _have(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:-1])} and {names[-1]} have" if len(names) > 1 else f"{names[0]} has"

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from turnout.cli.check import check
 from turnout.cli.dlq import dlq
 from turnout.settings import load_settings
-from turnout.variables import idle_settings, known_variables, misspelt_settings
+from turnout.variables import idle_settings, known_variables, misspelt_settings, settings_without_port
 
 SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
@@ -77,6 +77,45 @@ def test_a_table_that_nobody_said_to_use_is_pointed_out_and_one_that_was_switche
     assert idle_settings(load_settings()) == said
 
 
+SWITCH = "set TURNOUT_IDEMPOTENCY=memory or dynamodb to remember events, or TURNOUT_IDEMPOTENCY=none to do without"
+OPEN = "set TURNOUT_HTTP_PORT=8080 to open a port, or leave it empty to do without"
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"TURNOUT_IDEMPOTENCY_KEY": "genesys"}, (f"TURNOUT_IDEMPOTENCY_KEY has no effect: {SWITCH}",)),
+        (
+            {"TURNOUT_IDEMPOTENCY_EVENTS": "9", "TURNOUT_IDEMPOTENCY_DAYS": "20", "TURNOUT_IDEMPOTENCY_KEY": "event"},
+            (
+                "TURNOUT_IDEMPOTENCY_EVENTS, TURNOUT_IDEMPOTENCY_DAYS and TURNOUT_IDEMPOTENCY_KEY have no effect: "
+                + SWITCH,
+            ),
+        ),
+        ({"TURNOUT_IDEMPOTENCY_KEY": "genesys", "TURNOUT_IDEMPOTENCY": "none"}, ()),
+        ({"TURNOUT_IDEMPOTENCY_KEY": "genesys", "TURNOUT_IDEMPOTENCY": "memory"}, ()),
+        ({"TURNOUT_HTTP_HOST": "0.0.0.0"}, (f"TURNOUT_HTTP_HOST has no effect: {OPEN}",)),
+        (
+            {"TURNOUT_HTTP_HOST": "::1", "TURNOUT_HTTP_BODIES": "true"},
+            (f"TURNOUT_HTTP_HOST and TURNOUT_HTTP_BODIES have no effect: {OPEN}",),
+        ),
+        ({"TURNOUT_HTTP_HOST": "127.0.0.1", "TURNOUT_HTTP_BODIES": "false"}, ()),
+        ({"TURNOUT_HTTP_BODIES": "true", "TURNOUT_HTTP_PORT": "0"}, ()),
+        ({"TURNOUT_HTTP_BODIES": "true", "TURNOUT_HTTP_PORT": ""}, ()),
+        ({"TURNOUT_HTTP_TOKEN": "which turnout top reads from it, too"}, ()),
+    ],
+)
+def test_settings_that_wait_for_a_store_or_a_port_are_pointed_out_unless_it_was_switched_off(
+    given: dict[str, str], said: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("TURNOUT_IDEMPOTENCY", "TURNOUT_HTTP_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in {**NEEDED, "TURNOUT_IDEMPOTENCY_TABLE": "", **given}.items():
+        monkeypatch.setenv(name, value)
+    settings = load_settings()
+    assert (*idle_settings(settings), *settings_without_port(settings)) == said
+
+
 @pytest.mark.parametrize("processes", [1, 2])
 def test_a_worker_that_starts_and_the_check_before_it_say_so(
     processes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -84,13 +123,15 @@ def test_a_worker_that_starts_and_the_check_before_it_say_so(
     rules = tmp_path / "rules"
     for name, value in {**NEEDED, "TURNOUT_RULES": str(rules), "TURNOUT_PROCESSES": str(processes)}.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.delenv("TURNOUT_IDEMPOTENCY", raising=False)
-    environ = dict(os.environ) | {"TURNOUT_LOG_FORMAT": "text"}
+    for name in ("TURNOUT_IDEMPOTENCY", "TURNOUT_HTTP_PORT"):
+        monkeypatch.delenv(name, raising=False)
+    environ = dict(os.environ) | {"TURNOUT_LOG_FORMAT": "text", "TURNOUT_HTTP_BODIES": "true"}
     started = subprocess.run(  # which ends because there are no rules
         [sys.executable, "-m", "turnout", "run"], env=environ, capture_output=True, text=True, timeout=60, check=False
     )
     assert started.returncode == 1, started.stderr
     assert started.stderr.count(IDLE) == 1
+    assert started.stderr.count(f"TURNOUT_HTTP_BODIES has no effect: {OPEN}") == 1
     rules.mkdir()
     (rules / "rules.yaml").write_text("targets: {crm: {queue: crm}}\nunmatched: crm\nrules: []\n")
     assert f"note: {IDLE}" in CliRunner().invoke(check).stderr

@@ -22,7 +22,7 @@ from turnout.rules.model import Kind
 from turnout.rules.problems import Code, Problem
 from turnout.rules.trials.examples import run_examples
 from turnout.settings import Settings, load_settings, required_paths, variable
-from turnout.variables import idle_settings, misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
 __all__ = ["check"]
 
@@ -67,7 +67,8 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
     else:
         errors += reading.unresolved
         if settings is not None:
-            notes += (*idle_settings(settings), *double_roles(settings, reading.targets.values()))
+            notes += (*idle_settings(settings), *settings_without_port(settings))
+            notes += double_roles(settings, reading.targets.values())
     unreachable = _unreachable(reading)
     if only_rules:
         notes += unreachable

@@ -33,7 +33,7 @@ from turnout.settings import Settings
 from turnout.sqs.session import foreign_errors
 from turnout.targets.aws import AwsClients
 from turnout.telemetry.setup.environment import read_endpoint
-from turnout.variables import idle_settings, misspelt_settings
+from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
 __all__ = ["Examination", "examine", "settings_without_effect"]
 
@@ -115,7 +115,7 @@ def settings_without_effect(settings: Settings, environ: Mapping[str, str]) -> I
     """What is set and changes nothing."""
     for sentence in misspelt_settings(environ):
         yield warning("settings", "environment", sentence, "correct the name, or remove it")
-    for sentence in idle_settings(settings):
+    for sentence in (*idle_settings(settings), *settings_without_port(settings, environ)):
         fact, _, advice = sentence.partition(": ")
         yield warning("settings", "environment", fact, advice)
 
