@@ -162,3 +162,15 @@ def test_conversations_are_looked_up_and_one_that_fails_leaves_the_others_alone(
     assert second["presence"] in ("absent", "not_yet")
     assert third["presence"] == "found"
     assert third["channels"] == [{"type": "chat"}]
+
+
+@pytest.mark.parametrize("form", ["table", "json", "html", "md"])
+def test_a_dash_is_standard_output_as_for_export(form: str, exported: Path) -> None:
+    asked = ("--file", str(exported), "--format", form)
+    assert run(*asked, "--output", "-").stdout.startswith(run(*asked).stdout[:20])
+    assert not Path("-").exists()
+
+
+def test_a_file_that_is_not_there_is_told_in_a_sentence() -> None:
+    result = CliRunner().invoke(dlq, ["report", "--file", "nowhere.jsonl"])
+    assert str(result.exception) == "nowhere.jsonl: cannot be read: No such file or directory"

@@ -43,7 +43,7 @@ __all__ = ["report"]
     help="table for the terminal; json has the fields of eventbridge_diagnostics.json; html is one page to send on.",
 )
 @click.option("--json", "format_", flag_value="json", help="The same as --format json.")
-@click.option("--output", metavar="FILE", help="Write it there instead of on standard output.")
+@click.option("--output", metavar="FILE", help="Write it there instead of on standard output (-).")
 @click.option("--correlate", is_flag=True, help="Look up the conversations that letters are about (Genesys).")
 def report(
     place: Place,
@@ -59,6 +59,8 @@ def report(
     Personal data is hidden unless --show-pii is given. In json, replayPayload is the original event; with personal data
     hidden it is for reading only, and replayPayloadRedacted says so.
     """
+    if output == "-":
+        output = None
     settings = settings_of_command()
     redaction = Redaction(os.environ, show_pii=show_pii)
 

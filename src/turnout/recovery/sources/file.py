@@ -17,7 +17,9 @@ def open_file_source(path: Path, *, causes: CauseTable | None = None) -> FileSou
     """The letters in this file. Raises `ExportError`."""
     try:
         lines = path.read_text(encoding="utf-8").split("\n")
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise ExportError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except UnicodeDecodeError as error:
         raise ExportError(f"{path}: cannot be read: {error}") from error
     return FileSource(path, lines, causes)
 
