@@ -76,8 +76,11 @@ Completion, for what a shell reads at its start:
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 @click.version_option(__version__, prog_name="turnout")
-def turnout() -> None:
+@click.pass_context
+def turnout(ctx: click.Context) -> None:
     """Route contact-centre events from Amazon SQS to the right queues, by rules, losing none."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        ctx.color = False  # for what click prints: rich goes by these variables of itself
 
 
 _UNWRITABLE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
+from turnout.cli.commands import turnout
 from turnout.cli.doctor import doctor
 
 RULES = "targets: {{t: {target}}}\nunmatched: drop\nrules: [{{id: r, when: detail.x == 1, send: [t]}}]\n"
@@ -101,3 +102,15 @@ def test_an_address_that_is_none_is_a_problem_of_the_rules_and_nobody_is_asked(
     found = findings(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1"}, target)
     assert [one["message"] for one in found if "TR113 this is not a " in one["message"]] != []
     assert [one for one in found if one["subject"] == "t"] == []
+
+
+@pytest.mark.parametrize(("variable", "value"), [("NO_COLOR", "1"), ("TERM", "dumb")])
+def test_colours_are_left_out_where_the_terminal_is_to_have_none(
+    variable: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "FORCE_COLOR"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    examined(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1"}, "{queue: t}")
+    assert "\x1b[" in CliRunner().invoke(turnout, ["doctor"], color=True).stdout
+    assert "\x1b[" not in CliRunner(env={variable: value}).invoke(turnout, ["doctor"], color=True).stdout
