@@ -216,8 +216,11 @@ def test_metrics_come_with_a_profile_and_show_the_dashboard_and_the_alerts() -> 
     }
     prometheus = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yaml").read_text())
     assert [(ROOT / "deploy/prometheus" / name).is_file() for name in prometheus["rule_files"]] == [True]
-    (scraped,) = prometheus["scrape_configs"]
-    assert scraped["static_configs"] == [{"targets": ["worker:8080"]}]
+    scraped = {each["job_name"]: each for each in prometheus["scrape_configs"]}
+    assert scraped.keys() == {"turnout", "turnout-recovery"}, "as with the PodMonitor of Kubernetes"
+    assert scraped["turnout"]["static_configs"] == [{"targets": ["worker:8080"]}]
+    (asked,) = scraped["turnout-recovery"]["dns_sd_configs"]
+    assert (asked["names"], asked["type"], asked["port"]) == (["recovery"], "A", 8080)
     provisioning = ROOT / "deploy/grafana/provisioning"
     (source,) = yaml.safe_load((provisioning / "datasources/prometheus.yaml").read_text())["datasources"]
     assert source["url"] == "http://prometheus:9090"

@@ -8,6 +8,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,8 @@ import yaml
 from tests.unit.service.snapshots import snapshot
 
 from turnout.message import Reason
+from turnout.recovery.processor.counts import Counts, Result
+from turnout.recovery.processor.metrics import read_metrics as read_recovery_metrics
 from turnout.telemetry.metric import Kind
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import prometheus_name
@@ -37,7 +40,8 @@ needs_promtool = pytest.mark.skipif(PROMTOOL is None, reason="no promtool (make 
 
 def labels_by_metric() -> dict[str, set[str]]:
     found: dict[str, set[str]] = {}
-    for metric in read_metrics(snapshot(fleet=FleetSnapshot(2, 2))):
+    of_workers = read_metrics(snapshot(fleet=FleetSnapshot(2, 2)))
+    for metric in chain(of_workers, read_recovery_metrics(Counts(0.0), (), "dead")):
         labels = {label.replace(".", "_") for sample in metric.samples for label in sample.labels}
         name = prometheus_name(metric)
         suffixes = ("_bucket", "_sum", "_count") if metric.kind is Kind.HISTOGRAM else ("",)
@@ -83,6 +87,14 @@ def test_alerts_name_reasons_for_letters_that_exist() -> None:
     named = re.search(r'reason=~"([A-Z_|]+)"', expression)
     assert named is not None
     assert set(named[1].split("|")) <= set(map(str, Reason))
+
+
+def test_alerts_name_results_of_recovery_that_exist() -> None:
+    of_recovery = [rule["expr"] for rule in RULES if rule["alert"].startswith("TurnoutRecovery")]
+    assert of_recovery, "what recovers letters is watched as the workers are"
+    named = re.findall(r'result=~?"([a-z_|]+)"', " ".join(of_recovery))
+    assert named
+    assert {each for names in named for each in names.split("|")} <= set(map(str, Result))
 
 
 @pytest.mark.parametrize("rule", RULES, ids=[rule["alert"] for rule in RULES])
