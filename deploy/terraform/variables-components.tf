@@ -60,6 +60,14 @@ variable "worker" {
     error_message = "architecture is X86_64 or ARM64, as the image was built."
   }
   validation {
+    condition = var.worker == null || try(
+      tonumber(lookup(var.worker.environment, "TURNOUT_DRAIN_SECONDS", 25)) +
+      2 * tonumber(lookup(var.worker.environment, "TURNOUT_TELEMETRY_SECONDS", 5)) <= 110,
+      false,
+    )
+    error_message = "TURNOUT_DRAIN_SECONDS plus twice TURNOUT_TELEMETRY_SECONDS is 110 at most: Fargate kills a task that stops for longer than 120 seconds."
+  }
+  validation {
     condition     = var.worker == null || length(var.sources) <= 9
     error_message = "A worker has 9 sources at most: its scaling adds their lengths up, beside the number of tasks, and CloudWatch adds up ten metrics. Use a second module for more."
   }

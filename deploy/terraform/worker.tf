@@ -41,8 +41,7 @@ resource "aws_ecs_task_definition" "worker" {
     essential              = true
     readonlyRootFilesystem = true
     user                   = "10001:10001"
-    # More than TURNOUT_DRAIN_SECONDS and TURNOUT_TELEMETRY_SECONDS together (25 and 5).
-    stopTimeout = 40
+    stopTimeout            = local.worker_stop_seconds
     linuxParameters = {
       initProcessEnabled = true
       capabilities       = { drop = ["ALL"] }
@@ -81,6 +80,12 @@ locals {
     },
     local.environment,
     var.worker.environment,
+  )
+
+  # The drain, then the last metrics and the last spans, each in its time where their collector is away, and ten to close.
+  worker_stop_seconds = ceil(
+    tonumber(lookup(local.worker_environment, "TURNOUT_DRAIN_SECONDS", 25)) +
+    2 * tonumber(lookup(local.worker_environment, "TURNOUT_TELEMETRY_SECONDS", 5)) + 10
   )
 
   health_check = "import os, http.client as h; p = int(os.environ.get('TURNOUT_HTTP_PORT') or 0); c = h.HTTPConnection('127.0.0.1', p, timeout=4); raise SystemExit(p and (c.request('GET', '/livez') or c.getresponse().status != 200))"

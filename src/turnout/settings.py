@@ -143,8 +143,8 @@ class Settings(BaseSettings):
         25.0,
         ge=0,
         le=3_600,
-        description="How long a stopping worker may go on finishing what it holds, in seconds. Keep it below the "
-        "container's grace period.",
+        description="How long a stopping worker may go on finishing what it holds, in seconds. The container's grace "
+        "period is that, twice TURNOUT_TELEMETRY_SECONDS, and ten.",
     )
     telemetry_seconds: float = Field(
         5.0,

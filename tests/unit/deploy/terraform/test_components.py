@@ -14,15 +14,17 @@ from tests.unit.deploy.terraform.module import FOLDER, default, local, named, on
 
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.settings import variable as dlq_variable
+from turnout.fleet import stop_seconds
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.config import variable as genesys_variable
 from turnout.message import Outcome
 from turnout.serverless.recovering import Became
-from turnout.settings import Settings, variable
+from turnout.settings import Settings, load_settings, variable
 
 WORKER = text(FOLDER)[text(FOLDER).index('resource "aws_ecs_task_definition"') :]
 ALARMS = resources("aws_cloudwatch_metric_alarm")
 FUNCTIONS = resources("aws_lambda_function")
+QUEUES = {"source_queue_url": "https://sqs/1/events", "dead_letter_queue_url": "https://sqs/1/letters"}
 
 
 # ------------------------------------------------------------------------------------------------------------ worker
@@ -45,11 +47,18 @@ def test_the_task_has_the_health_check_of_the_image() -> None:
 
 
 def test_the_task_has_longer_to_stop_than_it_takes_to_drain_and_flush() -> None:
-    found = re.search(r"stopTimeout = (\d+)", resources("aws_ecs_task_definition")["worker"]["container_definitions"])
-    assert found is not None
+    container = resources("aws_ecs_task_definition")["worker"]["container_definitions"]
+    assert "stopTimeout = local.worker_stop_seconds" in container
+    formula = re.sub(r"\s+", "", local("worker_stop_seconds"))
+    defaults = dict(re.findall(r'"(TURNOUT_[A-Z_]+)",(\d+)\)', formula))
     fields = Settings.model_fields
-    # Fargate allows 120.
-    assert fields["drain_seconds"].default + fields["telemetry_seconds"].default < int(found[1]) <= 120
+    assert {name: float(value) for name, value in defaults.items()} == {
+        variable(name): fields[name].default for name in ("drain_seconds", "telemetry_seconds")
+    }
+    assert re.fullmatch(r"\$\{ceil\(tonumber\(.*?\)\+2\*tonumber\(.*?\)\+10\)\}", formula)
+    settings = load_settings(QUEUES)
+    # What a supervisor grants its workers: it must still be there to end the last of them. Fargate allows 120.
+    assert stop_seconds(settings) < settings.drain_seconds + 2 * settings.telemetry_seconds + 10 <= 120
 
 
 @pytest.mark.parametrize("memory", [512, 1024, 2048, 30720])

@@ -39,6 +39,7 @@ def planned(folder: Path, values: dict[str, Any]) -> tuple[bool, str]:
     [
         {},
         {"worker": WORKER},
+        {"worker": {**WORKER, "environment": {"TURNOUT_DRAIN_SECONDS": "90", "TURNOUT_TELEMETRY_SECONDS": "10"}}},
         {"router": {}, "recovery": {}},
         {"router": {"batch_size": 10, "batch_window_seconds": 0}},
         {"recovery": {"by": "state-machine"}},
@@ -56,6 +57,10 @@ def test_what_can_be_made_is_accepted(values: dict[str, Any], tmp_path: Path) ->
     ("values", "why"),
     [
         ({"targets": {"turnout-source": {}}}, "No target's name begins with turnout-"),
+        (
+            {"worker": {**WORKER, "environment": {"TURNOUT_DRAIN_SECONDS": "101"}}},
+            "TURNOUT_DRAIN_SECONDS plus twice TURNOUT_TELEMETRY_SECONDS is 110 at most",
+        ),
         ({"worker": WORKER, "sources": MANY_SOURCES}, "A worker has 9 sources at most"),
         ({"router": {"batch_window_seconds": 0}}, "Lambda takes more than 10 with a batch_window_seconds"),
         ({"router": {"batch_size": 10001}}, "router.batch_size is 1 to 10000"),
