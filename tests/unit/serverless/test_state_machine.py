@@ -24,6 +24,7 @@ from tests.unit.serverless.acts import FakeAct
 from tests.unit.serverless.mapping import Context, sqs_record
 from tests.unit.serverless.test_recovering import letter
 
+from turnout.dlq.settings import DlqSettings
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
@@ -209,9 +210,33 @@ def test_a_delivery_that_fails_is_repeated(machine: Machine) -> None:
 def test_a_delivery_that_fails_for_good_is_told_and_parked(machine: Machine) -> None:
     machine.act.failures = 99
     assert machine.results(records(letter(1), letter(2, "INVALID_JSON"))) == ["parked", "archived"]
-    assert machine.functions.count("deliver") == 3
+    assert machine.functions.count("deliver") == DlqSettings().attempts, "as turnout dlq work"
     assert machine.functions.statuses() == ["exhausted_retries"]
     assert machine.parked == [letter(1).body]
+
+
+def test_a_delivery_that_fails_is_waited_for_as_long_as_a_target_takes_to_be_replaced() -> None:
+    (retry,) = (each for each in _retries("Deliver") if "NotDelivered" in each["ErrorEquals"])
+    assert sum(_waits(retry)) >= 600, "jitter halves it, and waiting costs nothing"
+    assert retry["JitterStrategy"] == "FULL", "an outage fails many at once"
+
+
+def test_an_execution_may_last_as_long_as_its_letters_may_be_tried() -> None:
+    machine = json.loads(FILE.read_text())
+    states = machine["States"]["Letters"]["ItemProcessor"]["States"]
+    longest = sum(_longest(states[name]) for name in ("Classify", "Correlate", "Deliver", "TellExhausted", "Park"))
+    rounds = 10 / machine["States"]["Letters"]["MaxConcurrency"]  # a pipe passes ten at most
+    assert machine["TimeoutSeconds"] > rounds * longest, "a letter of one that timed out is in its input alone"
+
+
+def _waits(retry: dict[str, Any]) -> list[float]:
+    first, rate, most = retry["IntervalSeconds"], retry["BackoffRate"], retry.get("MaxDelaySeconds", 86_400)
+    return [min(most, first * rate**number) for number in range(retry["MaxAttempts"])]
+
+
+def _longest(state: dict[str, Any]) -> float:
+    waits = [wait for retry in state["Retry"] if retry["MaxAttempts"] for wait in _waits(retry)]
+    return sum(waits) + (len(waits) + 1) * float(state["TimeoutSeconds"])
 
 
 def test_a_delivery_that_is_refused_for_good_is_not_repeated(machine: Machine) -> None:
