@@ -56,6 +56,18 @@ variable "worker" {
     error_message = "min_tasks is at least 1, and max_tasks not less than that: without a task nobody sees the age of the queue fall."
   }
   validation {
+    condition = var.worker == null || try(contains({
+      "256"   = [512, 1024, 2048]
+      "512"   = range(1024, 4096 + 1, 1024)
+      "1024"  = range(2048, 8192 + 1, 1024)
+      "2048"  = range(4096, 16384 + 1, 1024)
+      "4096"  = range(8192, 30720 + 1, 1024)
+      "8192"  = range(16384, 61440 + 1, 4096)
+      "16384" = range(32768, 122880 + 1, 8192)
+    }[tostring(var.worker.cpu)], var.worker.memory), false)
+    error_message = "Fargate has no tasks of this cpu and memory. cpu is 256, 512, 1024, 2048, 4096, 8192 or 16384; memory (MiB) is 512, 1024 or 2048 with cpu 256, else 2 to 8 times the cpu in steps of 1024, of 4096 from cpu 8192 on, of 8192 with 16384 (at most 30720 with 4096, 61440 with 8192, 122880 with 16384)."
+  }
+  validation {
     condition     = var.worker == null || try(contains(["X86_64", "ARM64"], var.worker.architecture), false)
     error_message = "architecture is X86_64 or ARM64, as the image was built."
   }
@@ -294,4 +306,9 @@ variable "alarms" {
     dead_letters_tolerated = optional(number, 0)
   })
   default = {}
+
+  validation {
+    condition     = var.alarms.quiet_minutes >= 1 && var.alarms.quiet_minutes <= 1440
+    error_message = "alarms.quiet_minutes is 1 to 1440: CloudWatch looks back a day at most."
+  }
 }

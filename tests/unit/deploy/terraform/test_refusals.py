@@ -19,6 +19,9 @@ pytestmark = pytest.mark.skipif(shutil.which("terraform") is None, reason="no te
 
 LEAST: dict[str, Any] = {"event_bus_name": "default", "package": {"file": "package.zip"}}
 WORKER = {"image": "i", "repository_arn": "r", "vpc_id": "v", "subnet_ids": ["s"]}
+# ECS developer guide, "Amazon ECS task definition parameters for Fargate": task size.
+FARGATE = [(256, 2048), (512, 1024), (2048, 16384), (4096, 30720), (8192, 20480), (16384, 122880)]
+NOT_FARGATE = [(256, 1536), (512, 512), (1024, 8704), (300, 1024), (4096, 32768), (8192, 17408)]
 GENESYS = {"genesys_environment": {"TURNOUT_GENESYS_REGION": "eu-west-1"}}
 MANY_SOURCES: dict[str, Any] = {f"s{number}": {} for number in range(10)}
 
@@ -40,6 +43,7 @@ def planned(folder: Path, values: dict[str, Any]) -> tuple[bool, str]:
         {},
         {"worker": WORKER},
         {"worker": {**WORKER, "environment": {"TURNOUT_DRAIN_SECONDS": "90", "TURNOUT_TELEMETRY_SECONDS": "10"}}},
+        *({"worker": {**WORKER, "cpu": cpu, "memory": memory}} for cpu, memory in FARGATE),
         {"router": {}, "recovery": {}},
         {"router": {"batch_size": 10, "batch_window_seconds": 0}},
         {"recovery": {"by": "state-machine"}},
@@ -57,6 +61,11 @@ def test_what_can_be_made_is_accepted(values: dict[str, Any], tmp_path: Path) ->
     ("values", "why"),
     [
         ({"targets": {"turnout-source": {}}}, "No target's name begins with turnout-"),
+        *(
+            ({"worker": {**WORKER, "cpu": cpu, "memory": memory}}, "Fargate has no tasks of this cpu and memory")
+            for cpu, memory in NOT_FARGATE
+        ),
+        ({"alarms": {"quiet_minutes": 1441}}, "alarms.quiet_minutes is 1 to 1440"),
         (
             {"worker": {**WORKER, "environment": {"TURNOUT_DRAIN_SECONDS": "101"}}},
             "TURNOUT_DRAIN_SECONDS plus twice TURNOUT_TELEMETRY_SECONDS is 110 at most",
