@@ -33,9 +33,11 @@ def judge_queue(queue: QueueFacts, settings: Settings, caller: Caller) -> Iterat
     if queue.role is Role.SOURCE:
         yield from _redrive(queue, attributes)
         yield from _backlog(queue, attributes)
-        yield from _visibility(queue, attributes, settings)
+        yield from _visibility(queue, settings)
     if queue.role is Role.DEAD_LETTER:
         yield from _letters(queue, attributes)
+        yield from _ways_on(queue, attributes)
+    yield from _mappings(queue, attributes)
     yield from _delay(queue, attributes)
     yield from _size(queue, attributes)
     if not caller.emulator:
@@ -144,16 +146,19 @@ def _backlog(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
         )
 
 
-def _visibility(queue: QueueFacts, attributes: Attributes, settings: Settings) -> Iterator[Finding]:
-    check = "visibility"
-    visible = _number(attributes, "VisibilityTimeout")
+def _visibility(queue: QueueFacts, settings: Settings) -> Iterator[Finding]:
     if settings.visibility_seconds < 30:
         yield warning(
-            check,
+            "visibility",
             queue.name,
             f"the worker asks for {settings.visibility_seconds} s: a pause as long makes SQS hand messages out twice",
             f"set {variable('visibility_seconds')} to 60; it is extended while a message is held",
         )
+
+
+def _mappings(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    check = "visibility"
+    visible = _number(attributes, "VisibilityTimeout")
     if queue.mappings is None or isinstance(queue.mappings, Silence):
         return
     for mapping in queue.mappings:
@@ -190,12 +195,29 @@ def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
             f"{said}, about {held:,} more are held by another run or a consumer" if held else said,
             "see what they are: turnout dlq list; why, and what to do: turnout dlq report",
         )
-    if attributes.get("RedrivePolicy"):
+
+
+def _ways_on(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
+    """Where letters go that stay: nowhere when people see to them, to another queue when a function does."""
+    mappings = () if isinstance(queue.mappings, Silence) else queue.mappings or ()
+    functions = [mapping.function for mapping in mappings if mapping.enabled]
+    redrives = bool(attributes.get("RedrivePolicy"))
+    if redrives and functions:
+        yield fine("letters", queue.name, f"what {functions[0]} does not recover goes to another queue, for people")
+    elif redrives:
         yield warning(
             "letters",
             queue.name,
             "the dead-letter queue has a redrive policy of its own: looking at letters often enough moves them away",
-            "remove its RedrivePolicy",
+            "remove its RedrivePolicy, unless a function or a state machine recovers what comes here: they need it",
+        )
+    elif functions:
+        yield warning(
+            "letters",
+            queue.name,
+            f"no redrive policy: what {functions[0]} cannot recover comes back to it until it is too old, and is then "
+            "deleted by SQS",
+            "set a RedrivePolicy to a queue for people, with maxReceiveCount 5 or less",
         )
 
 

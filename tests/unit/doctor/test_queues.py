@@ -128,6 +128,26 @@ def test_letters_that_somebody_holds_are_told_of() -> None:
         assert [each.message for each in found if each.check == "letters"] == [said]
 
 
+def test_a_dead_letter_queue_that_a_function_recovers_must_redrive_what_it_cannot() -> None:
+    mapping = MappingFacts("turnout-recovery", True, 10, 0, True, 45)
+    lasting = {"VisibilityTimeout": "300"}
+    assert bad(judged(letters({**lasting, "RedrivePolicy": redrive()}, mappings=(mapping,)))) == []
+    (finding,) = bad(judged(letters(lasting, mappings=(mapping,))))
+    assert "comes back to it until it is too old" in finding.message
+    off = MappingFacts("turnout-recovery", False, 10, 0, True, 45)
+    assert (
+        worst(judged(letters({**lasting, "RedrivePolicy": redrive()}, mappings=(off,))), "letters") is Severity.WARNING
+    )
+
+
+def test_a_function_that_recovers_letters_is_examined_as_the_router_is() -> None:
+    redriven = {"VisibilityTimeout": "60", "RedrivePolicy": redrive()}
+    mapping = MappingFacts("turnout-recovery", True, 10, 0, False, 45)
+    found = judged(letters(redriven, mappings=(mapping,)))
+    assert worst(found, "visibility") is Severity.ERROR
+    assert worst(found, "partial-batch") is Severity.ERROR
+
+
 def test_a_dead_letter_queue_must_not_redrive() -> None:
     assert worst(judged(letters({"RedrivePolicy": redrive()})), "letters") is Severity.WARNING
 

@@ -144,7 +144,7 @@ class QueueAsker:
         return answer if isinstance(answer, Silence) else read_decisions(answer)
 
     async def _mappings(self, arn: str, role: Role, caller: Caller) -> tuple[MappingFacts, ...] | Silence | None:
-        if role is not Role.SOURCE or caller.emulator or not arn:
+        if role is Role.TARGET or caller.emulator or not arn:
             return None
         functions = await ask(self._clients.get("lambda", caller.region), "lambda:ListEventSourceMappings")
         if isinstance(functions, Silence):
