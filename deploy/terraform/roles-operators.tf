@@ -18,9 +18,10 @@ locals {
 data "aws_iam_policy_document" "operator" {
   source_policy_documents = [data.aws_iam_policy_document.recovering.json]
 
+  # And send: what is restored from the archive goes back into the queue that it was found in.
   statement {
     sid       = "HoldAndFinishLetters"
-    actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage"]
+    actions   = ["sqs:ChangeMessageVisibility", "sqs:DeleteMessage", "sqs:ReceiveMessage", "sqs:SendMessage"]
     resources = local.failure_queue_arns
   }
 

@@ -106,6 +106,12 @@ def test_operators_are_granted_what_recovery_calls_and_the_doctor_asks_and_nothi
     assert granted("operator") == recovering | asked | KEY
 
 
+def test_operators_may_restore_archived_letters_into_each_queue_that_letters_are_found_in() -> None:
+    (holding,) = [each for each in statements("operator") if "sqs:ReceiveMessage" in each["actions"]]
+    sending = [str(each["resources"]) for each in statements("operator") if "sqs:SendMessage" in each["actions"]]
+    assert str(holding["resources"]) in sending
+
+
 def test_the_policy_of_operators_has_room_for_fifteen_targets() -> None:
     def arn(queue: str) -> str:
         return f"arn:aws:sqs:ap-southeast-1:123456789012:turnout-production-{queue}"
