@@ -76,6 +76,16 @@ data "aws_iam_policy_document" "operator" {
     resources = [local.key_arn]
   }
 
+  # About those alone to whom the policy is attached: IAM has no variable for the role that asks.
+  dynamic "statement" {
+    for_each = length(var.operator_arns) > 0 ? [var.operator_arns] : []
+    content {
+      sid       = "AskWhatTheyMayDo"
+      actions   = ["iam:SimulatePrincipalPolicy"]
+      resources = statement.value
+    }
+  }
+
   dynamic "statement" {
     for_each = length(var.other_targets.topics) > 0 ? [var.other_targets.topics] : []
     content {

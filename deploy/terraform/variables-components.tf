@@ -295,6 +295,20 @@ variable "other_targets" {
   default = {}
 }
 
+variable "operator_arns" {
+  description = <<-EOT
+    ARNs of the roles and users to which you attach the operators' policy: each of them may then ask IAM what they may do
+    (iam:SimulatePrincipalPolicy), as `turnout doctor` does for whoever runs it. Without them it asks, and is refused.
+  EOT
+  type        = list(string)
+  default     = []
+
+  validation {
+    condition     = alltrue([for arn in var.operator_arns : can(regex("^arn:[a-z-]+:iam::[0-9]{12}:(role|user)/[^*]+$", arn))])
+    error_message = "operator_arns are ARNs of roles and users, as in arn:aws:iam::123456789012:role/on-call."
+  }
+}
+
 variable "alarms" {
   description = "Where alarms go (ARNs of SNS topics), and when they are raised."
   type = object({

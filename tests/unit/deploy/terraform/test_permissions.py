@@ -100,10 +100,18 @@ def test_the_worker_is_granted_what_it_calls_and_nothing_else() -> None:
 
 def test_operators_are_granted_what_recovery_calls_and_the_doctor_asks_and_nothing_else() -> None:
     doctor = "\n".join(path.read_text() for path in (SOURCE / "doctor" / "asking").rglob("*.py"))
-    asked = set(re.findall(r'"((?:sqs|sns|events|states|dynamodb|s3|kms|lambda):[A-Z]\w+)"', doctor))
+    asked = set(re.findall(r'"((?:sqs|sns|events|states|dynamodb|s3|kms|lambda|iam):[A-Z]\w+)"', doctor))
     assert len(asked) > 10
     recovering = actions("dlq", "recovery", "cli.dlq", "targets")
     assert granted("operator") == recovering | asked | KEY
+
+
+def test_operators_may_ask_iam_about_themselves_alone() -> None:
+    (asking,) = [each for each in statements("operator") if "iam:SimulatePrincipalPolicy" in each["actions"]]
+    assert asking["actions"] == ["iam:SimulatePrincipalPolicy"]
+    assert asking["resources"] == "${statement.value}"
+    text = (FOLDER / "roles-operators.tf").read_text()
+    assert "for_each = length(var.operator_arns) > 0 ? [var.operator_arns] : []" in text
 
 
 def test_operators_may_restore_archived_letters_into_each_queue_that_letters_are_found_in() -> None:
