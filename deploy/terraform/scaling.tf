@@ -1,5 +1,5 @@
-# How many workers: by waiting events for each task, and by the age of the oldest. Whoever asks for more tasks gets them;
-# tasks are taken away only when both agree.
+# How many workers: by waiting events for each task, and by the age of the oldest, for which SQS counts those that are held,
+# too. Whoever asks for more tasks gets them; tasks are taken away when few events wait.
 
 resource "aws_appautoscaling_target" "worker" {
   count = var.worker == null ? 0 : 1
