@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from fnmatch import fnmatchcase
 from typing import Any
 
 import msgspec
@@ -74,7 +75,7 @@ def _allows_sending(statement: Mapping[str, Any]) -> bool:
     if statement.get("Effect") != "Allow":
         return False
     actions = [str(action).lower() for action in _list(statement.get("Action"))]
-    return any(action in ("*", "sqs:*", "sqs:sendmessage", "sqs:send*") for action in actions)
+    return any(fnmatchcase("sqs:sendmessage", action.replace("[", "[[]")) for action in actions)
 
 
 def _principals(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
