@@ -67,8 +67,20 @@ def judge_permissions(queue: QueueFacts, caller: Caller) -> Iterator[Finding]:
             _CHECK,
             queue.name,
             f"{', '.join(open_)}: not refused so far, but only IAM knows for sure",
-            "let this role ask iam:SimulatePrincipalPolicy about itself, or run the doctor as somebody who may",
+            _ask_iam(queue.decisions),
         )
+
+
+def _ask_iam(decisions: Mapping[str, str] | Silence | None) -> str:
+    if isinstance(decisions, Silence) and decisions.code == "NoSuchEntity":
+        # A session's ARN tells the name of its role, but not the path before it, as roles of IAM Identity Center have.
+        return (
+            "its role has a path, which its session does not tell: ask aws iam simulate-principal-policy, with the "
+            "role's whole ARN"
+        )
+    if isinstance(decisions, Silence) and decisions.why is not Why.DENIED:
+        return f"IAM's simulation gave no answer: {decisions.code}: {decisions.message}"
+    return "let this role ask iam:SimulatePrincipalPolicy about itself, or run the doctor as somebody who may"
 
 
 def _grant(action: str) -> str:

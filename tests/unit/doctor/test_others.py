@@ -71,6 +71,15 @@ def test_without_a_simulation_nothing_is_known_for_sure() -> None:
     assert "iam:SimulatePrincipalPolicy" in finding.advice
 
 
+def test_a_simulation_that_gave_no_answer_says_why_and_not_to_permit_it() -> None:
+    for code, told in (("NoSuchEntity", "its role has a path"), ("Throttling", "Throttling: Rate exceeded")):
+        silence = Silence(Why.FAILED, code, "Rate exceeded", "iam:SimulatePrincipalPolicy")
+        (finding,) = judge_permissions(source(decisions=silence), CALLER)
+        assert finding.severity is Severity.UNKNOWN
+        assert told in finding.advice
+        assert "let this role" not in finding.advice
+
+
 def test_an_explicit_deny_is_an_error() -> None:
     queue = target(decisions={"sqs:SendMessage": "explicitDeny"})
     assert worst(judge_permissions(queue, CALLER), "permission") is Severity.ERROR
