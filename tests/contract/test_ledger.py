@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import os
 import signal
 import sqlite3
@@ -16,6 +17,7 @@ from pathlib import Path
 from uuid import uuid4
 
 import boto3
+import msgspec
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
@@ -776,6 +778,35 @@ def test_a_transaction_that_stays_in_the_way_of_a_claim_is_told_as_unavailable(m
 
     monkeypatch.setattr("turnout.recovery.ledger.dynamodb.table.TRIES", 2)
     conflicts(monkeypatch, 2, story)
+
+
+@pytest.mark.parametrize(("by", "taken"), [("jo", False), ("somebody else", True)])
+def test_a_plan_whose_first_answer_was_lost_is_there_and_is_not_taken_for_somebody_elses(
+    monkeypatch: pytest.MonkeyPatch, by: str, taken: bool
+) -> None:
+    written: list[str] = []
+    kept = json.dumps(msgspec.to_builtins(msgspec.structs.replace(PLAN, by=by)))
+
+    def handle(request: Request) -> bytes:
+        if request.operation == "PutItem":
+            written.append(request.parameters["Item"]["body"]["S"])
+            if len(written) > 1:
+                return refusal("ConditionalCheckFailedException", "The conditional request failed")
+            return answer({"__type": "InternalServerError"}, 500, x_amzn_requestid="1")
+        there = {"Item": {"pk": {"S": "plan#p1"}, "sk": {"S": "plan"}, "body": {"S": kept}}} if written else {}
+        return answer(there, x_amzn_requestid="1")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                with pytest.raises(PlanExists) if taken else contextlib.nullcontext():
+                    await ledger.save_plan(PLAN, [])
+                assert len(written) == 2
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
 
 
 def test_whatever_a_table_is_told_expires_when_it_has_not_changed_for_its_days(

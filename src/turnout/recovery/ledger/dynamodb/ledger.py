@@ -182,7 +182,9 @@ class DynamoLedger:
                 )
             )
         except ConditionFailed as error:
-            raise taken from error
+            # Ours, when the answer to its first writing was lost and the call repeated.
+            if await self.plan(plan.id) != plan:
+                raise taken from error
 
     async def plan(self, plan_id: str) -> Plan | None:
         """See `Ledger.plan`."""
