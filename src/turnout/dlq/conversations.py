@@ -43,7 +43,7 @@ class GenesysConversations:
         """See `Conversations.correlate`."""
         found = self._known.get(letter.conversation_id)
         if found is None:
-            found = await self._genesys.correlate(letter.conversation_id, letter.event_time or letter.sent)
+            found = await self._genesys.correlate(letter.conversation_id, letter.event_time, letter.sent)
             # That it is not there depends on the age of the letter, and is true for no other.
             if found.presence is Presence.FOUND:
                 self._remember(found)

@@ -64,9 +64,14 @@ class Correlator:
         self._lag = lag_seconds
         self._clock = clock
 
-    async def correlate(self, conversation_id: str, at: datetime | None = None) -> Correlation:
-        """Look one conversation up; `at` is the time of its event. Raises nothing: a failure is a result."""
-        return (await self._some([conversation_id], {conversation_id: at}))[0]
+    async def correlate(self, conversation_id: str, *at: datetime | None) -> Correlation:
+        """Look one conversation up. Raises nothing: a failure is a result.
+
+        `at` are times of its event, the best first; of those the first counts that can be true.
+        """
+        now = self._clock()
+        moment = next((one for one in at if _plausible(one, now) is not None), None)
+        return (await self._some([conversation_id], {conversation_id: moment}))[0]
 
     async def correlate_all(self, conversations: Mapping[str, datetime | None]) -> AsyncIterator[Correlation]:
         """Look conversations up (id to the time of the event), many by one request. One result each, in order."""

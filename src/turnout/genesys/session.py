@@ -28,9 +28,9 @@ class Genesys:
         self._config = config
         self._correlator = Correlator(profile, lag_seconds=config.lag_seconds)
 
-    async def correlate(self, conversation_id: str, at: datetime | None = None) -> Correlation:
-        """Look one conversation up; `at` is the time of its event. Raises nothing: a failure is a result."""
-        return await self._correlator.correlate(conversation_id, at)
+    async def correlate(self, conversation_id: str, *at: datetime | None) -> Correlation:
+        """Look one conversation up; see `Correlator.correlate`. Raises nothing: a failure is a result."""
+        return await self._correlator.correlate(conversation_id, *at)
 
     async def look_up(self, ids: Sequence[str]) -> Mapping[str, Correlation]:
         """Conversations that are found by id, or failed, many by one request; see `Correlator.look_up`."""

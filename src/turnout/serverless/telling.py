@@ -36,7 +36,7 @@ class Teller:
             return None
         try:
             async with asyncio.timeout(seconds):
-                found = await self._genesys.correlate(letter.conversation_id, letter.event_time)
+                found = await self._genesys.correlate(letter.conversation_id, letter.event_time, letter.sent)
         except TimeoutError:
             log.warning("no time to look the conversation up", extra=_about(letter))
             return None

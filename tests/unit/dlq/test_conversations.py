@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Sequence
 
+import pytest
 from tests.servers.genesys import Stub, answering, serving
 from tests.unit.genesys.setting import CONVERSATION, PARTICIPANT, config
 from tests.unit.recovery import letters
@@ -39,9 +40,9 @@ def correlate(stub: Stub, about: Sequence[Letter]) -> list[str]:
     return asyncio.run(main())
 
 
-def of(number: int) -> Letter:
+def of(number: int, time: str = "2020-01-01T00:00:00Z") -> Letter:
     detail = {"eventBody": {"conversationId": f"00000000-0000-4000-8000-{number:012}"}}
-    return letter(detail=detail, time="2020-01-01T00:00:00Z")
+    return letter(detail=detail, time=time)
 
 
 def test_letters_that_begin_together_have_their_conversations_looked_up_by_one_request() -> None:
@@ -58,6 +59,11 @@ def test_what_is_not_found_together_with_others_is_asked_for_by_itself_and_each_
     one = f"GET /api/v2/analytics/conversations/{of(2).conversation_id}/details"
     query = "POST /api/v2/analytics/conversations/details/query"
     assert stub.paths() == ["GET /api/v2/analytics/conversations/details", *[one, query] * 2]
+
+
+@pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "yesterday", ""])
+def test_an_event_whose_time_cannot_be_true_is_as_old_as_its_message_and_not_put_off_for_ever(time: str) -> None:
+    assert correlate(Stub(), [of(1, time)]) == ["absent"]
 
 
 def test_while_genesys_cannot_be_asked_it_is_asked_once_for_letters_that_begin_together() -> None:

@@ -29,10 +29,12 @@ class Genesys:
         self.hangs = hangs
         self.failure = failure
         self.asked = 0
+        self.times: tuple[object, ...] = ()
         self.updates: list[StatusUpdate] = []
 
-    async def correlate(self, conversation_id: str, at: object) -> Correlation:
+    async def correlate(self, conversation_id: str, *at: object) -> Correlation:
         self.asked += 1
+        self.times = at
         if self.hangs:
             await asyncio.Event().wait()
         presence = Presence.ABSENT if self.failure is None else Presence.FAILED
@@ -69,6 +71,12 @@ def test_what_is_about_no_conversation_or_comes_too_late_is_not_asked_or_told() 
     assert (genesys.asked, genesys.updates) == (0, [])
     assert correlate(None) is None
     assert tell(None) is WriteOutcome.OFF
+
+
+def test_an_event_without_a_time_that_can_be_true_is_as_old_as_its_message() -> None:
+    genesys = Genesys()
+    correlate(genesys, seconds=5.0)
+    assert genesys.times == (LETTER.event_time, LETTER.sent)
 
 
 def test_a_look_up_that_takes_too_long_is_given_up_and_said(caplog: pytest.LogCaptureFixture) -> None:
