@@ -241,6 +241,29 @@ def test_one_event_that_the_table_is_too_busy_for_takes_nothing_from_what_it_say
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("item", [{}, {"owner": {"S": "other"}, "lease_until": {"N": "1.000"}}])
+def test_an_event_that_is_let_go_while_it_is_asked_for_is_busy_still_because_nothing_was_claimed(
+    monkeypatch: pytest.MonkeyPatch, item: dict[str, object]
+) -> None:
+    refused = {"__type": "com.amazonaws.dynamodb#ConditionalCheckFailedException", "message": "held"}
+
+    def handle(request: Request) -> bytes:
+        if request.operation == "UpdateItem":
+            return answer(refused, 400, x_amzn_RequestId="1", Content_Type="application/x-amz-json-1.0")
+        return answer({"Item": {"done": {"SS": ["crm"]}, **item}}, x_amzn_RequestId="2")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_store("events", ttl_days=15, region="us-east-1") as store:
+                claim = (await store.claim({"a": "me"}, 30))["a"]
+                assert (claim.done, claim.busy_seconds) == ({"crm"}, 1.0)
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+
+
 def test_a_table_whose_answer_comes_byte_by_byte_and_never_ends_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     async def trickle(peer: Peer) -> None:
         await peer.request()
