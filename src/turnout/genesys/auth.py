@@ -15,7 +15,7 @@ from urllib.parse import quote, quote_plus
 
 import msgspec
 
-from turnout.errors import GenesysDenied, GenesysError, GenesysUnavailable, GenesysUnsupported
+from turnout.errors import GenesysDenied, GenesysError, GenesysParked, GenesysUnavailable, GenesysUnsupported
 from turnout.genesys.answers import Answer, Json, JsonObject, read_json, seconds_in
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.errors import error_of_login, parked, unreadable
@@ -32,7 +32,8 @@ _UNTOLD_SECONDS = 300.0
 """The shortest validity that Genesys lets a client have; for servers that do not tell."""
 _LONGEST_SECONDS = 172_800.0
 _REFUSED_SECONDS = 30.0
-"""How long a refusal is believed: repeating it for every message in hand would only lock the client out."""
+"""How long a refusal, or a long wait that is asked for, is believed: asking again for every message would only lock the
+client out."""
 _SECOND_TRY_SECONDS = 5.0
 """Between two early refreshes that fail while the old token still works."""
 _TOKEN = re.compile(r"[\x21-\x7e]{1,16384}")
@@ -60,7 +61,7 @@ class Tokens:
         self._error: GenesysError | None = None
         """How the last login failed, if it did."""
         self._quiet_until = 0.0
-        """No login before this time: the last one was refused, or failed while the old token still works."""
+        """No login before this time: the last one was refused or parked, or failed while the old token still works."""
 
     async def token(self) -> str:
         """A token that is good now.
@@ -100,11 +101,14 @@ class Tokens:
     def _without_login(self, error: GenesysError) -> str:
         """The old token, if it still works; else raises."""
         self._error = error
+        now = _now()
         if isinstance(error, (GenesysDenied, GenesysUnsupported)):
             self._token = None
-            self._quiet_until = _now() + _REFUSED_SECONDS
-        elif self._token is not None and _now() < self._token.expires_at:
-            self._quiet_until = _now() + _SECOND_TRY_SECONDS
+            self._quiet_until = now + _REFUSED_SECONDS
+        elif isinstance(error, GenesysParked):
+            self._quiet_until = now + min(error.retry_after or 0.0, _REFUSED_SECONDS)
+        if self._token is not None and now < self._token.expires_at:
+            self._quiet_until = max(self._quiet_until, now + _SECOND_TRY_SECONDS)
             log.warning("the Genesys token could not be refreshed early", extra={"code": error.code})
             return self._token.value.reveal()
         raise error

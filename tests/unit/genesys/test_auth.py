@@ -6,6 +6,7 @@ import logging
 import traceback
 import urllib.parse
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 import httpx
 import pytest
@@ -148,9 +149,9 @@ class LoginServer:
         self.times.append(asyncio.get_running_loop().time())
         return self._answer(len(self.times))
 
-    def run(self, use: Callable[[Tokens], Awaitable[None]]) -> None:
+    def run(self, use: Callable[[Tokens], Awaitable[None]], **changes: Any) -> None:
         async def main() -> None:
-            settings = config()
+            settings = config(**changes)
             async with open_transport(settings, httpx.MockTransport(self.handle)) as transport:
                 await use(Tokens(transport, settings, Retry(3, 0.001, 0.002)))
 
@@ -219,6 +220,52 @@ def test_a_refused_client_is_not_tried_again_for_half_a_minute() -> None:
 
     server.run(use)
     assert server.times == pytest.approx([0, 31])
+
+
+@pytest.mark.parametrize("seconds", [9_000, 200])
+def test_a_login_server_that_asks_for_a_long_wait_is_not_asked_again_for_every_call(seconds: int) -> None:
+    server = LoginServer(lambda number: httpx.Response(429, headers={"retry-after": str(seconds)}))
+
+    async def use(tokens: Tokens) -> None:
+        for _ in range(10):
+            with pytest.raises(GenesysParked) as caught:
+                await tokens.token()
+            assert caught.value.retry_after == seconds
+        assert len(server.times) == 1
+        await asyncio.sleep(31)
+        with pytest.raises(GenesysParked):
+            await tokens.token()
+
+    server.run(use)
+    assert server.times == pytest.approx([0, 31])
+
+
+def test_a_login_server_that_asks_for_a_wait_is_asked_again_after_it() -> None:
+    wait = httpx.Response(429, headers={"retry-after": "7"})
+    server = LoginServer(lambda number: granted(number) if number > 1 else wait)
+
+    async def use(tokens: Tokens) -> None:
+        with pytest.raises(GenesysParked):
+            await tokens.token()
+        await asyncio.sleep(7.1)
+        assert await tokens.token() == "t2"
+
+    server.run(use, longest_wait_seconds=5.0)
+
+
+def test_a_login_server_that_asks_for_a_long_wait_is_left_alone_while_the_old_token_serves_too() -> None:
+    wait = httpx.Response(429, headers={"retry-after": "9000"})
+    server = LoginServer(lambda number: granted(number, 300) if number == 1 else wait)
+
+    async def use(tokens: Tokens) -> None:
+        await tokens.token()
+        await asyncio.sleep(241)
+        for _ in range(29):
+            assert await tokens.token() == "t1"
+            await asyncio.sleep(1)
+
+    server.run(use)
+    assert server.times == pytest.approx([0, 241])
 
 
 def test_a_token_that_was_refused_is_replaced_but_not_one_that_came_after_it() -> None:
