@@ -29,7 +29,7 @@ from turnout.errors import (
     SettingsError,
 )
 from turnout.genesys.answers import Answer
-from turnout.genesys.client import GenesysClient, open_client
+from turnout.genesys.client import GenesysClient, as_object, open_client
 from turnout.genesys.retry import Retry
 
 PATH = f"/api/v2/conversations/{CONVERSATION}"
@@ -131,6 +131,31 @@ def test_a_call_that_is_not_idempotent_is_sent_once(stub: Stub, fault: Answering
 
     with_client(stub, use)
     assert len(stub.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("method", "idempotent", "sent"),
+    [
+        ("GET", None, 4),
+        ("PUT", None, 4),
+        ("GET", False, 1),
+        ("PATCH", True, 4),
+        ("PATCH", None, 1),
+        ("POST", True, 4),
+        ("POST", None, 1),
+    ],
+)
+def test_what_is_sent_again_is_what_its_method_or_its_caller_says_is_safe(
+    method: str, idempotent: bool | None, sent: int
+) -> None:
+    network = Network(lambda request: httpx.Response(503))
+
+    async def use(client: GenesysClient) -> None:
+        with pytest.raises(GenesysUnavailable):
+            await client.call(method, "/x", operation="do", read=as_object, idempotent=idempotent)
+
+    network.run(use)
+    assert len(network.requests) == sent
 
 
 def test_a_refused_token_is_replaced_once_even_for_a_call_that_is_not_idempotent(stub: Stub) -> None:
