@@ -43,8 +43,11 @@ class ArchiveSource:
             key = await anext(self._under_way, None)
             if key is None:
                 return
+            document = await self._store.get(key)
+            if key.endswith("/") and not document:
+                continue  # what S3's console makes of a folder
             count += 1
-            archived = read_document(await self._store.get(key), key)
+            archived = read_document(document, key)
             letter = read_letter(archived.message, queue=archived.queue, causes=self._causes)
             yield msgspec.structs.replace(letter, id=f"{FROM_ARCHIVE}{letter.id}")
 

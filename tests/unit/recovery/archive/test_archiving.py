@@ -15,6 +15,7 @@ from turnout.message import Attribute
 from turnout.recovery import read_letter
 from turnout.recovery.archive import KeyTemplate, MemoryArchive
 from turnout.recovery.archive.archiving import Archiving
+from turnout.recovery.archive.document import ArchiveFormatError
 from turnout.recovery.archive.restoring import Restoring
 from turnout.recovery.archive.source import ArchiveSource
 from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
@@ -141,6 +142,19 @@ def test_an_archive_is_read_up_to_a_limit_and_from_there_the_next_time() -> None
         first, rest = [{each.id async for each in source.letters(limit)} for limit in (2, None)]
         assert (len(first), len(rest)) == (2, 1)
         assert first | rest == {f"archived:m-{number}" for number in range(3)}
+
+    asyncio.run(story())
+
+
+def test_the_empty_object_that_the_s3_console_makes_of_a_folder_is_no_letter_and_in_the_way_of_none() -> None:
+    async def story() -> None:
+        store = MemoryArchive()
+        await store.put("dlq/archives/", b"", "")
+        await archiving(store)([Work(read_letter(shapes.own(), queue=DEAD))])
+        assert len([each async for each in ArchiveSource(store, "dlq/archives/").letters(1)]) == 1
+        await store.put("dlq/archives/z.json", b"", "")
+        with pytest.raises(ArchiveFormatError, match=r"z\.json: is no archived letter"):
+            assert [each async for each in ArchiveSource(store, "dlq/archives/").letters()]
 
     asyncio.run(story())
 
