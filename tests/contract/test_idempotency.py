@@ -250,6 +250,7 @@ def test_an_event_that_is_let_go_while_it_is_asked_for_is_busy_still_because_not
     def handle(request: Request) -> bytes:
         if request.operation == "UpdateItem":
             return answer(refused, 400, x_amzn_RequestId="1", Content_Type="application/x-amz-json-1.0")
+        assert request.parameters["ConsistentRead"] is True, "an older state may not know of what was done"
         return answer({"Item": {"done": {"SS": ["crm"]}, **item}}, x_amzn_RequestId="2")
 
     async def main() -> None:
