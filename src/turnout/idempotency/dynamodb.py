@@ -176,13 +176,11 @@ class DynamoStore:
             return await dynamodb_answer(request)
 
 
-async def _together(calls: list[Any]) -> list[Any]:
+async def _together(calls: list[Any]) -> None:
     """Run the calls at once; when some fail, wait for the others, then raise the first failure."""
-    results = await asyncio.gather(*calls, return_exceptions=True)
-    for result in results:
+    for result in await asyncio.gather(*calls, return_exceptions=True):
         if isinstance(result, BaseException):
             raise result
-    return results
 
 
 def _number(value: float) -> dict[str, str]:
