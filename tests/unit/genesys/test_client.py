@@ -207,6 +207,31 @@ def test_retry_after_is_waited_for_and_holds_all_other_calls_too() -> None:
     assert network.times == [0.0] + [42.0] * 6
 
 
+def test_a_service_that_says_when_it_is_back_is_left_alone_until_then_and_no_other_call_waits_for_it() -> None:
+    refusal = httpx.Response(503, headers={"retry-after": "7"})
+    network = Network(lambda request: refusal if len(network.requests) == 1 else httpx.Response(200, json={}))
+
+    async def use(client: GenesysClient) -> None:
+        first = asyncio.create_task(ask(client))
+        await asyncio.sleep(1)
+        await ask(client)
+        await first
+
+    network.run(use)
+    assert network.times == [0.0, 1.0, 7.0]
+
+
+def test_all_waits_of_a_call_together_may_be_as_long_as_the_settings_allow_and_no_longer() -> None:
+    network = Network(lambda request: httpx.Response(503, headers={"retry-after": "60"}))
+
+    async def use(client: GenesysClient) -> None:
+        with pytest.raises(GenesysParked):
+            await ask(client)
+
+    network.run(use, longest_wait_seconds=120.0)
+    assert network.times == [0.0, 60.0, 120.0]
+
+
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_retry_after_beyond_the_cap_parks_the_work_at_once(status: int) -> None:
     network = answers(httpx.Response(status, headers={"retry-after": "7200"}))
