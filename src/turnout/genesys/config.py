@@ -116,6 +116,9 @@ def load_genesys_config(environ: Mapping[str, str] | None = None) -> GenesysConf
             if field.required:
                 problems.append(f"{variable(field.name)}: is not set (or {_SYNONYMS[field.name][0]})")
             continue
+        if not _is_text(text):
+            problems.append(f"{name}: has bytes that are no text in UTF-8")
+            continue
         try:
             values[field.name] = msgspec.convert(text, field.type, strict=False, dec_hook=_secret)
         except msgspec.ValidationError as error:
@@ -164,6 +167,15 @@ def _secret(kind: type, value: object) -> object:
     if kind is Secret and isinstance(value, str):
         return Secret(value)
     raise NotImplementedError(f"no setting is of {kind}")
+
+
+def _is_text(value: str) -> bool:
+    """Whether a variable holds text: of bytes that are none, Python makes halves of surrogate pairs."""
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _in_plain_words(field: str, problem: str) -> str:

@@ -64,6 +64,12 @@ def test_every_problem_is_told_at_once_and_names_its_variable() -> None:
     )
 
 
+@pytest.mark.parametrize("field", ["client_secret", "client_id", "scope"])
+def test_what_is_no_text_is_told_when_the_settings_are_read_and_not_shown(field: str) -> None:
+    (found,) = problems(**{variable(field): "hunter2\udce9"})
+    assert found == f"{variable(field)}: has bytes that are no text in UTF-8"
+
+
 def test_a_writer_of_another_profile_is_refused() -> None:
     (found,) = problems(TURNOUT_GENESYS_WRITE_BACK="interaction")
     assert found.endswith("must be one of none, participant-attributes, external-tag")
