@@ -77,7 +77,7 @@ def error_of_login(answer: Answer, secrets: Sequence[str]) -> GenesysError:
     if isinstance(found, GenesysUnavailable):
         return found
     body = error_body(answer, secrets)
-    if body is None or answer.status == 404:
+    if body is None or isinstance(found, (GenesysNotFound, GenesysUnsupported)):
         return GenesysUnsupported(
             "check region and login URL: what answered is no login server",
             code=found.code,

@@ -331,9 +331,13 @@ def test_a_success_without_a_usable_token_is_tried_again_and_then_told(body: str
     assert stub.logins == 4
 
 
-def test_what_is_no_login_server_is_told_from_a_refused_client() -> None:
+@pytest.mark.parametrize("status", [302, 404, 405, 415, 501])
+@pytest.mark.parametrize(
+    ("body", "kind"), [("<html>not here</html>", "text/html"), ('{"message": "not here"}', "application/json")]
+)
+def test_what_is_no_login_server_is_told_from_a_refused_client(status: int, body: str, kind: str) -> None:
     stub = stub_with_a_conversation()
-    stub.login_faults.append(answering(404, "<html>not here</html>"))
+    stub.login_faults.append(answering(status, body, kind=kind))
     error = refusal(stub, GenesysUnsupported)
     assert "check region and login URL" in str(error)
 
