@@ -1,6 +1,7 @@
 """The shared rate limiter, in virtual time."""
 
 import asyncio
+import contextlib
 
 import pytest
 from tests.unit.pipeline.virtual_time import run
@@ -97,10 +98,11 @@ def test_a_429_holds_everybody() -> None:
 def test_a_wait_that_is_too_long_parks_the_work_at_once_and_says_for_how_long() -> None:
     async def scenario() -> GenesysParked:
         limiter = RateLimiter(300, longest_wait_seconds=180)
+        await asyncio.sleep(1_000)
         limiter.hold(7_200)
         with pytest.raises(GenesysParked) as caught:
             await limiter.turn("look up")
-        assert now() == 0
+        assert now() == 1_000
         return caught.value
 
     error = run(scenario())
@@ -110,6 +112,19 @@ def test_a_wait_that_is_too_long_parks_the_work_at_once_and_says_for_how_long() 
         "look up: RATE_LIMIT: the rate limit opens again in 7200 s, and 180 s is the longest wait allowed: try again "
         "then, or raise TURNOUT_GENESYS_LONGEST_WAIT_SECONDS"
     )
+
+
+@pytest.mark.parametrize(("seconds", "waits"), [(179, True), (180, True), (180.1, False)])
+def test_a_wait_that_is_just_as_long_as_is_allowed_is_waited(seconds: float, waits: bool) -> None:
+    async def scenario() -> float:
+        limiter = RateLimiter(300, longest_wait_seconds=180)
+        await asyncio.sleep(1_000)
+        limiter.hold(seconds)
+        with contextlib.nullcontext() if waits else pytest.raises(GenesysParked):
+            await limiter.turn("look up")
+        return now()
+
+    assert run(scenario()) == pytest.approx(1_000 + seconds if waits else 1_000)
 
 
 def test_nobody_waits_longer_than_the_cap_even_across_windows() -> None:
@@ -144,6 +159,8 @@ def test_a_cancelled_wait_leaves_the_turns_to_the_others() -> None:
         told(1, allowed=0),
         told(-5),
         {"inin-ratelimit-count": "1"},
+        {"inin-ratelimit-count": "300", "inin-ratelimit-reset": "9"},
+        {"inin-ratelimit-count": "300", "inin-ratelimit-allowed": "300"},
     ],
 )
 def test_headers_that_make_no_sense_are_passed_over(headers: dict[str, str]) -> None:

@@ -43,6 +43,7 @@ def after(*steps: str, disposition: str = "transient") -> Record:
         (("retry done", "resolve failed"), "retried"),
         (("retry done", "resolve"), "retried"),
         (("archive done", "resolve"), "archived"),
+        (("replay done", "resolve"), "replayed"),
         (("park", "resolve"), "processed"),
         (("resolve",), "processed"),
         (("retry done", "resolve", "replay done"), "replayed"),
@@ -69,6 +70,13 @@ def test_attempts_are_counted_when_they_start() -> None:
     late = Entry("a", Action.RETRY, Phase.FAILED, "jo", attempt=3)
     assert changed(record, late).attempts == 1
     assert changed(record, Entry("a", Action.REPLAY, Phase.STARTED, "jo", attempt=4)).attempts == 4
+
+
+def test_a_letter_has_changed_when_it_is_first_seen_and_by_whom() -> None:
+    record = after()
+    assert (record.first_seen_ms, record.changed_ms, record.by) == (1, 1, "jo")
+    again, _ = seen(record, Sighting("a"), "ann", 5)
+    assert (again.first_seen_ms, again.last_seen_ms, again.changed_ms, again.by) == (1, 5, 1, "jo")
 
 
 def test_a_letter_that_is_seen_again_counts_and_keeps_what_happened_to_it() -> None:
