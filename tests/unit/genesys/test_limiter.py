@@ -63,6 +63,31 @@ def test_calls_under_way_are_taken_as_not_counted_yet() -> None:
     assert run(scenario()) == [0.0, 9.0]
 
 
+@pytest.mark.parametrize("late", [8, 9, 10])
+def test_an_answer_that_comes_late_gives_no_turns_back_that_a_newer_one_has_taken(late: int) -> None:
+    async def scenario() -> list[float]:
+        limiter = RateLimiter(300)
+        for _ in range(2):
+            await limiter.turn("ask")
+        limiter.done(told(298, reset=9))  # the other is still on its way
+        limiter.done(told(290, reset=late))
+        return await times(limiter, 3)
+
+    assert run(scenario()) == [0.0, 9.0, 9.0]
+
+
+def test_another_limit_that_is_used_up_and_ends_earlier_is_waited_for() -> None:
+    async def scenario() -> list[float]:
+        limiter = RateLimiter(300)
+        for _ in range(2):
+            await limiter.turn("ask")
+        limiter.done(told(10, reset=50))
+        limiter.done(told(20, allowed=20, reset=5))
+        return await times(limiter, 2)
+
+    assert run(scenario()) == [5.0, 5.0]
+
+
 def test_a_new_window_of_the_server_opens_the_gate_and_answers_from_the_old_one_do_not_close_it() -> None:
     async def scenario() -> list[float]:
         limiter = RateLimiter(300)
