@@ -808,6 +808,36 @@ def test_a_plan_whose_first_answer_was_lost_is_there_and_is_not_taken_for_somebo
     asyncio.run(main())
 
 
+def test_a_table_is_read_as_it_is_now_but_for_its_index_which_cannot_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    reads: list[tuple[str, bool, bool]] = []
+
+    def handle(request: Request) -> bytes:
+        asked = request.parameters
+        reads.append((request.operation, "IndexName" in asked, bool(asked.get("ConsistentRead"))))
+        plan = {"pk": {"S": "plan#p1"}, "sk": {"S": "plan"}, "body": {"S": msgspec.json.encode(PLAN).decode()}}
+        return answer({"Items": []} if request.operation == "Query" else {"Item": plan}, x_amzn_requestid="1")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                assert await ledger.items("p1") == []
+                assert await ledger.history("a") == []
+                assert await ledger.plans() == []
+                assert [each async for each in ledger.find("dlq")] == []
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+    assert reads == [
+        ("GetItem", False, True),
+        ("Query", False, True),
+        ("Query", False, True),
+        ("Query", True, False),
+        ("Query", True, False),
+    ]
+
+
 def test_whatever_a_table_is_told_expires_when_it_has_not_changed_for_its_days(
     servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
