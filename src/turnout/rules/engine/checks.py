@@ -27,7 +27,7 @@ from turnout.rules.engine.source import Code, Foundry
 from turnout.rules.engine.writer import Writer
 from turnout.rules.limits import Limits
 
-__all__ = ["Checks", "Entry", "Inner", "Remainder", "Row", "Step", "Steps", "add", "one_step"]
+__all__ = ["Checks", "Entry", "Inner", "Remainder", "Row", "Step", "Steps", "add", "left_of", "one_step"]
 
 Entry: TypeAlias = tuple[tuple[int, ...], Prepared]
 """Rules by number, and the condition that all of them have."""
@@ -79,6 +79,42 @@ def one_step(steps: Sequence[Step]) -> Step:
     return steps[0] if len(steps) == 1 else (each, Steps(tuple(steps)))
 
 
+def left_of(step: Step, done: dict[int, Any]) -> Step:
+    """What is left of a step after those taken before it: `done` has them by identity.
+
+    A rule with a list of a thousand values is in a thousand buckets, with one row that looks through the same array.
+    """
+    seen: set[int] | None = done.get(_SEEN)
+    if seen is None:
+        seen = done[_SEEN] = set()
+        for before in done.values():
+            if before is not seen:
+                _left(before, seen)
+    left = _left(step, seen)
+    return _NOTHING if left is None else left
+
+
+def _left(step: Step, seen: set[int]) -> Step | None:
+    """The step without the rows in `seen`, to which those that are left are added; None when none are."""
+    function, data = step
+    match data:
+        case Steps(steps=steps):
+            left = [some for part in steps if (some := _left(part, seen)) is not None]
+            return one_step(left) if left else None
+        case list():
+            rows = [row for row in data if id(row) not in seen]
+            seen.update(map(id, rows))
+            return (function, rows) if rows else None
+        case _:
+            if id(data) in seen:
+                return None
+            seen.add(id(data))
+            return step
+
+
+_SEEN = -1  # no object's identity
+_NOTHING: Step = (each, Steps(()))
+
 _MOST_SHAPES = 1_000
 """Of conditions in one ruleset: compiling one takes some 200 us, and its code takes some kilobytes."""
 
@@ -104,6 +140,7 @@ class Checks:
         self._limits = limits
         self._known: dict[Prepared, Remainder] = {}
         self._shapes: dict[Hashable, _Shape] = {}
+        self._rows: dict[tuple[int, Remainder | None], Row] = {}
 
     def writer(self, *, shared: bool = False) -> Writer:
         """A writer for one more function."""
@@ -123,12 +160,16 @@ class Checks:
             check = self._check(remainder)
             if check is not None:
                 shape, values = check
-                rows.setdefault(shape, []).append((self.groups.found(numbers), *values))
+                rows.setdefault(shape, []).append(self._row(self.groups.found(numbers), remainder, values))
                 continue
             for number in numbers:
                 shape, values = self._check_whole(number)
-                rows.setdefault(shape, []).append((number, *values))
+                rows.setdefault(shape, []).append(self._row(number, None, values))
         return [(self._code(shape, some), some[0] if len(some) == 1 else some) for shape, some in rows.items()]
+
+    def _row(self, found: int, remainder: Remainder | None, values: Sequence[object]) -> Row:
+        """The row of a condition to verify: one object wherever it is needed, by which `left_of` knows it again."""
+        return self._rows.setdefault((found, remainder), (found, *values))
 
     def _check(self, remainder: Remainder) -> tuple[_Shape, Sequence[object]] | None:
         """The shape of a condition and its values; None when it would be one shape too many."""

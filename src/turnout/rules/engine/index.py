@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 
 from turnout.rules.condition.ast import Bound, Literal, Range
 from turnout.rules.condition.folding import fold
-from turnout.rules.engine.checks import Remainder, Step
+from turnout.rules.engine.checks import Remainder, Step, left_of
 from turnout.rules.engine.filing import KeyValue, bounds
 from turnout.rules.engine.packing import near, packed
 from turnout.rules.engine.source import Function
@@ -231,6 +231,9 @@ def _emit_hit(function: Function, depth: int, buckets: Iterable[Bucket | None], 
         function.line(depth, f"{word} id(k) not in done:" if once else "else:")
         depth += 1
     if once:
-        function.line(depth, "done[id(k)] = None")
-    function.line(depth, "f, y = k")
+        # For the first bucket, nearly always the only one, nothing has to be compared.
+        function.line(depth, f"f, y = {function.constant(left_of)}(k, done) if done else k")
+        function.line(depth, "done[id(k)] = k")
+    else:
+        function.line(depth, "f, y = k")
     function.line(depth, "f(e, b, m, y, out)")

@@ -205,10 +205,10 @@ def _write_lookups(writer: Writer, lookups: Sequence[Lookup]) -> None:
     for reading, _, table in lookups:
         tables[reading].append(table)
     function = writer.function
-    if any(reading.values is not Values.ONE for reading in tables):
-        function.line(0, "done = {}")
     for reading, group in tables.items():
         value, depth = writer.variable(reading), 0
+        if reading.values is not Values.ONE:
+            function.line(0, "done = {}")
         if reading.values is Values.SPREAD:
             # Nearly always a single value. An array stands for its elements.
             elements = writer.many(reading, value)

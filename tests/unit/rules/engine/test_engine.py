@@ -231,6 +231,8 @@ def test_members_can_be_read_from_what_was_decoded() -> None:
 
 
 _MANY = 4_000
+_IDS = [f"{number:x}" for number in range(1_000)]
+_NAMED = ", ".join(f"'{name}'" for name in _IDS)
 _CROWDED = {
     "any(items, @.id == 'a' and @.n == 1)": {"items": [{"id": "a"}] * _MANY},
     "items[*].id == 'a' and all(items, exists(@.n))": {"items": [{"id": "a", "n": 1}] * _MANY + [{}]},
@@ -238,6 +240,8 @@ _CROWDED = {
     "starts_with(items[*].id, 'a') and all(items, @.q == 1)": {
         "items": [{"id": f"a{n}", "q": 1} for n in range(_MANY)] + [{}]
     },
+    f"any(items, @.id in [{_NAMED}] and @.n == 1)": {"items": [{"id": name} for name in _IDS * 2]},
+    f"items[*].id in [{_NAMED}] and all(items, exists(@.n))": {"items": [{"id": x, "n": 1} for x in _IDS * 2] + [{}]},
     "any(items, @.id == 'a' and contains(tags, 'x'))": {"items": [{"id": "a"}] * _MANY, "tags": ["y"] * _MANY},
 }
 
@@ -253,3 +257,15 @@ def test_what_is_left_to_verify_is_verified_once_however_many_elements_lead_to_i
     asked = engine(said, *(f"items[*].id == 'a' and other == {number}" for number in range(60)))
     assert fast(asked, event) == []
     assert time.process_time() - started < 3  # an array looked through for each of its elements takes longer
+
+
+def test_what_the_lists_of_several_rules_name_in_all_combinations_is_verified_once_as_well() -> None:
+    written = [
+        f"any(items, @.id in [{', '.join(repr(x) for n, x in enumerate(_IDS) if n >> bit & 1)}] and @.n == {bit})"
+        for bit in range(10)
+    ]
+    event = {"items": [{"id": name, "n": 5} for name in _IDS]}
+    asked, rules = engine(*written), [rule(said) for said in written]
+    started = time.process_time()
+    assert fast(asked, event) == slow(asked, rules, event) == [5]
+    assert time.process_time() - started < 3
