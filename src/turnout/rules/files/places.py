@@ -25,6 +25,8 @@ class Source:
         self.name = name
         self._text = text
         self._starts: list[int] | None = None
+        self._laid: tuple[ScalarNode, list[int] | None] | None = None
+        """The scalar that was looked at last, and where its characters stand: several problems come from one."""
 
     def line(self, number: int) -> str:
         """A line by its number from 0, without its line break."""
@@ -39,7 +41,9 @@ class Source:
         starts = self._line_starts()
         begin = starts[node.line] + node.column
         end = starts[node.end_line] + node.end_column if node.end_line < len(starts) else len(self._text)
-        offsets = _offsets(self._text[begin:end], node)
+        if self._laid is None or self._laid[0] is not node:
+            self._laid = node, _offsets(self._text[begin:end], node)
+        offsets = self._laid[1]
         if offsets is None:
             return node.line, node.column
         after = offsets[-1] + 1 if offsets else 0
