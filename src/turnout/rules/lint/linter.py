@@ -13,6 +13,7 @@ from turnout.rules.lint.operators import warn_of_operators
 from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.positions import warn_of_positions
+from turnout.rules.lint.reasoning import Patience
 from turnout.rules.lint.scanning import warn_of_scans
 from turnout.rules.lint.shaping import warn_of_shaping, warn_of_useless_fields
 from turnout.rules.lint.usage import (
@@ -35,9 +36,10 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
     """
     findings = Findings(reading)
     kinds = Kinds(reading.rules)
+    patience = Patience()
     matching = []
     for rule in reading.rules:
-        if warn_of_constants(rule, findings):
+        if warn_of_constants(rule, findings, patience):
             matching.append(rule)
         warn_of_missing(rule, findings)
         warn_of_null_of_several(rule, findings)
@@ -52,7 +54,7 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
         warn_of_shaping(rule, findings)
     warn_of_scans(reading.rules, findings)
     if not reading.problems:
-        warn_of_overlaps(matching, findings)
+        warn_of_overlaps(matching, findings, patience)
         warn_of_unused_targets(reading, findings)
         warn_of_doubled_targets(reading, findings)
         warn_of_useless_fields(reading, findings)

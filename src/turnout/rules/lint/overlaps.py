@@ -13,7 +13,7 @@ from typing import NamedTuple
 from turnout.rules.condition.ast import And, Condition, Constant, Every, Except, Not, OneOf, Or, Some, Test
 from turnout.rules.lint.candidates import Candidates
 from turnout.rules.lint.placing import Findings
-from turnout.rules.lint.reasoning import implies
+from turnout.rules.lint.reasoning import Patience, implies
 from turnout.rules.model import Mode, Rule
 from turnout.rules.problems import Code
 
@@ -43,24 +43,25 @@ class Overlap(NamedTuple):
     other: Rule
 
 
-def warn_of_overlaps(rules: Sequence[Rule], findings: Findings) -> None:
+def warn_of_overlaps(rules: Sequence[Rule], findings: Findings, patience: Patience) -> None:
     """One warning at most per rule, about one rule that makes it needless."""
-    for rule, code, other in find_overlaps(rules):
+    for rule, code, other in find_overlaps(rules, patience):
         message = _WORDS[code].format(other=f"'{other.id}' at {other.place}")
         findings.condition(code, message, rule, rule.condition)
 
 
-def find_overlaps(rules: Sequence[Rule]) -> Iterator[Overlap]:
+def find_overlaps(rules: Sequence[Rule], patience: Patience | None = None) -> Iterator[Overlap]:
     """The rules that are needless. Disabled ones are left out.
 
     `rules` are in the order in which they are tried; those that never match had better not be among them.
     """
-    return _Overlaps([rule for rule in rules if rule.enabled]).found()
+    return _Overlaps([rule for rule in rules if rule.enabled], patience or Patience()).found()
 
 
 class _Overlaps:
-    def __init__(self, rules: Sequence[Rule]) -> None:
+    def __init__(self, rules: Sequence[Rule], patience: Patience) -> None:
         self._rules = rules
+        self._patience = patience
         self._sends = [frozenset(rule.send) for rule in rules]
         self._candidates = Candidates([rule.condition for rule in rules])
         self._catch_alls = [number for number, rule in enumerate(rules) if rule.condition == Constant(True)]
@@ -101,7 +102,7 @@ class _Overlaps:
     def _implied(self, number: int, others: Sequence[int]) -> int | None:
         condition = self._rules[number].condition
         for other in others[: self._questions]:
-            if implies(condition, self._rules[other].condition):
+            if implies(condition, self._rules[other].condition, self._patience):
                 return other
         return None
 

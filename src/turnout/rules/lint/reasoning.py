@@ -43,10 +43,22 @@ from turnout.rules.condition.ast import (
 )
 from turnout.rules.lint.values import ANY, Ask, Shape, can_satisfy, shapes_of
 
-__all__ = ["Claim", "always", "implies", "never", "possible", "whole_term"]
+__all__ = ["Claim", "Patience", "always", "implies", "never", "possible", "whole_term"]
 
 _WORK = 4_000
 """Plain demands that may be looked at for one question."""
+_WORK_IN_ALL = 100_000
+"""Those that may be looked at for all questions about a set of rules: a second or two of work."""
+_WORK_AT_LEAST = 40
+"""Those for one question in any case; most need no more."""
+
+
+class Patience:
+    """What is left for the questions about one set of rules. Once it is used up, only simple ones are answered."""
+
+    def __init__(self) -> None:
+        self.left = _WORK_IN_ALL
+
 
 _IS_NULL = OneOf((Literal(Kind.NULL, None),))
 _WRAPPED = {Lower: frozenset({Shape.TEXT}), Length: frozenset({Shape.TEXT, Shape.ARRAY, Shape.OBJECT})}
@@ -60,24 +72,24 @@ class Claim(NamedTuple):
     value: bool = True
 
 
-def never(condition: Condition) -> bool:
+def never(condition: Condition, patience: Patience | None = None) -> bool:
     """Whether the condition is certainly true for no event."""
-    return not possible(Claim(condition))
+    return not possible(Claim(condition), patience=patience)
 
 
-def always(condition: Condition) -> bool:
+def always(condition: Condition, patience: Patience | None = None) -> bool:
     """Whether the condition is certainly true for every event."""
-    return not possible(Claim(condition, False))
+    return not possible(Claim(condition, False), patience=patience)
 
 
-def implies(condition: Condition, other: Condition) -> bool:
+def implies(condition: Condition, other: Condition, patience: Patience | None = None) -> bool:
     """Whether the other condition is certainly true whenever the first one is."""
-    return not possible(Claim(condition), Claim(other, False))
+    return not possible(Claim(condition), Claim(other, False), patience=patience)
 
 
-def possible(*claims: Claim) -> bool:
+def possible(*claims: Claim, patience: Patience | None = None) -> bool:
     """Whether all claims may be right for one event."""
-    return _Question().possible(claims)
+    return _Question(patience or Patience()).possible(claims)
 
 
 def whole_term(term: Term) -> tuple[Term, bool]:
@@ -95,13 +107,18 @@ def _whole_path(path: Path) -> tuple[Path, bool]:
 
 
 class _Question:
-    def __init__(self) -> None:
-        self._left = _WORK
+    def __init__(self, patience: Patience) -> None:
+        self._left = min(_WORK, max(_WORK_AT_LEAST, patience.left))
+        self._patience = patience
 
-    def possible(self, claims: Iterable[Claim], plain: Sequence[Claim] = ()) -> bool:
-        """Whether all claims may be right. `plain` are those that were taken apart already."""
+    def possible(
+        self, claims: Iterable[Claim], plain: Sequence[Claim] = (), open_choices: Sequence[Sequence[Claim]] = ()
+    ) -> bool:
+        """Whether all claims may be right. `plain` are those that were taken apart already, of each of the
+        `open_choices` one has to be right.
+        """
         known = list(plain)
-        choices: list[list[Claim]] = []
+        choices = list(open_choices)
         todo = list(claims)
         while todo:
             claim = todo.pop()
@@ -113,6 +130,7 @@ class _Question:
             else:
                 choices.append(parts)
         self._left -= len(known) + 1
+        self._patience.left -= len(known) + 1
         if self._left < 0:
             return True
         demands = _Demands()
@@ -122,12 +140,7 @@ class _Question:
             return True
         first = min(choices, key=len)
         others = [choice for choice in choices if choice is not first]
-        return any(self.possible([part, *_put_back(others)], known) for part in first)
-
-
-def _put_back(choices: Iterable[Sequence[Claim]]) -> Iterator[Claim]:
-    for choice in choices:
-        yield Claim(Or(tuple(part.condition if part.value else Not(part.condition) for part in choice)))
+        return any(self.possible([part], known, others) for part in first)
 
 
 def _apart(claim: Claim) -> tuple[bool, list[Claim]]:

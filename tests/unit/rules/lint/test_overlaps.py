@@ -12,7 +12,7 @@ from tests.unit.rules.lint.linting import Written, file_of, marked, rule_text, w
 from turnout.rules.condition.ast import Condition
 from turnout.rules.lint import overlaps as lint_overlaps
 from turnout.rules.lint.overlaps import canonical
-from turnout.rules.lint.reasoning import implies
+from turnout.rules.lint.reasoning import Patience, implies
 from turnout.rules.problems import Code, Problem
 
 OVERLAPS = (Code.DUPLICATE_CONDITION, Code.SUBSUMED, Code.UNREACHABLE)
@@ -145,10 +145,10 @@ def counted(monkeypatch: pytest.MonkeyPatch, rules: list[str]) -> tuple[int, int
     """How many warnings these rules get, and how often two conditions are compared for it."""
     questions = 0
 
-    def count(condition: Condition, other: Condition) -> bool:
+    def count(condition: Condition, other: Condition, patience: Patience) -> bool:
         nonlocal questions
         questions += 1
-        return implies(condition, other)
+        return implies(condition, other, patience)
 
     monkeypatch.setattr(lint_overlaps, "implies", count)
     texts = [rule_text(f"r{number}", rule) for number, rule in enumerate(rules)]
@@ -211,3 +211,35 @@ def test_the_deepest_pattern_is_looked_at_without_harm() -> None:
     for _ in range(38):
         pattern = {"a": pattern, "b": [2]}
     assert overlaps(pattern, pattern) == [("b", Code.DUPLICATE_CONDITION)]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [
+            "kind == 1 and " + " and ".join(f"(a{number} == {rule} or b{number} == 2)" for number in range(100))
+            for rule in range(20)
+        ],
+        [
+            "kind == 1 and " + " and ".join(f"not ({number} < a < {number}.{rule})" for number in range(90))
+            for rule in range(10, 30)
+        ],
+    ],
+    ids=["alternatives", "warnings in one line"],
+)
+def test_many_large_conditions_are_looked_at_in_a_moment(rules: list[str]) -> None:
+    started = time.process_time()
+    warnings_of(file_of(*(rule_text(f"r{number}", rule) for number, rule in enumerate(rules))))
+    assert time.process_time() - started < 10  # it took minutes
+
+
+def test_simple_questions_are_answered_when_others_took_all_the_patience() -> None:
+    hard = [
+        "kind == 1 and " + " and ".join(f"(a{number} == {rule} or b{number} == 2)" for number in range(100))
+        for rule in range(20)
+    ]
+    texts = [
+        rule_text(f"r{number}", rule) for number, rule in enumerate([*hard, "x > 5", "x > 9", "y == 1 and y == 2"])
+    ]
+    found = {(found.rule, found.code) for found in warnings_of(file_of(*texts))}
+    assert {("r21", Code.SUBSUMED), ("r22", Code.NEVER_TRUE)} <= found
