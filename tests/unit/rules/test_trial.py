@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -321,3 +322,14 @@ def test_a_line_that_is_no_json_is_told_its_column_and_not_another_line(tmp_path
     assert problem.line == 2
     assert "it is not JSON: Expecting property name" in problem.message
     assert problem.message.endswith(" at column 14")
+
+
+def test_of_thousands_of_unknown_names_the_first_ones_are_told_what_was_meant(tmp_path: Path) -> None:
+    rules = "".join(f"  - {{id: team-rule-{n}, when: x == {n}, send: [high]}}\n" for n in range(1_500))
+    tests = [{"event": {}, "rules": [f"teams-rule-{n}"]} for n in range(1_500)]
+    started = time.process_time()
+    found = messages(attempt(tmp_path, tests, rules=f"rules:\n{rules}"))
+    assert time.process_time() - started < 15  # comparing all names with all others takes four times as long
+    assert len(found) == 1_500
+    assert found[0].endswith("there is no rule 'teams-rule-0'; did you mean 'team-rule-0'?")
+    assert found[-1].endswith("there is no rule 'teams-rule-1499'")

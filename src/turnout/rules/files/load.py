@@ -27,12 +27,9 @@ from turnout.rules.model import Rule, Target, Unmatched
 from turnout.rules.pattern.nodes import PatternNode
 from turnout.rules.problems import Code, ExpressionError, Problem, RuleFilesError
 from turnout.rules.ruleset import Ruleset
-from turnout.rules.spelling import nearest
+from turnout.rules.spelling import Guesses, nearest
 
 __all__ = ["Reading", "WrittenRule", "WrittenTarget", "load_rules", "read_rules"]
-
-_MOST_COMPARED = 50_000
-"""Names that unknown targets are compared with to say what was meant: a second of work. Thousands are no slips."""
 
 
 @without_collection()
@@ -201,7 +198,7 @@ class _Drafts:
 
     def _rules(self, reading: Reading) -> None:
         known: dict[str, Rule] = {}
-        hints: dict[str, str] = {}
+        guesses = Guesses(reading.targets)
         for draft in self.rules:
             rule, reporter, sound = draft.rule, draft.reporter, draft.sound
             reporter.rule = rule.id
@@ -213,10 +210,7 @@ class _Drafts:
                 known[rule.id] = rule
             for node in draft.send:
                 if node.text not in reading.targets and not self.partial and not self.targets_partial:
-                    if node.text not in hints:
-                        affordable = len(hints) * len(reading.targets) < _MOST_COMPARED
-                        hints[node.text] = nearest(node.text, reading.targets) if affordable else ""
-                    hint = _no_target(node.text) or hints[node.text]
+                    hint = _no_target(node.text) or guesses.nearest(node.text)
                     reporter.node(Code.UNKNOWN_TARGET, f"there is no target '{node.text}'{hint}", node)
                     sound = False
             reporter.rule = ""

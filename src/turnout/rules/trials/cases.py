@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 import msgspec
 
@@ -25,7 +25,7 @@ from turnout.rules.files.schema import Field, Type
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import Json, Place, Rejection, Unmatched
 from turnout.rules.problems import Code, Problem
-from turnout.rules.spelling import nearest
+from turnout.rules.spelling import Guesses, nearest
 
 __all__ = ["Case", "Tables", "Wanted", "read_tables"]
 
@@ -79,13 +79,14 @@ def read_tables(
 ) -> Tables:
     """The tables of a directory of rules; none when it has no folder `tests`. `rules` and `targets` are known names."""
     tables = Tables([], 0, [])
+    known_rules, known_targets = _Known("rule", rules, Guesses(rules)), _Known("target", targets, Guesses(targets))
     for path in _files(root / schema.TABLES_FOLDER, tables.problems):
         tables.files += 1
         text = _text(path, tables.problems, limits)
         if text is None:
             continue
         reporter = Reporter(Source(str(path), text))
-        reader = _CaseReader(str(path), root, rules, targets, limits)
+        reader = _CaseReader(str(path), root, known_rules, known_targets, limits)
         drafts = _json_lines(text, reporter) if path.suffix.lower() == _JSON_LINES else _yaml(text, reporter, limits)
         for number, (value, line, column, report) in enumerate(drafts, start=1):
             case = reader.case(value, number, Place(str(path), line + 1, column + 1), report)
@@ -174,10 +175,18 @@ def _json_lines(text: str, reporter: Reporter) -> Iterator[_Draft]:
 # -------------------------------------------------------------------------------------------------------- one test
 
 
+class _Known(NamedTuple):
+    """The names of all rules, or of all targets."""
+
+    what: str
+    names: Collection[str]
+    guesses: Guesses
+
+
 class _CaseReader:
     """Reads the tests of one file."""
 
-    def __init__(self, file: str, root: Path, rules: Collection[str], targets: Collection[str], limits: Limits) -> None:
+    def __init__(self, file: str, root: Path, rules: _Known, targets: _Known, limits: Limits) -> None:
         self._file = file
         self._root = root
         self._rules = rules
@@ -203,8 +212,8 @@ class _CaseReader:
             place=place,
             body=body,
             metadata=_mapping(value, "metadata", tell),
-            rules=self._names(value, "rules", "rule", self._rules, tell),
-            shadow=self._names(value, "shadow", "rule", self._rules, tell),
+            rules=self._names(value, "rules", self._rules, tell),
+            shadow=self._names(value, "shadow", self._rules, tell),
             targets=self._wanted(value, tell),
             rejected=_rejected(value, tell),
         )
@@ -238,9 +247,7 @@ class _CaseReader:
             tell(Code.EVENT_FILE, f"the file '{text}': {error}", name)
             return b""
 
-    def _names(
-        self, value: dict[str, Json], field: str, what: str, known: Collection[str], tell: _Tell
-    ) -> frozenset[str] | None:
+    def _names(self, value: dict[str, Json], field: str, known: _Known, tell: _Tell) -> frozenset[str] | None:
         if field not in value:
             return None
         names = value[field]
@@ -248,14 +255,14 @@ class _CaseReader:
             tell(Code.WRONG_TYPE, f"{field} must be a list of names; [] for none", field)
             return None
         for name in names:
-            if name not in known:
-                code = Code.UNKNOWN_RULE if what == "rule" else Code.UNKNOWN_TARGET
-                nowhere = _NOWHERE if what == "target" and name in tuple(Unmatched) else ""
-                tell(code, f"there is no {what} '{name}'{nowhere or nearest(str(name), known)}", field)
+            if name not in known.names:
+                code = Code.UNKNOWN_RULE if known.what == "rule" else Code.UNKNOWN_TARGET
+                nowhere = _NOWHERE if known.what == "target" and name in tuple(Unmatched) else ""
+                tell(code, f"there is no {known.what} '{name}'{nowhere or known.guesses.nearest(str(name))}", field)
         return frozenset(str(name) for name in names)
 
     def _wanted(self, value: dict[str, Json], tell: _Tell) -> Mapping[str, Wanted] | None:
-        names = self._names(value, "targets", "target", self._targets, tell)
+        names = self._names(value, "targets", self._targets, tell)
         given = value.get("targets")
         if names is None or not isinstance(given, dict):
             return None if names is None else dict.fromkeys(sorted(names), Wanted())
