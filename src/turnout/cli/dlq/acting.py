@@ -209,7 +209,14 @@ class _Course:
         if self._job.resume:
             items = await self._ledger.items(self._plan.id)
             return await draft_again(
-                self._source, self._ledger, items, self._act, self._job.limit, self._stop, again=self._again
+                self._source,
+                self._ledger,
+                items,
+                self._act,
+                self._job.limit,
+                self._stop,
+                again=self._again,
+                made_ms=self._plan.created_ms,
             )
         return await draft(
             self._source,

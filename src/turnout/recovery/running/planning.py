@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -88,7 +88,7 @@ async def draft(
     made.unselected, made.limited = len(others), made.read >= limit
     # Not before all are read: they would come round again.
     await source.give_back(others)
-    await _sort(made, selected, source, ledger, act, again)
+    await _sort(made, selected, source, ledger, act, lambda _, record: again and is_settled(record))
     return made
 
 
@@ -101,8 +101,12 @@ async def draft_again(
     stop: asyncio.Event | None = None,
     *,
     again: bool = False,
+    made_ms: int | None = None,
 ) -> Draft:
-    """A draft of what is left of a plan: its items that have neither failed nor been resolved."""
+    """A draft of what is left of a plan: its items that have neither failed nor been resolved.
+
+    With `again`, `made_ms` is when the plan was made: what was dealt with since is not dealt with once more.
+    """
     left = {item.letter: item for item in items if item.state not in (ItemState.FAILED, ItemState.RESOLVED)}
     made = Draft()
     selected: list[Letter] = []
@@ -124,8 +128,15 @@ async def draft_again(
     made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
     done = {item.letter for item in left.values() if item.state is ItemState.DONE}
     finishing = [letter for letter in selected if letter.id in done]
-    begun = {item.letter: item.targets for item in left.values() if again and item.state is ItemState.STARTED}
-    await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, again, begun)
+
+    def once_more(letter: Letter, record: Record | None) -> bool:
+        if not again or record is None:
+            return False
+        if is_settled(record):
+            return made_ms is None or (record.resolved_ms or record.changed_ms) < made_ms
+        return _was_begun_anew(record, left[letter.id])
+
+    await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, once_more)
     made.finishing += finishing
     return made
 
@@ -144,15 +155,17 @@ async def _sort(
     source: Source,
     ledger: Ledger,
     act: Act,
-    again: bool,
-    begun: Mapping[str, tuple[str, ...]] = {},
+    once_more: Callable[[Letter, Record | None], bool],
 ) -> None:
     unfit = []
     letters.sort(key=_age)
     for first in range(0, len(letters), _PAGE):
         page = letters[first : first + _PAGE]
         records = await ledger.records([letter.id for letter in page])
-        unfit += [letter for letter in page if not _fits(made, letter, records, act, again, begun)]
+        for letter in page:
+            record = records.get(letter.id)
+            if not _fits(made, letter, record, act, once_more=once_more(letter, record)):
+                unfit.append(letter)
     await source.give_back(unfit)
 
 
@@ -161,20 +174,10 @@ def _age(letter: Letter) -> tuple[int, str]:
     return letter.message.sent_ms, letter.message.system.get("SequenceNumber", "")
 
 
-def _fits(
-    made: Draft,
-    letter: Letter,
-    records: Mapping[str, Record],
-    act: Act,
-    again: bool,
-    begun: Mapping[str, tuple[str, ...]],
-) -> bool:
-    record = records.get(letter.id)
-    settled = is_settled(record)
-    if settled and not again:
+def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, *, once_more: bool) -> bool:
+    if is_settled(record) and not once_more:
         made.finishing.append(letter)
         return True
-    once_more = settled or _was_begun_anew(record, begun.get(letter.id, ()))
     work = anew(letter, record) if once_more else Work.of(letter, record)
     try:
         made.aims[letter.id] = act.aims(work)
@@ -187,8 +190,8 @@ def _fits(
     return True
 
 
-def _was_begun_anew(record: Record | None, targets: tuple[str, ...]) -> bool:
+def _was_begun_anew(record: Record, item: Item) -> bool:
     """Whether a run that died had begun to deal once more with a letter, which it was to send where it had arrived."""
-    if record is None or record.status is not Status.IN_PROGRESS:
+    if item.state is not ItemState.STARTED or record.status is not Status.IN_PROGRESS:
         return False
-    return not set(targets).isdisjoint(record.reached)
+    return not set(item.targets).isdisjoint(record.reached)

@@ -557,6 +557,36 @@ def test_what_a_run_that_died_was_sending_once_more_is_sent_when_its_plan_goes_o
     asyncio.run(story())
 
 
+def test_what_another_has_dealt_with_since_a_plan_was_made_is_not_dealt_with_again_when_it_goes_on(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        before, since = (read_letter(shapes.own(owed=("crm",)) | {"MessageId": f"m-{n}"}) for n in range(2))
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+
+            async def deals_with(letter: Letter, at_ms: int) -> None:
+                for action, phase in [(Action.RETRY, Phase.STARTED), (Action.RETRY, Phase.DONE)]:
+                    await ledger.record([Entry(letter.id, action, phase, "work", at_ms=at_ms, targets=("crm",))])
+                await ledger.record([Entry(letter.id, Action.RESOLVE, Phase.DONE, "work", at_ms=at_ms)])
+
+            await ledger.see([Sighting.of(before), Sighting.of(since)], by="work")
+            await deals_with(before, 1_000)
+            source, act = Listed([before, since]), Waiting()
+            act.may_end.set()
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            plan = Plan("p", Action.RETRY, "dead", "jo", 2_000)
+            await ledger.save_plan(plan, made.items)
+            await deals_with(since, 3_000)
+            items = await ledger.items("p")
+            made = await draft_again(source, ledger, items, act, 10, again=True, made_ms=plan.created_ms)
+            config = RunConfig(again=True)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).done == 2
+            assert [work.letter.id for work in act.asked] == [before.id]
+
+    asyncio.run(story())
+
+
 def test_what_a_run_that_died_was_archiving_is_archived_when_its_plan_goes_on(tmp_path: Path) -> None:
     async def story() -> None:
         letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
