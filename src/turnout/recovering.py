@@ -72,7 +72,8 @@ class Finished(msgspec.Struct, frozen=True):
     """Letters by how their last turn ended."""
     left: int
     """Letters that are to have another turn, where nobody has stopped it."""
-    health: Health
+    health: Health | None
+    """What the ledger knows of all letters of the place; None when it could not be asked."""
     seconds: float
     unseen: int = 0
     """About how many letters could not be seen, because somebody else held them."""
@@ -104,10 +105,14 @@ async def _process(settings: DlqSettings, work: WorkSettings, job: Job) -> Finis
             async with _observed(work, processor, name), _reporting(services, work, job, processor, name, began):
                 log.info("processing the letters of %s", name)
                 await processor.run(stop, once=job.once)
-            records = await known_of(await services.ledger(), (), name)
+            try:
+                known = health(await known_of(await services.ledger(), (), name))
+            except TurnoutError as error:  # what was done is done, and is to be told
+                log.warning("what the ledger knows cannot be told: %s", error)
+                known = None
             ended, left = processor.ended, 0 if stop.is_set() else processor.ended.left
             seconds = time.monotonic() - began
-            return Finished(name, ended.results, left, health(records), seconds, ended.unseen or 0)
+            return Finished(name, ended.results, left, known, seconds, ended.unseen or 0)
 
 
 @contextlib.asynccontextmanager

@@ -15,6 +15,7 @@ from turnout.cli.dlq import dlq
 from turnout.errors import SettingsError
 from turnout.recovering import Finished
 from turnout.recovery import read_letter
+from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.processor.counts import Result as Ended
@@ -139,3 +140,17 @@ def test_once_says_that_somebody_else_holds_letters_and_that_it_has_seen_none_is
     assert first == f"events-dead: {said}, in 1.0 s."
     assert note.startswith("note: About 3 more cannot be seen now: somebody has received them")
     assert result.exit_code == code
+
+
+def test_once_says_what_was_done_also_when_the_ledger_cannot_be_asked_any_more(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def unavailable(*_: object) -> None:
+        raise LedgerUnavailable("throttled")
+
+    monkeypatch.setattr("turnout.recovering.known_of", unavailable)
+    monkeypatch.setattr("turnout.recovering.configure_logging", lambda *_: None)
+    result = run("--file", str(exported), "--once", "--disposition", "needs-fix", AWS_DEFAULT_REGION="eu-west-1")
+    assert result.exit_code == 0, result.output
+    assert result.stdout.startswith("events-dead: 1 parked, in ")
+    assert "The ledger knows" not in result.stdout

@@ -18,6 +18,7 @@ from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
 from turnout.dlq.work_settings import load_work_settings
 from turnout.recovery.processor.counts import Result
+from turnout.recovery.report.model import Health
 from turnout.recovery.selection import Selection
 
 __all__ = ["work"]
@@ -116,15 +117,19 @@ def work(
     click.echo(f"{finished.source}: {results or none}, in {finished.seconds:.1f} s.")
     if finished.unseen:
         click.echo(f"note: {unseen_note(finished.unseen)}")
-    known = finished.health
-    rate = f", what was tried worked for {known.success_rate:.1%}" if known.success_rate is not None else ""
-    click.echo(f"The ledger knows {count(known.total, 'letter')}, {known.open:,} not settled{rate}.")
-    for share in known.statuses:
-        click.echo(f"  {share.name:<18}{share.count:>8,}")
+    if finished.health is not None:
+        _print_known(finished.health)
     if finished.left:
         click.echo(f"{count(finished.left, 'letter')} left: run it again later.")
     if finished.left or (finished.unseen and not results):
         sys.exit(1)
+
+
+def _print_known(known: Health) -> None:
+    rate = f", what was tried worked for {known.success_rate:.1%}" if known.success_rate is not None else ""
+    click.echo(f"The ledger knows {count(known.total, 'letter')}, {known.open:,} not settled{rate}.")
+    for share in known.statuses:
+        click.echo(f"  {share.name:<18}{share.count:>8,}")
 
 
 def _named(settings: Mapping[str, str], given: Mapping[str, Any]) -> dict[str, object]:
