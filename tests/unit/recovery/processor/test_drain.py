@@ -76,7 +76,7 @@ def test_an_attempt_that_a_drain_cuts_short_costs_the_letter_none(
         for times in (1, 2):  # deployments
             delivery = Half(bench.diary)
             delivery.takes, delivery.hangs = (), not ends
-            processor = await stopped(bench, delivery, 0.1, attempts=1)
+            processor = await stopped(bench, delivery, 1.0, attempts=1)
             assert processor.counts.results == {"put_off": 1}
             record = (await bench.ledger.records(["m-1"]))["m-1"]
             assert (record.status, record.attempts, record.cut) == ("failed_retry", times, times)
@@ -96,7 +96,7 @@ def test_an_attempt_that_has_failed_of_itself_when_a_drain_cuts_others_short_cou
             return Attempt((), {"crm": "busy", **made.failures})
 
     async def story(bench: Bench) -> None:
-        processor = await stopped(bench, Refused(bench.diary), 0.1, attempts=1)
+        processor = await stopped(bench, Refused(bench.diary), 1.0, attempts=1)
         assert processor.counts.results == {"exhausted": 1}
 
     on_bench(tmp_path, story, transient(1))
