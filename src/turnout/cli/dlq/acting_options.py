@@ -134,7 +134,11 @@ def to_options(*, replay: bool) -> Callable[[Command], Command]:
     options = [
         click.option("--to-target", metavar="NAME", help="Send all to this target of the rules."),
         click.option("--to-queue", metavar="URL", help="Send all to this queue."),
-        click.option("--to-url", metavar="URL", help="Send all to this HTTP(S) endpoint."),
+        click.option(
+            "--to-url",
+            metavar="URL",
+            help="Send all to this HTTP(S) endpoint, unsigned and without a client certificate, which --to-target has.",
+        ),
     ]
     if replay:
         options += [
