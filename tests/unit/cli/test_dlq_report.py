@@ -174,3 +174,11 @@ def test_a_dash_is_standard_output_as_for_export(form: str, exported: Path) -> N
 def test_a_file_that_is_not_there_is_told_in_a_sentence() -> None:
     result = CliRunner().invoke(dlq, ["report", "--file", "nowhere.jsonl"])
     assert str(result.exception) == "nowhere.jsonl: cannot be read: No such file or directory"
+
+
+def test_a_letter_that_was_not_found_among_those_read_may_be_among_the_others(exported: Path) -> None:
+    asked = ["show", "m-9", "--file", str(exported)]
+    few, all_ = (CliRunner().invoke(dlq, [*asked, "--limit", str(limit)]) for limit in (2, 4))
+    assert few.exit_code == all_.exit_code == 1
+    assert "has the id m-9, of 2 read; there may be more: raise --limit\n" in few.stderr
+    assert "has the id m-9, of 3 read\n" in all_.stderr

@@ -40,7 +40,10 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
     seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)
     if not seen.letters:
         notes = "".join(f"\nnote: {note}" for note in seen.notes)
-        raise click.ClickException(f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read{notes}")
+        more = "; there may be more: raise --limit" if seen.limited else ""
+        raise click.ClickException(
+            f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read{more}{notes}"
+        )
     redaction = Redaction(os.environ, show_pii=show_pii)
     for letter in seen.letters:
         history = _history(settings, letter.id)
