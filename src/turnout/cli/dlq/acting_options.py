@@ -11,6 +11,7 @@ import click
 from click.core import ParameterSource
 
 from turnout.cli.dlq.environment import settings_of_command
+from turnout.cli.dlq.given import GIVEN
 from turnout.dlq.acts import To
 from turnout.rules.addresses import address_problem
 from turnout.rules.model import Kind
@@ -22,7 +23,9 @@ Command = Callable[..., None]
 _CARE = (
     click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing."),
     click.option("--yes", is_flag=True, help="Do not ask."),
-    click.option("--resume", metavar="PLAN", help="Go on with a plan that was stopped; it knows its own letters."),
+    click.option(
+        "--resume", type=GIVEN, metavar="PLAN", help="Go on with a plan that was stopped; it knows its own letters."
+    ),
     click.option(
         "--again",
         is_flag=True,
@@ -132,10 +135,11 @@ def rules_options(command: Command) -> Command:
 def to_options(*, replay: bool) -> Callable[[Command], Command]:
     """Where letters go, as `to`. A replay knows more places than a retry."""
     options = [
-        click.option("--to-target", metavar="NAME", help="Send all to this target of the rules."),
-        click.option("--to-queue", metavar="URL", help="Send all to this queue."),
+        click.option("--to-target", type=GIVEN, metavar="NAME", help="Send all to this target of the rules."),
+        click.option("--to-queue", type=GIVEN, metavar="URL", help="Send all to this queue."),
         click.option(
             "--to-url",
+            type=GIVEN,
             metavar="URL",
             help="Send all to this HTTP(S) endpoint, unsigned and without a client certificate, which --to-target has.",
         ),
@@ -143,9 +147,12 @@ def to_options(*, replay: bool) -> Callable[[Command], Command]:
     if replay:
         options += [
             click.option("--to-source", is_flag=True, help="Send each to the queue it came from, to be routed again."),
-            click.option("--to-file", metavar="FILE", help="Append all to this file, one JSON object a line."),
+            click.option(
+                "--to-file", type=GIVEN, metavar="FILE", help="Append all to this file, one JSON object a line."
+            ),
             click.option(
                 "--to-api",
+                type=GIVEN,
                 metavar="SUBSCRIPTION",
                 help="Have the API of failed events publish them again, by their ids.",
             ),

@@ -8,6 +8,7 @@ import click
 
 from turnout.cli.dlq.acting import Job, carry_out, who
 from turnout.cli.dlq.acting_options import acting_options, archive_options
+from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.options import letters_are_meant, limit_option, place_options, selection_options
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import archiving, restoring
@@ -27,10 +28,11 @@ __all__ = ["archive"]
 @archive_options
 @click.option(
     "--restore",
+    type=GIVEN,
     metavar="PREFIX",
     help="Bring back the archived letters whose keys begin so, each to the queue in which it was found.",
 )
-@click.option("--to-queue", default="", metavar="URL", help="Restore to this queue.")
+@click.option("--to-queue", type=GIVEN, metavar="URL", help="Restore to this queue.")
 @limit_option
 @acting_options
 def archive(
@@ -38,7 +40,7 @@ def archive(
     place: Place,
     selection: Selection,
     restore: str | None,
-    to_queue: str,
+    to_queue: str | None,
     limit: int,
     dry_run: bool,
     yes: bool,
@@ -67,7 +69,7 @@ def archive(
             make=lambda services, plan: restoring(
                 services, Place.of(plan.options["place"]), to_queue or plan.options.get("to", "")
             ),
-            options={"to": to_queue},
+            options={"to": to_queue or ""},
             limit=limit,
             dry_run=dry_run,
             yes=yes,

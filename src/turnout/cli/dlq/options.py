@@ -10,6 +10,7 @@ from typing import Any
 
 import click
 
+from turnout.cli.dlq.given import GIVEN
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import Cause, Disposition
 from turnout.recovery.selection import Selection, Where
@@ -46,17 +47,17 @@ def _of(kind: type[Cause] | type[Disposition]) -> click.Choice[Any]:
 
 
 _PLACE = (
-    click.option("--queue", default="", metavar="URL", help="The dead-letter queue.  [TURNOUT_DEAD_LETTER_QUEUE_URL]"),
+    click.option("--queue", type=GIVEN, metavar="URL", help="The dead-letter queue.  [TURNOUT_DEAD_LETTER_QUEUE_URL]"),
     click.option(
         "--failed-events",
-        default="",
+        type=GIVEN,
         metavar="SUBSCRIPTION",
         help="Failed events of this subscription, from the API of TURNOUT_GENESYS_PROFILE=tutorial.",
     ),
-    click.option("--file", default="", metavar="FILE", help="An export that turnout dlq export has written."),
+    click.option("--file", type=GIVEN, metavar="FILE", help="An export that turnout dlq export has written."),
     click.option(
         "--archived",
-        default="",
+        type=GIVEN,
         metavar="PREFIX",
         help="Archived letters whose keys in the bucket begin so.  [TURNOUT_DLQ_ARCHIVE_BUCKET]",
     ),
@@ -79,15 +80,25 @@ _SELECTION = (
         metavar="WORD",
         help="Only letters that are transient, needs-fix, permanent or unknown: what would help them.",
     ),
-    click.option("--rule", "rules", multiple=True, metavar="ID", help="Only letters of this rule (id, ARN or name)."),
     click.option(
-        "--target", "targets", multiple=True, metavar="NAME", help="Only letters owed to this target (or ARN)."
+        "--rule", "rules", multiple=True, type=GIVEN, metavar="ID", help="Only letters of this rule (id, ARN or name)."
+    ),
+    click.option(
+        "--target",
+        "targets",
+        multiple=True,
+        type=GIVEN,
+        metavar="NAME",
+        help="Only letters owed to this target (or ARN).",
     ),
     click.option("--since", type=Moment(), help="Only letters that failed at or after this: a time, or 6h, 2d."),
     click.option("--until", type=Moment(), help="Only letters that failed before this."),
-    click.option("--id", "ids", multiple=True, help="Only this letter; the id of its event or conversation will do."),
+    click.option(
+        "--id", "ids", multiple=True, type=GIVEN, help="Only this letter; the id of its event or conversation will do."
+    ),
     click.option(
         "--where",
+        type=GIVEN,
         metavar="EXPRESSION",
         help="Only letters for which this is true: an expression of the rules over the event, with @cause, "
         "@attributes.NAME, @receive_count, ... for what is known of the letter.",
@@ -106,10 +117,12 @@ def place_options(command: Command) -> Command:
     """`--queue`, `--failed-events`, `--file`, `--archived`; the command gets `place`. They exclude each other."""
 
     @functools.wraps(command)
-    def wrapped(*, queue: str, failed_events: str, file: str, archived: str, **others: Any) -> None:
+    def wrapped(
+        *, queue: str | None, failed_events: str | None, file: str | None, archived: str | None, **others: Any
+    ) -> None:
         if sum(map(bool, (queue, failed_events, file, archived))) > 1:
             raise click.UsageError("give one of --queue, --failed-events, --file and --archived")
-        command(place=Place(queue, failed_events, file, archived), **others)
+        command(place=Place(queue or "", failed_events or "", file or "", archived or ""), **others)
 
     return _with(_PLACE, wrapped)
 

@@ -9,6 +9,7 @@ import click
 import pytest
 from click.testing import CliRunner
 
+from turnout.cli.dlq import dlq
 from turnout.cli.dlq.acting_options import acting_options, rules_options, settings_given, to_options
 from turnout.cli.dlq.options import Moment, place_options, selection_options
 from turnout.recovery.causes import Cause, Disposition
@@ -102,3 +103,20 @@ def test_a_url_that_cannot_be_one_is_refused_in_a_sentence_without_its_secrets(u
     assert result.exit_code == 2
     assert "--to-url: this is not a url: " in result.output
     assert "hunter2" not in result.output
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        *(["list", option, ""] for option in ("--queue", "--file", "--archived", "--failed-events")),
+        *(["retry", option, ""] for option in ("--id", "--rule", "--target", "--where", "--resume")),
+        *(["replay", option, " "] for option in ("--to-target", "--to-queue", "--to-url", "--to-file", "--to-api")),
+        ["archive", "--restore", ""],
+        ["archive", "--restore", "x", "--to-queue", ""],
+    ],
+    ids=" ".join,
+)
+def test_an_option_that_a_shell_has_left_empty_is_refused_and_is_not_everything(words: list[str]) -> None:
+    result = CliRunner().invoke(dlq, words)
+    assert result.exit_code == 2
+    assert "it is empty; give it a value, or leave the option out" in result.output

@@ -1,0 +1,26 @@
+"""Text of an option that says where letters are, which are meant, or where they go: never empty.
+
+`--file "$FILE"` with a variable of the shell that nobody set would else be the queue of the settings.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+__all__ = ["GIVEN"]
+
+
+class _Given(click.ParamType[str]):
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The text; refused when it is empty."""
+        text = str(value)
+        if not text.strip():
+            self.fail("it is empty; give it a value, or leave the option out", param, ctx)
+        return text
+
+
+GIVEN = _Given()
