@@ -263,9 +263,43 @@ def test_a_login_server_that_asks_for_a_long_wait_is_left_alone_while_the_old_to
         for _ in range(29):
             assert await tokens.token() == "t1"
             await asyncio.sleep(1)
+        assert server.times == pytest.approx([0, 241])
+        await asyncio.sleep(2)
+        assert await tokens.token() == "t1"
+        await asyncio.sleep(28.5)
+        with pytest.raises(GenesysParked):  # it has expired
+            await tokens.token()
 
     server.run(use)
-    assert server.times == pytest.approx([0, 241])
+    assert server.times == pytest.approx([0, 241, 272])
+
+
+def test_a_client_that_is_refused_at_an_early_refresh_is_refused_although_its_token_has_not_expired() -> None:
+    refused = httpx.Response(400, json={"error": "invalid_client"})
+    server = LoginServer(lambda number: granted(number, 300) if number == 1 else refused)
+
+    async def use(tokens: Tokens) -> None:
+        await tokens.token()
+        await asyncio.sleep(250)
+        for _ in range(3):
+            with pytest.raises(GenesysDenied):
+                await tokens.token()
+
+    server.run(use)
+    assert server.times == pytest.approx([0, 250])
+
+
+def test_a_token_that_is_refused_after_an_early_refresh_failed_is_replaced_at_once() -> None:
+    server = LoginServer(lambda number: httpx.Response(503) if 1 < number < 5 else granted(number, 300))
+
+    async def use(tokens: Tokens) -> None:
+        await tokens.token()
+        await asyncio.sleep(250)
+        assert await tokens.token() == "t1"
+        tokens.reject("t1")
+        assert await tokens.token() == "t5"
+
+    server.run(use)
 
 
 def test_a_token_that_was_refused_is_replaced_but_not_one_that_came_after_it() -> None:
