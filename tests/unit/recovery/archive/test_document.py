@@ -98,6 +98,14 @@ def test_what_is_no_unicode_is_base64() -> None:
     assert base64.b64decode(document["payload"]) == b'{"a": "\xed\xa0\x80"}'
 
 
+def test_a_wrapping_that_is_no_unicode_is_base64_and_comes_back_too() -> None:
+    body = json.dumps({"original_message": '{"a": 1}', "error": "\ud800"}, ensure_ascii=False)
+    document = archive_document(read_letter(letters.message(body)), by="jo", at=AT)
+    written = json.loads(document)
+    assert (written["payload"], written["message"]["BodyEncoding"]) == ('{"a": 1}', "base64")
+    assert read_document(document, "k").message.body == body
+
+
 texts = st.text(st.characters(exclude_categories=()), max_size=60)
 attributes = st.dictionaries(
     st.sampled_from(["tier", "ERROR_CODE", "RULE_ARN", "traceparent"]),
