@@ -838,6 +838,28 @@ def test_a_table_is_read_as_it_is_now_but_for_its_index_which_cannot_be(monkeypa
     ]
 
 
+def test_the_items_of_a_plan_are_written_in_batches_that_dynamodb_takes(monkeypatch: pytest.MonkeyPatch) -> None:
+    written: list[list[str]] = []
+
+    def handle(request: Request) -> bytes:
+        if request.operation == "BatchWriteItem":
+            puts = msgspec.json.decode(request.body)["RequestItems"]["letters"]
+            written.append([put["PutRequest"]["Item"]["sk"]["S"] for put in puts])
+        return answer(b"{}", x_amzn_requestid="1")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                await ledger.save_plan(PLAN, [Item(f"m-{number}") for number in range(60)])
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+    assert [len(batch) for batch in written] == [25, 25, 10]
+    assert [item for batch in written for item in batch] == [f"item#m-{number}" for number in range(60)]
+
+
 def test_whatever_a_table_is_told_expires_when_it_has_not_changed_for_its_days(
     servers: dict[str, Server], monkeypatch: pytest.MonkeyPatch
 ) -> None:
