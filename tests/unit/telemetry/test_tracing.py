@@ -206,6 +206,13 @@ def test_a_message_handed_back_because_its_letter_could_not_be_written_is_a_fail
     assert create.attributes["aws.sqs.queue.url"] == DEAD
 
 
+@pytest.mark.parametrize("ratio", [0.0, 0.3, 0.5, 0.9, 1.0])
+def test_whether_a_message_is_sampled_is_what_everybody_would_say_of_its_trace(ratio: float) -> None:
+    sampler = Sampler.ratio(ratio)
+    traces = [account.trace for account in Story(tracing(Sink(), sampler)).receive(200)]
+    assert all(isinstance(trace, Trace) and trace.sampled == sampler.samples(trace.id, None) for trace in traces)
+
+
 def test_at_one_per_cent_every_failed_message_among_thousands_is_traced_whole() -> None:
     sink = Sink()
     story = Story(tracing(sink, Sampler.ratio(0.01, parent_based=False)))
