@@ -82,6 +82,24 @@ def test_the_downstream_of_an_unsampled_message_is_told_so() -> None:
     assert header.endswith("Sampled=0")
 
 
+def test_the_downstream_of_a_sampled_message_is_told_that_too() -> None:
+    story = Story(tracing(Sink()))
+    story.deliver("a")
+    attributes, header = story.sent[0]
+    assert injected(attributes).sampled is True
+    assert header is not None
+    assert header.endswith("Sampled=1")
+
+
+def test_a_letter_is_told_as_sampled_though_its_message_was_not_since_it_is_traced_for_certain() -> None:
+    story = Story(tracing(Sink(), NEVER))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0], error="AccessDenied")
+    story.write_letter(account)
+    assert [injected(attributes).sampled for attributes, _ in story.sent] == [False, True]
+
+
 def test_a_slow_message_is_traced_whatever_the_sampler_says() -> None:
     sink = Sink()
     story = Story(tracing(sink, NEVER))
