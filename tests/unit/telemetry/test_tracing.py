@@ -440,6 +440,21 @@ def test_a_full_sink_drops_whole_messages_and_counts_their_spans() -> None:
     assert hooks.counts.spans_dropped == (5 - len(complete)) * 4
 
 
+@pytest.mark.parametrize(("missing", "spans"), [(0, 8), (1, 0)])
+def test_a_message_with_a_letter_is_traced_when_there_is_just_room_for_all_of_its_spans(
+    missing: int, spans: int
+) -> None:
+    sink = Sink(capacity=8 - missing)
+    story = Story(tracing(sink))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.send(account.deliveries[0], error="AccessDenied")
+    story.write_letter(account)
+    story.delete(account)
+    story.settle(Outcome.DEAD_LETTERED, account)
+    assert len(sink.spans) == spans
+
+
 class BrokenSink(Sink):
     def emit(self, finished: Sequence[Span]) -> None:
         raise OSError("no")
