@@ -62,12 +62,16 @@ class Equals:
         get = function.constant(self._others.get)
         if self._folds:
             function.line(depth, f"k = {get}(fold({value})) if {value}.__class__ is str else None")
-        elif self._bools or 0 in self._others or 1 in self._others:
-            # Python takes True for 1, as a key too.
-            get_bool = function.constant(self._bools.get)
-            function.line(depth, f"k = {get}({value}) if {value}.__class__ is not bool else {get_bool}({value})")
         else:
-            function.line(depth, f"k = {get}({value})")
+            found = f"{get}({value})"
+            if self._bools or 0 in self._others or 1 in self._others:
+                # Python takes True for 1, as a key too.
+                found += f" if {value}.__class__ is not bool else {function.constant(self._bools.get)}({value})"
+            # An array equals nothing, and cannot be looked up; to try costs nothing where there is none.
+            function.line(depth, "try:")
+            function.line(depth + 1, f"k = {found}")
+            function.line(depth, "except TypeError:")
+            function.line(depth + 1, "k = None")
         _emit_hit(function, depth, [*self._others.values(), *self._bools.values()], once)
 
     def find(self, value: object) -> Iterable[Bucket]:

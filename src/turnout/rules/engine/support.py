@@ -61,6 +61,7 @@ def _compares(left: object, order: Order, right: object) -> bool:
 
 NAMES: Final[dict[str, object]] = {
     "__builtins__": {},
+    "TypeError": TypeError,
     "UNSET": UNSET,
     "Unfit": Unfit,
     "any": any,

@@ -76,6 +76,17 @@ def test_an_array_of_scalars_at_the_end_of_a_pattern_goes_the_fast_way() -> None
     assert fast(asked, {"detail": {"tags": [], "media": ["x"]}}) == []
 
 
+def test_an_array_where_a_scalar_is_compared_goes_the_fast_way() -> None:
+    written = [
+        "detail.media == 'VOICE'",
+        "detail.media in [1, true]",
+        "detail.media != 'VOICE'",
+        "detail.kinds[*] == 1",
+    ]
+    asked, event = engine(*written), {"detail": {"media": ["VOICE"], "kinds": [[1], {}]}}
+    assert fast(asked, event) == slow(asked, [rule(said) for said in written], event) == [2]
+
+
 @pytest.mark.parametrize("detail", [[{"media": "VOICE"}], "text", None, 5])
 def test_an_event_of_another_shape_is_left_to_the_slow_way(detail: object) -> None:
     rules = [rule("detail.media == 'VOICE'"), pattern({"detail": {"media": ["VOICE"]}})]
