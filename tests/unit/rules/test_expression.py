@@ -65,6 +65,7 @@ REFUSED = [
     ("detail.x == 'sales", "'", Code.SYNTAX, "if it holds ' #'"),
     ("detail.x[0 == 1", "[", Code.PATH, "never closed"),
     ("detail.x[?(@.y =~ 'a')].z == 1", "=~ 'a')].z", Code.PATH_REFUSED, "matches(path"),
+    ("d[?(@.a == 1 & @.b == 2)].c == 1", "d[?(@.a == 1 & @.b == 2)].c", Code.PATH_REFUSED, "written '&&'"),
     ("detail.p.[?(@.x == 1)].y == 1", ".", Code.PATH, "without a dot before it"),
     ("detail.p[].x == 1", "].x", Code.PATH, "write [*] for every element"),
     ("detail.[].x == 1", "].x", Code.PATH, "write [*] for every element"),

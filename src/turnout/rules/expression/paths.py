@@ -212,6 +212,8 @@ def _deprecated(message: str) -> PathError:
         return PathError(Code.PATH_REFUSED, f"text in a filter must be quoted: write {word[1]}")
     operator = re.search(r"`([|&])`", message)
     reason = f"the operator '{operator[1]}' is not supported in a path" if operator else message
+    if "`&&`" in message:
+        reason = "in a filter, '&' is written '&&'"
     return PathError(Code.PATH_REFUSED, reason)
 
 
