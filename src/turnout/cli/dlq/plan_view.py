@@ -52,7 +52,7 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
         click.echo(f"already done: {len(made.gone):,}: they are in {source.name} no more")
     if made.absent:
         click.echo(
-            f"not there: {len(made.absent):,} letters of the plan cannot be seen in {source.name} now. "
+            f"not there: {count(len(made.absent), 'letter')} of the plan cannot be seen in {source.name} now. "
             "If a run was just killed, they come back within two minutes."
         )
     if made.limited:
