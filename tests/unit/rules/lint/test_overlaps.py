@@ -214,23 +214,29 @@ def test_the_deepest_pattern_is_looked_at_without_harm() -> None:
 
 
 @pytest.mark.parametrize(
-    "rules",
+    ("rules", "seconds"),
     [
-        [
-            "kind == 1 and " + " and ".join(f"(a{number} == {rule} or b{number} == 2)" for number in range(100))
-            for rule in range(20)
-        ],
-        [
-            "kind == 1 and " + " and ".join(f"not ({number} < a < {number}.{rule})" for number in range(90))
-            for rule in range(10, 30)
-        ],
+        (
+            [
+                "kind == 1 and " + " and ".join(f"(a{number} == {rule} or b{number} == 2)" for number in range(100))
+                for rule in range(20)
+            ],
+            10,
+        ),  # it took 37
+        (
+            [
+                "kind == 1 and " + " and ".join(f"not ({number}.5 < a < {number}.{rule})" for number in range(90))
+                for rule in range(10, 50)
+            ],
+            3,
+        ),  # it took 4.5
     ],
     ids=["alternatives", "warnings in one line"],
 )
-def test_many_large_conditions_are_looked_at_in_a_moment(rules: list[str]) -> None:
+def test_many_large_conditions_are_looked_at_in_a_moment(rules: list[str], seconds: float) -> None:
     started = time.process_time()
     warnings_of(file_of(*(rule_text(f"r{number}", rule) for number, rule in enumerate(rules))))
-    assert time.process_time() - started < 10  # it took minutes
+    assert time.process_time() - started < seconds
 
 
 def test_simple_questions_are_answered_when_others_took_all_the_patience() -> None:
