@@ -145,6 +145,43 @@ def test_crowds_of_rules_about_the_same_fields_get_the_interpreters_verdicts(
     check(rules, [text(event) for event in some], metadata)
 
 
+# ------------------------------------------------------------------------------------------------ arrays of objects
+
+_PLACES = ("detail.items[*].{}", "detail.items[*].in.{}", "detail.items[*]['odd \\'name'].{}")
+_ASKED = ("{} == 'a'", "{} in ['ab', 2]", "{} != 'a'", "not ({} == 2)", "{} > 1", "starts_with({}, 'a')", "'a' in {}")
+ELEMENT_TESTS = (
+    *(asked.format(place.format(name)) for asked in _ASKED for place in _PLACES for name in ("name", "kind")),
+    *(f"any(detail.items, {asked.format(f'@.{name}')})" for asked in _ASKED for name in ("name", "in.name")),
+    "contains(detail.items[*].name, 'a')",
+    "exists(detail.items[*].name)",
+    "len(detail.items[*].name) > 1",
+    "detail.items.name == 'a'",
+    "detail.other == 2",
+)
+inner = st.fixed_dictionaries({}, optional={"name": text_leaf | container, "kind": number_leaf})
+objects = st.fixed_dictionaries(
+    {}, optional={"name": text_leaf | container, "kind": number_leaf, "in": inner, "odd 'name": inner | leaf}
+)
+events_with_elements = st.fixed_dictionaries(
+    {
+        "detail": st.fixed_dictionaries(
+            {"other": number_leaf}, optional={"items": st.lists(objects, max_size=4) | objects | st.none() | container}
+        )
+    }
+)
+
+
+@settings(max_examples=300, deadline=None, report_multiple_bugs=False)
+@given(
+    st.lists(st.sampled_from(ELEMENT_TESTS).map(expression), min_size=1, max_size=4),
+    st.lists(events_with_elements, min_size=1, max_size=4),
+)
+def test_rules_about_the_elements_of_an_array_get_the_interpreters_verdicts(
+    rules: list[Condition], some: list[object]
+) -> None:
+    check(rules, [text(event) for event in some])
+
+
 @settings(max_examples=150, deadline=None, report_multiple_bugs=False)
 @given(crowds, st.lists(shaped_events, min_size=2, max_size=2))
 def test_of_members_that_stand_twice_the_last_one_counts_on_every_way(

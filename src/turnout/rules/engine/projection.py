@@ -3,7 +3,9 @@
 The rest of a body is skipped in C, yet still checked: msgspec refuses the same texts whether it skips or builds, but
 for numbers beyond a double and bytes that are not UTF-8 (whoever decodes checks those first). An object that rules look
 into is a Struct of its own. One that is missing is an empty instance, so that `e.f0.f3` needs no check on the way,
-and a missing value is `UNSET`. A body that does not fit raises `msgspec.ValidationError`.
+and a missing value is `UNSET`. An array of objects of which rules look at members is a list of Structs, which takes a
+seventh of the time that dicts take; not if some rule looks at that array in another way as well. A body that does not
+fit raises `msgspec.ValidationError`.
 
 Field names are generated; the names of members are only ever passed as values.
 """
@@ -63,6 +65,10 @@ class _Node:
     """What a value may be, as far as the rules need it; None when it is only looked into."""
     empty: msgspec.Struct | None = None
     """Set once the member has a Struct type."""
+    elements: _Node | None = None
+    """What is looked at in each element, where the member is an array of objects."""
+    itself: bool = True
+    """Whether an object in place of the array may be decoded as its only element."""
 
 
 class Projection:
@@ -76,6 +82,8 @@ class Projection:
         """Have everything decoded that the condition looks at."""
         for node in inside(condition):
             match node:
+                case Fits(reading=Reading(elements=(_, *_)) as reading):
+                    self._need_elements(reading)
                 case Fits(reading=reading) | There(reading=reading) | Missing(reading=reading):
                     self._need(reading.names, _kind(reading))
                 case Compares(left=left, right=right):
@@ -89,15 +97,24 @@ class Projection:
         self._need(names, _VALUE)
 
     def _need(self, names: tuple[str, ...], kind: object) -> None:
-        if not names:
-            return
-        node = self._root
+        if names:
+            node = self._node(self._root, names)
+            node.type = next(each for each in _KINDS if each in (node.type, kind))
+
+    def _need_elements(self, reading: Reading) -> None:
+        node = self._node(self._root, reading.names)
+        node.itself &= reading.itself
+        if node.elements is None:
+            node.elements = _Node("")
+        self._node(node.elements, reading.elements).type = _VALUE
+
+    def _node(self, node: _Node, names: tuple[str, ...]) -> _Node:
         for name in names:
             if name not in node.members:
                 node.members[name] = _Node(f"f{self._count}")
                 self._count += 1
             node = node.members[name]
-        node.type = next(each for each in _KINDS if each in (node.type, kind))
+        return node
 
     def build(self) -> Callable[[str | bytes], Any]:
         """The decoder. Raises ValueError or RecursionError for a body that is not JSON, or does not fit."""
@@ -115,6 +132,24 @@ class Projection:
             node = node.members[name]
             fields.append(node.name)
         return Access(tuple(fields), empty=node.empty)
+
+    def element_fields(self, reading: Reading) -> tuple[str, ...]:
+        """The fields to follow from each element of the array that a reading begins with, to the reading's values.
+
+        Empty when the array is decoded in full, or the reading is not about elements.
+        """
+        node = self._root
+        for name in reading.names:
+            if node.empty is None:
+                return ()
+            node = node.members[name]
+        if not reading.elements or node.elements is None or node.elements.empty is None:
+            return ()
+        node, fields = node.elements, []
+        for name in reading.elements:
+            node = node.members[name]
+            fields.append(node.name)
+        return tuple(fields)
 
     def is_leaf(self, names: tuple[str, ...]) -> bool:
         """Whether decoding makes sure that the member is a scalar or an array."""
@@ -138,12 +173,22 @@ def _struct(node: _Node) -> type[msgspec.Struct]:
     for member in node.members.values():
         if member.members and _is_narrow(member):
             fields.append((member.name, _struct(member), member.empty))
+        elif member.elements is not None and member.type is None and not member.members and _is_pure(member.elements):
+            element = _struct(member.elements)
+            array = list[element] | None  # type: ignore[valid-type]
+            fields.append((member.name, array | element if member.itself else array, UNSET))
         else:
-            fields.append((member.name, Any if member.members else member.type, UNSET))
+            fields.append((member.name, Any if member.members or member.elements else member.type, UNSET))
     names = {member.name: name for name, member in node.members.items()}
     made = msgspec.defstruct("Projected", fields, rename=names, module=__name__, frozen=True, eq=False, gc=False)
     node.empty = made()
     return made
+
+
+def _is_pure(node: _Node) -> bool:
+    """Whether every member of it is either looked at or looked into, so that a Struct has all that is needed."""
+    inner = [member for member in node.members.values() if member.members]
+    return _is_narrow(node) and all(member.type is None and _is_pure(member) for member in inner)
 
 
 def _is_narrow(node: _Node) -> bool:

@@ -52,6 +52,10 @@ class Reading:
     scalars: bool = False
     rest: Term | None = None
     """What is left of the term, rooted at the base."""
+    elements: tuple[str, ...] = ()
+    """The members to follow from each element of the base, when that is all that is left: `b`, `c` of `a[*].b.c`."""
+    itself: bool = False
+    """Whether a base that is an object and no array stands for itself there: in `any(a, @.b == 1)`, not in `a[*].b`."""
     wrap: Wrap | None = None
 
 
@@ -94,7 +98,25 @@ def _read_path(path: Path) -> Reading | None:
         values = Values.ONE
     elif len(finding) == 1 and isinstance(finding[0], Spread):
         values = Values.SPREAD
-    return Reading(path, Root.EVENT, names, values=values, strict=strict, scalars=scalars, rest=Path(Root.EVENT, rest))
+    elements = _elements(rest)
+    return Reading(
+        path,
+        Root.EVENT,
+        names,
+        values=values,
+        strict=strict,
+        scalars=scalars,
+        rest=Path(Root.EVENT, rest),
+        elements=elements,
+        itself=bool(elements) and isinstance(rest[0], Spread),
+    )
+
+
+def _elements(rest: tuple[ast.Segment, ...]) -> tuple[str, ...]:
+    if not isinstance(rest[0], ast.Children) and rest[0] != Spread():
+        return ()
+    names = tuple(segment.name for segment in rest[1:] if isinstance(segment, Key))
+    return names if len(names) == len(rest) - 1 else ()
 
 
 def _split(path: Path) -> tuple[tuple[str, ...], tuple[ast.Segment, ...], bool]:

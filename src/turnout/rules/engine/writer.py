@@ -67,8 +67,11 @@ class Writer:
         return name
 
     def many(self, reading: Reading, variable: str) -> str:
-        """The values found in what the variable holds, which must not be UNSET."""
+        """The values found in what the variable holds, which must not be UNSET. UNSET may be among them."""
         assert reading.rest is not None  # noqa: S101  # only terms with one value have no rest
+        if fields := self._projection.element_fields(reading):
+            array = f"{variable} if {variable}.__class__ is list else ({variable},) if {variable} else ()"
+            return f"[w.{'.'.join(fields)} for w in ({array})]"
         find = self.function.constant(compile_finder(reading.rest, self._limits), ("find", reading.rest))
         return f"{find}({variable}, m, None)"
 

@@ -103,6 +103,25 @@ def test_fields_of_one_array_element_are_held_together_on_the_slow_way() -> None
     assert slow(asked, [written], {"items": [{"id": 1, "kind": "b"}]}) == [0]
 
 
+@pytest.mark.parametrize(
+    ("more", "event"),
+    [
+        ("detail.count == 2", {"detail": {"items": [{"kind": ["b"]}, {"kind": "b"}], "count": 2}}),
+        ("detail.items['a\"b'] == 1", {"detail": {"items": {"kind": "b", 'a"b': 1}}}),
+        ("detail.items[*]['a\"b'] == 1", {"detail": {"items": [{"kind": "b"}, {'a"b': 1}]}}),
+    ],
+)
+def test_members_of_elements_are_looked_up_the_fast_way_also_where_one_object_stands_for_the_array(
+    more: str, event: dict[str, object]
+) -> None:
+    asked = engine("any(detail.items, @.kind == 'a')", "any(detail.items, @.kind == 'b')", more)
+    assert fast(asked, {"detail": {"items": [{"kind": "a"}, {}, {"kind": ["b"]}]}}) == [0]
+    assert fast(asked, {"detail": {"items": {"kind": "b"}}}) == [1]
+    assert fast(asked, {"detail": {"items": None}}) == []
+    assert fast(asked, {"detail": {}}) == []
+    assert fast(asked, event) == [1, 2]
+
+
 def test_a_condition_about_an_object_alone_is_false_when_the_object_is_missing() -> None:
     asked = engine("any(detail.inner, not exists(@.c))")
     assert fast(asked, {"detail": {"inner": {}}}) == [0]

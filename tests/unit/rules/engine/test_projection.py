@@ -102,6 +102,52 @@ def test_an_object_of_which_rules_look_at_very_many_members_is_decoded_in_full()
         wide.build()("[]")
 
 
+ELEMENTS = ("detail.items[*].kind == 'a'", "detail.items[*].owner.id in [1, 2]", "any(detail.items, @.kind == 'b')")
+ITEMS = '[{"kind":"a","x":1},{"owner":{"id":2,"y":[]}},{}]'
+
+
+def test_of_the_elements_of_an_array_only_the_members_that_rules_look_at_are_decoded() -> None:
+    projection = project(*ELEMENTS)
+    found = value(projection, f'{{"detail":{{"items":{ITEMS}}}}}', "detail", "items")
+    assert isinstance(found, list)
+    assert [len(each.__struct_fields__) for each in found] == [2, 2, 2]
+    assert all(isinstance(each, msgspec.Struct) for each in found)
+
+
+@pytest.mark.parametrize(
+    ("items", "fits"), [("null", True), ("[]", True), ("{}", False), ('["a"]', False), ("5", False)]
+)
+def test_where_elements_are_looked_into_an_array_of_objects_or_nothing_fits(items: str, fits: bool) -> None:
+    decoder = project(*ELEMENTS).build()
+    body = f'{{"detail":{{"items":{items}}}}}'
+    if fits:
+        decoder(body)
+        return
+    with pytest.raises(msgspec.ValidationError):
+        decoder(body)
+
+
+def test_an_object_fits_where_every_rule_takes_it_for_the_only_element() -> None:
+    projection = project("any(detail.items, @.kind == 'a')", "any(detail.items, @.kind == 'b')")
+    assert isinstance(value(projection, '{"detail":{"items":{"kind":"b"}}}', "detail", "items"), msgspec.Struct)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "len(detail.items) > 1",
+        "any(detail.items, @.kind == 'a' and @.owner.id == 1)",
+        "detail.items[0].kind == 'a'",
+        "detail.items[*].owner == 1",
+        "detail.items[?(@.kind == 'a')].owner.id == 1",
+    ],
+)
+def test_an_array_that_a_rule_looks_at_in_another_way_as_well_is_decoded_in_full(other: str) -> None:
+    projection = project(*ELEMENTS, other)
+    found = value(projection, f'{{"detail":{{"items":{ITEMS}}}}}', "detail", "items")
+    assert found == json.loads(ITEMS)
+
+
 MALFORMED = (
     *('"\\x"', '"\\ud800"', '"\\udc00"', '"\\ud800\\u0041"', '"\\u12"', '"a\nb"', '"\x00"', '"a'),
     *("NaN", "Infinity", "-Infinity", "01", "-", "1.", ".5", "1e", "+1", "-01", "tru", "nul", "1 x", "\x0b1"),
