@@ -7,7 +7,7 @@ interpret.py says. How rules are found (an index) and fused (generated code) is 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TypeAlias
 
@@ -39,6 +39,7 @@ from turnout.rules.condition.ast import (
     Present,
     Range,
     Root,
+    Segment,
     Some,
     Suffix,
     Term,
@@ -86,6 +87,8 @@ def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS, par
             return lambda event, metadata, element: value
         case Test(term=Path(root=Root.EVENT) as path, predicate=predicate) if path.keys:
             return _test_member(path.keys, compile_predicate(predicate, limits))
+        case Test(term=Path(root=Root.ELEMENT, segments=segments), predicate=predicate) if _is_plain(segments):
+            return _test_member_of_element(_names(segments), compile_predicate(predicate, limits))
         case Test(term=term, predicate=predicate):
             find, judge = compile_finder(term, limits, parts), compile_predicate(predicate, limits)
             return lambda event, metadata, element: any(map(judge, find(event, metadata, element)))
@@ -110,12 +113,10 @@ def compile_condition(condition: Condition, limits: Limits = DEFAULT_LIMITS, par
         case Not(item=item):
             inner = compile_condition(item, limits, parts)
             return lambda event, metadata, element: not inner(event, metadata, element)
-        case And(items=items):
-            all_of = tuple(compile_condition(item, limits, parts) for item in items)
-            return lambda event, metadata, element: all(part(event, metadata, element) for part in all_of)
-        case Or(items=items):
-            any_of = tuple(compile_condition(item, limits, parts) for item in items)
-            return lambda event, metadata, element: any(part(event, metadata, element) for part in any_of)
+        case And(items=items) | Or(items=items):
+            return _joined(
+                [compile_condition(item, limits, parts) for item in items], decisive=isinstance(condition, Or)
+            )
 
 
 def _test_member(names: tuple[str, ...], judge: Judge) -> Compiled:
@@ -132,6 +133,31 @@ def _test_member(names: tuple[str, ...], judge: Judge) -> Compiled:
     return test
 
 
+def _test_member_of_element(names: tuple[str, ...], judge: Judge) -> Compiled:
+    """The same of an element, which often lacks it: to raise and to catch costs more than to look."""
+
+    def test(event: object, metadata: object, element: object) -> bool:
+        for name in names:
+            if not isinstance(element, dict) or name not in element:
+                return False
+            element = element[name]
+        return judge(element)
+
+    return test
+
+
+def _joined(parts: Sequence[Compiled], *, decisive: bool) -> Compiled:
+    """The parts one after the other, until one says what is decisive; a third of what `any` or `all` of them takes."""
+
+    def joined(event: object, metadata: object, element: object) -> bool:
+        for part in parts:
+            if part(event, metadata, element) is decisive:
+                return decisive
+        return not decisive
+
+    return joined
+
+
 def _quantified(condition: Some | Every, limits: Limits, parts: Parts) -> Compiled:
     find = compile_finder(condition.path, limits, parts)
     own = parts or parts_without_element(condition.condition)
@@ -143,14 +169,17 @@ def _quantified(condition: Some | Every, limits: Limits, parts: Parts) -> Compil
                 outermost.append(compile_finder(part, limits))
             else:
                 outermost.append(compile_condition(part, limits))
-    each = all if isinstance(condition, Every) else any
+    decisive = isinstance(condition, Some)
 
     def quantified(event: object, metadata: object, element: object) -> bool:
         found = find(event, metadata, element)
         if not found:
             return False
         seen = Once(event, metadata, outermost) if outermost else metadata
-        return each(inner(event, seen, value) for value in found)
+        for value in found:
+            if inner(event, seen, value) is decisive:
+                return decisive
+        return not decisive
 
     return quantified
 
@@ -175,10 +204,17 @@ def compile_finder(term: Term, limits: Limits = DEFAULT_LIMITS, parts: Parts = _
                 len(value) for value in find(event, metadata, element) if isinstance(value, str | list | dict)
             ]
         case Path(root=root, segments=segments):
-            if all(isinstance(segment, Key) for segment in segments):
-                names = tuple(segment.name for segment in segments if isinstance(segment, Key))
-                return _find_member(_ROOTS[root], names)
+            if _is_plain(segments):
+                return _find_member(_ROOTS[root], _names(segments))
             return _find_walking(term, limits, parts)
+
+
+def _is_plain(segments: Iterable[Segment]) -> bool:
+    return all(isinstance(segment, Key) for segment in segments)
+
+
+def _names(segments: Iterable[Segment]) -> tuple[str, ...]:
+    return tuple(segment.name for segment in segments if isinstance(segment, Key))
 
 
 def _find_member(root: int, names: tuple[str, ...]) -> Finder:

@@ -78,6 +78,8 @@ def why_scanned(condition: Prepared) -> str:
             return f"a {_name(reading.term)} that is null or missing cannot be looked up"
         case Compares(left=left, right=right):
             return f"{_name(left.term)} and {_name(right.term)} are both known from the event only"
+        case Opaque(held=held) if not all(map(why_scanned, held)):
+            return ""
         case Opaque(condition=inner):
             return f"{_opaque(inner)} looks at many values at once"
 

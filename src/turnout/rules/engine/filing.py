@@ -19,7 +19,7 @@ import msgspec
 from turnout.rules.condition import ast, wildcards
 from turnout.rules.condition.ast import Range
 from turnout.rules.condition.folding import fold
-from turnout.rules.engine.prepared import All, Either, Fits, Prepared, all_of
+from turnout.rules.engine.prepared import All, Either, Fits, Opaque, Prepared, all_of
 from turnout.rules.engine.terms import Reading
 
 __all__ = ["Choice", "Filing", "Key", "KeyValue", "Method", "ways", "weight"]
@@ -98,6 +98,12 @@ class Filing:
                     return None
                 keys = tuple(key for choice in each for key in choice.keys)
                 return Choice(min(1.0, sum(map(_likelihood, each))), keys)
+            case Opaque(held=held):
+                found = [(choice, test) for test in held if (choice := self.choose(test))]
+                if found:
+                    best, chosen = min(found, key=lambda pair: pair[0].likelihood)
+                    left = msgspec.structs.replace(condition, held=tuple(test for test in held if test is not chosen))
+                    return Choice(best.likelihood, tuple((key, left) for key, _ in best.keys))
         return None
 
     def _choice(self, test: Fits, way: Sequence[Key]) -> Choice:
@@ -154,6 +160,8 @@ def _positive(condition: Prepared) -> Iterable[Fits]:
             yield node
         elif isinstance(node, All | Either):
             stack.extend(node.items)
+        elif isinstance(node, Opaque):
+            stack.extend(node.held)
 
 
 def weight(condition: Prepared) -> int:

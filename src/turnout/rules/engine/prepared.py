@@ -65,6 +65,8 @@ class Opaque(msgspec.Struct, frozen=True, gc=False):
     condition: ast.Condition
     base: Reading | None
     missing: bool
+    held: tuple[Fits, ...] = ()
+    """Tests that hold whenever the condition does, under which it can be filed. They need not be verified."""
 
 
 class Inverse(msgspec.Struct, frozen=True, gc=False):
@@ -109,3 +111,5 @@ def inside(condition: Prepared) -> Iterator[Prepared]:
             stack.extend(node.items)
         elif isinstance(node, Inverse):
             stack.append(node.item)
+        elif isinstance(node, Opaque):
+            stack.extend(node.held)

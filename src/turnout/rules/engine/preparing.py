@@ -10,7 +10,6 @@ from __future__ import annotations
 from turnout.rules.condition import ast, interpret
 from turnout.rules.condition.ast import Constant, Key, Path, Root, Term
 from turnout.rules.engine.prepared import (
-    All,
     Compares,
     Either,
     Fits,
@@ -63,23 +62,8 @@ class Preparer:
                 return Inverse(self.prepare(item))
             case ast.Some():
                 flat = _flat(condition, self._joints)
-                return self._over_elements(condition) if flat is None else self.prepare(flat)
+                return self._opaque(condition) if flat is None else self.prepare(flat)
         return self._simple(condition) or self._opaque(condition)
-
-    def _over_elements(self, some: ast.Some) -> Prepared:
-        """`Some` over an array. Of what must hold of one element, one thing can be looked up as held by any."""
-        opaque = self._opaque(some)
-        parts = some.condition.items if isinstance(some.condition, ast.And) else ()
-        for part in parts:
-            if isinstance(part, ast.Test) and isinstance(part.predicate, ast.OneOf):
-                held = (
-                    self._simple(rebased(part, some.path, self._joints))
-                    if path_of(part.term).root is Root.ELEMENT
-                    else None
-                )
-                if held is not None:
-                    return All((held, opaque))
-        return opaque
 
     def _simple(self, condition: ast.Condition) -> Prepared | None:
         match condition:
@@ -103,14 +87,26 @@ class Preparer:
 
     def _opaque(self, condition: ast.Condition) -> Opaque:
         names = _common_base(condition)
+        held = self._held(condition)
         if not names:
-            return Opaque(condition, None, False)
+            return Opaque(condition, None, False, held)
         base = self._bases.get(names)
         if base is None:
             path = Path(Root.EVENT, tuple(map(Key, names)))
             base = self._bases[names] = Reading(path, Root.EVENT, names, values=Values.MANY)
         missing = interpret.holds(condition, interpret.Scope({}))
-        return Opaque(cut(condition, len(names)), base, missing)
+        return Opaque(cut(condition, len(names)), base, missing, held)
+
+    def _held(self, condition: ast.Condition) -> tuple[Fits, ...]:
+        """Of what must hold of one element, or of all of them, each test holds of any."""
+        if not isinstance(condition, ast.Some | ast.Every):
+            return ()
+        inner, held = condition.condition, []
+        for part in inner.items if isinstance(inner, ast.And) else (inner,):
+            if isinstance(part, ast.Test) and path_of(part.term).root is Root.ELEMENT:
+                found = self._simple(rebased(part, condition.path, self._joints))
+                held += [found] if isinstance(found, Fits) else []
+        return tuple(held)
 
 
 def _common_base(condition: ast.Condition) -> tuple[str, ...]:

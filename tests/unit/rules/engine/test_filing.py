@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.unit.rules.engine.asking import rule
+from tests.unit.rules.engine.asking import engine, fast, rule
 
 from turnout.rules.engine.filing import Choice, Filing
 from turnout.rules.engine.preparing import Preparer
+from turnout.rules.model import Json
 
 
 def choices(*written: str | dict[str, object]) -> list[Choice | None]:
@@ -90,11 +91,47 @@ def test_a_wildcard_is_filed_under_its_literal_beginning_or_end() -> None:
         "starts_with(detail.a, '')",
         "detail.a > 'text'",
         "detail.a == 'x' or detail.b != 'y'",
-        "all(detail.a, @ == 'x')",
+        "all(detail.a, @ != 'x')",
+        "any(detail.a, @ != 'x' and contains(@, 'y'))",
     ],
 )
 def test_what_nothing_leads_to_is_not_filed(scanned: str) -> None:
     assert choices(scanned) == [None]
+
+
+@pytest.mark.parametrize("quantifier", ["any", "all"])
+@pytest.mark.parametrize(
+    ("inner", "key"),
+    [
+        ("@.kind == 'agent' and @.id == 'u'", ("equality", "detail.items", "u")),
+        ("@.id == 'u' and @.kind == 'agent'", ("equality", "detail.items", "u")),
+        ("@.kind == 'agent' and starts_with(@.id, 'u')", ("prefix", "detail.items", "u")),
+    ],
+)
+def test_what_an_element_must_hold_is_filed_under_what_the_fewest_hold_wherever_it_stands(
+    quantifier: str, inner: str, key: tuple[str, str, str]
+) -> None:
+    others = (f"any(detail.items, @.kind == 'agent' and @.id == 'u{number}')" for number in range(20))
+    prefixes = (f"any(detail.items, starts_with(@.id, 'v{number}'))" for number in range(20))
+    found = choices(f"{quantifier}(detail.items, {inner})", *others, *prefixes)[0]
+    assert [(method, value) for method, _, value in keys(found)] == [(key[0], key[2])]
+    assert remaining(found) == [True]
+
+
+def test_what_an_element_must_hold_beside_what_the_event_has_is_filed_as_well() -> None:
+    written = "any(detail.items, @.id == 'a' and @.owner == detail.owner)"
+    assert [keys(choice) for choice in choices(written)] == [[("equality", "detail.items", "a")]]
+    asked = engine(written)
+    assert fast(asked, {"detail": {"owner": 1, "items": [{"id": "a", "owner": 2}, {"id": "b", "owner": 1}]}}) == []
+    assert fast(asked, {"detail": {"owner": 2, "items": [{"id": "a", "owner": 2}]}}) == [0]
+
+
+@pytest.mark.parametrize("count", [16, 200])
+def test_a_crowd_about_elements_is_filed_again_under_what_it_was_not_yet_filed_under(count: int) -> None:
+    asked = engine(*(f"any(detail.items, @.kind == 'agent' and @.hold > {number})" for number in range(count)))
+    event: dict[str, Json] = {"detail": {"items": [{"kind": "agent", "hold": 3}, {"kind": "x", "hold": 1}]}}
+    assert asked.candidates(event, None) == [0, 1, 2]
+    assert fast(asked, event) == [0, 1, 2]
 
 
 @pytest.mark.parametrize(
