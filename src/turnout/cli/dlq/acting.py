@@ -70,7 +70,8 @@ def who() -> str:
         user = getpass.getuser()
     except (KeyError, OSError):
         user = str(os.getuid())
-    return f"{user}@{socket.gethostname()}"
+    # Of a name that is no text in UTF-8, Python makes what no ledger and no archive can hold.
+    return f"{user}@{socket.gethostname()}".encode(errors="replace").decode()
 
 
 def _run_name() -> str:
