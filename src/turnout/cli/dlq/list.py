@@ -101,7 +101,7 @@ def _lines(letter: Letter, redaction: Redaction) -> Text:
     if (owed := _owed(letter)) != "-":
         text.append(f", owed to {owed}")
     if letter.receive_count:
-        text.append(f", seen {letter.receive_count:,} times")
+        text.append(f", seen {count(letter.receive_count, 'time')}")
     return text
 
 

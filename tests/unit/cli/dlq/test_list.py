@@ -28,3 +28,13 @@ def test_a_letter_has_all_that_is_known_of_it_on_a_terminal_of_any_width(width: 
     assert ID in said
     for word in ("RATE_LIMIT_EXCEEDED", "transient", "THROTTLING", "Interaction", "Completed", "crm"):
         assert word in said
+
+
+@pytest.mark.parametrize(("times", "said"), [("1", "seen 1 time\n"), ("2", "seen 2 times\n")])
+def test_how_often_a_letter_was_seen_is_said_in_words_where_there_is_no_table(times: str, said: str) -> None:
+    message = letters.rule("THROTTLING", "Rate exceeded", "{}")
+    attributes = {"ApproximateReceiveCount": times}
+    letter = read_letter({**message, "MessageId": ID, "Attributes": attributes}, queue="https://sqs/1/dead")
+    written = StringIO()
+    print_letters((letter,), Redaction({}), Console(file=written, width=80, highlight=False))
+    assert written.getvalue().endswith(said)
