@@ -44,9 +44,9 @@ class Ended(msgspec.Struct):
     def add(self, results: dict[str, Result], unseen: int | None) -> None:
         """Add how the turns of a round ended. What was to have another turn and is not there any more is forgotten.
 
-        `unseen` is how many letters somebody else held; None after a round that failed, which may have
-        seen less than there is. The fewest count: queues go on for a while to count what this processor gave back after
-        the round before.
+        `unseen` is how many letters somebody else held; None after a round that failed, which may have seen less than
+        there is. The fewest count: queues go on for a while to count what this processor gave back after the round
+        before.
         """
         if unseen is not None:
             self.unseen = unseen if self.unseen is None else min(self.unseen, unseen)
