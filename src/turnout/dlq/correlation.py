@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 
 from turnout.genesys.conversations import Correlation
@@ -18,7 +18,7 @@ class GenesysCorrelate:
     def __init__(self, genesys: Genesys) -> None:
         self._genesys = genesys
 
-    async def __call__(self, conversations: Mapping[str, datetime | None]) -> AsyncIterator[Interaction]:
+    async def __call__(self, conversations: Mapping[str, Sequence[datetime | None]]) -> AsyncIterator[Interaction]:
         """See `Correlate`."""
         async for correlation in self._genesys.correlate_all(conversations):
             yield interaction(correlation)

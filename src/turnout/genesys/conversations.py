@@ -69,12 +69,10 @@ class Correlator:
 
         `at` are times of its event, the best first; of those the first counts that can be true.
         """
-        now = self._clock()
-        moment = next((one for one in at if _plausible(one, now) is not None), None)
-        return (await self._some([conversation_id], {conversation_id: moment}))[0]
+        return (await self._some([conversation_id], {conversation_id: at}))[0]
 
-    async def correlate_all(self, conversations: Mapping[str, datetime | None]) -> AsyncIterator[Correlation]:
-        """Look conversations up (id to the time of the event), many by one request. One result each, in order."""
+    async def correlate_all(self, conversations: Mapping[str, Sequence[datetime | None]]) -> AsyncIterator[Correlation]:
+        """Look conversations up (id to times of the event), many by one request. One result each, in order."""
         ids = iter(conversations)
         while some := list(islice(ids, self._profile.ids_per_call)):
             for correlation in await self._some(some, conversations):
@@ -92,7 +90,7 @@ class Correlator:
             known |= await self._by_id(askable[first : first + most])
         return known
 
-    async def _some(self, ids: Sequence[str], at: Mapping[str, datetime | None]) -> list[Correlation]:
+    async def _some(self, ids: Sequence[str], at: Mapping[str, Sequence[datetime | None]]) -> list[Correlation]:
         askable = [id_ for id_ in ids if self._profile.can_ask_for(id_)]
         by_id = await self._by_id(askable)
         return [by_id.get(id_) or await self._by_query(id_, at[id_]) for id_ in ids]
@@ -118,12 +116,12 @@ class Correlator:
             for id_, conversation in found.items()
         }
 
-    async def _by_query(self, id_: str, at: datetime | None) -> Correlation:
+    async def _by_query(self, id_: str, at: Sequence[datetime | None]) -> Correlation:
         if not self._profile.can_ask_for(id_):
             refused = GenesysRejected("the event's conversation id has not the form of one", code="INVALID_ID")
             return _failed(id_, refused)
         now = self._clock()
-        moment = _plausible(at, now)
+        moment = next((true for one in at if (true := _plausible(one, now)) is not None), None)
         try:
             conversation = await self._profile.search(id_, moment, now)
         except GenesysError as error:

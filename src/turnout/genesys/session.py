@@ -36,8 +36,8 @@ class Genesys:
         """Conversations that are found by id, or failed, many by one request; see `Correlator.look_up`."""
         return await self._correlator.look_up(ids)
 
-    def correlate_all(self, conversations: Mapping[str, datetime | None]) -> AsyncIterator[Correlation]:
-        """Look conversations up (id to the time of the event). One result each, in order; failures are results."""
+    def correlate_all(self, conversations: Mapping[str, Sequence[datetime | None]]) -> AsyncIterator[Correlation]:
+        """Look conversations up (id to times of the event). One result each, in order; failures are results."""
         return self._correlator.correlate_all(conversations)
 
     async def write_status(self, update: StatusUpdate) -> WriteOutcome:

@@ -10,9 +10,11 @@ from tests.unit.genesys.setting import CONVERSATION, PARTICIPANT, config
 from tests.unit.recovery import letters
 
 from turnout.dlq.conversations import GenesysConversations
+from turnout.dlq.correlation import GenesysCorrelate
 from turnout.genesys.session import open_genesys
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.processor.effects import Told
+from turnout.recovery.report.correlation import correlated
 
 
 def letter(**body: object) -> Letter:
@@ -64,6 +66,16 @@ def test_what_is_not_found_together_with_others_is_asked_for_by_itself_and_each_
 @pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "1970-01-01T00:00:00Z", "yesterday", ""])
 def test_an_event_whose_time_cannot_be_true_is_as_old_as_its_message_and_not_put_off_for_ever(time: str) -> None:
     assert correlate(Stub(), [of(1, time)]) == ["absent"]
+
+
+@pytest.mark.parametrize("time", ["2999-01-01T00:00:00Z", "1970-01-01T00:00:00Z"])
+def test_a_report_too_takes_an_event_whose_time_cannot_be_true_to_be_as_old_as_its_message(time: str) -> None:
+    async def main() -> list[str]:
+        async with serving(Stub()) as stub, open_genesys(config(stub.url)) as genesys:
+            known = await correlated([of(1, time), of(2)], GenesysCorrelate(genesys))
+            return [one.presence for one in known.values()]
+
+    assert asyncio.run(main()) == ["absent", "absent"]
 
 
 def test_while_genesys_cannot_be_asked_it_is_asked_once_for_letters_that_begin_together() -> None:

@@ -53,7 +53,7 @@ def correlate(
         chosen: Profile
         chosen = TutorialProfile(client, settings) if profile == "tutorial" else GenesysProfile(client, settings)
         correlator = Correlator(chosen, lag_seconds=lag, clock=lambda: NOW)
-        return [one async for one in correlator.correlate_all(ids)]
+        return [one async for one in correlator.correlate_all({id_: (at,) for id_, at in ids.items()})]
 
     return with_client(stub, use, **changes)
 

@@ -5,7 +5,7 @@ One look-up that fails says so for its own conversation; the others are not stop
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -21,8 +21,8 @@ FAILED = "failed"
 class Correlate(Protocol):
     """Whoever knows conversations."""
 
-    def __call__(self, conversations: Mapping[str, datetime | None]) -> AsyncIterator[Interaction]:
-        """Look conversations up (id to the time of the event): one result each, in any order.
+    def __call__(self, conversations: Mapping[str, Sequence[datetime | None]]) -> AsyncIterator[Interaction]:
+        """Look conversations up (id to times of the event, the best first): one result each, in any order.
 
         A failure is a result with presence `failed`. What is raised all the same must be a `CallError`.
         """
@@ -31,10 +31,10 @@ class Correlate(Protocol):
 
 async def correlated(letters: Iterable[Letter], correlate: Correlate) -> dict[str, Interaction]:
     """What is known of the conversations of these letters, by their id; each is asked for once."""
-    wanted: dict[str, datetime | None] = {}
+    wanted: dict[str, list[datetime | None]] = {}
     for letter in letters:
         if letter.conversation_id:
-            wanted[letter.conversation_id] = wanted.get(letter.conversation_id) or letter.event_time or letter.sent
+            wanted.setdefault(letter.conversation_id, []).extend((letter.event_time, letter.sent))
     found: dict[str, Interaction] = {}
     error = "nobody answered"
     try:

@@ -4,7 +4,7 @@ import asyncio
 import io
 import json
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -158,7 +158,7 @@ def test_letters_of_every_origin_are_reported() -> None:
 def test_one_conversation_that_cannot_be_asked_for_does_not_stop_the_others() -> None:
     some = found(30)
 
-    async def correlate(conversations: Mapping[str, datetime | None]) -> AsyncIterator[Interaction]:
+    async def correlate(conversations: Mapping[str, Sequence[datetime | None]]) -> AsyncIterator[Interaction]:
         for number, id_ in enumerate(conversations):
             if number == 3:
                 raise GenesysUnavailable("no answer", code="HTTP 503")
