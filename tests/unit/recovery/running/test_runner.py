@@ -502,6 +502,27 @@ def test_a_claim_is_renewed_while_its_letter_is_under_way_and_ends_with_the_run(
     asyncio.run(story())
 
 
+def test_a_run_that_the_ledger_stops_lets_go_of_what_it_had_claimed(tmp_path: Path) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, record = Listed([letter]), Waiting(), ledger.record
+            made = await draft(source, ledger, lambda _: True, act, 10)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+
+            async def fails_to_begin(entries: Sequence[Entry]) -> Mapping[str, Record]:
+                if any(entry.phase is Phase.STARTED for entry in entries):
+                    raise LedgerUnavailable("not now")
+                return await record(entries)
+
+            ledger.record = fails_to_begin  # type: ignore[method-assign]
+            with pytest.raises(LedgerUnavailable):
+                await Runner(source=source, ledger=ledger, act=act, plan="p", by="jo").run(made, asyncio.Event())
+            assert set(await ledger.claim(["m-1"], by="another", lease_seconds=1)) == {"m-1"}
+
+    asyncio.run(story())
+
+
 def test_a_run_that_was_frozen_delivers_nothing_that_another_had_meanwhile(tmp_path: Path) -> None:
     async def story() -> None:
         letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
