@@ -711,6 +711,39 @@ def test_in_a_group_of_a_fifo_queue_nothing_passes_a_letter_that_another_process
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("again", [False, True])
+def test_in_a_group_of_a_fifo_queue_nothing_passes_a_letter_that_another_run_was_quicker_with(
+    tmp_path: Path, again: bool
+) -> None:
+    async def story() -> None:
+        letters = [grouped(n, "a") for n in range(2)]
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            if again:
+                await ledger.see([Sighting.of(letter) for letter in letters], by="before")
+                await ledger.record([Entry(each.id, Action.RESOLVE, Phase.DONE, "before") for each in letters])
+            source, act = Listed(letters), Waiting()
+            act.may_end.set()
+            made = await draft(source, ledger, lambda _: True, act, 10, again=again)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            begun = Entry("m-0", Action.RETRY, Phase.STARTED, "another", plan="p")
+            record = ledger.record
+            step: Any = ledger.claim if again else record
+
+            async def after_another(subject: Collection[Any], **options: Any) -> Any:
+                if again or (isinstance(subject, list) and subject[0].phase is Phase.STARTED):
+                    await record([begun])
+                return await step(subject, **options)
+
+            # What is dealt with once more is compared when it is claimed, anything else when its attempt is noted.
+            setattr(ledger, "claim" if again else "record", after_another)
+            config = RunConfig(again=again)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            tally = await runner.run(made, asyncio.Event())
+            assert (tally.done, tally.skipped, tally.behind, act.asked) == (0, 1, 1, [])
+
+    asyncio.run(story())
+
+
 def test_letters_of_a_standard_queue_pass_one_that_failed_also_where_they_name_a_group(tmp_path: Path) -> None:
     async def story() -> None:
         bench = Picky(tmp_path)
