@@ -578,6 +578,28 @@ def test_what_a_run_that_died_was_sending_once_more_is_sent_when_its_plan_goes_o
     asyncio.run(story())
 
 
+def test_what_had_arrived_of_an_open_letter_is_not_sent_once_more_when_a_plan_goes_on_after_a_crash(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm", "audit")) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            await ledger.see([Sighting.of(letter)], by="before")
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "before")])
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.FAILED, "before", targets=("crm",))])
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+            act.may_end.set()
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "dead", 2, plan="p")])
+            made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert [work.reached for work in act.asked] == [("crm",)]
+
+    asyncio.run(story())
+
+
 def test_what_another_has_dealt_with_since_a_plan_was_made_is_not_dealt_with_again_when_it_goes_on(
     tmp_path: Path,
 ) -> None:
