@@ -204,6 +204,26 @@ def test_a_clock_that_is_set_forward_makes_nothing_wait_for_too_long(
     run(main())
 
 
+def test_a_letter_waits_for_the_dead_letter_queue_as_long_as_it_may_however_long_its_message_was_held_before() -> None:
+    async def main() -> None:
+        breaker = BreakerConfig(failures=1, probe_seconds=5.0, probe_cap_seconds=5.0)
+        yard = Yard(clock=asyncio.get_running_loop().time, breaker=breaker, hold_seconds=60.0)
+        for queue in ("archive", "events-dead"):
+            yard.sqs.fail_calls(queue, SEND, "ServiceUnavailable")
+        await yard.publish(event("three"))
+        async with yard.running(seconds=1_000):
+            while not len(yard.worker.dead_letter_sender):
+                await asyncio.sleep(1)
+            await asyncio.sleep(30)
+            yard.sqs.heal()
+            while not yard.watch.accounts:
+                await asyncio.sleep(1)
+        assert yard.worker.books.outcomes == {Outcome.DEAD_LETTERED: 1}
+        assert [letter.reason for letter in yard.letters()] == ["RETRIES_EXHAUSTED"]
+
+    run(main())
+
+
 def test_a_clock_that_is_set_forward_takes_nothing_from_the_rest_that_a_target_may_ask_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
