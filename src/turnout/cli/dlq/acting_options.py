@@ -66,7 +66,11 @@ _ARCHIVE = (
 
 _RULES = (
     click.option(
-        "--rules", "rules_path", metavar="PATH", help="The rules, which say what targets are.  [TURNOUT_RULES]"
+        "--rules",
+        "rules_path",
+        type=GIVEN,
+        metavar="PATH",
+        help="The rules, which say what targets are.  [TURNOUT_RULES]",
     ),
     click.option(
         "--instead",

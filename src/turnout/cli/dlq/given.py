@@ -1,6 +1,7 @@
-"""Text of an option that says where letters are, which are meant, or where they go: never empty.
+"""Text of an option that says where letters are, which are meant, where they go, or by which rules: never empty.
 
-`--file "$FILE"` with a variable of the shell that nobody set would else be the queue of the settings.
+`--file "$FILE"` with a variable of the shell that nobody set would else be the queue of the settings, and `--rules` the
+current directory.
 """
 
 from __future__ import annotations

@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from turnout.cli.dlq.foreseeing import print_foreseen
+from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.environment import note_misspelt
 from turnout.cli.stray import WithoutArguments
@@ -55,7 +56,7 @@ _WORK = {
 @click.option("--bucket", metavar="NAME", help="S3 bucket of the archive.  [TURNOUT_DLQ_ARCHIVE_BUCKET]")
 @click.option("--key", "archive_key", metavar="TEMPLATE", help="Of the objects' keys.  [TURNOUT_DLQ_ARCHIVE_KEY]")
 @click.option("--kms-key", metavar="ID", help="KMS key that encrypts.  [TURNOUT_DLQ_ARCHIVE_KMS_KEY]")
-@click.option("--rules", "rules_path", metavar="PATH", help="What the owed targets are.  [TURNOUT_RULES]")
+@click.option("--rules", "rules_path", type=GIVEN, metavar="PATH", help="What the owed targets are.  [TURNOUT_RULES]")
 @click.option(
     "--ledger",
     metavar="FILE",

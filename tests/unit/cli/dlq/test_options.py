@@ -111,6 +111,7 @@ def test_a_url_that_cannot_be_one_is_refused_in_a_sentence_without_its_secrets(u
         *(["list", option, ""] for option in ("--queue", "--file", "--archived", "--failed-events")),
         *(["retry", option, ""] for option in ("--id", "--rule", "--target", "--where", "--resume")),
         *(["replay", option, " "] for option in ("--to-target", "--to-queue", "--to-url", "--to-file", "--to-api")),
+        *([command, "--rules", ""] for command in ("retry", "replay", "work")),
         ["archive", "--restore", ""],
         ["archive", "--restore", "x", "--to-queue", ""],
     ],
