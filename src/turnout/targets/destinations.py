@@ -66,11 +66,13 @@ class Destinations:
         # Imported on demand: most rules send to queues only.
         from turnout.targets import aws
 
-        if target.kind is Kind.TOPIC:
-            return aws.TopicDestination(self._clients(), target.address)
-        if target.kind is Kind.BUS:
-            return aws.BusDestination(self._clients(), target.address)
-        return aws.StateMachineDestination(self._clients(), target.address)
+        match target.kind:
+            case Kind.TOPIC:
+                return aws.TopicDestination(self._clients(), target.address)
+            case Kind.BUS:
+                return aws.BusDestination(self._clients(), target.address)
+            case Kind.STATE_MACHINE:
+                return aws.StateMachineDestination(self._clients(), target.address)
 
     def _secret(self, target: Target) -> str:
         secret = self._environ.get(target.secret_from, "")

@@ -5,6 +5,7 @@ import pytest
 from tests.unit.doctor.facts import ACCOUNT, CALLER, EMULATOR, bad, policy, source, target, worst
 
 from turnout.doctor.account import judge_caller, judge_clock
+from turnout.doctor.asking.targets import ASKED
 from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts, Why
 from turnout.doctor.findings import Severity
 from turnout.doctor.permissions import judge_permissions
@@ -217,3 +218,9 @@ def test_an_emulator_that_knows_no_callers_is_well() -> None:
     caller = Caller("", "", "us-east-1", "http://127.0.0.1:1", emulator=True, silence=FAILED)
     assert bad(judge_caller(caller)) == []
     assert bad(judge_caller(EMULATOR)) == []
+
+
+@pytest.mark.parametrize("kind", [kind for kind in Kind if kind is not Kind.QUEUE])
+def test_a_target_of_every_kind_is_asked_about_and_called_by_its_name(kind: Kind) -> None:
+    assert kind in ASKED or kind is Kind.URL
+    assert worst(judge_target(Target("crm", "somewhere", kind=kind), {}, {}), "target") is Severity.OK

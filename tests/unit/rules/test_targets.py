@@ -6,6 +6,7 @@ import pytest
 
 from turnout import load_rules
 from turnout.errors import RulesError
+from turnout.rules.files import schema
 from turnout.rules.model import Kind, Target
 
 RULES = """
@@ -152,3 +153,7 @@ def test_urls_of_amazon_and_of_emulators_are_queues(tmp_path: Path, url: str) ->
 )
 def test_what_may_be_the_url_of_an_endpoint_is_taken_as_it_is(tmp_path: Path, url: str) -> None:
     assert target(tmp_path, f"{{url: '{url}'}}").address == url
+
+
+def test_every_kind_of_target_has_a_field_for_its_address() -> None:
+    assert set(Kind) <= set(schema.TARGET)

@@ -41,6 +41,13 @@ def test_a_worker_that_ended_while_rules_were_broken_does_not_keep_the_repaired_
     assert (together.rules.reload_success, together.rules.reload_error) == (True, "")
 
 
+def test_every_figure_of_a_worker_counts_whichever_comes_first() -> None:
+    one = snapshot()
+    figures = {name: value + 1 for name, value in msgspec.structs.asdict(one).items() if type(value) in (int, float)}
+    other = msgspec.structs.replace(one, **figures)
+    assert msgspec.structs.asdict(merged([one, other])) == msgspec.structs.asdict(merged([other, one]))
+
+
 def test_targets_and_rules_that_a_reload_took_away_do_not_come_back_with_a_worker_that_ended_before() -> None:
     living = after_a_reload(snapshot(calls=(sends("aws_sqs", "crm", 7),)))
     before = ended(snapshot(calls=(sends("aws_sqs", "crm", 7), sends("aws_sqs", "archive", 3))))

@@ -17,15 +17,16 @@ from turnout.targets.certificates import client_certificate
 from turnout.targets.tls import tls_problem
 from turnout.targets.ways import proxy_for, trusted_authorities
 
-__all__ = ["ask_endpoint", "ask_target", "connect"]
+__all__ = ["ASKED", "ask_endpoint", "ask_target", "connect"]
 
 _CONNECT_SECONDS = 5.0
 _OBJECT_SECONDS = 0.5
-_SERVICES = {
+ASKED = {
     Kind.TOPIC: ("sns", "sns:GetTopicAttributes"),
     Kind.BUS: ("events", "events:DescribeEventBus"),
     Kind.STATE_MACHINE: ("stepfunctions", "states:DescribeStateMachine"),
 }
+"""Of each kind that a service of AWS is asked about: its client, and what it is asked."""
 
 
 async def ask_target(clients: AwsClients, region: str, target: Target) -> Answer | Silence:
@@ -33,7 +34,7 @@ async def ask_target(clients: AwsClients, region: str, target: Target) -> Answer
     address = target.address
     parts = address.split(":")
     region = parts[3] if len(parts) >= 6 and parts[3] else region
-    service, action = _SERVICES[target.kind]
+    service, action = ASKED[target.kind]
     client = await ask(clients.get(service, region), action)
     if isinstance(client, Silence):
         return client
