@@ -23,6 +23,12 @@ def test_settings_exist() -> None:
     assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE)) <= known_variables()
 
 
+def test_every_setting_stands_on_some_page() -> None:
+    pages = "".join(path.read_text() for path in (ROOT / "docs").glob("*.md"))
+    between_processes = {"TURNOUT_PULSE_FD"}
+    assert known_variables() - between_processes <= set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", pages))
+
+
 def test_metrics_exist() -> None:
     known = {prometheus_name(metric) for metric in read_metrics(snapshot())}
     in_regular_expressions = {"turnout_messages", "turnout_rules"}

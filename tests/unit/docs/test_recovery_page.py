@@ -55,6 +55,22 @@ def test_settings_exist() -> None:
     assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE)) <= known
 
 
+def test_every_setting_has_its_row_with_its_default() -> None:
+    kinds = ((DlqSettings, dlq_variable), (WorkSettings, work_variable), (GenesysConfig, genesys_variable))
+    defaults = {
+        variable(field.name): field.default for kind, variable in kinds for field in msgspec.structs.fields(kind)
+    }
+    own = {name: shown(default) for name, default in defaults.items() if re.match("TURNOUT_(DLQ|GENESYS)_", name)}
+    rows = re.findall(r"^\| `(TURNOUT_[A-Z_]+)` \| (?:(\S+) )?\|", PAGE[PAGE.index("\n## Settings\n") :], re.MULTILINE)
+    assert dict(rows) == own
+
+
+def shown(default: object) -> str:
+    if isinstance(default, str):
+        return f"`{default}`" if default else ""
+    return f"{default:,g}" if isinstance(default, int | float) else ""
+
+
 def test_every_disposition_and_every_status_that_is_told_is_explained() -> None:
     for word in (*Disposition, *Told):
         assert f"`{word.value}`" in PAGE
