@@ -19,6 +19,7 @@ help:
 	@echo "make bench-rules  CPU per event of the rule engine, by shape and number of rules"
 	@echo "make fuzz         let atheris look for text that breaks the rule language (FUZZ_SECONDS=240, FUZZ=--help)"
 	@echo "make chaos        many seeded runs with faults, and a worker killed over and over (CHAOS=--help for more)"
+	@echo "make soak         one worker under load for minutes: does its memory grow (MESSAGES=300000)"
 	@echo "make constraints  pin the newest versions that pyproject.toml allows"
 	@echo "make clean        remove everything that make made"
 
