@@ -70,6 +70,10 @@ def test_every_field_function_and_metadata_is_described() -> None:
     for fields in (schema.RULE, schema.TARGET, schema.CASE, schema.EXAMPLE, schema.SENT):
         for name in fields:
             assert re.search(rf"\b{name}\b", PAGE.text), f"the page does not mention the field {name}"
+    of_targets = PAGE.text[PAGE.text.index("\n## Fields of a target\n") : PAGE.text.index("\n## Fields of a rule\n")]
+    assert set(re.findall(r"`([a-z_]+)`", "".join(re.findall(r"^\| (`.*?) \|", of_targets, re.MULTILINE)))) == set(
+        schema.TARGET
+    )
     for function in FUNCTIONS:
         assert f"`{function}(" in PAGE.text, f"the page does not describe {function}()"
     for name in METADATA_FIELDS:
