@@ -281,9 +281,9 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
         raise SettingsError([problem for each in found for problem in each.split(_BETWEEN)]) from None
 
 
-def required_paths(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+def required_paths() -> tuple[str, ...]:
     """The setting `require` alone: it can be known when others are missing or wrong."""
-    given = (os.environ if environ is None else environ).get(variable("require"))
+    given = os.environ.get(variable("require"))
     default: tuple[str, ...] = Settings.model_fields["require"].get_default()
     return default if given is None else _paths(given)
 

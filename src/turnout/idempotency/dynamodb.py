@@ -11,7 +11,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from typing import Any
 
 import aioboto3
@@ -33,16 +33,18 @@ _NAMES = {"#o": "owner"}
 # that connect and read, and the pause between them, take less than this many times the one bound.
 _CALL_TIMES = 5
 
+_CONNECTIONS = 50
+
 
 @contextlib.asynccontextmanager
 async def open_dynamo_store(
-    table: str, *, ttl_days: float, region: str | None = None, timeout_seconds: float = 2.0, connections: int = 50
+    table: str, *, ttl_days: float, region: str | None = None, timeout_seconds: float = 2.0
 ) -> AsyncIterator[DynamoStore]:
     """A store on the table of that name; AWS's own settings say where and as whom."""
     config = AioConfig(
         connect_timeout=timeout_seconds,
         read_timeout=timeout_seconds,
-        max_pool_connections=connections,
+        max_pool_connections=_CONNECTIONS,
         # One quick repetition evens out a hiccup; beyond that the worker's own policy decides.
         retries={"total_max_attempts": 2, "mode": "standard"},
     )
@@ -63,7 +65,6 @@ class DynamoStore:
         client: Any,
         table: str,
         ttl_days: float,
-        clock: Callable[[], float] = time.time,
         *,
         call_seconds: float = 10.0,
     ) -> None:
@@ -71,7 +72,6 @@ class DynamoStore:
         self._call_seconds = call_seconds
         self._table = table
         self._ttl = ttl_days * 86_400
-        self._clock = clock
 
     async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
         """See `IdempotencyStore.claim`."""
@@ -100,7 +100,7 @@ class DynamoStore:
         await _together([self._record(key, owner, targets) for key, (owner, targets) in done.items()])
 
     async def _claim(self, key: str, owner: str, lease_seconds: float) -> Claim:
-        now = self._clock()
+        now = time.time()
         values = {
             ":owner": {"S": owner},
             ":until": _number(now + lease_seconds),
@@ -115,11 +115,11 @@ class DynamoStore:
         return Claim(_targets(held), max(1.0, until - now))
 
     async def _renew(self, key: str, owner: str, lease_seconds: float) -> None:
-        values = {":owner": {"S": owner}, ":until": _number(self._clock() + lease_seconds)}
+        values = {":owner": {"S": owner}, ":until": _number(time.time() + lease_seconds)}
         await self._update(key, "SET lease_until = :until", "#o = :owner", values)
 
     async def _record(self, key: str, owner: str, targets: frozenset[str]) -> None:
-        values: dict[str, object] = {":expires": _seconds(self._clock() + self._ttl)}
+        values: dict[str, object] = {":expires": _seconds(time.time() + self._ttl)}
         add = ""
         if targets:
             add = " ADD done :done"

@@ -200,12 +200,12 @@ def default_causes() -> CauseTable:
     return CauseTable(_read(files("turnout.recovery").joinpath("causes.yaml").read_text("utf-8"), "causes.yaml"))
 
 
-def load_causes(text: str, source: str = "causes", *, over: CauseTable | None = None) -> CauseTable:
-    """An operator's table in YAML over another (the shipped one): its rows replace rows, its text rules come first.
+def load_causes(text: str, source: str = "causes") -> CauseTable:
+    """An operator's table in YAML over the shipped one: its rows replace rows, its text rules come first.
 
     Raises `CausesError` with every problem found.
     """
-    base = (over or default_causes())._table
+    base = default_causes()._table
     mine = _read(text, source)
     codes = {name: base.codes.get(name, {}) | mine.codes.get(name, {}) for name in base.codes | mine.codes}
     merged = _Table(

@@ -41,13 +41,13 @@ def hide_contact_data(place: Located) -> str | None:
     return MASK if any(isinstance(step, str) and is_contact_data(step) for step in place.steps) else None
 
 
-def excerpt(body: str | bytes, length: int = _LONGEST) -> str:
+def excerpt(body: str | bytes) -> str:
     """The beginning of an event, as JSON in one line with contact data masked; empty for what is no event."""
     event = decode(body)
     if isinstance(event, Rejection):
         return ""
     text = printable(json.dumps(_masked(event, _DEEPEST), ensure_ascii=False))
-    return text if len(text) <= length else f"{text[:length]}..."
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
 
 
 def _masked(value: Json, depth: int) -> Json:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from turnout.rules.contact import hide_contact_data
 from turnout.rules.files.load import read_rules
@@ -24,14 +24,12 @@ _MOST_TOLD = 10
 
 
 @without_collection()
-def load_ready_rules(
-    path: str | os.PathLike[str], *, require: Sequence[str] = (), environ: Mapping[str, str] | None = None
-) -> Ruleset:
+def load_ready_rules(path: str | os.PathLike[str], *, require: Sequence[str] = ()) -> Ruleset:
     """A ruleset that can be put to work at once: every target's queue is known and every example holds.
 
     Raises `RulesError` with all problems.
     """
-    reading = read_rules(path, environ=environ, require=require)
+    reading = read_rules(path, require=require)
     # What is wrong will be logged.
     failed = run_examples(reading.rules, reading.limits, redact=hide_contact_data)
     problems = [*reading.problems, *reading.unresolved, *failed]

@@ -10,10 +10,11 @@ import pytest
 from tests.unit.rules.language import read
 
 from turnout.rules.condition.ast import Root
-from turnout.rules.explain.explain import Finding, explain, kinds_only
+from turnout.rules.explain.explain import Finding, explain
 from turnout.rules.explain.locating import Located
 from turnout.rules.pattern.pattern import compile_pattern
 from turnout.rules.pattern.text import parse_pattern_text
+from turnout.rules.showing import kind_of
 
 
 def of(text: str, event: object, metadata: object = None) -> Finding:
@@ -276,5 +277,8 @@ def test_a_redactor_may_let_a_value_through() -> None:
 
 
 def test_kinds_can_be_shown_in_place_of_values() -> None:
-    finding = explain(read("detail.ani == 'x'"), {"detail": {"ani": "tel:+15550100"}}, redact=kinds_only)
+    def kind(place: Located) -> str:
+        return f"({kind_of(place.value)})"
+
+    finding = explain(read("detail.ani == 'x'"), {"detail": {"ani": "tel:+15550100"}}, redact=kind)
     assert values(finding) == [("detail.ani", "(text)")]

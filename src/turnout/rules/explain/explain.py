@@ -38,7 +38,7 @@ from turnout.rules.explain.mismatch import why_not
 from turnout.rules.showing import kind_of, shown
 from turnout.rules.spelling import DID_YOU_MEAN
 
-__all__ = ["Finding", "Found", "Redact", "brief", "explain", "kinds_only"]
+__all__ = ["Finding", "Found", "Redact", "brief", "explain"]
 
 Redact: TypeAlias = Callable[[Located], str | None]
 """What to show in place of a value; None shows the value itself."""
@@ -92,11 +92,6 @@ class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
 
     def _with_values(self) -> int:
         return bool(self.found) + sum(part._with_values() for part in self.parts)
-
-
-def kinds_only(place: Located) -> str:
-    """A `redact` function that shows no value, only what kind of value it is."""
-    return f"({kind_of(place.value)})"
 
 
 def explain(

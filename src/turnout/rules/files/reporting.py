@@ -66,10 +66,6 @@ class Reporter:
         """A problem at a place, counted from 0."""
         self._add(code, message, line, column, width, severity)
 
-    def file_problem(self, code: Code, message: str) -> None:
-        """A problem with the file as a whole."""
-        self.problems.append(Problem(self.file, 0, 0, "", code, message))
-
     def _add(self, code: Code, message: str, line: int, column: int, width: int, severity: Severity) -> None:
         source, before = _excerpt(self.source.line(line), column)
         kept = self.warnings if severity is Severity.WARNING else self.problems

@@ -16,7 +16,7 @@ __all__ = ["warn_of_constants"]
 
 _MOST_PAIRS = 40
 """Terms of one `and` that are looked at two by two, to tell which of them exclude each other."""
-_NEVER_SURE = (Test, Compare, Some, Every)
+_NEVER_SURE = Test | Compare | Some | Every
 """They are false where there is no value."""
 
 
@@ -50,11 +50,7 @@ def _constant_parts(condition: Condition, patience: Patience) -> Iterator[tuple[
     for part in children(condition):
         if not isinstance(condition, And | Some) and never(part, patience):
             yield part, False
-        elif (
-            not isinstance(condition, Or)
-            and not isinstance(part, Test | Compare | Some | Every)
-            and always(part, patience)
-        ):
+        elif not isinstance(condition, Or) and not isinstance(part, _NEVER_SURE) and always(part, patience):
             yield part, True
         else:
             yield from _constant_parts(part, patience)

@@ -80,7 +80,7 @@ class Kinds:
         return {
             names
             for rule in self._rules
-            for names, test in _tests(rule.condition, ())
+            for names, test in _tests(rule.condition)
             if names is not None and isinstance(test.predicate, Range) and _is_of_numbers(test.predicate)
         }
 
@@ -155,18 +155,18 @@ def _message(each: _Compared, meant: Literal) -> str:
 
 def _compared(condition: Condition) -> Iterator[_Compared]:
     """What values of the event are compared with for being equal."""
-    for names, test in _tests(condition, ()):
+    for names, test in _tests(condition):
         predicate = test.predicate.predicate if isinstance(test.predicate, Except) else test.predicate
         if isinstance(test.term, Path) and test.term.root is not Root.METADATA and isinstance(predicate, OneOf):
             for item in predicate.items:
                 yield _Compared(test, test.term, names, item)
 
 
-def _tests(condition: Condition, around: _Names | None) -> Iterator[tuple[_Names | None, Test]]:
-    """Every test, with the names that lead to what it looks at; `around` are those of the element it is inside."""
-    stack = [(condition, around)]
+def _tests(condition: Condition) -> Iterator[tuple[_Names | None, Test]]:
+    """Every test, with the names that lead to what it looks at."""
+    stack: list[tuple[Condition, _Names | None]] = [(condition, ())]
     while stack:
-        node, around = stack.pop()
+        node, around = stack.pop()  # `around` leads to the element that the node is inside
         if isinstance(node, Test):
             yield (_names(node.term, around) if isinstance(node.term, Path) else None), node
             continue

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from turnout.rules.condition import ast
 from turnout.rules.engine.access import why_scanned
 from turnout.rules.engine.preparing import Preparer
 from turnout.rules.lint.placing import Findings
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 
-__all__ = ["scans", "warn_of_scans"]
+__all__ = ["warn_of_scans"]
 
 
 def warn_of_scans(rules: Iterable[Rule], findings: Findings) -> None:
@@ -24,8 +23,3 @@ def warn_of_scans(rules: Iterable[Rule], findings: Findings) -> None:
                 "a demand with ==, in, starts_with, ends_with or a range of numbers lets the index find it"
             )
             findings.rule(Code.SCAN, message, rule)
-
-
-def scans(condition: ast.Condition) -> bool:
-    """Whether the condition can be filed under nothing, so that it is tried for every event."""
-    return bool(why_scanned(Preparer().prepare(condition)))

@@ -15,6 +15,7 @@ from turnout.sqs.credentials import Credentials
 __all__ = ["CONTENT_TYPE", "Signer", "canonical_path"]
 
 CONTENT_TYPE = "application/x-amz-json-1.0"
+_SERVICE = "sqs"
 
 
 def canonical_path(path: str) -> str:
@@ -36,9 +37,8 @@ class Signer:
     day (the signing key) or for ever (the canonical headers) is made once.
     """
 
-    def __init__(self, region: str, authority: str, path: str = "/", service: str = "sqs") -> None:
+    def __init__(self, region: str, authority: str, path: str = "/") -> None:
         self._region = region
-        self._service = service
         self._before_date = (
             f"POST\n{canonical_path(path)}\n\ncontent-type:{CONTENT_TYPE}\nhost:{authority}\nx-amz-date:"
         )
@@ -83,13 +83,13 @@ class Signer:
     def _prepare(self, credentials: Credentials) -> None:
         day = self._date[:8]
         key = f"AWS4{credentials.secret_key}".encode()
-        for part in (day, self._region, self._service, "aws4_request"):
+        for part in (day, self._region, _SERVICE, "aws4_request"):
             key = hmac.digest(key, part.encode(), "sha256")
         # HMAC (RFC 2104) with the key's half of both hashes done: OpenSSL's own takes two and a half times as long.
         padded = key.ljust(hashlib.sha256().block_size, b"\0")
         self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in padded))
         self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in padded))
-        self._scope = f"{day}/{self._region}/{self._service}/aws4_request"
+        self._scope = f"{day}/{self._region}/{_SERVICE}/aws4_request"
         token = credentials.token
         self._token_line = f"\nx-amz-security-token:{token}" if token else ""
         self._token_header = f"X-Amz-Security-Token: {token}\r\n" if token else ""

@@ -9,9 +9,9 @@ from tests.unit.rules.language import read
 from tests.unit.rules.lint.linting import marked, warned
 
 from turnout.rules.condition.ast import Condition, Constant
+from turnout.rules.engine.access import why_scanned
 from turnout.rules.engine.filing import Filing
 from turnout.rules.engine.preparing import Preparer
-from turnout.rules.lint.scanning import scans
 from turnout.rules.problems import Code
 
 
@@ -54,8 +54,8 @@ def test_a_disabled_rule_costs_nothing() -> None:
 def test_what_is_said_to_scan_is_what_the_engine_cannot_file(condition: Condition) -> None:
     prepared = Preparer().prepare(condition)
     filed = Filing([prepared]).choose(prepared) is not None
-    assert scans(condition) is not (filed or isinstance(prepared, Constant))
+    assert bool(why_scanned(prepared)) is not (filed or isinstance(prepared, Constant))
 
 
 def test_a_constant_is_not_said_to_scan() -> None:
-    assert not scans(read("1 == 1"))
+    assert not why_scanned(Preparer().prepare(read("1 == 1")))
