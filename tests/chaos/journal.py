@@ -89,7 +89,6 @@ class Journal:
 
     def __init__(self, fates: Mapping[str, Fate]) -> None:
         self._fates = fates
-        self._queue_targets = {queue: target for target, queue in TARGETS.items()}
         self._custody: dict[str, _Custody] = {}
         self._handles: dict[str, str] = {}
         self._ids: dict[str, str] = {}

@@ -111,9 +111,7 @@ def _ordered(random: Random, number: int) -> Event:
 
 
 def _body(random: Random, number: int, targets: tuple[str, ...], group: str = "") -> str:
-    oddity = random.choice(
-        ['"n": 1.0e0', '"u": "\\u00e9é"', '"n": 12345678901234567890123', '"k": 1, "k": 2', '"s":"  "']
-    )
+    oddity = random.choice(_ODDITIES)
     pad = "x" * random.choice([0, 10, 1000, 1000, 1000, 20_000])
     to = ", ".join(f'"{target}"' for target in targets)
     group = group or f"group-{random.randrange(5)}"

@@ -40,7 +40,6 @@ class JaegerSpan(NamedTuple):
     logs: tuple[Mapping[str, Any], ...]
     warnings: tuple[str, ...]
     start_us: int
-    end_us: int
 
 
 class JaegerTrace(NamedTuple):
@@ -157,5 +156,4 @@ def _span(span: dict[str, Any]) -> JaegerSpan:
         tuple({field["key"]: field["value"] for field in log["fields"]} for log in span["logs"]),
         tuple(span["warnings"] or ()),
         span["startTime"],
-        span["startTime"] + span["duration"],
     )

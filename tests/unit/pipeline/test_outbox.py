@@ -2,15 +2,13 @@
 
 import asyncio
 import math
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable
 
 from tests.unit.pipeline import virtual_time
 
 from turnout.pipeline.outbox import Outbox
 from turnout.pipeline.slots import Slots
 from turnout.sqs.api import MAX_BATCH_BYTES
-
-Flush = Callable[[list[str]], Awaitable[Iterable[tuple[str, float]]]]
 
 
 class Gate:

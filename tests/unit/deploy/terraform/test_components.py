@@ -21,7 +21,6 @@ from turnout.message import Outcome
 from turnout.serverless.recovering import Became
 from turnout.settings import Settings, load_settings, variable
 
-WORKER = text(FOLDER)[text(FOLDER).index('resource "aws_ecs_task_definition"') :]
 ALARMS = resources("aws_cloudwatch_metric_alarm")
 FUNCTIONS = resources("aws_lambda_function")
 QUEUES = {"source_queue_url": "https://sqs/1/events", "dead_letter_queue_url": "https://sqs/1/letters"}

@@ -23,7 +23,6 @@ QUEUES = resources("aws_sqs_queue")
 DEAD_LETTERS = [name for name in QUEUES if "dead_letter" in name or name in ("parked", "undelivered")]
 DOCUMENTS = resources("aws_iam_policy_document", "data")
 TABLES = resources("aws_dynamodb_table")
-DAY = 86_400
 
 
 # ------------------------------------------------------------------------------------------------------------ queues
