@@ -7,7 +7,8 @@ from jsonpath_ng.ext.parser import parse as jsonpath
 
 from turnout.rules.condition.ast import Children, Descend, Item, Key, Root, Where
 from turnout.rules.condition.interpret import Scope, find
-from turnout.rules.expression.paths import PathError, PathReader
+from turnout.rules.expression.path_errors import PathError
+from turnout.rules.expression.paths import PathReader
 
 EVENT = {
     "a": {"b": {"c": 1}, "list": [1, 2, {"x": 1, "y": "u"}, {"x": 2, "y": "v"}, {"y": None}], "b c": 3, "0": "zero"},

@@ -49,7 +49,8 @@ from turnout.rules.expression import advice
 from turnout.rules.expression.cursor import Cursor
 from turnout.rules.expression.functions import ALIASES, FUNCTIONS, PREDICATES, predicate
 from turnout.rules.expression.lexer import Token, TokenKind, tokenize
-from turnout.rules.expression.paths import PathError, PathReader
+from turnout.rules.expression.path_errors import PathError
+from turnout.rules.expression.paths import PathReader
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.problems import Code, ExpressionError
 from turnout.rules.spelling import nearest
