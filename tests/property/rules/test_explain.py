@@ -13,7 +13,8 @@ from tests.property.rules.strategies import conditions, events, paths, values
 from turnout.rules.condition.ast import Condition, Path, Root
 from turnout.rules.condition.interpret import Scope, find, holds
 from turnout.rules.decode import decode
-from turnout.rules.explain.explain import Finding, explain
+from turnout.rules.explain.explain import explain
+from turnout.rules.explain.finding import Finding
 from turnout.rules.explain.locating import Located, locate, why_nothing
 from turnout.rules.model import Rejection
 from turnout.rules.pattern.nodes import PatternError

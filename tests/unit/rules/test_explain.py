@@ -10,7 +10,8 @@ import pytest
 from tests.unit.rules.language import read
 
 from turnout.rules.condition.ast import Root
-from turnout.rules.explain.explain import Finding, explain
+from turnout.rules.explain.explain import explain
+from turnout.rules.explain.finding import Finding
 from turnout.rules.explain.locating import Located
 from turnout.rules.pattern.pattern import compile_pattern
 from turnout.rules.pattern.text import parse_pattern_text

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.text import Text
 
 from turnout.rules.explain.event import EventExplanation, RuleExplanation
-from turnout.rules.explain.explain import Finding
+from turnout.rules.explain.finding import Finding
 
 __all__ = ["print_explanation", "print_finding"]
 

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from turnout.rules.decode import decode
-from turnout.rules.explain.explain import Finding, Redact, explain
+from turnout.rules.explain.explain import Redact, explain
+from turnout.rules.explain.finding import Finding
 from turnout.rules.model import Mode, Rejection, Rule
 from turnout.rules.ruleset import Match, Ruleset
 from turnout.rules.showing import printable

@@ -12,8 +12,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TypeAlias
 
-import msgspec
-
 from turnout.rules.condition import interpret
 from turnout.rules.condition.ast import (
     And,
@@ -33,12 +31,13 @@ from turnout.rules.condition.ast import (
 )
 from turnout.rules.condition.interpret import Scope
 from turnout.rules.condition.wording import Wording, is_term, looked_at, parts, whole_path
+from turnout.rules.explain.finding import Finding, Found, mark_first_failure, nearest_of
 from turnout.rules.explain.locating import Located, locate, why_nothing
 from turnout.rules.explain.mismatch import why_not
 from turnout.rules.showing import kind_of, shown
 from turnout.rules.spelling import DID_YOU_MEAN
 
-__all__ = ["Finding", "Found", "Redact", "brief", "explain"]
+__all__ = ["Redact", "explain"]
 
 Redact: TypeAlias = Callable[[Located], str | None]
 """What to show in place of a value; None shows the value itself."""
@@ -47,51 +46,6 @@ _MOST_VALUES = 10
 """Values shown of one term."""
 _MOST_ELEMENTS = 5
 """Elements whose conditions are shown, of one `any` or `all`."""
-
-
-class Found(msgspec.Struct, frozen=True):
-    """A value that a term found: where, what kind of value, and how it reads."""
-
-    at: str
-    kind: str
-    shown: str
-
-
-class Finding(msgspec.Struct, frozen=True, omit_defaults=True):
-    """One part of a condition and what became of it.
-
-    `kind` is `term`, or `and`, `or`, `not`, `any`, `all` with `parts` inside, or `element` for one value of an `any`
-    or `all`. `held` of `asked` terms are as they have to be; of alternatives, the nearest one counts.
-    """
-
-    kind: str
-    text: str
-    verdict: bool
-    held: int
-    asked: int
-    found: tuple[Found, ...] = ()
-    more: int = 0
-    """Values, or elements, that were found beyond those shown."""
-    note: str = ""
-    """Why nothing was found, or why what was found does not fit."""
-    slip: bool = False
-    """Whether the note tells of a usual slip: another type, upper case, blanks, a misspelt name."""
-    first_failure: bool = False
-    """Whether this is the first thing to repair when the whole condition should be true."""
-    parts: tuple[Finding, ...] = ()
-
-    @property
-    def nearness(self) -> tuple[float, bool, int]:
-        """How near the part is to being true: the share of its terms, then whether a slip keeps it from being true,
-        then how many terms found a value at all.
-        """
-        return (self.held / self.asked if self.asked else 0.0, self._has_slip(), self._with_values())
-
-    def _has_slip(self) -> bool:
-        return self.slip or any(part._has_slip() for part in self.parts)
-
-    def _with_values(self) -> int:
-        return bool(self.found) + sum(part._with_values() for part in self.parts)
 
 
 def explain(
@@ -103,20 +57,7 @@ def explain(
     """
     explainer = _Explainer(Wording(source), event, metadata, redact)
     finding = explainer.condition(condition, None, None)
-    return finding if finding.verdict else _mark(finding)
-
-
-def brief(finding: Finding) -> str:
-    """What keeps a condition from being true, in one line: the term that fails first, and what it found."""
-    first = _first_failure(finding) or finding
-    found = ", ".join(f"{each.at} = {each.shown}" for each in first.found)
-    return f"{first.text} is false" + "".join(f"; {part}" for part in (found, first.note) if part)
-
-
-def _first_failure(finding: Finding) -> Finding | None:
-    if finding.first_failure:
-        return finding
-    return next((found for part in finding.parts if (found := _first_failure(part))), None)
+    return finding if finding.verdict else mark_first_failure(finding)
 
 
 class _Explainer:
@@ -156,7 +97,7 @@ class _Explainer:
             verdict, held, asked = all(part.verdict for part in found), _held(found), _asked(found)
         else:
             verdict = any(part.verdict for part in found)
-            nearest = _nearest(found)
+            nearest = nearest_of(found)
             held, asked = nearest.held, nearest.asked
         return Finding(kind, kind, verdict, held, asked, parts=tuple(found))
 
@@ -176,7 +117,7 @@ class _Explainer:
         if not places:
             return Finding(kind, text, verdict, 0, 1, note=self._why_nothing(condition.path, element))
         if kind == "any":
-            nearest = _nearest(found)
+            nearest = nearest_of(found)
             held, asked = nearest.held, nearest.asked
         else:
             held, asked = sum(verdicts), len(verdicts)
@@ -271,32 +212,9 @@ def _over_element(term: Term) -> Term:
     return type(term)(_over_element(term.term))
 
 
-# ------------------------------------------------------------------------------------------------ what failed first
-
-
 def _held(findings: Sequence[Finding]) -> int:
     return sum(finding.held for finding in findings)
 
 
 def _asked(findings: Sequence[Finding]) -> int:
     return sum(finding.asked for finding in findings)
-
-
-def _nearest(findings: Sequence[Finding]) -> Finding:
-    """The part that is nearest to being true; of equal ones the first."""
-    return max(findings, key=lambda finding: (finding.verdict, *finding.nearness))
-
-
-def _mark(finding: Finding) -> Finding:
-    """The finding, which is false, with the first term marked that keeps it from being true."""
-    match finding.kind:
-        case "and" | "all" | "element":
-            culprit = next((part for part in finding.parts if not part.verdict), None)
-        case "or" | "any":
-            culprit = _nearest(finding.parts) if finding.parts else None
-        case _:
-            culprit = None
-    if culprit is None:
-        return msgspec.structs.replace(finding, first_failure=True)
-    marked = tuple(_mark(part) if part is culprit else part for part in finding.parts)
-    return msgspec.structs.replace(finding, parts=marked)

@@ -12,7 +12,8 @@ from typing import NamedTuple
 
 from turnout.rules.condition.compile import compile_condition
 from turnout.rules.decode import decode
-from turnout.rules.explain.explain import Redact, brief, explain
+from turnout.rules.explain.explain import Redact, explain
+from turnout.rules.explain.finding import brief
 from turnout.rules.files.event_files import EventFileError, read_event_file
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.model import Example, Json, Rejection, Rule

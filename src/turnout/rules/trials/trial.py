@@ -9,7 +9,8 @@ import msgspec
 
 from turnout.message import Attribute
 from turnout.rules.decode import decode
-from turnout.rules.explain.explain import brief, explain
+from turnout.rules.explain.explain import explain
+from turnout.rules.explain.finding import brief
 from turnout.rules.files.load import Reading
 from turnout.rules.model import Send
 from turnout.rules.problems import Code, Problem
