@@ -15,7 +15,8 @@ import msgspec
 import re2
 
 from turnout.errors import TurnoutError
-from turnout.rules.files.document import ScalarNode, YamlError, read_document, to_json
+from turnout.rules.files.document import YamlError, read_document
+from turnout.rules.files.nodes import ScalarNode, to_json
 from turnout.rules.problems import Code
 
 __all__ = ["Cause", "CauseTable", "CausesError", "Disposition", "Row", "Verdict", "default_causes", "load_causes"]

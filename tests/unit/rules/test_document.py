@@ -2,7 +2,8 @@
 
 import pytest
 
-from turnout.rules.files.document import MapNode, ScalarNode, YamlError, read_document, to_json
+from turnout.rules.files.document import YamlError, read_document
+from turnout.rules.files.nodes import MapNode, ScalarNode, to_json
 from turnout.rules.limits import Limits
 from turnout.rules.model import Json
 from turnout.rules.problems import Code

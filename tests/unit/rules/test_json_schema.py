@@ -15,9 +15,10 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout.cli.rules import rules
 from turnout.rules.files import schema
-from turnout.rules.files.document import Node, read_document, to_json
+from turnout.rules.files.document import read_document
 from turnout.rules.files.json_schema import rules_schema, table_schema
 from turnout.rules.files.load import read_rules
+from turnout.rules.files.nodes import Node, to_json
 from turnout.rules.model import Json
 from turnout.rules.problems import Code
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from turnout.rules.files.document import MapNode, ScalarNode, read_document
+from turnout.rules.files.document import read_document
+from turnout.rules.files.nodes import MapNode, ScalarNode
 from turnout.rules.files.places import Source
 
 DOCUMENTS = {

@@ -9,77 +9,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any
 
-import msgspec
 import yaml
 
+from turnout.rules.files.nodes import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
-from turnout.rules.model import Json
 from turnout.rules.problems import Code
 
-__all__ = ["ListNode", "MapNode", "Node", "ScalarNode", "YamlError", "read_document", "to_json"]
+__all__ = ["YamlError", "read_document"]
 
 # The C parser is some ten times faster and has the same events and marks.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _STRING_TAG = "tag:yaml.org,2002:str"
-_INTEGER = re.compile(r"[-+]?[0-9]{1,4300}")
-_FLOAT = re.compile(r"[-+]?(?:[0-9]+\.[0-9]*|\.[0-9]+|[0-9]+)(?:[eE][-+]?[0-9]+)?")
-_WORDS: dict[str, bool | None] = {
-    **dict.fromkeys(("", "~", "null", "Null", "NULL")),
-    **dict.fromkeys(("true", "True", "TRUE"), True),
-    **dict.fromkeys(("false", "False", "FALSE"), False),
-}
-
-
-class ScalarNode(msgspec.Struct, gc=False):
-    """A scalar. `line` and `column` count from 0 and point at its first character (or quote, or `|`)."""
-
-    text: str
-    style: str
-    """The quote, `|` or `>`; empty for a plain scalar."""
-    line: int
-    column: int
-    end_line: int
-    end_column: int
-
-    @property
-    def value(self) -> str | int | float | bool | None:
-        """What the scalar means; a quoted or block scalar is always a string."""
-        if self.style:
-            return self.text
-        if self.text in _WORDS:
-            return _WORDS[self.text]
-        if _INTEGER.fullmatch(self.text):
-            return int(self.text)
-        return float(self.text) if _FLOAT.fullmatch(self.text) else self.text
-
-
-class ListNode(msgspec.Struct, gc=False):
-    """A sequence."""
-
-    line: int
-    column: int
-    items: list[Node] = []
-
-
-class MapNode(msgspec.Struct, gc=False):
-    """A mapping; its keys are scalars, each once, in document order."""
-
-    line: int
-    column: int
-    items: dict[str, tuple[ScalarNode, Node]] = {}
-
-    def get(self, key: str) -> Node | None:
-        """The value under a key."""
-        found = self.items.get(key)
-        return found[1] if found else None
-
-
-Node: TypeAlias = ScalarNode | ListNode | MapNode
-
-
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _NO_SPACE = re.compile(r" *[\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]")
 """What web pages and chats indent with, and what nobody sees."""
@@ -121,28 +64,33 @@ def read_document(
     try:
         reader.read(_Loader(text))
     except yaml.MarkedYAMLError as error:
-        mark = error.problem_mark
-        if mark is None or (error.context_mark and mark.line > text.count("\n")):
-            mark = error.context_mark  # what is never closed is found at the end, and its beginning helps more
-        line, column = (mark.line, mark.column) if mark else (0, 0)
-        if conflict := _CONFLICT.search(text):
-            message = f"a merge was not finished: {conflict[1]} is left in the file"
-            raise YamlError(Code.YAML, message, text.count("\n", 0, conflict.start()), 0) from error
-        for number, written in enumerate(text.split("\n")[max(0, line - 1) : line + 1], start=max(0, line - 1)):
-            if indent := _NO_SPACE.match(written):
-                message = "an invisible character that is no space; delete it, and indent with spaces"
-                raise YamlError(Code.YAML, message, number, indent.end() - 1) from error
-        begun = error.context_mark.line if error.context and error.context_mark else line
-        context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
-        message = ", ".join(part for part in (context, error.problem) if part)
-        message += next((advice for said, advice in _ADVICE.items() if said in message), "")
-        raise YamlError(Code.YAML, message, line, column) from error
+        raise _in_our_words(text, error) from error
     except yaml.YAMLError as error:
         line, column = _place_of_reader_error(text, error)
         raise YamlError(Code.YAML, "a character that YAML does not allow", line, column) from error
     except RecursionError as error:
         raise YamlError(Code.TOO_DEEP, "nested too deep", 0, 0) from error
     return reader.root
+
+
+def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
+    """What the parser says is wrong, where to look, and what to do about it."""
+    mark = error.problem_mark
+    if mark is None or (error.context_mark and mark.line > text.count("\n")):
+        mark = error.context_mark  # what is never closed is found at the end, and its beginning helps more
+    line, column = (mark.line, mark.column) if mark else (0, 0)
+    if conflict := _CONFLICT.search(text):
+        message = f"a merge was not finished: {conflict[1]} is left in the file"
+        return YamlError(Code.YAML, message, text.count("\n", 0, conflict.start()), 0)
+    for number, written in enumerate(text.split("\n")[max(0, line - 1) : line + 1], start=max(0, line - 1)):
+        if indent := _NO_SPACE.match(written):
+            message = "an invisible character that is no space; delete it, and indent with spaces"
+            return YamlError(Code.YAML, message, number, indent.end() - 1)
+    begun = error.context_mark.line if error.context and error.context_mark else line
+    context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
+    message = ", ".join(part for part in (context, error.problem) if part)
+    message += next((advice for said, advice in _ADVICE.items() if said in message), "")
+    return YamlError(Code.YAML, message, line, column)
 
 
 def _place_of_reader_error(text: str, error: yaml.YAMLError) -> tuple[int, int]:
@@ -289,14 +237,3 @@ def _place(event: Any) -> tuple[int, int]:
 
 def _error(code: Code, message: str, event: yaml.Event) -> YamlError:
     return YamlError(code, message, *_place(event))
-
-
-def to_json(node: Node) -> Json:
-    """The node as a JSON value. A number beyond a 64-bit float is infinite, as in a decoded event."""
-    match node:
-        case ScalarNode():
-            return node.value
-        case ListNode(items=items):
-            return [to_json(item) for item in items]
-        case MapNode(items=members):
-            return {name: to_json(value) for name, (_, value) in members.items()}

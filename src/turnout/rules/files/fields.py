@@ -11,7 +11,7 @@ from turnout.rules.condition.ast import Path
 from turnout.rules.environment import Environment
 from turnout.rules.expression.parser import parse_path
 from turnout.rules.expression.paths import PathReader
-from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode
+from turnout.rules.files.nodes import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import ALIASES, OPPOSITES, Field, Type
 from turnout.rules.lookalikes import broken_reference

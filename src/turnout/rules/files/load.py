@@ -14,9 +14,10 @@ from turnout.rules.environment import Environment
 from turnout.rules.expression.parser import parse_path
 from turnout.rules.expression.paths import PathReader
 from turnout.rules.files import schema
-from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode, YamlError, read_document
+from turnout.rules.files.document import YamlError, read_document
 from turnout.rules.files.fields import Fields
 from turnout.rules.files.finding import read_text, rule_files
+from turnout.rules.files.nodes import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.files.places import Source
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.rules import DraftRule, RuleReader

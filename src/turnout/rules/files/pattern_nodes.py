@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from turnout.rules.files.document import ListNode, Node, ScalarNode
+from turnout.rules.files.nodes import ListNode, Node, ScalarNode
 from turnout.rules.pattern.nodes import ArrayNode, Mark, Member, ObjectNode, PatternNode, ValueNode
 
 __all__ = ["from_yaml"]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-from turnout.rules.files.document import ScalarNode
+from turnout.rules.files.nodes import ScalarNode
 
 __all__ = ["Source"]
 

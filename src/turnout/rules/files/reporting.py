@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from turnout.rules.condition.ast import Span
-from turnout.rules.files.document import Node, ScalarNode
+from turnout.rules.files.nodes import Node, ScalarNode
 from turnout.rules.files.places import Source
 from turnout.rules.model import Place
 from turnout.rules.problems import Code, Problem, Severity

@@ -15,8 +15,8 @@ from turnout.message import sendable
 from turnout.rules.condition.ast import Condition, Constant, Path, Scalar
 from turnout.rules.expression.parser import parse
 from turnout.rules.files import schema
-from turnout.rules.files.document import ListNode, MapNode, Node, ScalarNode, to_json
 from turnout.rules.files.fields import Fields, kind
+from turnout.rules.files.nodes import ListNode, MapNode, Node, ScalarNode, to_json
 from turnout.rules.files.pattern_nodes import from_yaml
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import Type

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from turnout.rules.addresses import address_problem
 from turnout.rules.environment import is_withheld
 from turnout.rules.files import schema
-from turnout.rules.files.document import MapNode, Node, ScalarNode
 from turnout.rules.files.fields import Fields, kind
+from turnout.rules.files.nodes import MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.model import Kind, Target
 from turnout.rules.problems import Code

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from turnout.rules.condition.ast import Condition, Span, walk
-from turnout.rules.files.document import ScalarNode
 from turnout.rules.files.load import Reading, WrittenRule
+from turnout.rules.files.nodes import ScalarNode
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.model import Rule
 from turnout.rules.pattern.nodes import ArrayNode, Mark, ObjectNode, PatternNode, to_json

@@ -17,8 +17,9 @@ from turnout.message import Reason
 from turnout.rules.condition.ast import Scalar
 from turnout.rules.decode import decode
 from turnout.rules.files import schema
-from turnout.rules.files.document import ListNode, MapNode, YamlError, read_document, to_json
+from turnout.rules.files.document import YamlError, read_document
 from turnout.rules.files.event_files import EventFileError, read_event_file
+from turnout.rules.files.nodes import ListNode, MapNode, to_json
 from turnout.rules.files.places import Source
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import Field, Type
