@@ -1,4 +1,4 @@
-"""Trying rules: `examples` of one rule, tables of tests (`cases`), both run by `trial`, with their `coverage`.
+"""Trying rules: `examples` of one rule, and `tables` of tests, which are `cases`; both are run by `trial`.
 
-`compare` tells what a change of rules does to events.
+`coverage` tells what they have tried, `compare` what a change of rules does to events.
 """

@@ -16,9 +16,10 @@ from turnout.rules.model import Send
 from turnout.rules.problems import Code, Problem
 from turnout.rules.ruleset import Match, Ruleset
 from turnout.rules.shaping import as_attribute
-from turnout.rules.trials.cases import Case, Wanted, read_tables
+from turnout.rules.trials.cases import Case, Wanted
 from turnout.rules.trials.coverage import Coverage, RuleCoverage
 from turnout.rules.trials.examples import read_examples, run_examples
+from turnout.rules.trials.tables import read_tables
 
 __all__ = ["Trial", "try_rules"]
 
