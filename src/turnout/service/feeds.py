@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import NoReturn
 
 import msgspec
 from aiohttp import web
 
 from turnout.service.http import Handler, Pages
+from turnout.service.routed import Routed
 from turnout.service.tap import Tap, TooManyWatchers, Watched
 from turnout.service.view import View
 
@@ -65,14 +67,7 @@ class Feeds(Pages):
         try:
             with self._tap.watching(watched) as records:
                 await answer.prepare(request)
-                while True:
-                    try:
-                        async with asyncio.timeout(_QUIET_SECONDS):
-                            line = msgspec.json.encode(await records.get())
-                    except TimeoutError:
-                        line = b""
-                    async with asyncio.timeout(_TAKING_SECONDS):
-                        await answer.write(line + b"\n")
+                await _write_lines(answer, records)
         except ConnectionError:  # the reader went away, which is how this ends
             return answer
         except TimeoutError:  # it reads no more, or is gone without a word
@@ -81,6 +76,18 @@ class Feeds(Pages):
             return answer
         except TooManyWatchers:
             return web.Response(status=503, text="as many are watching as may; try again later\n")
+
+
+async def _write_lines(answer: web.StreamResponse, records: asyncio.Queue[Routed]) -> NoReturn:
+    """Write records as they come, for ever. Raises `TimeoutError` when the reader takes nothing."""
+    while True:
+        try:
+            async with asyncio.timeout(_QUIET_SECONDS):
+                line = msgspec.json.encode(await records.get())
+        except TimeoutError:
+            line = b""
+        async with asyncio.timeout(_TAKING_SECONDS):
+            await answer.write(line + b"\n")
 
 
 def _watched(request: web.Request) -> Watched | None:
