@@ -12,6 +12,7 @@ from enum import StrEnum
 import msgspec
 
 from turnout.message import Attribute, Message
+from turnout.queues import queue_name
 from turnout.recovery.causes import Cause, Disposition, Verdict
 
 __all__ = ["Evidence", "Kind", "Layer", "Letter", "Origin", "Payload"]
@@ -171,6 +172,11 @@ class Letter(msgspec.Struct, frozen=True):
     def queue(self) -> str:
         """The URL (or, inside a Lambda function, the ARN) of the queue it was found in; may be empty."""
         return self.message.queue
+
+    @property
+    def queue_name(self) -> str:
+        """The name of that queue, whether a URL or an ARN names it."""
+        return queue_name(self.queue).rpartition(":")[2]
 
     @property
     def receive_count(self) -> int:

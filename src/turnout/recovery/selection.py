@@ -53,7 +53,7 @@ def letter_metadata(letter: Letter) -> dict[str, object]:
     return {
         "attributes": {name: value.text for name, value in attributes.items() if value.text is not None},
         "receive_count": letter.receive_count,
-        "queue": letter.queue.rstrip("/").rpartition("/")[2].rpartition(":")[2],
+        "queue": letter.queue_name,
         "message_id": message.id,
         "sent_timestamp": message.sent_ms,
         "group_id": message.system.get("MessageGroupId"),

@@ -23,7 +23,6 @@ import msgspec
 
 from turnout.errors import TurnoutError
 from turnout.message import Attribute, Message
-from turnout.queues import queue_name
 from turnout.recovery.letter import Letter, Payload
 from turnout.recovery.messages import as_message
 
@@ -112,7 +111,7 @@ def _processing(letter: Letter, by: str) -> dict[str, Any]:
         "archived_by": by,
         "origin": letter.origin,
         "chain": [layer.origin for layer in letter.chain],
-        "queue": queue_name(letter.queue.replace(":", "/")),
+        "queue": letter.queue_name,
         "source": next((layer.source for layer in letter.chain if layer.source), ""),
         "rules": letter.rules,
         "owed": letter.owed,

@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnout.queues import queue_url
+from turnout.queues import queue_name, queue_url
 from turnout.recovery.deliver.api import Unfit, Work
 from turnout.recovery.letter import Layer, Letter, Origin, Payload
 from turnout.recovery.shapes.own import NEVER_ROUTED
@@ -92,7 +92,7 @@ def source_queue(letter: Letter, configured: tuple[str, ...]) -> str:
     layer = sourced(letter)
     name = layer.source.rpartition(":")[2] if layer is not None else ""
     for url in configured:
-        if name and url.rstrip("/").rpartition("/")[2] == name:
+        if name and queue_name(url) == name:
             return url
     if layer is not None and layer.source.startswith("arn:"):
         return arn_queue_url(layer.source, beside=letter.queue)

@@ -114,7 +114,7 @@ class Sighting(_Storable, frozen=True):
         """The sighting of this letter."""
         return cls(
             letter.id,
-            letter.queue.rstrip("/").rpartition("/")[2].rpartition(":")[2],  # of a URL or an ARN
+            letter.queue_name,
             letter.event_id,
             letter.event_type,
             letter.cause,
