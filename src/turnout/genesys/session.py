@@ -6,8 +6,6 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-import httpx
-
 from turnout.genesys.answers import JsonObject
 from turnout.genesys.client import open_client
 from turnout.genesys.config import GenesysConfig
@@ -65,13 +63,8 @@ class Genesys:
 
 
 @asynccontextmanager
-async def open_genesys(
-    config: GenesysConfig, transport: httpx.AsyncBaseTransport | None = None
-) -> AsyncIterator[Genesys]:
-    """Genesys as the settings say. Nothing is sent, and nobody logs in, before something is asked.
-
-    `transport` takes the network's place in tests.
-    """
-    async with open_client(config, transport) as client:
+async def open_genesys(config: GenesysConfig) -> AsyncIterator[Genesys]:
+    """Genesys as the settings say. Nothing is sent, and nobody logs in, before something is asked."""
+    async with open_client(config) as client:
         profile = TutorialProfile(client, config) if config.profile == "tutorial" else GenesysProfile(client, config)
         yield Genesys(profile, config)

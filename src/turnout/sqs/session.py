@@ -56,15 +56,14 @@ class AwsConfig(msgspec.Struct, frozen=True):
 class AwsSession:
     """An aioboto3 session with its configuration; makes SQS clients for places."""
 
-    def __init__(self, config: AwsConfig, environment: Mapping[str, str] = os.environ) -> None:
+    def __init__(self, config: AwsConfig) -> None:
         self.config = config
-        self._environment = environment
         with foreign_errors("Connect"):
             self.aioboto3 = aioboto3.Session(profile_name=config.profile)
 
     def place(self, queue: str) -> Place:
         """Where the queue with this URL lives, with a region; raises `SqsDenied` when there is none."""
-        place = find_place(queue, self.config.region, self._environment)
+        place = find_place(queue, self.config.region, os.environ)
         if place.region is None:
             place = Place(self.aioboto3.region_name, place.origin)
         if not place.region:
@@ -144,7 +143,7 @@ class AwsSession:
         said = str(error)
         if given is None:
             names = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
-            name = next((name for name in names if self._environment.get(name)), "endpoint_url of the AWS profile")
+            name = next((name for name in names if os.environ.get(name)), "endpoint_url of the AWS profile")
             said += f": {name} must look like https://host or http://localhost:4566"
         return SqsDenied(said, code="InvalidEndpoint")
 
