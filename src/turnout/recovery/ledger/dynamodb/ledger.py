@@ -54,15 +54,12 @@ async def open_dynamo_ledger(
     ttl_days: float,
     region: str | None = None,
     timeout_seconds: float = 5.0,
-    clock: Callable[[], float] = time.time,
 ) -> AsyncIterator[DynamoLedger]:
-    """The ledger in the table of that name; AWS's own settings say where and as whom. `clock` tells epoch seconds.
+    """The ledger in the table of that name; AWS's own settings say where and as whom.
 
     Items expire `ttl_days` after their last change, which should be well beyond the retention of the queues.
     """
-    async with open_table(
-        table, ttl_days=ttl_days, region=region, timeout_seconds=timeout_seconds, clock=clock
-    ) as opened:
+    async with open_table(table, ttl_days=ttl_days, region=region, timeout_seconds=timeout_seconds) as opened:
         yield DynamoLedger(opened)
 
 
@@ -77,7 +74,7 @@ class DynamoLedger:
         latest = {sighting.letter: sighting for sighting in sightings}
 
         async def see(letter: str) -> Record:
-            at_ms = self._now_ms()
+            at_ms = _now_ms()
             return await self._change(letter, lambda record: seen(record, latest[letter], by, at_ms))
 
         return await _each(latest, see)
@@ -86,7 +83,7 @@ class DynamoLedger:
         """See `Ledger.record`."""
         by_letter: dict[str, list[Entry]] = {}
         for entry in entries:
-            entry = msgspec.structs.replace(entry, at_ms=entry.at_ms or self._now_ms())
+            entry = msgspec.structs.replace(entry, at_ms=entry.at_ms or _now_ms())
             by_letter.setdefault(entry.letter, []).append(entry)
 
         async def add_all(letter: str) -> Record:
@@ -125,7 +122,7 @@ class DynamoLedger:
         """See `Ledger.claim`."""
 
         async def claim(letter: str) -> Record | None:
-            now = self._table.clock()
+            now = time.time()
             row = await self._table.update(
                 f"letter#{letter}",
                 "record",
@@ -290,8 +287,9 @@ class DynamoLedger:
             operations.append({"Update": of_item})
         return operations
 
-    def _now_ms(self) -> int:
-        return int(self._table.clock() * 1000)
+
+def _now_ms() -> int:
+    return int(time.time() * 1000)
 
 
 async def _each(keys: Iterable[K], call: Callable[[K], Awaitable[T]]) -> dict[K, T]:

@@ -73,9 +73,7 @@ class TransactionLost(Exception):
 
 
 @contextlib.asynccontextmanager
-async def open_table(
-    name: str, *, ttl_days: float, region: str | None, timeout_seconds: float, clock: Callable[[], float] = time.time
-) -> AsyncIterator[Table]:
+async def open_table(name: str, *, ttl_days: float, region: str | None, timeout_seconds: float) -> AsyncIterator[Table]:
     """The table of that name; AWS's own settings say where and as whom."""
     config = AioConfig(
         connect_timeout=timeout_seconds,
@@ -85,7 +83,7 @@ async def open_table(
     with _foreign_errors(name):
         session = aioboto3.Session(region_name=region or configured_region(os.environ))
         client = await session.client("dynamodb", config=config).__aenter__()
-    table = Table(client, name, ttl_days, clock, call_seconds=_CALL_TIMES * timeout_seconds)
+    table = Table(client, name, ttl_days, call_seconds=_CALL_TIMES * timeout_seconds)
     try:
         yield table
     finally:
@@ -95,14 +93,11 @@ async def open_table(
 class Table:
     """One table. All methods raise `LedgerUnavailable`."""
 
-    def __init__(
-        self, client: Any, name: str, ttl_days: float, clock: Callable[[], float], *, call_seconds: float
-    ) -> None:
+    def __init__(self, client: Any, name: str, ttl_days: float, *, call_seconds: float) -> None:
         self._client = client
         self._call_seconds = call_seconds
         self.name = name
         self._ttl = ttl_days * 86_400
-        self.clock = clock
 
     async def aclose(self) -> None:
         """Close the client's connections."""
@@ -114,7 +109,7 @@ class Table:
 
     def expires(self) -> Attributes:
         """When an item that is written now expires."""
-        return {"N": str(int(self.clock() + self._ttl))}
+        return {"N": str(int(time.time() + self._ttl))}
 
     async def get(self, pk: str, sk: str) -> Attributes:
         """An item as it is now; empty when there is none."""
