@@ -73,7 +73,6 @@ def count(account: Account) -> int:
 
 def build(account: Account, trace: Trace) -> list[Span]:
     """All spans of one settled message, parents first. Span ids given out early (`span_id`) are honoured."""
-    message = account.message
     matched = cast("Matched | None", account.match)
     end_ns = account.settled_ns or account.received_ns
     about: dict[str, Value] = {}
@@ -82,27 +81,7 @@ def build(account: Account, trace: Trace) -> list[Span]:
         if matched.conversation_id:
             about[semconv.CONVERSATION_ID] = clean(matched.conversation_id)
         rules = [clean(rule) for rule in matched.rules[:_MOST_RULES]]
-
-    process: dict[str, Value] = {
-        **queue_attributes(message.queue),
-        semconv.OPERATION_NAME: semconv.PROCESS,
-        semconv.OPERATION_TYPE: semconv.PROCESS,
-        semconv.MESSAGE_ID: message.id,
-        semconv.RECEIVE_COUNT: message.receive_count,
-        **about,
-    }
-    if matched is not None:
-        process[semconv.RULES_MATCHED] = rules
-        if matched.event_id:
-            process[semconv.EVENT_ID] = clean(matched.event_id)
-        if matched.event_type:
-            process[semconv.EVENT_TYPE] = clean(matched.event_type)
-    if REPLAY in message.attributes:
-        process[semconv.REPLAY_ID] = clean(message.attributes[REPLAY].text or "")
-    if account.fingerprint:
-        process[semconv.RULESET] = account.fingerprint
-    if account.outcome is not None:
-        process[semconv.OUTCOME] = account.outcome.value
+    process = _process_attributes(account, matched, rules, about)
     receive = account.receive.span
     spans = [
         Span(
@@ -128,6 +107,33 @@ def build(account: Account, trace: Trace) -> list[Span]:
     if account.delete is not None:
         spans.append(_delete(account, trace, account.delete))
     return spans
+
+
+def _process_attributes(
+    account: Account, matched: Matched | None, rules: list[str], about: dict[str, Value]
+) -> dict[str, Value]:
+    message = account.message
+    process: dict[str, Value] = {
+        **queue_attributes(message.queue),
+        semconv.OPERATION_NAME: semconv.PROCESS,
+        semconv.OPERATION_TYPE: semconv.PROCESS,
+        semconv.MESSAGE_ID: message.id,
+        semconv.RECEIVE_COUNT: message.receive_count,
+        **about,
+    }
+    if matched is not None:
+        process[semconv.RULES_MATCHED] = rules
+        if matched.event_id:
+            process[semconv.EVENT_ID] = clean(matched.event_id)
+        if matched.event_type:
+            process[semconv.EVENT_TYPE] = clean(matched.event_type)
+    if REPLAY in message.attributes:
+        process[semconv.REPLAY_ID] = clean(message.attributes[REPLAY].text or "")
+    if account.fingerprint:
+        process[semconv.RULESET] = account.fingerprint
+    if account.outcome is not None:
+        process[semconv.OUTCOME] = account.outcome.value
+    return process
 
 
 def _process_links(receive: object, trace: Trace) -> list[Link]:
