@@ -146,21 +146,27 @@ class Handler:
             reached = tuple(dict.fromkeys((*reached, *made.reached)))
             if cut:
                 return Result.PUT_OFF
-            tried = attempt - record.cut
-            if not made.again and made.config and self._policy.rests(tried):
-                return Result.PUT_OFF
-            if not made.again:
-                await self._park(letter, record, made.sentence)
-                await self._tell(letter, Told.REPLAY_FAILED, attempt)
-                return Result.PARKED
-            if tried >= self._policy.attempts:
-                await self._park(letter, record, f"{tried} attempts have failed: {made.sentence}")
-                await self._tell(letter, Told.EXHAUSTED_RETRIES, attempt)
-                return Result.EXHAUSTED
-            if (made.retry_after or 0.0) > self._policy.cap_seconds:
-                return Result.PUT_OFF  # its target rests for so long
-            if not await self._pause(self._policy.wait(tried, made.retry_after)):
-                return Result.PUT_OFF
+            if (end := await self._after_failure(letter, record, attempt, made)) is not None:
+                return end
+
+    async def _after_failure(self, letter: Letter, record: Record, attempt: int, made: Attempt) -> Result | None:
+        """What a failed attempt leaves to do; None, after a pause, when that is another attempt."""
+        tried = attempt - record.cut
+        if not made.again and made.config and self._policy.rests(tried):
+            return Result.PUT_OFF
+        if not made.again:
+            await self._park(letter, record, made.sentence)
+            await self._tell(letter, Told.REPLAY_FAILED, attempt)
+            return Result.PARKED
+        if tried >= self._policy.attempts:
+            await self._park(letter, record, f"{tried} attempts have failed: {made.sentence}")
+            await self._tell(letter, Told.EXHAUSTED_RETRIES, attempt)
+            return Result.EXHAUSTED
+        if (made.retry_after or 0.0) > self._policy.cap_seconds:
+            return Result.PUT_OFF  # its target rests for so long
+        if not await self._pause(self._policy.wait(tried, made.retry_after)):
+            return Result.PUT_OFF
+        return None
 
     async def _attempt(self, letter: Letter, reached: tuple[str, ...], aims: tuple[str, ...]) -> Attempt:
         attempt = asyncio.create_task(self._tools.deliver(letter, reached, self._cut), name=f"attempt-{letter.id}")
