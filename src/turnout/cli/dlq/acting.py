@@ -31,6 +31,7 @@ from turnout.recovery.ledger.records import Action, ItemState, Plan, PlanState
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.planning import Draft, draft, draft_again
 from turnout.recovery.running.runner import LEASE_SECONDS, RunConfig, Runner
+from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
 from turnout.service.signals import stop_on_signals
 
@@ -266,20 +267,23 @@ class _Course:
             if not tally.total:
                 click.echo("Nothing was left of this plan: it is finished.")
         if left:
-            click.echo(f"{count(len(left), 'letter')} of this plan left. To go on: {self._go_on}")
-            if tally.behind:
-                click.echo(
-                    "That leaves out what has failed. To keep the order within message groups, begin anew: "
-                    "the same command without --resume."
-                )
-            if tally.skipped:
-                click.echo(
-                    "Another process lets go of its letters when it ends. When it was killed: wait "
-                    f"{LEASE_SECONDS / 60:.0f} minutes, then go on."
-                )
+            self._say_left(len(left), tally)
         elif tally.done and self._source.url.endswith(".fifo"):
             click.echo(
                 "Behind these there may be more of their message groups, which could not be seen: "
                 "run the same command again, until there is nothing to do."
             )
         return 1 if left or tally.failed or made.unfit else 0
+
+    def _say_left(self, left: int, tally: Tally) -> None:
+        click.echo(f"{count(left, 'letter')} of this plan left. To go on: {self._go_on}")
+        if tally.behind:
+            click.echo(
+                "That leaves out what has failed. To keep the order within message groups, begin anew: "
+                "the same command without --resume."
+            )
+        if tally.skipped:
+            click.echo(
+                "Another process lets go of its letters when it ends. When it was killed: wait "
+                f"{LEASE_SECONDS / 60:.0f} minutes, then go on."
+            )
