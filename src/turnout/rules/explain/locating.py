@@ -1,6 +1,7 @@
-"""Follows a path like walking.py does, and keeps where each value was found; says where a path that finds nothing ends.
+"""Follows a path like condition/walking.py does, and keeps where each value was found.
 
-For people only (`explain`): nothing here is fast. A property test holds the values equal to what walking.py finds.
+It says where a path that finds nothing ends. For people only (`explain`): nothing here is fast. A property test holds
+the values equal to what condition/walking.py finds.
 """
 
 from __future__ import annotations

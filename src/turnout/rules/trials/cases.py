@@ -1,6 +1,6 @@
 """One test of a table: an event, and what the rules as a whole have to make of it.
 
-The fields of a test are in schema.py; tables.py reads the files that tests are in.
+The fields of a test are in files/schema.py; tables.py reads the files that tests are in.
 """
 
 from __future__ import annotations
