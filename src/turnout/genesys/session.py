@@ -6,14 +6,13 @@ from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import datetime
 
-from turnout.genesys.answers import JsonObject
 from turnout.genesys.client import open_client
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.conversations import Correlation, Correlator
 from turnout.genesys.profiles.api import FailedEvent, Profile, ReplayBatch
 from turnout.genesys.profiles.genesys import GenesysProfile
 from turnout.genesys.profiles.tutorial import TutorialProfile
-from turnout.genesys.writeback import StatusUpdate, WriteOutcome, is_echo, may_be_caused_by_us
+from turnout.genesys.writeback import StatusUpdate, WriteOutcome, may_be_caused_by_us
 
 __all__ = ["Genesys", "open_genesys"]
 
@@ -48,10 +47,6 @@ class Genesys:
         if update.event is not None and may_be_caused_by_us(update.event, self._config.attribute_prefix):
             return WriteOutcome.ECHO
         return await self._profile.write_status(update)
-
-    def is_echo(self, event: JsonObject) -> bool:
-        """Whether an event tells of nothing but our own writing."""
-        return is_echo(event, self._config.attribute_prefix)
 
     def failed_events(self, subscription_id: str) -> AsyncIterator[FailedEvent]:
         """Every failed event of a subscription once; raises `GenesysUnsupported` with the profile `genesys`."""

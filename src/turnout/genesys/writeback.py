@@ -13,7 +13,7 @@ import msgspec
 
 from turnout.genesys.answers import Json, JsonObject
 
-__all__ = ["RetryStatus", "StatusUpdate", "WriteOutcome", "is_echo", "may_be_caused_by_us"]
+__all__ = ["RetryStatus", "StatusUpdate", "WriteOutcome", "may_be_caused_by_us"]
 
 _SYSTEM_NAMES = frozenset({"system.retryAttempt", "system.retryStatus"})
 """What the `tutorial` profile writes."""
@@ -52,12 +52,6 @@ class StatusUpdate(msgspec.Struct, frozen=True, kw_only=True):
     attempt: int
     participant_id: str = ""
     event: JsonObject | None = None
-
-
-def is_echo(event: JsonObject, prefix: str) -> bool:
-    """Whether an event tells of nothing but our own writing, and may be ignored."""
-    names = _attributes(event)
-    return bool(names) and all(_ours(name, prefix) for name in names)
 
 
 def may_be_caused_by_us(event: JsonObject, prefix: str) -> bool:

@@ -7,7 +7,7 @@ from tests.unit.genesys.setting import CONVERSATION, PARTICIPANT, with_genesys
 from turnout.errors import GenesysRejected, GenesysUnsupported
 from turnout.genesys.answers import JsonObject
 from turnout.genesys.session import Genesys
-from turnout.genesys.writeback import RetryStatus, StatusUpdate, WriteOutcome, is_echo, may_be_caused_by_us
+from turnout.genesys.writeback import RetryStatus, StatusUpdate, WriteOutcome, may_be_caused_by_us
 
 PREFIX = "turnout_"
 
@@ -148,29 +148,27 @@ def test_a_path_that_is_not_offered_is_named(stub: Stub) -> None:
 
 
 @pytest.mark.parametrize(
-    ("attributes", "echo", "caused"),
+    ("attributes", "caused"),
     [
-        ({"turnout_retryStatus": "retrying"}, True, True),
-        ({"turnout_retryStatus": "retrying", "turnout_retryAttempt": "1"}, True, True),
-        ({"turnout_retryStatus": "retrying", "language": "de"}, False, True),
-        ({"language": "de"}, False, False),
-        ({}, False, False),
-        (None, False, False),
-        (["turnout_x"], False, False),
+        ({"turnout_retryStatus": "retrying"}, True),
+        ({"turnout_retryStatus": "retrying", "turnout_retryAttempt": "1"}, True),
+        ({"turnout_retryStatus": "retrying", "language": "de"}, True),
+        ({"language": "de"}, False),
+        ({}, False),
+        (None, False),
+        (["turnout_x"], False),
     ],
 )
-def test_an_event_about_our_own_attributes_alone_is_an_echo(attributes: object, echo: bool, caused: bool) -> None:
-    event = attributes_event(attributes)
-    assert is_echo(event, PREFIX) is echo
-    assert may_be_caused_by_us(event, PREFIX) is caused
+def test_an_event_that_tells_of_an_attribute_of_ours_may_be_caused_by_us(attributes: object, caused: bool) -> None:
+    assert may_be_caused_by_us(attributes_event(attributes), PREFIX) is caused
 
 
 def test_real_ids_in_the_detail_type_make_no_difference() -> None:
     event = attributes_event(
         {"turnout_a": "1"}, **{"detail-type": f"v2.detail.events.conversation.{CONVERSATION}.attributes"}
     )
-    assert is_echo(event, PREFIX)
-    assert is_echo(attributes_event({"turnout_a": "1"}, **{"detail-type": None}), PREFIX)
+    assert may_be_caused_by_us(event, PREFIX)
+    assert may_be_caused_by_us(attributes_event({"turnout_a": "1"}, **{"detail-type": None}), PREFIX)
 
 
 @pytest.mark.parametrize(
@@ -187,33 +185,14 @@ def test_real_ids_in_the_detail_type_make_no_difference() -> None:
         {"detail-type": "Interaction Attributes Updated", "detail": {"attributes": {"system": {}, "a": 1}}},
     ],
 )
-def test_an_event_about_something_else_is_never_an_echo(event: JsonObject) -> None:
-    assert not is_echo(event, PREFIX)
+def test_an_event_about_something_else_is_not_caused_by_us(event: JsonObject) -> None:
+    assert not may_be_caused_by_us(event, PREFIX)
 
 
 def test_the_tutorials_attributes_are_known_too() -> None:
     def event(attributes: JsonObject) -> JsonObject:
         return {"detail-type": "Interaction Attributes Updated", "detail": {"attributes": attributes}}
 
-    ours: JsonObject = {"system": {"retryAttempt": 1, "retryStatus": "retrying"}}
-    assert is_echo(event(ours), PREFIX)
-    assert not is_echo(event({**ours, "language": "de"}), PREFIX)
-    assert may_be_caused_by_us(event({**ours, "language": "de"}), PREFIX)
-    assert not is_echo(event({"system": {"retryAttempt": 1, "other": 1}}), PREFIX)
-
-
-@pytest.mark.parametrize("write_back", ["participant-attributes", "external-tag", "interaction"])
-def test_nothing_is_written_because_of_an_event_that_our_own_writing_may_have_caused(
-    stub: Stub, write_back: str
-) -> None:
-    echo = attributes_event({"turnout_retryStatus": "retrying", "language": "de"})
-    assert write(stub, write_back, event=echo) is WriteOutcome.ECHO
-    assert stub.logins == 0
-    assert write(stub, write_back, event=attributes_event({"language": "de"})) is WriteOutcome.WRITTEN
-
-
-def test_the_door_of_the_package_recognises_an_echo(stub: Stub) -> None:
-    async def use(genesys: Genesys) -> tuple[bool, bool]:
-        return genesys.is_echo(attributes_event({"mine_a": "1"})), genesys.is_echo(attributes_event({"turnout_a": "1"}))
-
-    assert with_genesys(stub, use, attribute_prefix="mine_") == (True, False)
+    assert may_be_caused_by_us(event({"system": {"retryAttempt": 1, "retryStatus": "retrying"}}), PREFIX)
+    assert may_be_caused_by_us(event({"system": {"retryStatus": "retrying"}, "language": "de"}), PREFIX)
+    assert not may_be_caused_by_us(event({"language": "de"}), PREFIX)
