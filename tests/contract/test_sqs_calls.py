@@ -285,8 +285,9 @@ async def test_a_short_poll_of_an_empty_queue_returns_at_once(bench: Bench) -> N
 async def test_a_long_poll_waits_as_long_as_it_is_told(bench: Bench) -> None:
     queue = await bench.queue()
     started = time.monotonic()
-    assert await bench.sqs.receive(queue, wait_seconds=1) == []
-    assert 0.9 <= time.monotonic() - started < 4
+    async with asyncio.timeout(15):  # one that is not told how long waits 20 s
+        assert await bench.sqs.receive(queue, wait_seconds=1) == []
+    assert time.monotonic() - started >= 0.9
 
 
 async def test_a_long_poll_ends_when_a_message_is_sent(bench: Bench) -> None:
@@ -294,11 +295,10 @@ async def test_a_long_poll_ends_when_a_message_is_sent(bench: Bench) -> None:
     poll = asyncio.create_task(bench.sqs.receive(queue, wait_seconds=20))
     await asyncio.sleep(0.3)
     assert not poll.done()
-    started = time.monotonic()
     await bench.sqs.send(queue, [OutgoingMessage("x")])
-    (message,) = await poll
+    async with asyncio.timeout(15):  # one that does not see it waits for what is left of its 20 s
+        (message,) = await poll
     assert message.body == "x"
-    assert time.monotonic() - started < 3
 
 
 async def test_concurrent_receivers_get_different_messages(bench: Bench) -> None:
@@ -313,11 +313,10 @@ async def test_concurrent_receivers_get_different_messages(bench: Bench) -> None
 
 async def test_many_long_polls_do_not_hold_back_a_send(bench: Bench) -> None:
     idle, queue = await bench.queue(), await bench.queue()
-    polls = [asyncio.create_task(bench.sqs.receive(idle, wait_seconds=3)) for _ in range(20)]
+    polls = [asyncio.create_task(bench.sqs.receive(idle, wait_seconds=20)) for _ in range(20)]
     await asyncio.sleep(0.2)
-    started = time.monotonic()
     await bench.sqs.send(queue, [OutgoingMessage("x")])
-    assert time.monotonic() - started < 2
+    assert not any(poll.done() for poll in polls), "it was sent while all of them waited"
     for poll in polls:
         poll.cancel()
     await asyncio.gather(*polls, return_exceptions=True)

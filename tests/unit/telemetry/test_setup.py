@@ -151,7 +151,7 @@ def nobody() -> Iterator[str]:
 
 @contextmanager
 def collector(mode: str, protocol: str) -> Iterator[str]:
-    with Collector(mode=mode, delay_seconds=30).running() as running:
+    with Collector(mode=mode, delay_seconds=60).running() as running:
         yield running.endpoint(protocol)
 
 
@@ -167,7 +167,11 @@ def test_a_collector_in_trouble_holds_neither_the_worker_nor_its_end(
     kind: str, protocol: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with trouble(kind, protocol) as endpoint:
-        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        environ = {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint,
+            "OTEL_EXPORTER_OTLP_PROTOCOL": protocol,
+            "OTEL_EXPORTER_OTLP_TIMEOUT": "60",  # for which whoever waits for an answer is held up
+        }
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
         tracing = start_tracing(TraceSettings.from_environ(environ))
@@ -176,13 +180,9 @@ def test_a_collector_in_trouble_holds_neither_the_worker_nor_its_end(
         started = time.monotonic()
         for _ in range(20):
             story.deliver("a", count=10)
-        worked = time.monotonic() - started
-        started = time.monotonic()
         asyncio.run(tracing.aclose(0.3))
-        closed = time.monotonic() - started
+        assert time.monotonic() - started < 15
         assert len(story.sent) == 200
-        assert worked < 3.0
-        assert closed < 1.5
         assert tracing.counts.errors == 0
         assert tracing.counts.exported == 0
         assert tracing.counts.messages == 200

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 
 import pytest
 from tests.unit.telemetry.stories import DEAD, PARENT, TRACE, TRACEPARENT, Sink, Story, text
@@ -536,47 +536,48 @@ def test_a_flush_sends_what_waits_for_others_and_goes_on() -> None:
     assert not sink.shut_down
 
 
-def test_a_flush_keeps_its_deadline(caplog: pytest.LogCaptureFixture) -> None:
-    class Slow(Sink):
-        def flush(self) -> None:
-            time.sleep(5)
+class StuckSink(Sink):
+    """Hangs for half a minute, or until the test is over, in whatever it is asked to end."""
 
-    async def flush() -> float:
-        started = time.monotonic()
-        await LateTracing(Slow()).flush(0.2)
-        return time.monotonic() - started
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked = threading.Event()
+        self.over = threading.Event()
+        self.ended = False
 
-    assert 0.19 <= asyncio.run(flush()) < 2.0
+    def flush(self) -> None:
+        self.asked.set()
+        self.over.wait(30)
+        self.ended = True
+
+    shutdown = flush
+
+
+@pytest.fixture
+def stuck() -> Iterator[StuckSink]:
+    sink = StuckSink()
+    yield sink
+    sink.over.set()
+
+
+def test_a_flush_keeps_its_deadline(stuck: StuckSink, caplog: pytest.LogCaptureFixture) -> None:
+    asyncio.run(LateTracing(stuck).flush(0.2))
+    assert stuck.asked.is_set()
+    assert not stuck.ended
     assert "may be late" in caplog.text
 
 
-class StuckSink(Sink):
-    def shutdown(self) -> None:
-        time.sleep(5)
+def test_aclose_keeps_its_deadline_and_the_loop_free(stuck: StuckSink, caplog: pytest.LogCaptureFixture) -> None:
+    async def close() -> None:
+        closing = asyncio.create_task(LateTracing(stuck).aclose(0.5), name="closing")
+        while not stuck.asked.is_set():
+            await asyncio.sleep(0.005)
+        assert not closing.done(), "others have their turn while it is waited for"
+        await closing
 
-
-def test_aclose_keeps_its_deadline_and_the_loop_free(caplog: pytest.LogCaptureFixture) -> None:
-    sink = StuckSink()
-
-    async def close() -> tuple[float, int]:
-        beats = 0
-
-        async def beat() -> None:
-            nonlocal beats
-            while True:
-                await asyncio.sleep(0.01)
-                beats += 1
-
-        pulse = asyncio.create_task(beat(), name="pulse")
-        started = time.monotonic()
-        await LateTracing(sink).aclose(0.3)
-        pulse.cancel()
-        return time.monotonic() - started, beats
-
-    seconds, beats = asyncio.run(close())
-    assert 0.29 <= seconds < 2.0
-    assert beats > 5
-    assert sink.abandoned
+    asyncio.run(close())
+    assert not stuck.ended
+    assert stuck.abandoned
     assert "did not take the last spans" in caplog.text
 
 
