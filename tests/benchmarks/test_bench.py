@@ -93,9 +93,9 @@ def test_cpu_time_of_another_process_counts_work_and_not_sleep() -> None:
             child.stdin.flush()
             assert child.stdout.readline() == b"done\n"
             busy = cpu_seconds([child.pid])
-            time.sleep(0.05)
+            time.sleep(0.5)
             assert busy - before > 0.05
-            assert cpu_seconds([child.pid]) - busy < 0.01
+            assert cpu_seconds([child.pid]) - busy < 0.25
             assert 2 < peak_mebibytes([child.pid]) < 200
         finally:
             child.kill()

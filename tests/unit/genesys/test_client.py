@@ -327,7 +327,7 @@ def test_a_slow_answer_is_given_up(stub: Stub, fault: Answering, code: str) -> N
     started = time.monotonic()
     error = failure(stub, GenesysUnavailable, read_seconds=0.2, call_seconds=0.5, attempts=1)
     assert error.code == code
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 15
 
 
 def test_nobody_there_is_told_in_plain_words() -> None:

@@ -154,10 +154,10 @@ def test_nesting_is_limited() -> None:
 
 
 def test_parentheses_are_read_once_and_not_once_per_level() -> None:
-    started = time.perf_counter()
+    started = time.process_time()
     read("(" * 39 + "a == 1" + ")" * 39)
     read("(" * 39 + "a" + ")" * 39 + " == 1")
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 5  # two ways at each level take for ever
 
 
 def test_the_size_of_a_condition_is_limited() -> None:

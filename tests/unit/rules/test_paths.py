@@ -157,9 +157,9 @@ def test_nested_indices_of_one_element_do_not_multiply() -> None:
     for _ in range(30):
         event = [event]
     path = PathReader().read("$" + "[0,-1]" * 30)
-    started = time.perf_counter()
+    started = time.process_time()
     assert find(path, Scope(event)) == [1]
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 5  # a thousand million ways take minutes
 
 
 def test_a_document_of_any_depth_is_walked() -> None:

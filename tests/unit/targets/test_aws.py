@@ -66,7 +66,7 @@ def send_each(
     """What comes of `count` messages for each of the answers, in order."""
 
     async def main() -> list[SentBatch | TargetError]:
-        clients = AwsClients(timeout_seconds=2.0)
+        clients = AwsClients(timeout_seconds=20.0)
         results: list[SentBatch | TargetError] = []
         try:
             destination: Destination = kind(clients, address)
@@ -243,7 +243,7 @@ def test_events_whose_ids_begin_alike_or_are_no_names_start_an_execution_each(se
     ids = ["plain_Name-1", "x" * 80 + "1", "x" * 80 + "2", "a:b", "a/b"]
 
     async def main() -> None:
-        clients = AwsClients(timeout_seconds=2.0)
+        clients = AwsClients(timeout_seconds=20.0)
         try:
             for each in ids:
                 await StateMachineDestination(clients, MACHINE).send([OutgoingMessage("{}", deduplication_id=each)])
@@ -274,7 +274,7 @@ def test_an_event_that_is_no_valid_text_is_at_fault_itself_and_is_not_sent_as_an
     service: Endpoint, kind: type[Any], address: str
 ) -> None:
     async def main() -> None:
-        clients = AwsClients(timeout_seconds=2.0)
+        clients = AwsClients(timeout_seconds=20.0)
         try:
             with pytest.raises(TargetError, match="the event is no valid text") as caught:
                 await kind(clients, address).send([OutgoingMessage('{"note": "\ud83d"}')])
@@ -295,7 +295,7 @@ def test_a_function_that_accepts_an_event_says_so_by_its_status(service: Endpoin
 
 def test_a_table_behind_something_that_is_not_dynamodb_is_unavailable_or_knows_nothing(service: Endpoint) -> None:
     async def main() -> None:
-        async with open_dynamo_store("table", ttl_days=14, region="us-east-1", timeout_seconds=1.0) as store:
+        async with open_dynamo_store("table", ttl_days=14, region="us-east-1", timeout_seconds=20.0) as store:
             for body in NONSENSE:
                 service.body = body
                 with contextlib.suppress(StoreUnavailable):

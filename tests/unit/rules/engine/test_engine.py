@@ -282,8 +282,9 @@ def test_what_is_left_to_verify_is_verified_once_however_many_elements_lead_to_i
     said: str | dict[str, object] = written if written in _CROWDED else {"tags": ["a"], "q": [1]}
     rules = [pattern(said) if isinstance(said, dict) else rule(said)]
     asked = engine(said)
+    assert slow(asked, rules, event) == []
     started = time.process_time()
-    assert fast(asked, event) == slow(asked, rules, event) == []
+    assert fast(asked, event) == []
     asked = engine(said, *(f"items[*].id == 'a' and other == {number}" for number in range(60)))
     assert fast(asked, event) == []
     assert time.process_time() - started < 3  # an array looked through for each of its elements takes longer
@@ -296,6 +297,7 @@ def test_what_the_lists_of_several_rules_name_in_all_combinations_is_verified_on
     ]
     event = {"items": [{"id": name, "n": 5} for name in _IDS]}
     asked, rules = engine(*written), [rule(said) for said in written]
+    assert slow(asked, rules, event) == [5]
     started = time.process_time()
-    assert fast(asked, event) == slow(asked, rules, event) == [5]
+    assert fast(asked, event) == [5]
     assert time.process_time() - started < 3

@@ -50,6 +50,7 @@ def loop(request: pytest.FixtureRequest) -> None:
 
 
 def run(test: Coroutine[Any, Any, None]) -> None:
+    """Run a test; what is to be given up in time, and is not, fails it after 15 seconds."""
     with asyncio.Runner(loop_factory=LOOPS[_loop[0]]) as runner:
         runner.run(asyncio.wait_for(test, 15))
 
@@ -410,11 +411,11 @@ def test_a_silent_server_is_given_up_at_the_deadline() -> None:
                 await peer.closed()
             await peer.answer()
 
-        async with raw_server(converse) as server, open_route(server.url) as route:
+        async with raw_server(converse) as server, open_route(server.url, answer_seconds=60) as route:
             started = time.monotonic()
             with pytest.raises(SqsUnavailable, match="TimeoutError"):
                 await route.call(DELETE, QUEUE, b"{}", 0.2)
-            assert 0.15 < time.monotonic() - started < 2
+            assert time.monotonic() - started > 0.15
             assert await route.call(DELETE, QUEUE, b"{}", 5) == b"{}"
             assert server.connections == 2
 
@@ -425,15 +426,13 @@ def test_a_server_that_drips_is_given_up_at_the_same_deadline() -> None:
     async def test() -> None:
         async def converse(peer: Peer) -> None:
             await peer.request()
-            for byte in answer(b"x" * 1000):
+            for byte in answer(b"x" * 1000):  # for twenty seconds
                 await peer.write(bytes([byte]))
                 await asyncio.sleep(0.02)
 
-        async with raw_server(converse) as server, open_route(server.url) as route:
-            started = time.monotonic()
+        async with raw_server(converse) as server, open_route(server.url, answer_seconds=60) as route:
             with pytest.raises(SqsUnavailable, match="TimeoutError"):
                 await route.call(DELETE, QUEUE, b"{}", 0.3)
-            assert time.monotonic() - started < 2
 
     run(test())
 
@@ -441,9 +440,9 @@ def test_a_server_that_drips_is_given_up_at_the_same_deadline() -> None:
 def test_a_server_that_does_not_read_is_given_up_at_the_deadline() -> None:
     async def test() -> None:
         async def converse(peer: Peer) -> None:
-            await asyncio.sleep(5)
+            await asyncio.sleep(60)
 
-        async with raw_server(converse) as server, open_route(server.url) as route:
+        async with raw_server(converse) as server, open_route(server.url, answer_seconds=60) as route:
             with pytest.raises(SqsUnavailable, match="TimeoutError"):
                 await route.call(SEND, QUEUE, MEBIBYTE * 8, 0.3)
 
@@ -456,18 +455,16 @@ def test_each_request_has_a_deadline_of_its_own_on_one_connection() -> None:
             await peer.request()
             await peer.answer()
             await peer.request()
-            await asyncio.sleep(0.4)
+            await asyncio.sleep(1.1)
             await peer.answer()
             await peer.request()
             await peer.closed()
 
-        async with raw_server(converse) as server, open_route(server.url) as route:
-            await route.call(DELETE, QUEUE, b"{}", 0.3)
-            await route.call(DELETE, QUEUE, b"{}", 5)  # the first one's deadline passes meanwhile
-            started = time.monotonic()
+        async with raw_server(converse) as server, open_route(server.url, answer_seconds=60) as route:
+            await route.call(DELETE, QUEUE, b"{}", 1)
+            await route.call(DELETE, QUEUE, b"{}", 60)  # the first one's deadline passes meanwhile
             with pytest.raises(SqsUnavailable, match="TimeoutError"):
                 await route.call(DELETE, QUEUE, b"{}", 0.2)
-            assert time.monotonic() - started < 2
             assert server.connections == 1
 
     run(test())
@@ -491,10 +488,8 @@ def test_a_connection_that_is_never_answered_is_given_up_in_time() -> None:
                 waiting.setblocking(False)
                 waiting.connect_ex(deaf.getsockname())
             async with open_route(f"http://127.0.0.1:{deaf.getsockname()[1]}", connect_seconds=0.2) as route:
-                started = time.monotonic()
                 with pytest.raises(SqsUnavailable, match=r"ConnectTimeout.* within 0\.2 s"):
-                    await route.call(SEND, QUEUE, b"{}", 5)
-                assert time.monotonic() - started < 2
+                    await route.call(SEND, QUEUE, b"{}", 60)
 
     run(test())
 
