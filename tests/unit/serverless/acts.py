@@ -5,8 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+import pytest
+
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.ledger.records import Action
+
+
+class StoppedClock:
+    """The time of the running event loop: it stands still, and passes when it is told to. Threads go on meanwhile."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        loop = asyncio.get_running_loop()
+        self.now = self._began = loop.time()
+        monkeypatch.setattr(loop, "time", lambda: self.now)
+
+    def pass_until(self, seconds: float) -> None:
+        """Let it be so many seconds after the clock was stopped."""
+        self.now = self._began + seconds
 
 
 class FakeAct:
@@ -21,6 +36,9 @@ class FakeAct:
         self.unfit = unfit
         self.aim = aim
         self.hangs = False
+        self.clock: StoppedClock | None = None
+        self.cut_at = 0.0
+        """Until when it hangs on this clock; whoever has not been cut by then will not be."""
         self.again = True
         self.config = False
         self.done: list[Work] = []
@@ -33,6 +51,11 @@ class FakeAct:
 
     async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
         self.tried += 1
+        if self.clock is not None:
+            self.clock.pass_until(self.cut_at)
+            for _ in range(100):  # turns of the loop, in which all that is due by then is done
+                await asyncio.sleep(0)
+            raise AssertionError("it is not cut in time")
         if self.hangs:
             await asyncio.sleep(60)
         if self.tried <= self.failures:

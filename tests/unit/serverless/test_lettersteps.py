@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 import pytest
 from tests.unit.recovery import letters as shapes
-from tests.unit.serverless.acts import FakeAct
+from tests.unit.serverless.acts import FakeAct, StoppedClock
 from tests.unit.serverless.mapping import sqs_record
 from tests.unit.serverless.test_recovering import letter
 
@@ -152,23 +152,19 @@ def test_what_the_ledger_takes_is_not_given_to_the_attempt_which_ends_before_its
 ) -> None:
     async def main() -> None:
         async with ledger_in(tmp_path) as ledger:
-            loop = asyncio.get_running_loop()
-            real, passed = loop.time, [0.0]
-            monkeypatch.setattr(loop, "time", lambda: real() + passed[0])
+            clock = StoppedClock(monkeypatch)
             call = getattr(ledger, slow)
 
             async def slowly(*arguments: Any, **options: Any) -> Any:
-                if not passed[0]:
-                    passed[0] = 9.5
+                clock.pass_until(9.5)
                 return await call(*arguments, **options)
 
             monkeypatch.setattr(ledger, slow, slowly)
             act = FakeAct()
-            act.hangs = True
-            start = loop.time()
+            act.clock, act.cut_at = clock, 10.01
             with pytest.raises(NotDelivered, match="may have arrived"):
                 await steps(ledger, act).deliver({"record": sqs_record(letter(1))}, 10.0)
-            assert loop.time() - start < 11.0
+            assert act.tried == 1
 
     asyncio.run(main())
 

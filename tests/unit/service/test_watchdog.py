@@ -11,10 +11,10 @@ from turnout.service.watchdog import Watchdog
 
 
 def an_endless_calculation(until: threading.Event) -> None:
-    until.wait(5)
+    until.wait(30)
 
 
-async def _until(condition: object, seconds: float = 5) -> None:
+async def _until(condition: object, seconds: float = 15) -> None:
     assert callable(condition)
     async with asyncio.timeout(seconds):
         while not condition():
@@ -23,7 +23,8 @@ async def _until(condition: object, seconds: float = 5) -> None:
 
 def test_a_blocked_loop_is_noticed_with_the_stack_that_blocks_it(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> Watchdog:
-        watchdog = Watchdog(0.1)
+        watchdog = Watchdog(0.3)
+        began = time.monotonic()
         watchdog.start()
         released = threading.Event()
         seen: list[float] = []
@@ -39,26 +40,27 @@ def test_a_blocked_loop_is_noticed_with_the_stack_that_blocks_it(caplog: pytest.
         an_endless_calculation(released)
         await _until(lambda: watchdog.counts.blocked)
         thread.join()
-        assert seen[0] > 0.1
+        assert seen[0] > 0.3
         assert watchdog.blocked_seconds == 0
+        assert 0.3 < watchdog.counts.blocked_seconds <= time.monotonic() - began
         watchdog.stop()
         return watchdog
 
     with caplog.at_level(logging.WARNING):
         watchdog = asyncio.run(main())
     assert "an_endless_calculation" in caplog.text
-    assert "until.wait(5)" in caplog.text
+    assert "until.wait(30)" in caplog.text
     assert "goes on after" in caplog.text
     assert watchdog.counts.blocked == 1
-    assert 0.1 < watchdog.counts.blocked_seconds < 5
-    assert abs(watchdog.counts.last_blocked_at - time.time()) < 10
+    assert abs(watchdog.counts.last_blocked_at - time.time()) < 60
 
 
 def test_a_loop_that_comes_round_is_left_in_peace(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> Watchdog:
-        watchdog = Watchdog(0.4)
+        watchdog = Watchdog(0.5)
+        began = time.monotonic()
         watchdog.start()
-        for _ in range(10):
+        while time.monotonic() - began < 1.2:  # a loop that is not seen to come round would be blamed twice
             time.sleep(0.02)  # noqa: ASYNC251 - a short block
             await asyncio.sleep(0.01)
         watchdog.stop()
