@@ -112,7 +112,7 @@ async def test_the_trace_header_travels_as_a_system_attribute(bench: Bench) -> N
     header = "Root=1-5759e988-bd862e3fe1be46a994272793;Parent=53995c3f42cd8ad8;Sampled=1"
     await bench.sqs.send(queue, [OutgoingMessage("x", trace_header=header)])
     (message,) = await bench.sqs.receive(queue)
-    assert message.system["AWSTraceHeader"] == header
+    assert message.system.get("AWSTraceHeader") == header
     assert message.attributes == {}
 
 
@@ -270,10 +270,10 @@ async def test_a_visibility_timeout_above_twelve_hours_is_refused(bench: Bench) 
     await bench.sqs.send(queue, [OutgoingMessage("x")])
     (message,) = await bench.sqs.receive(queue)
     try:
-        (failure,) = await bench.sqs.change_visibility(queue, [message.handle], 43_201)
+        failures = await bench.sqs.change_visibility(queue, [message.handle], 43_201)
     except SqsRejected:
         return
-    assert (failure.index, failure.retryable) == (0, False)
+    assert [(failure.index, failure.retryable) for failure in failures] == [(0, False)]
 
 
 async def test_a_short_poll_of_an_empty_queue_returns_at_once(bench: Bench) -> None:

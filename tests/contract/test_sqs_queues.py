@@ -34,7 +34,7 @@ async def test_a_redriven_message_names_the_queue_it_came_from(bench: Bench) -> 
     assert await bench.sqs.receive(queue, wait_seconds=0) == []
     (letter,) = await bench.sqs.receive(dead, wait_seconds=2)
     arn = (await bench.sqs.queue_attributes(queue))["QueueArn"]
-    assert letter.system["DeadLetterQueueSourceArn"] == arn
+    assert letter.system.get("DeadLetterQueueSourceArn") == arn
 
 
 async def test_a_fifo_queue_keeps_the_order_within_a_group(bench: Bench) -> None:
