@@ -747,12 +747,12 @@ def test_a_backoff_does_not_hold_up_the_stop(tmp_path: Path) -> None:
 
 def test_what_does_not_finish_in_time_is_let_go_of_and_known_as_begun(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
-        bench.delivery.gate = asyncio.Event()
+        bench.delivery.gate, begun = asyncio.Event(), asyncio.Event()
+        bench.delivery.before = lambda _: begun.set()
         processor = bench.make(drain_seconds=0.05)
         stop = asyncio.Event()
         running = asyncio.create_task(processor.run(stop))
-        while not processor.counts.held:
-            await asyncio.sleep(0.001)
+        await begun.wait()
         stop.set()
         await running
         assert await bench.status("m-1") == "in_progress"
