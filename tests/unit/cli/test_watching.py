@@ -247,7 +247,7 @@ def test_tail_says_that_the_worker_has_no_such_rule_and_goes_on_until_it_has(mon
         async with worker() as (yard, port):
             asked = [port, "--count", "1", "--rule", "threee"]
             running = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, tail, asked))
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 await looked.wait()
             yard.worker.use(ruleset(RULES.replace("id: three", "id: threee")))  # as a reload does
             while not running.done():
@@ -318,7 +318,7 @@ def test_a_worker_that_ends_ends_the_tail() -> None:
             running = asyncio.create_task(asyncio.to_thread(CliRunner().invoke, tail, [port]))
             await yard.publish(event("one"))
             await yard.watch.wait(1)
-            async with asyncio.timeout(5), httpx.AsyncClient() as client:
+            async with asyncio.timeout(15), httpx.AsyncClient() as client:
                 await client.get(f"http://127.0.0.1:{port}/status.json")
         return await running
 

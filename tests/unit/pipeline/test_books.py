@@ -132,7 +132,7 @@ def test_the_first_poll_does_not_wait_so_that_it_is_soon_known_whether_the_queue
         yard = Yard(pollers=1, wait_seconds=20)
         (poller,) = yard.worker.pollers
         async with yard.running():
-            async with asyncio.timeout(2):
+            async with asyncio.timeout(15):
                 while not poller.read_ns:
                     await asyncio.sleep(0.001)
             assert yard.worker.books.polls == 1

@@ -64,7 +64,7 @@ def test_nobody_passes_those_who_wait_though_there_is_room_for_less() -> None:
         await asyncio.sleep(0)
         assert not small.done()
         in_flight.unreserve(2)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await asyncio.gather(big, small)
 
     asyncio.run(main())
@@ -82,7 +82,7 @@ def test_whoever_is_cancelled_while_waiting_had_nothing_to_give_back() -> None:
         await asyncio.sleep(0)
         assert not later.done()
         in_flight.unreserve(1)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await later
 
     asyncio.run(main())
@@ -98,7 +98,7 @@ def test_whoever_is_cancelled_while_waiting_keeps_nobody_waiting() -> None:
         gone.cancel()
         await asyncio.wait([gone])
         in_flight.unreserve(1)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await behind
 
     asyncio.run(main())
@@ -114,7 +114,7 @@ def test_places_that_were_waited_for_are_taken() -> None:
         await first
         assert not second.done()
         in_flight.unreserve(7)
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await second
 
     asyncio.run(main())
@@ -147,7 +147,7 @@ def test_what_is_held_and_what_is_being_fetched_fill_the_places_together() -> No
         await asyncio.sleep(0)
         assert not waiting.done()
         in_flight.remove(list(in_flight)[:1])
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await waiting
 
     asyncio.run(main())
@@ -181,7 +181,7 @@ def test_a_cancelled_waiter_takes_no_places_even_when_they_were_just_granted() -
         waiting.cancel()  # ... and cancelled before it ran
         await asyncio.wait([waiting])
         assert waiting.cancelled()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await in_flight.reserve(10)
 
     asyncio.run(main())
@@ -196,7 +196,7 @@ def test_bodies_are_bounded_by_bytes_as_well() -> None:
         await asyncio.sleep(0)
         assert not waiting.done()
         in_flight.remove([heavy])
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await waiting
 
     asyncio.run(main())

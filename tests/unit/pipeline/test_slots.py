@@ -106,12 +106,12 @@ def test_a_cancelled_waiter_passes_what_it_was_just_given_on() -> None:
         first, second = await wants(share), await wants(other)
         share.release()  # the slot is granted to the first ...
         first.cancel()  # ... who is cancelled before it runs
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await second
         first, second = await wants(share), await wants(share)
         share.release()  # its own call is granted to the first ...
         first.cancel()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await second
 
     asyncio.run(main())
@@ -129,13 +129,13 @@ def test_whoever_is_cancelled_while_waiting_had_nothing_to_give_back_and_is_pass
             await asyncio.wait([gone])
             assert not staying.done()
             share.release()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(15):
                 await staying
             gone, staying = await wants(share), await wants(share)
             gone.cancel()
             await asyncio.wait([gone])
             other.release()
-            async with asyncio.timeout(1):
+            async with asyncio.timeout(15):
                 await staying
 
     asyncio.run(main())

@@ -9,8 +9,10 @@ from contextlib import asynccontextmanager
 from typing import NamedTuple
 
 import msgspec
+import pytest
 from tests.unit.pipeline.yard import RULES, Yard
 
+from turnout.service import view
 from turnout.service.observer import Observer
 from turnout.service.view import WorkerView
 from turnout.service.watchdog import Watchdog
@@ -126,13 +128,16 @@ async def observed(rules: str = RULES, *, watchdog_seconds: float = 5.0, seconds
     """A worker at work over in-memory queues, watched."""
     yard = Yard(rules)
     watchdog = Watchdog(watchdog_seconds)
+    patched = pytest.MonkeyPatch()
+    patched.setattr(view, "_ANSWER_SECONDS", 20.0)  # a busy machine is not what is looked at
     observer = Observer(yard.worker, reloads=Reloaded(), blocks=watchdog)
     watchdog.start()
     try:
         async with yard.running(seconds):
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 while not any(poller.read_ns for poller in yard.worker.pollers):
                     await asyncio.sleep(0.001)
             yield Seen(yard, observer, watchdog, WorkerView(observer, watchdog))
     finally:
         watchdog.stop()
+        patched.undo()

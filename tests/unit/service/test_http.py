@@ -111,7 +111,7 @@ def test_a_queue_that_cannot_be_read_is_told_with_its_code() -> None:
         async with served() as (seen, client):
             seen.yard.sqs.fail_calls("events", "ReceiveMessage", "AccessDeniedException")
             await seen.yard.publish(event("one"))  # ends the polls that wait
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 while (await client.get("/readyz")).status_code == 200:
                     await asyncio.sleep(0.005)
             return await client.get("/readyz"), await client.get("/livez")

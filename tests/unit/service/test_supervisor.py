@@ -274,7 +274,7 @@ def test_a_worker_whose_supervisor_is_gone_stops() -> None:
         await asyncio.sleep(0)
         assert b"reloads" in os.read(reading, 1000)
         os.close(reading)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await stop.wait()
             await task
         os.close(writing)

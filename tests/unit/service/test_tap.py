@@ -45,7 +45,7 @@ def watch(watched: Watched, *bodies: str, bodies_allowed: bool = False, expected
             with tap.watching(watched) as records:
                 await yard.publish(*bodies)
                 await yard.watch.wait(len(bodies))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(15):
                     seen = [await records.get() for _ in range(expected)]
                 await asyncio.sleep(0)
                 assert records.empty()
@@ -127,7 +127,7 @@ def test_more_than_is_wanted_a_second_is_counted_and_not_queued() -> None:
                 assert 3 <= len(first) < 20
                 await asyncio.sleep(0.5)
                 await yard.publish(event("one", 99))
-                async with asyncio.timeout(5):
+                async with asyncio.timeout(15):
                     last = await records.get()
                 assert last.event_id == "event-99"
                 assert sum(record.skipped for record in (*first, last)) + len(first) + 1 == 51

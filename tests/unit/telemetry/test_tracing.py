@@ -620,7 +620,7 @@ def test_a_send_span_waits_for_the_others_of_its_batch_but_not_for_ever(monkeypa
         story.settle(Outcome.DELIVERED, first)
         story.settle(Outcome.DELIVERED, second)
         assert sink.named("send a") == []
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await sink.sent.wait()
         story.settle(Outcome.DELIVERED, third)
         await story.tracing.aclose(1)
@@ -652,7 +652,7 @@ def test_after_a_flush_a_send_span_waits_for_the_others_of_its_batch_as_before(m
         half_told(hooks)
         await hooks.flush(1.0)
         half_told(hooks)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await sink.sent.wait()
 
     asyncio.run(tell())

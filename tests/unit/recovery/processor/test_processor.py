@@ -731,13 +731,13 @@ def test_a_processor_says_when_its_last_round_ended_and_how_long_it_took(tmp_pat
 def test_a_backoff_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=0.0)]
-        processor = bench.make(base=3_600, cap=3_600)
+        processor = bench.make(base=3_600, cap=3_600, drain_seconds=60.0)
         stop = asyncio.Event()
         running = asyncio.create_task(processor.run(stop))
         while not bench.diary:
             await asyncio.sleep(0.001)
         stop.set()
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(15):
             await running
         claimed = await bench.ledger.claim(["m-1"], by="somebody else", lease_seconds=1)
         assert "m-1" in claimed, "the claim was released"
@@ -1067,7 +1067,7 @@ def test_who_waits_for_the_rate_waits_no_longer_when_the_processor_is_to_stop(
 
         bench.place.delete = delete_and_stop  # type: ignore[method-assign]
         processor = bench.make(rate=0.01, drain_seconds=60.0)
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(15):
             await processor.run(stop)
         assert processor.counts.results == {ended: 1, "put_off": 1}
 

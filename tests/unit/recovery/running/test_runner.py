@@ -270,7 +270,7 @@ def test_letters_pass_at_the_rate_they_may(monkeypatch: pytest.MonkeyPatch) -> N
         slow, stop = Pace(0.001), asyncio.Event()
         await slow(1, stop)
         stop.set()
-        async with asyncio.timeout(1):
+        async with asyncio.timeout(15):
             await slow(1, stop)
 
     asyncio.run(story())
@@ -437,7 +437,7 @@ def test_two_runs_of_one_plan_that_are_alive_at_once_send_each_letter_once(tmp_p
 
             first = asyncio.create_task(runner("one").run(made, asyncio.Event()))
             await act.begun.wait()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 second = await runner("two").run(made, asyncio.Event())
             act.may_end.set()
             assert ((await first).done, second.done, second.skipped) == (1, 0, 1)

@@ -182,7 +182,7 @@ def test_a_paste_that_never_arrives_is_not_waited_for(monkeypatch: pytest.Monkey
             reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
             writer.write(b"POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n")
             writer.write(b"Content-Type: application/x-www-form-urlencoded\r\n\r\nevent=")
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 status = await reader.readline()
             writer.close()
             return status
@@ -248,7 +248,7 @@ def test_a_defect_costs_one_sample_and_not_all_that_would_follow(
             monkeypatch.setattr(seen.view, "snapshot", snapshot)
             pages = StatusPages(seen.view, str)
             await pages.start()
-            async with asyncio.timeout(5):
+            async with asyncio.timeout(15):
                 await asked.wait()
             await pages.stop()
             return count
