@@ -60,6 +60,11 @@ class Peer:
         """A whole answer with a Content-Length; what is not bytes is sent as JSON."""
         await self.write(answer(body, status, **headers))
 
+    async def end(self) -> None:
+        """Say that nothing more will come, and wait until the client has closed the connection for that."""
+        self._writer.write_eof()
+        await self.closed()
+
     async def closed(self) -> None:
         """Wait until the client closes the connection."""
         with suppress(ConnectionError):

@@ -211,15 +211,19 @@ def test_a_connection_is_used_again_unless_the_server_says_close() -> None:
 
 def test_a_kept_connection_that_the_server_has_closed_is_not_used() -> None:
     async def test() -> None:
+        ended = asyncio.Queue[int]()
+
         async def converse(peer: Peer) -> None:
             await peer.request()
             await peer.answer()
+            await peer.end()
+            ended.put_nowait(peer.number)
 
         async with raw_server(converse) as server, open_route(server.url) as route:
-            for number in range(1, 4):
+            for number in range(3):
                 await route.call(SEND, QUEUE, b"{}", 5)
-                await asyncio.sleep(0.05)  # the end of the connection arrives meanwhile
-                assert server.connections == number
+                assert await ended.get() == number
+            assert server.connections == 3
 
     run(test())
 
@@ -387,16 +391,20 @@ def test_bytes_nobody_asked_for_end_the_connection(more: bytes) -> None:
 
 def test_a_late_answer_to_nothing_ends_the_connection() -> None:
     async def test() -> None:
+        answered, ended = asyncio.Event(), asyncio.Event()
+
         async def converse(peer: Peer) -> None:
             await peer.request()
             await peer.answer(b"mine")
-            await asyncio.sleep(0.05)
+            await answered.wait()
             await peer.answer(b"nobody's", 408)
             await peer.closed()
+            ended.set()
 
         async with raw_server(converse) as server, open_route(server.url) as route:
             assert await route.call(SEND, QUEUE, b"{}", 5) == b"mine"
-            await asyncio.sleep(0.1)
+            answered.set()
+            await ended.wait()
             assert await route.call(SEND, QUEUE, b"{}", 5) == b"mine"
             assert server.connections == 2
 
@@ -701,19 +709,23 @@ def test_a_bad_signature_with_a_right_clock_is_an_error(date: str) -> None:
 
 def test_a_cancelled_call_gives_up_its_connection() -> None:
     async def test() -> None:
+        asked, cancelled = asyncio.Event(), asyncio.Event()
+
         async def converse(peer: Peer) -> None:
             await peer.request()
             if peer.number == 0:
-                await asyncio.sleep(0.1)
+                asked.set()
+                await cancelled.wait()
             await peer.answer({"number": peer.number})
             await peer.closed()
 
         async with raw_server(converse) as server, open_route(server.url) as route:
             call = asyncio.create_task(route.call(DELETE, QUEUE, b"{}", 5))
-            await asyncio.sleep(0.05)
+            await asked.wait()
             call.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await call
+            cancelled.set()
             assert await route.call(DELETE, QUEUE, b"{}", 5) == b'{"number": 1}'
 
     run(test())
@@ -742,13 +754,16 @@ def test_a_cancelled_call_takes_nobodys_place() -> None:
 @pytest.mark.parametrize("operation", [DELETE, RECEIVE])
 def test_closing_fails_the_calls_under_way_and_those_that_wait(operation: Operation) -> None:
     async def test() -> None:
+        asked = asyncio.Event()
+
         async def converse(peer: Peer) -> None:
             await peer.request()
+            asked.set()
             await peer.closed()
 
         async with raw_server(converse) as server, open_route(server.url, max_connections=1) as route:
             calls = [asyncio.create_task(route.call(operation, QUEUE, b"{}", 5)) for _ in range(2)]
-            await asyncio.sleep(0.05)
+            await asked.wait()
             route.close()
             for call in calls:
                 with pytest.raises(SqsUnavailable) as caught:
@@ -776,18 +791,21 @@ def test_there_are_never_more_connections_than_allowed() -> None:
 
 def test_waiting_for_a_connection_is_bounded() -> None:
     async def test() -> None:
+        asked = asyncio.Event()
+
         async def converse(peer: Peer) -> None:
             await peer.request()
+            asked.set()
             await peer.closed()
 
         async with (
             raw_server(converse) as server,
             open_route(server.url, max_connections=1, answer_seconds=0.2) as route,
         ):
-            first = asyncio.create_task(route.call(DELETE, QUEUE, b"{}", 5))
-            await asyncio.sleep(0.05)
+            first = asyncio.create_task(route.call(DELETE, QUEUE, b"{}", 60))
+            await asked.wait()
             with pytest.raises(SqsUnavailable, match="PoolTimeout"):
-                await route.call(DELETE, QUEUE, b"{}", 5)
+                await route.call(DELETE, QUEUE, b"{}", 60)
             first.cancel()
 
     run(test())
@@ -795,17 +813,25 @@ def test_waiting_for_a_connection_is_bounded() -> None:
 
 def test_a_cancelled_wait_for_a_connection_harms_nobody() -> None:
     async def test() -> None:
+        second, cancelled = asyncio.Event(), asyncio.Event()
+
         async def converse(peer: Peer) -> None:
+            await peer.request()
+            await peer.answer()
+            await peer.request()
+            second.set()
+            await cancelled.wait()
+            await peer.answer()
             while True:
                 await peer.request()
-                await asyncio.sleep(0.02)
                 await peer.answer()
 
         async with raw_server(converse) as server, open_route(server.url, max_connections=1) as route:
             calls = [asyncio.create_task(route.call(DELETE, QUEUE, b"{}", 5)) for _ in range(6)]
-            await asyncio.sleep(0.03)
+            await second.wait()
             for call in calls[2::2]:
                 call.cancel()
+            cancelled.set()
             answers = await asyncio.gather(*calls, return_exceptions=True)
             assert [isinstance(a, asyncio.CancelledError) for a in answers] == [False, False, True, False, True, False]
 
@@ -814,16 +840,20 @@ def test_a_cancelled_wait_for_a_connection_harms_nobody() -> None:
 
 def test_long_polls_never_hold_back_other_calls() -> None:
     async def test() -> None:
+        polled = asyncio.Event()
+
         async def converse(peer: Peer) -> None:
             while True:
                 if (await peer.request()).operation == "ReceiveMessage":
+                    polled.set()
                     await peer.closed()
                 await peer.answer()
 
         async with raw_server(converse) as server, open_route(server.url, max_connections=1) as route:
             poll = asyncio.create_task(route.call(RECEIVE, QUEUE, b"{}", 25))
-            await asyncio.sleep(0.05)
-            assert await route.call(SEND, QUEUE, b"{}", 1) == b"{}"
+            await polled.wait()
+            assert await route.call(SEND, QUEUE, b"{}", 10) == b"{}"
+            assert not poll.done()
             poll.cancel()
 
     run(test())
