@@ -580,11 +580,14 @@ def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(
 
     async def story(bench: Bench) -> None:
         bench.delivery.gate = asyncio.Event()
-        processor = bench.make(concurrency=4)
+        begun: list[Letter] = []
+        bench.delivery.before = begun.append
+        processor = bench.make(concurrency=4, drain_seconds=60.0)
         stop = asyncio.Event()
         running = asyncio.create_task(processor.run(stop))
-        while processor.counts.held < 4:
+        while len(begun) < 4:
             await asyncio.sleep(0.001)
+        assert processor.counts.held == 4
         assert processor.counts.running
         stop.set()
         while not processor.counts.draining:
