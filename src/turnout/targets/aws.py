@@ -240,6 +240,9 @@ class FunctionDestination(_AwsDestination):
         with self._foreign_errors():
             payload = message.body.encode()
         answer = await self._call("invoke", FunctionName=self._address, InvocationType="Event", Payload=payload)
+        # It is not read; left open, it would hold its connection until it is collected.
+        if (said := answer.get("Payload")) is not None:
+            said.close()
         # What accepts an asynchronous invocation is this status and nothing else (API reference, Invoke).
         if answer.get("StatusCode") != 202:
             raise self._bad_answer(f"status {answer.get('StatusCode')} does not accept an event")

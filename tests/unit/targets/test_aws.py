@@ -4,6 +4,7 @@ Against an endpoint that answers what it is told. What the services do when all 
 """
 
 import asyncio
+import gc
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -290,6 +291,18 @@ def test_a_function_that_accepts_an_event_says_so_by_its_status(service: Endpoin
     assert isinstance(accepted, SentBatch)
     assert accepted.failures == ()
     assert isinstance(odd, TargetError)
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # looked for in the log, which tells every one
+def test_what_a_function_answers_beside_its_status_holds_no_connection(
+    service: Endpoint, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    answers = Answer(b"x" * 1_000_000, 202), Answer(b"x" * 1_000_000, 200)
+    send_each(service, FunctionDestination, FUNCTION, *answers)
+    gc.collect()
+    assert len(service.got) == 2
+    assert "Unclosed" not in caplog.text
 
 
 def test_a_table_behind_something_that_is_not_dynamodb_is_unavailable(service: Endpoint) -> None:
