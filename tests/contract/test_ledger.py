@@ -369,7 +369,9 @@ def test_the_file_is_for_its_owner_only(tmp_path: Path) -> None:
     async def main() -> None:
         async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
             await ledger.see([SIGHTING], by="jo")
-            for path in tmp_path.iterdir():
+            files = list(tmp_path.iterdir())
+            assert files
+            for path in files:
                 assert stat.S_IMODE(path.stat().st_mode) == 0o600, path
 
     asyncio.run(main())

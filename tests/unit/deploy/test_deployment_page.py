@@ -40,17 +40,19 @@ def value(node: ast.expr) -> float:
 
 
 @pytest.mark.parametrize(("sum_", "result"), SUMS, ids=[sum_ for sum_, _ in SUMS])
-def test_sums_are_right(sum_: str, result: str) -> None:
+def test_sums_on_the_page_are_right(sum_: str, result: str) -> None:
     decimals = len(result.partition(".")[2])
     assert f"{value(ast.parse(sum_, mode='eval').body):.{decimals}f}" == result
 
 
-def test_there_are_sums() -> None:
+def test_the_page_has_sums_that_are_found() -> None:
     assert len(SUMS) > 12
 
 
-def test_links_lead_somewhere() -> None:
-    for path, part in re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGE.text):
+def test_links_of_the_page_lead_somewhere() -> None:
+    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGE.text)
+    assert links
+    for path, part in links:
         there = ROOT / "docs" / path
         assert there.exists(), path
         if part:
@@ -58,11 +60,11 @@ def test_links_lead_somewhere() -> None:
             assert part in {anchor(title) for title in page.sections}, f"{path}#{part}"
 
 
-def test_settings_exist() -> None:
+def test_settings_that_the_page_names_exist() -> None:
     assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE.text)) <= known_variables()
 
 
-def test_metrics_exist() -> None:
+def test_metrics_that_the_page_names_exist() -> None:
     known = {prometheus_name(metric) for metric in read_metrics(snapshot())}
     named_ = set(re.findall(r"`((?:turnout|messaging)_[a-z_]+[a-z])`", PAGE.text))
     assert named_
@@ -74,6 +76,7 @@ def test_alarms_are_those_of_the_module() -> None:
     names = re.findall(r'alarm_name\s+= "\$\{var\.name\}-(.+)"', text(FOLDER))
     patterns = [re.sub(r"\$\{[^}]*\}", "*", name) for name in names]
     told = "\n".join(suffixes) + "\n-scale-by-age"
+    assert patterns
     for pattern in patterns:
         fixed = max(pattern.split("*"), key=len).strip("-")
         assert fixed in told, pattern
@@ -99,7 +102,9 @@ def test_the_values_shown_are_those_that_the_complete_example_asks_for() -> None
 
 
 def test_files_named_in_commands_exist() -> None:
-    for path in re.findall(r"(?<![\w./])((?:deploy|tests|rules)/[\w./-]+)", PAGE.text):
+    named_ = re.findall(r"(?<![\w./])((?:deploy|tests|rules)/[\w./-]+)", PAGE.text)
+    assert named_
+    for path in named_:
         if path not in ("rules/", "deploy/"):
             assert (ROOT / path.rstrip(".")).exists(), path
 

@@ -19,7 +19,7 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "operations.md").read_text()
 
 
-def test_settings_exist() -> None:
+def test_settings_that_the_page_names_exist() -> None:
     assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE)) <= known_variables()
 
 
@@ -29,16 +29,18 @@ def test_every_setting_stands_on_some_page() -> None:
     assert known_variables() - between_processes <= set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", pages))
 
 
-def test_metrics_exist() -> None:
+def test_metrics_that_the_page_names_exist() -> None:
     known = {prometheus_name(metric) for metric in read_metrics(snapshot())}
     in_regular_expressions = {"turnout_messages", "turnout_rules"}
     named = set(re.findall(r"\b(?:turnout|messaging|process)_[a-z_]+[a-z]", PAGE))
     assert named - in_regular_expressions <= known
 
 
-def test_alerts_exist() -> None:
+def test_alerts_that_the_page_names_exist() -> None:
     alerts = (ROOT / "deploy" / "prometheus" / "alerts.yaml").read_text()
-    for alert in re.findall(r"`(Turnout[A-Z][A-Za-z]+)`", PAGE):
+    named = re.findall(r"`(Turnout[A-Z][A-Za-z]+)`", PAGE)
+    assert named
+    for alert in named:
         assert f"alert: {alert}\n" in alerts
 
 
@@ -61,7 +63,9 @@ def test_every_reason_for_a_letter_is_explained() -> None:
 
 
 def test_commands_and_their_options_exist() -> None:
-    for line in re.findall(r"^\$ turnout (.+)$", PAGE, re.MULTILINE):
+    shown = re.findall(r"^\$ turnout (.+)$", PAGE, re.MULTILINE)
+    assert shown
+    for line in shown:
         words = line.split()
         command: click.Command = turnout
         context = click.Context(turnout)
@@ -73,8 +77,10 @@ def test_commands_and_their_options_exist() -> None:
         assert {word for word in words if word.startswith("--")} <= options, line
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE):
+def test_links_of_the_page_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE)
+    assert targets
+    for target in targets:
         assert (ROOT / "docs" / target).exists(), target
     headings = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}

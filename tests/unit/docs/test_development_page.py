@@ -20,7 +20,9 @@ def test_every_link_leads_to_a_file_or_a_section() -> None:
 
 
 def test_a_link_to_a_module_is_called_as_the_module() -> None:
-    for name, link in re.findall(r"\[([\w/.]+)\]\(\.\./src/turnout/([\w/.]+)\)", PAGE.text):
+    links = re.findall(r"\[([\w/.]+)\]\(\.\./src/turnout/([\w/.]+)\)", PAGE.text)
+    assert links
+    for name, link in links:
         assert link.endswith(name), link
 
 

@@ -48,7 +48,7 @@ def test_every_option_in_the_text_exists_somewhere() -> None:
     assert set(re.findall(r"`(--[a-z-]+)", PAGE)) <= known
 
 
-def test_settings_exist() -> None:
+def test_settings_that_the_page_names_exist() -> None:
     known = {dlq_variable(field.name) for field in msgspec.structs.fields(DlqSettings)}
     known |= {work_variable(field.name) for field in msgspec.structs.fields(WorkSettings)}
     known |= {genesys_variable(field.name) for field in msgspec.structs.fields(GenesysConfig)}

@@ -21,14 +21,14 @@ ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "serverless.md").read_text()
 
 
-def test_handlers_exist() -> None:
+def test_handlers_that_the_page_names_exist() -> None:
     named = set(re.findall(r"`(turnout\.serverless\.\w+)\.(\w+)`", PAGE))
     assert len(named) >= 4
     for module, handler in named:
         assert callable(getattr(importlib.import_module(module), handler)), f"{module}.{handler}"
 
 
-def test_settings_exist() -> None:
+def test_settings_that_the_page_names_exist() -> None:
     known = {variable(field) for field in Settings.model_fields}
     known |= {dlq_variable(field.name) for field in msgspec.structs.fields(DlqSettings)}
     known |= {genesys_variable(field.name) for field in msgspec.structs.fields(GenesysConfig)}
@@ -53,8 +53,10 @@ def test_steps_are_those_of_the_state_machine() -> None:
     assert set(re.findall(pattern, PAGE)) == set(re.findall(pattern, text))
 
 
-def test_links_lead_somewhere() -> None:
-    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE):
+def test_links_of_the_page_lead_somewhere() -> None:
+    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE)
+    assert targets
+    for target in targets:
         assert (ROOT / "docs" / target).exists(), target
     headings = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
     anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}

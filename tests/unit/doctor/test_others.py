@@ -137,7 +137,9 @@ def test_tables_that_are_as_they_should_be() -> None:
         (table(ttl=DENIED), "ttl", Severity.UNKNOWN),
     ],
 )
-def test_spoilt_tables(facts: TableFacts | Silence, check: str, severity: Severity) -> None:
+def test_what_is_wrong_with_a_table_is_found_and_how_bad_it_is(
+    facts: TableFacts | Silence, check: str, severity: Severity
+) -> None:
     assert worst(judge_table("seen", facts, IDEMPOTENCY, CALLER), check) is severity
 
 

@@ -245,7 +245,7 @@ def test_a_regular_expression_of_few_steps_is_found_in_a_very_long_text() -> Non
         ("", "x", False),
     ],
 )
-def test_wildcards(pattern: str, text: str, fits: bool) -> None:
+def test_a_wildcard_fits_the_whole_text_and_a_star_any_part_of_it(pattern: str, text: str, fits: bool) -> None:
     assert verdict(f"wildcard(a, '{pattern}')", {"a": text}) is fits
 
 
@@ -264,7 +264,9 @@ def test_wildcards(pattern: str, text: str, fits: bool) -> None:
         ("fe80::/10", "fe80::1%eth0", False),
     ],
 )
-def test_networks(network: str, address: str, inside: bool) -> None:
+def test_an_address_is_in_a_network_of_its_own_family_when_it_is_written_as_one(
+    network: str, address: str, inside: bool
+) -> None:
     assert verdict(f"cidr(a, '{network}')", {"a": address}) is inside
 
 

@@ -50,7 +50,7 @@ def follow(stub: Stub, *messages: Message, **changes: Any) -> tuple[list[str], C
         ("", ""),
     ],
 )
-def test_kinds_of_events(event_type: str, kind: str) -> None:
+def test_the_kind_of_an_event_is_known_by_the_end_of_its_type(event_type: str, kind: str) -> None:
     assert kind_of(event_type) == kind
 
 

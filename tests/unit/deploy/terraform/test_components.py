@@ -115,7 +115,7 @@ def test_workers_are_added_by_backlog_for_each_task_and_by_age() -> None:
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
-def test_handlers_exist(name: str) -> None:
+def test_the_handler_of_every_function_exists(name: str) -> None:
     each = re.findall(r'"([a-z]+)"', re.findall(r"toset\((\[.*?\])\)", local("steps"))[0]) if name == "step" else [""]
     for key in each:
         module, _, function = FUNCTIONS[name]["handler"].replace("${each.key}", key).rpartition(".")
