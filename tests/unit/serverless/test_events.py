@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.unit.recovery import samples
-from tests.unit.serverless.mapping import sqs_event
+from tests.unit.serverless.mapping import sqs_event, sqs_record
 
 from turnout.message import Message
 from turnout.serverless.events import InvalidEvent, messages_of, partial_response, queue_of
@@ -87,8 +87,11 @@ JSON = st.recursive(
 FIELDS = ("messageId", "body", "receiptHandle", "attributes", "messageAttributes", "eventSourceARN", "md5OfBody")
 RECORD = st.fixed_dictionaries({"eventSource": st.just("aws:sqs")}, optional=dict.fromkeys(FIELDS, JSON))
 
+TEXT = st.text(min_size=1, max_size=3)
+GOOD = st.builds(lambda name, body: sqs_record(Message(name, "handle", body, URL)), TEXT, TEXT)
 
-@given(st.lists(RECORD | JSON, max_size=4))
+
+@given(st.lists(GOOD, min_size=1, max_size=4) | st.lists(GOOD | RECORD | JSON, max_size=4))
 @settings(max_examples=200, deadline=None)
 def test_whatever_the_records_hold_they_are_messages_or_refused(records: list[Any]) -> None:
     try:

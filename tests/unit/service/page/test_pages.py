@@ -218,7 +218,7 @@ def test_while_the_event_loop_is_blocked_the_page_shows_what_was_known_last() ->
 
                 thread = threading.Thread(target=look)
                 thread.start()
-                done.wait(10)
+                done.wait(30)
                 thread.join()
                 return got[0]
 
