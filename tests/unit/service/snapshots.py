@@ -124,12 +124,14 @@ class Seen(NamedTuple):
 
 
 @asynccontextmanager
-async def observed(rules: str = RULES, *, watchdog_seconds: float = 5.0, seconds: float = 20) -> AsyncIterator[Seen]:
+async def observed(
+    rules: str = RULES, *, watchdog_seconds: float = 5.0, answer_seconds: float = 20.0, seconds: float = 20
+) -> AsyncIterator[Seen]:
     """A worker at work over in-memory queues, watched."""
     yard = Yard(rules)
     watchdog = Watchdog(watchdog_seconds)
     patched = pytest.MonkeyPatch()
-    patched.setattr(view, "_ANSWER_SECONDS", 20.0)  # a busy machine is not what is looked at
+    patched.setattr(view, "_ANSWER_SECONDS", answer_seconds)  # a busy machine is not what is looked at
     observer = Observer(yard.worker, reloads=Reloaded(), blocks=watchdog)
     watchdog.start()
     try:

@@ -201,7 +201,7 @@ def test_while_the_event_loop_is_blocked_the_page_shows_what_was_known_last() ->
     import threading
 
     async def main() -> str:
-        async with observed(RULES, watchdog_seconds=0.1) as seen:
+        async with observed(RULES, watchdog_seconds=0.1, answer_seconds=2.0, seconds=60) as seen:
             pages = StatusPages(seen.view, lambda text: text)
             async with serving(HttpConfig(0), seen.view, pages) as port:
                 url = f"http://127.0.0.1:{port}/"
