@@ -255,6 +255,39 @@ def test_a_resolved_letter_cannot_be_claimed_and_is_known_when_it_turns_up_again
     run(scenario)
 
 
+def test_a_resolved_letter_can_be_claimed_by_who_deals_with_it_once_more_and_by_nobody_beside(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([SIGHTING], by="jo")
+        await ledger.claim("a", by="me", lease_seconds=30)
+        await ledger.record([*RETRIED, RESOLVED])
+        assert await ledger.claim("a", by="other", lease_seconds=30, resolved=True) == {}, "jo resolved it, not me"
+        await ledger.release("a", by="me")
+        granted = await ledger.claim("ab", by="other", lease_seconds=30, resolved=True)
+        assert granted == await ledger.records("ab"), "nobody has seen b"
+        assert granted["a"].resolved_ms > 0
+        assert set(await ledger.claim("a", by="other", lease_seconds=30, resolved=True)) == {"a"}, "renewed"
+        assert await ledger.claim("a", by="third", lease_seconds=30, resolved=True) == {}
+        await ledger.release("a", by="other")
+        assert set(await ledger.claim("a", by="third", lease_seconds=0.05, resolved=True)) == {"a"}
+        await asyncio.sleep(0.1)  # the lease itself is what is waited for
+        assert set(await ledger.claim("a", by="me", lease_seconds=30, resolved=True)) == {"a"}
+
+    run(scenario)
+
+
+@pytest.mark.parametrize("once_more", [False, True])
+def test_who_resolves_a_letter_lets_go_of_it(run: Run, once_more: bool) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        await ledger.see([SIGHTING], by="jo")
+        if once_more:
+            await ledger.record([RESOLVED])
+        await ledger.claim("a", by="jo", lease_seconds=30, resolved=once_more)
+        await ledger.record([*RETRIED, entry(Action.RESOLVE, Phase.DONE, attempt=2)])
+        assert set(await ledger.claim("a", by="other", lease_seconds=30, resolved=True)) == {"a"}
+
+    run(scenario)
+
+
 # Not on moto: a transaction that fails there puts the whole table back to what it was when it began, and so undoes
 # what others have written in the meantime.
 @pytest.mark.parametrize("opened", ["sqlite", "ministack"], indirect=True)

@@ -58,15 +58,18 @@ class Ledger(Protocol):
         """The records of a queue (by name) that changed at or after a moment, in no particular order."""
         ...
 
-    async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+    async def claim(
+        self, letters: Collection[str], *, by: str, lease_seconds: float, resolved: bool = False
+    ) -> Mapping[str, Record]:
         """Take hold of letters, so that no other worker acts on them until the lease ends or they are released.
 
-        Returns the records of those that were granted: seen, not resolved, and not held by anybody else.
+        Returns the records of those that were granted: seen, not held by anybody else, and not resolved. With
+        `resolved` those are granted too: they are to be dealt with once more.
         """
         ...
 
     async def release(self, letters: Collection[str], *, by: str) -> None:
-        """Let go of letters. To resolve a letter also lets go of it."""
+        """Let go of letters. Who resolves a letter also lets go of it."""
         ...
 
     async def save_plan(self, plan: Plan, items: Sequence[Item]) -> None:

@@ -24,13 +24,23 @@ class Claims:
         self._lease = lease_seconds
         self._clock = clock
         self._until: dict[str, float] = {}
+        self._once_more: set[str] = set()
 
-    async def take(self, letters: Sequence[str]) -> Mapping[str, Record]:
-        """Claim letters, or renew that; the records of those that were granted. Raises `LedgerError`."""
+    async def take(self, letters: Sequence[str], *, once_more: Collection[str] = ()) -> Mapping[str, Record]:
+        """Claim letters, or renew that; the records of those that were granted. Raises `LedgerError`.
+
+        Of those `once_more` is said of, it does not matter whether they are resolved.
+        """
+        self._once_more.update(once_more)
         until = self._clock() + self._lease
         for letter in letters:  # before the answer, which may not come: what was granted all the same is released
             self._until.setdefault(letter, 0.0)
-        granted = await self._ledger.claim(letters, by=self._by, lease_seconds=self._lease)
+        granted: dict[str, Record] = {}
+        open_ = [letter for letter in letters if letter not in self._once_more]
+        if open_:
+            granted |= await self._ledger.claim(open_, by=self._by, lease_seconds=self._lease)
+        if anew := [letter for letter in letters if letter in self._once_more]:
+            granted |= await self._ledger.claim(anew, by=self._by, lease_seconds=self._lease, resolved=True)
         self._until.update(dict.fromkeys(granted, until))
         for letter in letters:
             if letter not in granted:  # it is done with, or another's, whatever our clock says

@@ -27,6 +27,7 @@ __all__ = [
     "Status",
     "changed",
     "item_state",
+    "resolves",
     "seen",
 ]
 
@@ -260,7 +261,7 @@ def changed(record: Record | None, entry: Entry) -> Record:
         attempts=max(known.attempts, entry.attempt) if counted else known.attempts,
         reached=tuple(dict.fromkeys((*known.reached, *entry.targets))),
         changed_ms=max(known.changed_ms, entry.at_ms),
-        resolved_ms=entry.at_ms if _resolves(entry) else known.resolved_ms,
+        resolved_ms=entry.at_ms if resolves(entry) else known.resolved_ms,
         by=entry.by,
         note=entry.note or known.note,
         cut=known.cut + entry.cut,
@@ -278,11 +279,12 @@ def _status(record: Record, entry: Entry) -> Status:
     if entry.action is Action.PARK:
         return Status.UNKNOWN_CATEGORY if record.disposition == "unknown" else Status.PARKED
     if entry.action is Action.RESOLVE:
-        return Status.PROCESSED if _resolves(entry) and record.status not in _SETTLED else record.status
+        return Status.PROCESSED if resolves(entry) and record.status not in _SETTLED else record.status
     if entry.action is Action.SEEN:
         return record.status
     return _OUTCOMES.get((entry.action, entry.phase), Status.IN_PROGRESS)
 
 
-def _resolves(entry: Entry) -> bool:
+def resolves(entry: Entry) -> bool:
+    """Whether nothing more is to be done with the letter."""
     return entry.action is Action.RESOLVE and entry.phase is Phase.DONE

@@ -47,7 +47,7 @@ class RunConfig(msgspec.Struct, frozen=True):
     calls: int = 8
     """Letters (or batches, where the action takes batches) that are acted on at a time."""
     again: bool = False
-    """Whether letters are acted on that were dealt with before the plan was made. Nobody else is kept from those."""
+    """Whether letters are acted on that were dealt with before the plan was made."""
 
 
 class Pace:
@@ -166,18 +166,19 @@ class Runner:
 
     async def _step(self, works: Sequence[Work]) -> bool:
         """Claim works and act on them. Whether all were dealt with, by us or by others."""
-        granted = await self._claims.take([work.letter.id for work in works])
-        # A letter that is resolved cannot be claimed.
-        refused = [work.letter.id for work in works if work.letter.id not in granted]
+        ids = [work.letter.id for work in works]
+        granted = await self._claims.take(ids, once_more=self._anew.intersection(ids))
+        # A letter that is resolved cannot be claimed, but to deal with it once more.
+        refused = [letter for letter in ids if letter not in granted]
         known = await self._ledger.records(refused) if refused else {}
-        resolved = {each: record for each, record in known.items() if record.resolved_ms}
-        well = len(resolved) == len(refused)
-        records = resolved | dict(granted)
-        # Nobody is kept from what is dealt with once more: another run may have begun with it since this one looked.
-        anew_ = [work for work in works if work.letter.id in records and work.letter.id in self._anew]
-        once_more = [anew(work.letter, records[work.letter.id]) for work in anew_]
+        well = all(each in known and known[each].resolved_ms and each not in self._anew for each in refused)
+        anew_ = [work for work in works if work.letter.id in granted and work.letter.id in self._anew]
+        # What is dealt with once more another run may have begun or ended with since this one looked.
+        once_more = [anew(work.letter, granted[work.letter.id]) for work in anew_]
         once_more = [now for now, before in zip(once_more, anew_, strict=True) if now.attempt == before.attempt]
         well &= len(once_more) == len(anew_)
+        kept = {work.letter.id for work in once_more}
+        await self._claims.release([work.letter.id for work in anew_ if work.letter.id not in kept])
         self.tally.skipped += len(anew_) - len(once_more)
         well &= await self._act_on(once_more, once_more=True)
         taken = {work.letter.id for work in anew_}
@@ -198,7 +199,7 @@ class Runner:
         known = await self._ledger.record([self._started(work) for work in works])
         if not once_more:  # who had it before may have said since it was claimed what has arrived
             works = [msgspec.structs.replace(work, reached=known[work.letter.id].reached) for work in works]
-        ours = [work for work in works if await self._stands(work, known[work.letter.id], once_more=once_more)]
+        ours = [work for work in works if await self._stands(work, known[work.letter.id])]
         others = {work.letter.id for work in works} - {work.letter.id for work in ours}
         self.tally.skipped += len(others)
         await self._claims.release(others)
@@ -217,12 +218,12 @@ class Runner:
             await self._finish(done)
         return not failed and not others
 
-    async def _stands(self, work: Work, known: Record, *, once_more: bool) -> bool:
+    async def _stands(self, work: Work, known: Record) -> bool:
         """Whether a letter is still ours to act on, now that the ledger knows that we begin."""
         # Who was quicker has noted this very attempt, and what comes of it. Archiving has no attempts: it is done once.
         if known.by != self._by and self._act.action is not Action.ARCHIVE:
             return False
-        return once_more or await self._claims.stand(work.letter.id, known.attempts, work.reached)
+        return await self._claims.stand(work.letter.id, known.attempts, known.reached)
 
     async def _finish(self, letters: Sequence[Letter]) -> None:
         """Delete letters whose outcome is durable, and say so."""

@@ -446,6 +446,40 @@ def test_two_runs_of_one_plan_that_are_alive_at_once_send_each_letter_once(tmp_p
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("resolved", [False, True])
+def test_a_plan_that_goes_on_while_its_run_is_alive_sends_nothing_that_is_being_sent_once_more(
+    tmp_path: Path, resolved: bool
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            await ledger.see([Sighting.of(letter)], by="before")
+            for phase in (Phase.STARTED, Phase.DONE):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", targets=("crm",))])
+            if resolved:
+                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+
+            def runner(by: str) -> Runner:
+                return Runner(source=source, ledger=ledger, act=act, plan="p", by=by, config=config)
+
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            first = asyncio.create_task(runner("one").run(made, asyncio.Event()))
+            await act.begun.wait()
+            made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True)
+            second = asyncio.create_task(runner("two").run(made, asyncio.Event()))
+            async with asyncio.timeout(15):
+                await asyncio.wait({second}, timeout=0.5)  # it does not wait for the first one
+                act.may_end.set()
+                assert ((await first).done, (await second).done, (await second).skipped) == (1, 0, 1)
+            assert len(act.asked) == 1
+            again = await ledger.claim(["m-1"], by="another", lease_seconds=1, resolved=True)
+            assert set(again) == {"m-1"}, "whoever is done with a letter lets go of it"
+
+    asyncio.run(story())
+
+
 def test_two_runs_that_begin_at_once_with_what_is_to_be_dealt_with_again_send_it_once(tmp_path: Path) -> None:
     async def story() -> None:
         letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
@@ -483,9 +517,11 @@ def test_a_claim_is_renewed_while_its_letter_is_under_way_and_ends_with_the_run(
             made = await draft(source, ledger, lambda _: True, act, 10)
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
 
-            async def counted(letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+            async def counted(
+                letters: Collection[str], *, by: str, lease_seconds: float, resolved: bool = False
+            ) -> Mapping[str, Record]:
                 nonlocal renewals
-                granted = await claim(letters, by=by, lease_seconds=lease_seconds)
+                granted = await claim(letters, by=by, lease_seconds=lease_seconds, resolved=resolved)
                 if granted and act.begun.is_set():
                     renewals += 1
                     if renewals == 4:  # after more than the lease

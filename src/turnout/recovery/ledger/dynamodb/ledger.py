@@ -31,6 +31,7 @@ from turnout.recovery.ledger.records import (
     Sighting,
     changed,
     item_state,
+    resolves,
     seen,
 )
 
@@ -118,8 +119,11 @@ class DynamoLedger:
         async for row in rows:
             yield _read(_to_record, row)
 
-    async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+    async def claim(
+        self, letters: Collection[str], *, by: str, lease_seconds: float, resolved: bool = False
+    ) -> Mapping[str, Record]:
         """See `Ledger.claim`."""
+        eligible = "attribute_exists(resolved)" if resolved else "resolved = :no"
 
         async def claim(letter: str) -> Record | None:
             now = time.time()
@@ -127,12 +131,12 @@ class DynamoLedger:
                 f"letter#{letter}",
                 "record",
                 "SET holder = :by, held_until = :until",
-                "resolved = :no AND (attribute_not_exists(holder) OR holder = :by OR held_until < :now)",
+                f"{eligible} AND (attribute_not_exists(holder) OR holder = :by OR held_until < :now)",
                 {
                     ":by": {"S": by},
                     ":until": {"N": f"{now + lease_seconds:.3f}"},
                     ":now": {"N": f"{now:.3f}"},
-                    ":no": {"BOOL": False},
+                    **({} if resolved else {":no": {"BOOL": False}}),
                 },
             )
             return _read(_to_record, row) if row else None
@@ -233,8 +237,11 @@ class DynamoLedger:
             row = await self._table.get(f"letter#{letter}", "record")
             version = int(row["version"]["N"]) if row else 0
             after, entry = change(_read(_to_record, row) if row else None)
+            holder = row.get("holder", {}).get("S", "") if row else ""
+            # Who resolves a letter lets go of it, and of nobody else's hold.
+            lets_go = entry is not None and resolves(entry) and holder == entry.by
             try:
-                await self._table.transact(self._operations(after, version, entry))
+                await self._table.transact(self._operations(after, version, entry, lets_go=lets_go))
             except TransactionLost as lost:
                 if 1 in lost.failed and (written := await self._record_of(letter)):
                     return written  # the entry is there already
@@ -249,14 +256,17 @@ class DynamoLedger:
             raise self._table.takes_too_little()
         raise LedgerUnavailable(f"the letter {letter} is changed by too many at once; try again")
 
-    def _operations(self, record: Record, version: int, entry: Entry | None) -> list[Attributes]:
+    def _operations(
+        self, record: Record, version: int, entry: Entry | None, *, lets_go: bool = False
+    ) -> list[Attributes]:
         """The record if it is still as it was, the entry if it is new, and the item of its plan if there is one."""
         set_all = "version = :after, shelf = :shelf, changed = :changed, resolved = :resolved, expires = :expires"
         of_record = {
             "TableName": self._table.name,
             "Key": key(f"letter#{record.letter}", "record"),
-            "UpdateExpression": f"SET body = :body, {set_all}",
-            "ConditionExpression": "version = :before" if version else "attribute_not_exists(pk)",
+            "UpdateExpression": f"SET body = :body, {set_all}{' REMOVE holder, held_until' if lets_go else ''}",
+            "ConditionExpression": ("version = :before" if version else "attribute_not_exists(pk)")
+            + (" AND holder = :by" if lets_go else ""),
             "ExpressionAttributeValues": {
                 ":body": {"S": _text(record)},
                 ":after": {"N": str(version + 1)},
@@ -265,6 +275,7 @@ class DynamoLedger:
                 ":resolved": {"BOOL": bool(record.resolved_ms)},
                 ":expires": self._table.expires(),
                 **({":before": {"N": str(version)}} if version else {}),
+                **({":by": {"S": record.by}} if lets_go else {}),
             },
         }
         operations: list[Attributes] = [{"Update": of_record}]

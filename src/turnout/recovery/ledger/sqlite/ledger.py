@@ -20,6 +20,7 @@ from turnout.recovery.ledger.records import (
     Sighting,
     changed,
     item_state,
+    resolves,
     seen,
 )
 from turnout.recovery.ledger.sqlite.file import File
@@ -80,9 +81,11 @@ class SqliteLedger:
                 yield record
             after = page[-1][0]
 
-    async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
+    async def claim(
+        self, letters: Collection[str], *, by: str, lease_seconds: float, resolved: bool = False
+    ) -> Mapping[str, Record]:
         """See `Ledger.claim`."""
-        return await self._file.run(self._claim, letters, by, lease_seconds)
+        return await self._file.run(self._claim, letters, by, lease_seconds, resolved)
 
     async def release(self, letters: Collection[str], *, by: str) -> None:
         """See `Ledger.release`."""
@@ -181,6 +184,8 @@ class SqliteLedger:
                     record = changed(record, entry)
                     self._put(record)
                     self._move_item(entry)
+                    if resolves(entry):
+                        self._let_go([entry.letter], entry.by)
                 if record is not None:
                     records[entry.letter] = record
         return records
@@ -199,25 +204,28 @@ class SqliteLedger:
         found = ((letter, self._get(letter)) for letter in letters)
         return {letter: record for letter, record in found if record is not None}
 
-    def _claim(self, letters: Collection[str], by: str, lease_seconds: float) -> dict[str, Record]:
+    def _claim(self, letters: Collection[str], by: str, lease_seconds: float, resolved: bool) -> dict[str, Record]:
         now = self._clock()
         granted = {}
         with self._file.transaction() as connection:
             for letter in letters:
                 taken = connection.execute(
-                    "UPDATE letters SET holder = ?, held_until = ? WHERE id = ? AND NOT resolved"
+                    "UPDATE letters SET holder = ?, held_until = ? WHERE id = ? AND resolved <= ?"
                     " AND (holder IN ('', ?) OR held_until < ?)",
-                    (by, now + lease_seconds, letter, by, now),
+                    (by, now + lease_seconds, letter, resolved, by, now),
                 )
                 if taken.rowcount and (record := self._get(letter)):
                     granted[letter] = record
         return granted
 
     def _release(self, letters: Collection[str], by: str) -> None:
-        with self._file.transaction() as connection:
-            connection.executemany(
-                "UPDATE letters SET holder = '' WHERE id = ? AND holder = ?", [(letter, by) for letter in letters]
-            )
+        with self._file.transaction():
+            self._let_go(letters, by)
+
+    def _let_go(self, letters: Collection[str], by: str) -> None:
+        self._file.connection.executemany(
+            "UPDATE letters SET holder = '' WHERE id = ? AND holder = ?", [(letter, by) for letter in letters]
+        )
 
     def _save_plan(self, plan: Plan, items: Sequence[Item]) -> None:
         with self._file.transaction() as connection:
