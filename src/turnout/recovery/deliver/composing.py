@@ -106,7 +106,7 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
     return OutgoingMessage(
         body,
         attributes,
-        group_id=identifier(_group(letter)) if fifo else None,
+        group_id=identifier(_group(letter)) if fifo else _fair_group(letter),
         deduplication_id=_duplicate(queue, letter, body, replay) if fifo else None,
         trace_header=letter.message.system.get(_TRACE_HEADER),
     )
@@ -139,12 +139,10 @@ def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...], why: 
         if size + sum(each.size(name) for name, each in with_why.items()) <= MAX_MESSAGE_BYTES:
             attributes = with_why
     fifo = queue.endswith(".fifo")
-    group = message.system.get("MessageGroupId")
-    fair = bool(group) and not letter.queue.endswith(".fifo")  # that of a FIFO queue would make no queue a fair one
     return OutgoingMessage(
         body,
         attributes,
-        group_id=identifier(group or letter.id) if fifo or fair else None,
+        group_id=identifier(message.system.get("MessageGroupId") or letter.id) if fifo else _fair_group(letter),
         deduplication_id=identifier(letter.id) if fifo else None,
         trace_header=message.system.get(_TRACE_HEADER),
     )
@@ -175,6 +173,12 @@ def _send(letter: Letter, body: str, address: Address, rules: Ruleset | None) ->
         return NOTHING_EXTRA
     match = rules.match(body, letter_metadata(letter) if rules.needs_metadata else None)
     return match.send(address.value) if address.value in match.targets else NOTHING_EXTRA
+
+
+def _fair_group(letter: Letter) -> str | None:
+    """The group that a letter keeps in a standard queue, and makes that a fair one; that of a FIFO queue does not."""
+    group = letter.message.system.get("MessageGroupId")
+    return identifier(group) if group and not letter.queue.endswith(".fifo") else None
 
 
 def _group(letter: Letter) -> str:

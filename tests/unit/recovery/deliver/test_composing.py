@@ -177,6 +177,13 @@ def test_a_message_too_large_to_name_its_done_targets_does_not_go_back_to_its_so
         compose_for_source(full, "https://sqs/1/events", "r-1", ())
 
 
+def test_a_standard_source_gets_the_fair_group_that_sqs_moved_a_message_with_but_not_that_of_a_fifo_queue() -> None:
+    moved = shapes.message(shapes.BODY, MessageGroupId="acme")
+    for dead, group in (("https://sqs/1/d", "acme"), ("https://sqs/1/d.fifo", None)):
+        sent = compose_for_source(read_letter(moved, queue=dead), "https://sqs/1/events", "r-1", ())
+        assert (sent.group_id, sent.deduplication_id) == (group, None)
+
+
 def test_a_fifo_source_gets_a_group_and_a_stable_id() -> None:
     one, again = (compose_for_source(own(), "https://sqs/1/e.fifo", "r-1", ()) for _ in range(2))
     assert one == again
