@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import pty
+import signal
+import subprocess
+import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -10,6 +16,7 @@ from tests.unit.cli.test_dlq_report import exported  # noqa: F401 - a fixture
 
 from turnout.cli.dlq import dlq
 from turnout.recovery.ledger.api import UnknownPlan
+from turnout.recovery.running.planning import Draft
 
 
 def test_a_plan_whose_ledger_is_elsewhere_is_not_looked_for_in_a_new_one(
@@ -34,3 +41,53 @@ def test_a_user_whose_name_is_no_text_in_utf_8_can_act_on_letters(
     arguments = ["replay", "--file", str(exported), "--to-file", "sent.jsonl", "--yes"]
     result = CliRunner().invoke(dlq, arguments, catch_exceptions=False)
     assert (result.exit_code, len(Path("sent.jsonl").read_text().splitlines())) == (0, 3), result.output
+
+
+@pytest.mark.parametrize(("answer", "code"), [("n", 1), (signal.SIGINT, 128 + signal.SIGINT)])
+def test_ctrl_c_at_the_prompt_changes_nothing_and_ends_with_the_code_that_help_says(
+    exported: Path,  # noqa: F811
+    answer: str | signal.Signals,
+    code: int,
+) -> None:
+    terminal, stdin = pty.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "turnout", "dlq", "replay", "--file", str(exported), "--to-file", "sent.jsonl"],
+        cwd=exported.parent,
+        stdin=stdin,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        said = ""
+        while not said.endswith("Go on? [y/N]: "):
+            character = process.stdout.read(1)
+            assert character, said
+            said += character
+        if isinstance(answer, signal.Signals):
+            process.send_signal(answer)
+        else:
+            os.write(terminal, f"{answer}\n".encode())
+        rest, _ = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+        os.close(terminal)
+        os.close(stdin)
+    assert (process.returncode, rest.strip()) == (code, "Nothing was changed.")
+    assert not Path(exported.parent, "sent.jsonl").exists()
+
+
+def test_ctrl_c_while_letters_are_read_does_not_pass_for_nothing_to_do(
+    exported: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def interrupted(*arguments: Any, **_: Any) -> Draft:
+        signal.raise_signal(signal.SIGINT)
+        await arguments[-1].wait()
+        return Draft()
+
+    monkeypatch.setattr("turnout.cli.dlq.acting.draft", interrupted)
+    monkeypatch.chdir(exported.parent)
+    result = CliRunner().invoke(dlq, ["replay", "--file", str(exported), "--to-file", "sent.jsonl", "--yes"])
+    assert (result.exit_code, result.stdout.splitlines()[-1]) == (128 + signal.SIGINT, "Nothing was changed.")

@@ -18,6 +18,7 @@ import msgspec
 from turnout.cli.dlq.acting_options import settings_given
 from turnout.cli.dlq.asking import confirmed
 from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
+from turnout.cli.main import INTERRUPTED
 from turnout.cli.words import count
 from turnout.dlq.acts import To
 from turnout.dlq.reporting import ledger_is_there, ledger_place
@@ -81,7 +82,9 @@ def _run_name() -> str:
 
 
 def carry_out(job: Job, settings: DlqSettings) -> int:
-    """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left. Raises `TurnoutError`."""
+    """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left, 130 when it was interrupted
+    before anything was done. Raises `TurnoutError`.
+    """
     if job.resume and not ledger_is_there(settings):
         raise UnknownPlan(f"there is no ledger {ledger_place(settings)}, and so no plan: {_OTHER_LEDGER}")
     if job.dry_run and not ledger_is_there(settings):
@@ -170,6 +173,9 @@ class _Course:
             rate=settings.rate,
             max_failures=settings.max_failures,
         )
+        if self._stop.is_set():  # while it was reading: of what there is, it may have seen nothing
+            click.echo("Nothing was changed.")
+            return INTERRUPTED
         if not (made.works or made.finishing or made.gone):
             if self._job.resume and not made.absent:
                 await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
@@ -178,15 +184,12 @@ class _Course:
             click.echo("Nothing to do.")
             left = made.unfit or self._source.unseen
             return 1 if made.absent or (left and not self._job.dry_run) else 0
-        if self._stop.is_set():
-            click.echo("Nothing was changed.")
-            return 1
         if self._job.dry_run:
             click.echo("Nothing was changed: this was a dry run.")
             return 0
         if not self._job.yes and not await confirmed("Go on?", self._stop):
             click.echo("Nothing was changed.")
-            return 1
+            return INTERRUPTED if self._stop.is_set() else 1
         if self._job.resume:
             await self._ledger.end_plan(self._plan.id, PlanState.OPEN)
         else:
