@@ -138,6 +138,16 @@ def test_seeing_it_again_counts_and_adds_no_line(run: Run) -> None:
     run(scenario)
 
 
+def test_a_letter_that_is_named_twice_in_a_call_was_seen_once_as_the_last_of_them_says(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        last = Sighting("a", "dlq", "event-1", "user.end", "TARGET_MISSING", "needs-fix")
+        record = (await ledger.see([SIGHTING, last], by="jo"))["a"]
+        assert (record.sightings, record.cause) == (1, "TARGET_MISSING")
+        assert (await ledger.see([SIGHTING, last], by="jo"))["a"].sightings == 2
+
+    run(scenario)
+
+
 def test_a_history_holds_every_step_in_order_with_time_attempt_and_author(run: Run) -> None:
     async def scenario(ledger: Ledger) -> None:
         await ledger.see([SIGHTING], by="jo")

@@ -35,7 +35,10 @@ class Ledger(Protocol):
     """
 
     async def see(self, sightings: Sequence[Sighting], *, by: str) -> Mapping[str, Record]:
-        """Note letters that were found in a queue. Returns the record of each."""
+        """Note letters that were found in a queue. Returns the record of each.
+
+        One that is named twice in a call was found once, as the last of them says.
+        """
         ...
 
     async def record(self, entries: Sequence[Entry]) -> Mapping[str, Record]:

@@ -165,8 +165,9 @@ class SqliteLedger:
 
     def _see(self, sightings: Sequence[Sighting], by: str) -> dict[str, Record]:
         records = {}
+        latest = {sighting.letter: sighting for sighting in sightings}
         with self._file.transaction():
-            for sighting in sightings:
+            for sighting in latest.values():
                 record, entry = seen(self._get(sighting.letter), sighting, by, self._now_ms())
                 self._put(record)
                 if entry is not None:
