@@ -23,7 +23,21 @@ _COMMANDS = {
 }
 
 
-@click.group(cls=LazyGroup, lazy=_COMMANDS, short_help="Look at dead letters, and repair what failed.")
+class _Dlq(LazyGroup):
+    """Refuses what is no text, of which Python makes halves of surrogate pairs: no ledger or queue holds it."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Look at all arguments, also those of the command."""
+        for before, argument in zip(["", *args], args, strict=False):
+            if any("\ud800" <= character <= "\udfff" for character in argument):
+                # Not the value, which may be a URL with keys in it.
+                option = argument.partition("=")[0] if argument.startswith("--") else before
+                what = f"what follows {option}" if option.startswith("--") and option.isascii() else "an argument"
+                ctx.fail(f"{what} is not text in UTF-8, and so nothing that could be looked for or kept")
+        return super().parse_args(ctx, args)
+
+
+@click.group(cls=_Dlq, lazy=_COMMANDS, short_help="Look at dead letters, and repair what failed.")
 def dlq() -> None:
     """Look at dead letters, and repair what failed.
 

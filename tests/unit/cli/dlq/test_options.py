@@ -121,3 +121,20 @@ def test_an_option_that_a_shell_has_left_empty_is_refused_and_is_not_everything(
     result = CliRunner().invoke(dlq, words)
     assert result.exit_code == 2
     assert "it is empty; give it a value, or leave the option out" in result.output
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["retry", "--resume", "retry-\udcff"], "what follows --resume"),
+        (["list", "--id=\udcff"], "what follows --id"),
+        (["show", "letter-\ud800"], "an argument"),
+        (["replay", "--to-url", "https://example.com/?key=secret\udcff", "--yes"], "what follows --to-url"),
+        (["work", "--bucket", "\udfff"], "what follows --bucket"),
+    ],
+)
+def test_what_is_no_text_in_utf_8_is_refused_before_anything_looks_for_it(words: list[str], named: str) -> None:
+    result = CliRunner().invoke(dlq, words)
+    assert result.exit_code == 2
+    assert f"{named} is not text in UTF-8" in result.output
+    assert "secret" not in result.output
