@@ -6,6 +6,7 @@ Planning changes nothing. Letters stay held by their source, so that the run can
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 
@@ -13,13 +14,14 @@ import msgspec
 
 from turnout.recovery.deliver.api import Act, Unfit, Work
 from turnout.recovery.ledger.api import Ledger
-from turnout.recovery.ledger.records import Item, ItemState, Record, Status
+from turnout.recovery.ledger.records import Action, Item, ItemState, Phase, Record, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.sources.api import Source
 
 __all__ = ["Draft", "anew", "draft", "draft_again", "is_settled"]
 
 _SETTLED = frozenset({Status.RETRIED, Status.ARCHIVED, Status.REPLAYED})
+_ACTS = frozenset({Action.RETRY, Action.REPLAY, Action.ARCHIVE, Action.RESOLVE})
 _PAGE = 200
 
 
@@ -88,7 +90,7 @@ async def draft(
     made.unselected, made.limited = len(others), made.read >= limit
     # Not before all are read: they would come round again.
     await source.give_back(others)
-    await _sort(made, selected, source, ledger, act, lambda _, record: again and is_settled(record))
+    await _sort(made, selected, source, ledger, act, before_ms=math.inf if again else 0)
     return made
 
 
@@ -122,30 +124,26 @@ async def draft_again(
     found = {letter.id for letter in selected}
     missing = [item for each, item in left.items() if each not in found]
     open_ = [item.letter for item in missing if item.state is not ItemState.DONE]
-    # Letters to be dealt with once more were resolved before this plan was made.
-    elsewhere = set() if again else await _resolved(ledger, open_)
+    # What is to be dealt with once more may have been resolved before this plan was made.
+    since_ms = 0 if not again else math.inf if made_ms is None else made_ms
+    elsewhere = await _resolved(ledger, open_, since_ms)
     made.absent = tuple(letter for letter in open_ if letter not in elsewhere)
     made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
     done = {item.letter for item in left.values() if item.state is ItemState.DONE}
     finishing = [letter for letter in selected if letter.id in done]
-
-    def once_more(letter: Letter, record: Record | None) -> bool:
-        if not again or record is None:
-            return False
-        if is_settled(record):
-            return made_ms is None or (record.resolved_ms or record.changed_ms) < made_ms
-        return _was_begun_anew(record, left[letter.id])
-
-    await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, once_more)
+    await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, before_ms=since_ms)
     made.finishing += finishing
     return made
 
 
-async def _resolved(ledger: Ledger, letters: Sequence[str]) -> set[str]:
+async def _resolved(ledger: Ledger, letters: Sequence[str], since_ms: float) -> set[str]:
+    """Those that were resolved at or after a moment."""
     resolved: set[str] = set()
     for first in range(0, len(letters), _PAGE):
         records = await ledger.records(letters[first : first + _PAGE])
-        resolved.update(letter for letter, record in records.items() if record.resolved_ms)
+        resolved.update(
+            letter for letter, record in records.items() if record.resolved_ms and record.resolved_ms >= since_ms
+        )
     return resolved
 
 
@@ -155,8 +153,10 @@ async def _sort(
     source: Source,
     ledger: Ledger,
     act: Act,
-    once_more: Callable[[Letter, Record | None], bool],
+    *,
+    before_ms: float,
 ) -> None:
+    """Sort letters into a draft. What was dealt with before a moment is to be dealt with once more."""
     unfit = []
     letters.sort(key=_age)
     for first in range(0, len(letters), _PAGE):
@@ -164,7 +164,10 @@ async def _sort(
         records = await ledger.records([letter.id for letter in page])
         for letter in page:
             record = records.get(letter.id)
-            if not _fits(made, letter, record, act, once_more=once_more(letter, record)):
+            once_more = False
+            if before_ms and record is not None:
+                once_more = 0 < await _dealt_with_ms(ledger, record) < before_ms
+            if not _fits(made, letter, record, act, once_more=once_more):
                 unfit.append(letter)
     await source.give_back(unfit)
 
@@ -190,8 +193,12 @@ def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, *, once_
     return True
 
 
-def _was_begun_anew(record: Record, item: Item) -> bool:
-    """Whether a run that died had begun to deal once more with a letter, which it was to send where it had arrived."""
-    if item.state is not ItemState.STARTED or record.status is not Status.IN_PROGRESS:
-        return False
-    return not set(item.targets).isdisjoint(record.reached)
+async def _dealt_with_ms(ledger: Ledger, record: Record) -> int:
+    """When a letter was last dealt with, also where a run has begun since to do so once more; 0: it never was."""
+    if record.status in _SETTLED and not record.resolved_ms:
+        return record.changed_ms
+    if not record.reached or record.changed_ms <= record.resolved_ms:  # nothing was sent, or nothing has happened since
+        return record.resolved_ms
+    lines = await ledger.history(record.letter)
+    done = [line.at_ms for line in lines if line.action in _ACTS and line.phase is Phase.DONE]
+    return max(done, default=record.resolved_ms)

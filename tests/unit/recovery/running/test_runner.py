@@ -614,6 +614,80 @@ def test_what_a_run_that_died_was_sending_once_more_is_sent_when_its_plan_goes_o
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("last", [Phase.STARTED, Phase.FAILED])
+@pytest.mark.parametrize("plan", ["new", "older"])
+def test_what_another_run_had_begun_to_send_once_more_is_sent_by_the_next_one(
+    tmp_path: Path, last: Phase, plan: str
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+            act.may_end.set()
+            await ledger.see([Sighting.of(letter)], by="before")
+            # Its deletion was never noted, or did not succeed.
+            for phase in (Phase.STARTED, Phase.DONE):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", at_ms=1_000, targets=("crm",))])
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 2_000), made.items)
+            for phase in dict.fromkeys((Phase.STARTED, last)):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "another", 2, at_ms=3_000)])
+            if plan == "new":
+                made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            else:
+                made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True, made_ms=2_000)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert [work.reached for work in act.asked] == [()]
+
+    asyncio.run(story())
+
+
+def test_what_another_has_sent_once_more_since_a_plan_was_made_is_not_sent_again_though_it_died_then(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+            act.may_end.set()
+            await ledger.see([Sighting.of(letter)], by="before")
+            await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before", at_ms=1_000)])
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 2_000), made.items)
+            for phase in (Phase.STARTED, Phase.DONE):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "another", at_ms=3_000, targets=("crm",))])
+            made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True, made_ms=2_000)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert act.asked == []
+
+    asyncio.run(story())
+
+
+def test_what_another_has_dealt_with_and_taken_out_since_is_not_missing_from_a_plan_that_deals_with_it_once_more(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        gone, hidden = (read_letter(shapes.own(owed=("crm",)) | {"MessageId": f"m-{n}"}) for n in range(2))
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            act, config = Waiting(), RunConfig(again=True)
+            await ledger.see([Sighting.of(gone), Sighting.of(hidden)], by="before")
+            for letter in (gone, hidden):
+                await ledger.record([Entry(letter.id, Action.RESOLVE, Phase.DONE, "before", at_ms=1_000)])
+            made = await draft(Listed([gone, hidden]), ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 2_000), made.items)
+            await ledger.record([Entry(gone.id, Action.RESOLVE, Phase.DONE, "another", 2, at_ms=3_000)])
+            source = Listed([])
+            made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True, made_ms=2_000)
+            assert (made.gone, made.absent) == ((gone.id,), (hidden.id,))
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            await runner.run(made, asyncio.Event())
+            assert [item.state for item in await ledger.items("p")] == [ItemState.RESOLVED, ItemState.PENDING]
+
+    asyncio.run(story())
+
+
 def test_what_had_arrived_of_an_open_letter_is_not_sent_once_more_when_a_plan_goes_on_after_a_crash(
     tmp_path: Path,
 ) -> None:
