@@ -27,6 +27,8 @@ __all__ = [
     "verdict",
 ]
 
+_MOST_FAILING = 5
+"""Targets that the headline names; one outage may stop hundreds, and what else is wrong is to be seen as well."""
 _MOST_LETTERS = 20
 _MOST_IDS = 2
 _RECENTLY_SECONDS = 600.0
@@ -98,9 +100,13 @@ def _unready(snapshot: Snapshot) -> str:
 
 
 def _troubles(snapshot: Snapshot) -> Iterator[str]:
-    for target in snapshot.targets:
-        if target.breaker != "closed":
-            yield f"target {target.name} fails: {_breaker(target)}"
+    failing = [target for target in snapshot.targets if target.breaker != "closed"]
+    failing.sort(key=lambda target: target.fault != "config")  # what nothing but a repair ends comes first
+    for target in failing[:_MOST_FAILING]:
+        yield f"target {target.name} fails: {_breaker(target)}"
+    if len(failing) > _MOST_FAILING:
+        hidden = len(failing) - _MOST_FAILING
+        yield f"{number(hidden)} more target{' fails' if hidden == 1 else 's fail'}"
     if not snapshot.rules.reload_success:
         why = f": {snapshot.rules.reload_error}" if snapshot.rules.reload_error else ""
         yield f"the rule files have changed to something that cannot be used, and the rules from before are active{why}"

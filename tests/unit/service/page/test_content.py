@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 from tests.unit.pipeline.yard import ruleset
-from tests.unit.service.snapshots import NOW, change, snapshot
+from tests.unit.service.snapshots import NOW, change, snapshot, target
 
 from turnout.service.history import History
 from turnout.service.page.content import Content, content
@@ -45,6 +45,21 @@ def test_trouble_is_named_though_the_worker_is_alive_and_ready() -> None:
     rules = msgspec.structs.replace(healthy().rules, reload_success=False, reload_error=why)
     assert page(msgspec.structs.replace(healthy(), rules=rules)).reasons[0].endswith(f"are active: {why}")
     assert "nothing more is received" in page(msgspec.structs.replace(healthy(), in_flight=2000)).reasons[0]
+
+
+def test_of_many_failing_targets_the_headline_names_a_few_those_to_be_repaired_first_and_counts_the_others() -> None:
+    down = [target(f"t-{n}", breaker="open", fault="system", probe_seconds=5.0) for n in range(300)]
+    down.append(target("mine", breaker="open", fault="config", probe_seconds=5.0))
+    rules = msgspec.structs.replace(healthy().rules, reload_success=False)
+    made = page(msgspec.structs.replace(healthy(), targets=tuple(down), rules=rules))
+    assert made.reasons[:2] == (
+        "target mine fails: to be repaired by you, next try in 5 s",
+        "target t-0 fails: left alone, next try in 5 s",
+    )
+    assert made.reasons[5] == "296 more targets fail"
+    assert "rule files have changed" in made.reasons[6]
+    assert len(made.reasons) == 7
+    assert page(msgspec.structs.replace(healthy(), targets=tuple(down[:6]))).reasons[5] == "1 more target fails"
 
 
 def test_a_worker_process_that_ends_is_trouble_while_it_is_missed_and_ten_minutes_after() -> None:
