@@ -24,6 +24,7 @@ __all__ = [
     "source_row",
     "span",
     "target_row",
+    "telling",
     "verdict",
 ]
 
@@ -172,6 +173,21 @@ def source_row(source: SourceSnapshot, now: float) -> SourceRow:
         ", ".join(f"{count} {phase}" for phase, count in doing.items()),
         f"{len(failing)} of {len(source.pollers)} pollers fail: {failing[0].error}" if failing else "",
     )
+
+
+def telling(targets: Sequence[TargetSnapshot], most: int) -> Sequence[TargetSnapshot]:
+    """The targets to show where there is room for so many, in their order: those that fail, then where most waits.
+
+    The dead-letter queue is always one of them.
+    """
+    if len(targets) <= most:
+        return targets
+
+    def rank(index: int) -> tuple[bool, bool, int]:
+        target = targets[index]
+        return not target.is_dead_letter_queue, target.breaker == "closed", -target.backlog
+
+    return tuple(targets[index] for index in sorted(sorted(range(len(targets)), key=rank)[:most]))
 
 
 def target_row(target: TargetSnapshot, window: Window | None) -> TargetRow:

@@ -23,6 +23,7 @@ from turnout.service.summary import (
     source_row,
     span,
     target_row,
+    telling,
     verdict,
 )
 from turnout.telemetry.snapshot import RulesSnapshot, Snapshot
@@ -66,6 +67,7 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     peak: str
     sources: Sequence[SourceRow]
     targets: Sequence[TargetRow]
+    targets_hidden: int
     rule_rows: Sequence[RuleRow]
     rules_wanted: str
     rules_hidden: int
@@ -89,6 +91,7 @@ def content(
     now = snapshot.taken_at
     tone, headline, reasons = verdict(snapshot, silent)
     rows, hidden = _rules(snapshot, history, ruleset, wanted.strip().lower())
+    targets = telling(snapshot.targets, _MOST_ROWS)
     rates = history.received_rates()
     return Content(
         version=__version__,
@@ -103,7 +106,8 @@ def content(
         sparkline=_sparkline(rates),
         peak=number(max(rates, default=0.0)),
         sources=tuple(source_row(source, now) for source in snapshot.sources),
-        targets=tuple(target_row(target, window) for target in snapshot.targets),
+        targets=tuple(target_row(target, window) for target in targets),
+        targets_hidden=len(snapshot.targets) - len(targets),
         rule_rows=rows,
         rules_wanted=wanted,
         rules_hidden=hidden,

@@ -62,6 +62,19 @@ def test_of_many_failing_targets_the_headline_names_a_few_those_to_be_repaired_f
     assert page(msgspec.structs.replace(healthy(), targets=tuple(down[:6]))).reasons[5] == "1 more target fails"
 
 
+def test_of_thousands_of_targets_those_are_shown_that_fail_or_where_most_waits_in_their_order() -> None:
+    many = [target(f"t-{n}", backlog=n % 7) for n in range(3000)]
+    many[2000] = target("down", breaker="open", fault="system")
+    many[1000] = target("full", backlog=99)
+    made = page(snapshot(targets=(*many, target("dead", is_dead_letter_queue=True))))
+    names = [row.target.name for row in made.targets]
+    assert (len(names), made.targets_hidden) == (100, 2901)
+    assert [name for name in names if not name.startswith("t-")] == ["full", "down", "dead"]
+    assert names[0] == "t-6"
+    few = page(healthy())
+    assert (len(few.targets), few.targets_hidden) == (1, 0)
+
+
 def test_a_worker_process_that_ends_is_trouble_while_it_is_missed_and_ten_minutes_after() -> None:
     def told(running: int, seconds: float) -> tuple[str, ...]:
         ended = FleetSnapshot(3, running, 4, "worker 1 ended with exit code 1", healthy().taken_at - seconds)
