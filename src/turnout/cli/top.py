@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Sequence
 
 import click
 import httpx
@@ -17,15 +18,29 @@ from turnout.cli.running import address_argument, asking, look, told, worker_url
 from turnout.cli.screen import wide_console
 from turnout.rules.showing import printable
 from turnout.service.history import History
-from turnout.service.summary import ago, cards, letter_rows, number, source_row, span, target_row, verdict
+from turnout.service.summary import (
+    Card,
+    ago,
+    cards,
+    letter_rows,
+    number,
+    source_row,
+    span,
+    target_row,
+    telling,
+    verdict,
+)
 from turnout.telemetry.snapshot import Snapshot
 
 __all__ = ["top"]
 
 _TONES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": ""}
 _MOST_RULES = 15
+_MOST_TARGETS = 30
 _ROOM_FOR_ALL = 66
-"""Columns that the figures of targets need beside their names."""
+"""Columns that the figures of targets need beside their names; in fewer there is none for a sentence in a table."""
+_ROOM_FOR_SOME = 48
+"""Columns that a few of them need."""
 _FIRST_SECONDS = 1.0
 """Between the two looks that `--once` takes."""
 
@@ -78,7 +93,7 @@ def frame(history: History, silent: str = "") -> Group:
         Text(),
         _figures(snapshot, history),
         Text(),
-        _sources(snapshot),
+        *_sources(snapshot),
         Text(),
         *_targets(snapshot, history),
         Text(),
@@ -99,42 +114,52 @@ def _heading(snapshot: Snapshot, silent: str) -> list[Text]:
     return [line, *(Text(f"  {printable(reason)}") for reason in reasons)]
 
 
-def _figures(snapshot: Snapshot, history: History) -> Table:
-    table = Table.grid(padding=(0, 4))
+def _figures(snapshot: Snapshot, history: History) -> RenderableType:
     figures = list(cards(snapshot, history.window()))
-    table.add_row(*(Text(card.label, "dim") for card in figures))
-    table.add_row(*(Text(card.value, _TONES[card.tone] or "bold") for card in figures))
+    half = len(figures) // 2
+    return _Fitting((_ROOM_FOR_ALL, _grid(figures, gap=4)), (0, _grid(figures[:half], figures[half:], gap=2)))
+
+
+def _grid(*lines: Sequence[Card], gap: int) -> Table:
+    table = Table.grid(padding=(0, gap))
+    for line in lines:
+        table.add_row(*(Text(card.label, "dim") for card in line))
+        table.add_row(*(Text(card.value, _TONES[card.tone] or "bold") for card in line))
     return table
 
 
-def _sources(snapshot: Snapshot) -> Table:
+def _sources(snapshot: Snapshot) -> list[RenderableType]:
     table = _table("source", "received >", "last read", "pollers")
+    errors = []
     for source in snapshot.sources:
         row = source_row(source, snapshot.taken_at)
-        doing = Text(row.doing)
+        table.add_row(Text(row.queue), number(row.received), row.read, Text(row.doing))
         if row.trouble:
-            doing.append(f"   {printable(row.trouble)}", "red")
-        table.add_row(Text(row.queue), number(row.received), row.read, doing)
-    return table
+            errors.append(Text(f"  {row.queue}: {printable(row.trouble)}", "red"))
+    return [table, *errors]
 
 
 class _Fitting:
-    """A table, or where that would leave no room for names another one with fewer figures."""
+    """A table in several forms, each with the columns that it needs: where it is narrow, one with fewer figures.
 
-    def __init__(self, wide: Table, narrow: Table) -> None:
-        self._wide = wide
-        self._narrow = narrow
+    The last one needs none.
+    """
+
+    def __init__(self, *forms: tuple[int, RenderableType]) -> None:
+        self._forms = forms
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield self._wide if options.max_width >= _ROOM_FOR_ALL else self._narrow
+        yield next(form for needed, form in self._forms if options.max_width >= needed)
 
 
 def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
     table = _table("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >")
     narrow = _table("target", "state", "waiting >", "sent/s >")
+    narrowest = _table("target", "state", "waiting >")
     errors = []
     window = history.window()
-    for target in snapshot.targets:
+    shown = telling(snapshot.targets, _MOST_TARGETS)
+    for target in shown:
         row = target_row(target, window)
         first = (
             Text(target.name, "dim" if target.is_dead_letter_queue else ""),
@@ -142,6 +167,7 @@ def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
             number(target.backlog),
             row.rate,
         )
+        narrowest.add_row(*first[:3])
         narrow.add_row(*first)
         table.add_row(
             *first,
@@ -152,32 +178,46 @@ def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
         if row.trouble:
             # Below, since a terminal of 80 columns has no room for them beside the figures.
             errors.append(Text(f"  {target.name}: {printable(row.trouble)}", "dim"))
-    return [_Fitting(table, narrow), *errors]
+    if len(shown) < len(snapshot.targets):
+        more = Text(f"{number(len(snapshot.targets) - len(shown))} more", "dim")
+        for form in (table, narrow, narrowest):
+            form.add_row(more)
+    return [_Fitting((_ROOM_FOR_ALL, table), (_ROOM_FOR_SOME, narrow), (0, narrowest)), *errors]
 
 
-def _rules(snapshot: Snapshot, history: History) -> Table:
+def _rules(snapshot: Snapshot, history: History) -> RenderableType:
     table = _table("rule", "last minute >", "matches >", "last match")
+    narrow = _table("rule", "last minute >", "matches >")
     matches = snapshot.rules.matches
     busiest = sorted(matches, key=lambda rule: (-history.matched(rule), -matches[rule]))
     for rule in busiest[:_MOST_RULES]:
         kind = " (shadow)" if rule in snapshot.rules.shadow else " (off)" if rule in snapshot.rules.disabled else ""
         last = history.last_match.get(rule, 0.0)
         seen = ago(snapshot.taken_at, last) if last else "earlier" if matches[rule] else "never"
-        table.add_row(Text.assemble(rule, (kind, "dim")), number(history.matched(rule)), number(matches[rule]), seen)
-    if len(busiest) > _MOST_RULES:
-        table.add_row(Text(f"{number(len(busiest) - _MOST_RULES)} more", "dim"), "", "", "")
-    table.add_row(Text("no rule", "dim"), "", number(snapshot.unmatched), "")
-    return table
+        first = (Text.assemble(rule, (kind, "dim")), number(history.matched(rule)), number(matches[rule]))
+        narrow.add_row(*first)
+        table.add_row(*first, seen)
+    for form in (table, narrow):
+        if len(busiest) > _MOST_RULES:
+            form.add_row(Text(f"{number(len(busiest) - _MOST_RULES)} more", "dim"))
+        form.add_row(Text("no rule", "dim"), "", number(snapshot.unmatched))
+    return _Fitting((_ROOM_FOR_SOME, table), (0, narrow))
 
 
-def _letters(snapshot: Snapshot) -> Table:
+def _letters(snapshot: Snapshot) -> RenderableType:
     table = _table("letter", "of late >", "last", "owed to", "why")
+    narrow = _table("letter", "of late >", "last")
+    reasons = []
     # The worker has masked what nobody should read.
     for row in letter_rows(snapshot.recent_letters, snapshot.taken_at, printable):
+        narrow.add_row(row.reason, number(row.count), row.last)
+        owed = f", owed to {', '.join(row.owed)}" if row.owed else ""
+        reasons.append(Text(f"  {row.reason}{owed}: {row.message}", "dim"))
         table.add_row(row.reason, number(row.count), row.last, Text(", ".join(row.owed)), Text(row.message))
     if not snapshot.recent_letters:
-        table.add_row(Text("none", "dim"), "", "", "", "")
-    return table
+        for form in (table, narrow):
+            form.add_row(Text("none", "dim"))
+    return _Fitting((_ROOM_FOR_ALL, table), (0, Group(narrow, *reasons)))
 
 
 _FOLDED = ("source", "target", "rule", "why", "state", "pollers")

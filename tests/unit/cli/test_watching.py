@@ -16,7 +16,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 from tests.unit.pipeline.yard import RULES, Yard, event, ruleset
-from tests.unit.service.snapshots import NOW, Reloaded, snapshot
+from tests.unit.service.snapshots import NOW, Reloaded, change, snapshot, target
 
 from turnout.cli.running import worker_url
 from turnout.cli.tail import line, notes, tail
@@ -30,7 +30,7 @@ from turnout.service.routed import Routed, RoutedDelivery
 from turnout.service.tap import Tap
 from turnout.service.view import WorkerView
 from turnout.service.watchdog import Watchdog
-from turnout.telemetry.snapshot import Snapshot
+from turnout.telemetry.snapshot import LetterSnapshot, Snapshot
 
 TOKEN = "correct horse battery"
 
@@ -194,6 +194,34 @@ def test_on_a_very_narrow_terminal_figures_still_have_names(width: int) -> None:
     history.add(snapshot())
     rows = [line.split() for line in picture(history, width=width).splitlines()]
     assert ["archive", "left", "alone", "99"] in [row[:4] for row in rows]
+
+
+def test_on_forty_columns_nothing_is_cut_and_every_word_is_whole() -> None:
+    history = History()
+    letters = (LetterSnapshot(NOW - 9, "RETRIES_EXHAUSTED", "SendMessageBatch crm: throttled", "m-1", "", ("crm",)),)
+    probed = target("webhook", breaker="probing", backlog=12_345)
+    for seconds in (0, 20):
+        many = (*snapshot().targets, probed)
+        made = snapshot(taken_at=NOW + seconds, targets=many, recent_letters=letters)
+        history.add(change(made, errors=3, error="AccessDeniedException"))
+    text = picture(history, width=40)
+    assert "\u2026" not in text, "something was cut"
+    words = set(text.split())
+    assert {"Received", "Processing", "Latency", "12,345", "290", "RETRIES_EXHAUSTED", "waiting", "matches"} <= words
+    assert "RETRIES_EXHAUSTED, owed to crm:" in text
+    assert "events: 1 of 1 pollers fail:" in text
+    assert "AccessDeniedException" in text
+    assert max(map(len, text.splitlines())) <= 40
+
+
+def test_of_hundreds_of_targets_a_picture_shows_those_that_tell_something_and_counts_the_others() -> None:
+    many = tuple(target(f"t-{n}") for n in range(500))
+    history = History()
+    history.add(snapshot(targets=(*many, target("down", breaker="open", fault="system"))))
+    text = picture(history)
+    assert "471 more" in text
+    assert any(line.startswith("down ") for line in text.splitlines())
+    assert len(text.splitlines()) < 70, "else no rule is to be seen on any terminal"
 
 
 def test_hostile_text_in_a_picture_is_no_markup_and_no_escape() -> None:
