@@ -64,6 +64,17 @@ CONTRAST = """() => {
 }"""
 
 
+# The contrast of an element's border with what is inside of it.
+EDGE = """(element) => {
+  const light = (text) => text.match(/[\\d.]+/g).slice(0, 3).map(Number)
+    .map((v) => v / 255).map((v) => v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const style = getComputedStyle(element);
+  const [a, b] = [light(style.borderTopColor), light(style.backgroundColor)].sort((x, y) => y - x);
+  return (a + 0.05) / (b + 0.05);
+}"""
+
+
 class Browsing(NamedTuple):
     """A page in a browser, the worker behind it, and what the browser complained about."""
 
@@ -311,6 +322,14 @@ def test_long_names_and_sentences_do_not_widen_the_page() -> None:
         await work(there.seen, 20)
         await expect(there.page.locator("#verdict")).to_contain_text(f"target crm-{name} fails")
         assert await there.page.evaluate("document.documentElement.scrollWidth") == 360
+        for table in ("target-rows", "rule-rows"):
+            box = await there.page.locator(f"#{table} tr th").first.bounding_box()
+            assert box is not None
+            assert box["width"] < 200, "a name leaves the other columns room"
+        state = await there.page.locator("#target-rows .badge.bad").bounding_box()
+        assert state is not None
+        assert state["x"] + 40 < 360, "whether a target works is seen without scrolling"
+        assert state["height"] < 80
         await keep(there.page, "long")
 
     browse(story, width=360, rules=rules)
@@ -351,6 +370,39 @@ def test_all_text_stands_out_from_its_ground(dark: bool) -> None:
         contrast, text = await there.page.evaluate(CONTRAST)
         assert contrast >= 4.5, text
         await keep(there.page, "dark" if dark else "light")
+
+    browse(story, dark=dark)
+
+
+def test_on_paper_all_columns_and_conditions_are_there_and_nothing_that_is_to_be_pressed() -> None:
+    names = ", ".join(f"'one-{number}'" for number in range(40))
+    rules = RULES.replace("detail.to == 'one'", f"\"detail.to in ['one', {names}]\"")
+
+    async def story(there: Browsing) -> None:
+        page = there.page
+        there.seen.yard.sqs.fail_calls("archive", "SendMessageBatch", "QueueDoesNotExist")
+        await work(there.seen, 20)
+        await expect(page.locator("#verdict")).to_contain_text("with trouble")
+        await page.emulate_media(media="print")
+        for table in await page.locator(".scroll").all():
+            inside, outside = await table.evaluate("table => [table.scrollWidth, table.clientWidth]")
+            assert inside <= outside
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 690
+        assert await height(page.locator("#when-critical-priority .condition")) > 60
+        for unusable in ("#pause", "nav", "#ask", "form[role=search]"):
+            await expect(page.locator(unusable)).to_be_hidden()
+        await expect(page.locator("#as-of")).to_be_visible()
+        await keep(page, "paper")
+
+    browse(story, width=690, rules=rules)  # A4 without its margins
+
+
+@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+def test_what_is_written_into_or_pressed_has_an_edge_that_is_seen(dark: bool) -> None:
+    async def story(there: Browsing) -> None:
+        for shown in (there.page.get_by_label("Rules whose id has"), there.page.get_by_label("An event, as JSON")):
+            assert await shown.evaluate(EDGE) >= 3
+        assert await there.page.get_by_role("button", name="Pause").evaluate(EDGE) >= 3
 
     browse(story, dark=dark)
 
