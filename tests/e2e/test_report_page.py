@@ -114,6 +114,35 @@ def test_nothing_sticks_out_of_the_window_however_narrow_it_is(tmp_path: Path, w
     browse(tmp_path, story, width=width)
 
 
+def test_long_words_of_others_are_broken_and_do_not_widen_the_page(tmp_path: Path) -> None:
+    async def story(page: Page) -> None:
+        assert await page.evaluate("document.documentElement.scrollWidth") <= 320
+
+    long = "n" * 200
+    browse(tmp_path, story, made=report(notes=(long,), selection=f"--where detail.name == '{long}'"), width=320)
+
+
+@pytest.mark.parametrize("width", [320, 641, 768, 865, 1280])
+def test_when_causes_failed_is_seen_without_scrolling_the_table(tmp_path: Path, width: int) -> None:
+    async def story(page: Page) -> None:
+        inside, outside = await page.locator(".scroll", has=page.locator(".groups")).evaluate(
+            "table => [table.scrollWidth, table.clientWidth]"
+        )
+        assert inside <= outside
+        await keep(page, f"report-causes-{width}")
+
+    browse(tmp_path, story, width=width)
+
+
+def test_tables_that_scroll_are_reached_and_scrolled_by_keyboard_in_any_browser(tmp_path: Path) -> None:
+    async def story(page: Page) -> None:
+        await page.get_by_text("The same as a table").click()
+        for name in ("When they failed", "Why they failed"):
+            await expect(page.get_by_role("group", name=name)).to_have_attribute("tabindex", "0")
+
+    browse(tmp_path, story, width=390)
+
+
 def test_on_paper_everything_is_unfolded_and_nothing_is_cut_off(tmp_path: Path) -> None:
     async def story(page: Page) -> None:
         await page.emulate_media(media="print")
