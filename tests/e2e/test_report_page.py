@@ -14,8 +14,10 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Page, async_playwright, expect
 from tests.e2e.test_page import CHROMIUM, CONTRAST
-from tests.unit.recovery.report.stories import found, report
+from tests.unit.recovery import letters
+from tests.unit.recovery.report.stories import QUEUE, found, report
 
+from turnout.recovery import read_letter
 from turnout.recovery.report.model import Report
 from turnout.recovery.report.page import render_html
 
@@ -132,6 +134,20 @@ def test_when_causes_failed_is_seen_without_scrolling_the_table(tmp_path: Path, 
         await keep(page, f"report-causes-{width}")
 
     browse(tmp_path, story, width=width)
+
+
+@pytest.mark.parametrize("width", [320, 1280])
+def test_when_letters_of_a_cause_failed_is_told_as_two_times_and_in_which_year(tmp_path: Path, width: int) -> None:
+    some = [*found(), read_letter(letters.own(last_failure="2025-12-12T15:16:10.000+00:00"), queue=QUEUE)]
+
+    async def story(page: Page) -> None:
+        times = await page.locator(".groups .when").all_inner_texts()
+        assert [" ".join(time.split()) for time in times[:2]] == [
+            "12 Dec 2025 \u2013 28 Nov 01:54",
+            "27 Nov 22:26 \u2013 28 Nov 09:14",
+        ]
+
+    browse(tmp_path, story, made=report(some), width=width)
 
 
 def test_tables_that_scroll_are_reached_and_scrolled_by_keyboard_in_any_browser(tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import datetime
 
 import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -51,6 +52,7 @@ def render_html(report: Report) -> str:
     templates.filters.update(
         instant=words.instant,
         letters=words.letters,
+        moment=_moment,
         percent=words.percent,
         short=words.short,
         soft=_soft,
@@ -97,6 +99,11 @@ def _bars(shares: Sequence[Share], *, shortened: bool = False, every: bool = Fal
         count = sum(share.count for share in rest)
         bars.append(Bar(f"{len(rest):,} more", "", count, min(100.0, 100 * count / longest)))
     return bars
+
+
+def _moment(moment: datetime, now: datetime) -> str:
+    """`28 Nov 09:15`; `12 Dec 2025` of another year than now's."""
+    return f"{moment:%d %b %H:%M}" if moment.year == now.year else f"{moment:%d %b %Y}"
 
 
 def _soft(text: str) -> Markup:
