@@ -66,6 +66,7 @@ def build_report(
     def counted(values: Iterable[str]) -> Counter[str]:
         return Counter(redaction.line(value) for value in values)
 
+    next_steps, unshown = steps(letters, causes, sources.again, redaction.line)
     return Report(
         generated_at=now,
         source=redaction.line(sources.source),
@@ -87,7 +88,7 @@ def build_report(
         timeline=timeline(moments, now),
         ages=ages(letter.age_seconds(now) for letter in letters),
         health=health(sources.known) if sources.known is not None else None,
-        steps=steps(letters, causes, sources.again, redaction.line),
+        steps=next_steps,
         samples=_samples(letters, sources.records, redaction),
         records=tuple(
             diagnosis(
@@ -100,8 +101,19 @@ def build_report(
             for letter in (letters if one_by_one else ())
         ),
         correlations=shares(Counter(one.presence for one in sources.interactions.values())),
-        notes=(*sources.notes, *_failed_lookups(sources.interactions.values(), redaction)),
+        notes=(
+            *sources.notes,
+            *_unshown_steps(unshown),
+            *_failed_lookups(sources.interactions.values(), redaction),
+        ),
     )
+
+
+def _unshown_steps(count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    number = "1 step more is" if count == 1 else f"{count:,} steps more are"
+    return (f"{number} not shown: report again when these are done, or narrow the report with --cause or --target",)
 
 
 def _failed_lookups(interactions: Iterable[Interaction], redaction: Redaction) -> tuple[str, ...]:

@@ -76,8 +76,8 @@ def targets_of(letter: Letter) -> tuple[str, ...]:
 
 def steps(
     letters: Sequence[Letter], causes: CauseTable, again: Command, redact: Callable[[str], str]
-) -> tuple[Step, ...]:
-    """What to do with these letters; `again` names them."""
+) -> tuple[tuple[Step, ...], int]:
+    """What to do with these letters, and how many steps more there would be; `again` names them."""
     piles: dict[tuple[str, str, str, bool], _Pile] = {}
     for letter in letters:
         whole = letter.payload is Payload.WHOLE
@@ -95,10 +95,11 @@ def steps(
     )
     kinds = {(pile.cause, pile.disposition) for pile in piles.values() if pile.whole}
     mixed = {cause for cause, count in Counter(cause for cause, _ in kinds).items() if count > 1}
-    return tuple(
+    shown = tuple(
         _step(pile, causes, again, redact, exactly=again.dispositions or pile.cause in mixed)
         for pile in ordered[:_MOST_STEPS]
     )
+    return shown, len(ordered) - len(shown)
 
 
 def _step(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str], str], *, exactly: bool) -> Step:

@@ -116,6 +116,18 @@ def test_repairs_come_first_and_name_what_is_to_be_repaired() -> None:
     assert f"--queue {QUEUE}" in first.commands[-1]
 
 
+def test_steps_that_there_is_no_room_for_are_counted() -> None:
+    def missing(target: int) -> Letter:
+        return one(letters.own(reason="QUEUE_MISSING", fault="config", owed=(f"target-{target}",)), target)
+
+    some = [missing(target) for target in range(14)]
+    made = report([*some, *found()])
+    assert len(made.steps) == 12
+    (note,) = made.notes
+    assert note.startswith("9 steps more are not shown")
+    assert report().notes == ()
+
+
 def test_commands_name_the_disposition_where_the_cause_alone_would_take_too_many() -> None:
     transient = one(letters.own(message="Throttling", owed=("crm",)), 1)
     needs_fix = one(letters.rule("FAILED_TO_ASSUME_ROLE"), 2)
