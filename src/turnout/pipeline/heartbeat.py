@@ -103,7 +103,7 @@ class Heartbeat:
             if failure is None:
                 account.visible_at = asked_at + seconds
                 self._books.extensions += 1
-            elif not failure.retryable:
+            elif not failure.retryable and not self._perhaps_settled(account):
                 # Gone from our hands: SQS may hand it out again, and then the newer handle is taken over.
                 account.visible_at = asked_at + MAX_VISIBILITY_SECONDS
                 self._books.expired += 1
@@ -113,3 +113,10 @@ class Heartbeat:
                     extra=about(account, code=failure.code),
                 )
         return True
+
+    def _perhaps_settled(self, account: Account) -> bool:
+        """Whether a handle may be good for nothing because the message was settled while its extension was under way.
+
+        A delete that has no answer yet may have come first; should it fail, the next beat looks again.
+        """
+        return account not in self._in_flight or (account.outcome is not None and not account.deletes)

@@ -32,6 +32,10 @@ class InFlight:
         """Messages held now."""
         return len(self._held)
 
+    def __contains__(self, account: Account) -> bool:
+        """Whether this very receive of a message is still held."""
+        return self._held.get((account.message.queue, account.message.id)) is account
+
     @property
     def bytes(self) -> int:
         """Bytes of message bodies held now."""

@@ -38,6 +38,19 @@ class Holding(Yard):
         self.asked.append((len(handles), seconds))
         return await self._change(queue, handles, seconds)
 
+    def gated(self) -> asyncio.Event:
+        """Let the target work, but take nothing before the event that is given out is set."""
+        self.sqs.heal()
+        send, gate = self.sqs.send, asyncio.Event()
+
+        async def wait_and_send(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            if queue == "crm":
+                await gate.wait()
+            return await send(queue, messages)
+
+        self.sqs.send = wait_and_send  # type: ignore[method-assign]
+        return gate
+
     @asynccontextmanager
     async def held(self, count: int, *, for_seconds: float, limit: float = 20.0) -> AsyncIterator[list[Account]]:
         """So many messages, as if they were held for so long; `asked` says what one beat of the heart then asks."""
@@ -215,6 +228,65 @@ def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace(caplog: 
     asyncio.run(main())
     (record,) = [record for record in caplog.records if "can no longer be kept invisible" in record.getMessage()]
     assert vars(record)["code"] == "ReceiptHandleIsInvalid"
+
+
+@pytest.mark.parametrize("told_first", [True, False], ids=["deleted", "delete under way"])
+def test_what_was_deleted_before_its_extension_is_not_said_to_have_become_visible(
+    told_first: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        yard = Holding()
+        change, delete = yard.sqs.change_visibility, yard.sqs.delete
+        deleted, asked, extended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def slow_delete(queue: str, handles: Sequence[str]) -> tuple[EntryFailure, ...]:
+            failures = await delete(queue, handles)
+            deleted.set()
+            if not told_first:
+                await extended.wait()
+            return failures
+
+        async def late(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+            asked.set()
+            await deleted.wait()
+            if told_first:
+                assert await yard.worker.in_flight.wait_until(0, 10.0)
+            return await change(queue, handles, seconds)
+
+        yard.sqs.delete, yard.sqs.change_visibility = slow_delete, late  # type: ignore[method-assign]
+        target = yard.gated()
+        async with yard.held(2, for_seconds=40):
+            beat = asyncio.create_task(yard.worker.heartbeat.beat())
+            await asked.wait()
+            target.set()
+            await beat
+            extended.set()
+            assert await yard.worker.in_flight.wait_until(0, 10.0)
+        assert yard.stored(SOURCE) == []
+        assert (yard.worker.books.extensions, yard.worker.books.expired) == (0, 0)
+
+    asyncio.run(main())
+    assert "invisible" not in caplog.text
+
+
+def test_a_delete_that_has_failed_explains_no_handle_that_is_good_for_nothing() -> None:
+    async def main() -> None:
+        yard = Holding()
+        yard.worker._settler._backoff = Backoff(0.01, 0.01, 10_000)
+        target = yard.gated()
+        yard.sqs.fail_calls(SOURCE, "DeleteMessageBatch", "ServiceUnavailable")
+        async with yard.held(1, for_seconds=40) as (account,):
+            target.set()
+            while not account.deletes:
+                await asyncio.sleep(0)
+            handle, account.handle = account.handle, "expired"
+            await yard.worker.heartbeat.beat()
+            assert yard.worker.books.expired == 1
+            account.handle = handle
+            yard.sqs.heal()
+            assert await yard.worker.in_flight.wait_until(0, 10.0)
+
+    asyncio.run(main())
 
 
 def test_what_is_handed_out_again_during_the_call_keeps_the_time_of_its_newer_handle() -> None:
