@@ -21,7 +21,7 @@ from turnout.recovery.sources.api import Source
 __all__ = ["Draft", "anew", "draft", "draft_again", "is_settled"]
 
 _SETTLED = frozenset({Status.RETRIED, Status.ARCHIVED, Status.REPLAYED})
-_ACTS = frozenset({Action.RETRY, Action.REPLAY, Action.ARCHIVE, Action.RESOLVE})
+_ACTS = frozenset({Action.RETRY, Action.REPLAY, Action.ARCHIVE})
 _PAGE = 200
 
 
@@ -32,8 +32,8 @@ class Draft(msgspec.Struct):
     """Letters to act on, the oldest first."""
     finishing: list[Letter] = []
     """Letters whose outcome is durable already: they are only to be deleted."""
-    anew: set[str] = set()
-    """Ids of those of `works` that were dealt with before, and are to be dealt with once more."""
+    anew: dict[str, Record] = {}
+    """Those of `works` that were dealt with before, and are to be dealt with once more: what was known of them."""
     aims: dict[str, tuple[str, ...]] = {}
     """By letter id, what each of `works` is to reach."""
     unfit: Counter[str] = msgspec.field(default_factory=Counter)
@@ -164,9 +164,7 @@ async def _sort(
         records = await ledger.records([letter.id for letter in page])
         for letter in page:
             record = records.get(letter.id)
-            once_more = False
-            if before_ms and record is not None:
-                once_more = 0 < await _dealt_with_ms(ledger, record) < before_ms
+            once_more = record is not None and await _was_dealt_with(ledger, record, before_ms)
             if not _fits(made, letter, record, act, once_more=once_more):
                 unfit.append(letter)
     await source.give_back(unfit)
@@ -188,17 +186,19 @@ def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, *, once_
         made.unfit[str(reason)] += 1
         return False
     made.works.append(work)
-    if once_more:
-        made.anew.add(letter.id)
+    if once_more and record is not None:
+        made.anew[letter.id] = record
     return True
 
 
-async def _dealt_with_ms(ledger: Ledger, record: Record) -> int:
-    """When a letter was last dealt with, also where a run has begun since to do so once more; 0: it never was."""
-    if record.status in _SETTLED and not record.resolved_ms:
-        return record.changed_ms
-    if not record.reached or record.changed_ms <= record.resolved_ms:  # nothing was sent, or nothing has happened since
-        return record.resolved_ms
+async def _was_dealt_with(ledger: Ledger, record: Record, before_ms: float) -> bool:
+    """Whether a letter was dealt with before a moment, and not since; also where a run has begun to do so once more."""
+    if is_settled(record) and max(record.changed_ms, record.resolved_ms) < before_ms:
+        return True
+    if not before_ms or not (record.resolved_ms or record.reached):
+        return False
+    # That it was taken out may have been noted much later, and again by each run that finds it listed. Who finds that
+    # all targets have it, since it was not asked to deal with it once more, is done without sending anything.
     lines = await ledger.history(record.letter)
-    done = [line.at_ms for line in lines if line.action in _ACTS and line.phase is Phase.DONE]
-    return max(done, default=record.resolved_ms)
+    done = [line.at_ms for line in lines if line.action in _ACTS and line.phase is Phase.DONE and line.targets]
+    return 0 < max(done, default=record.resolved_ms) < before_ms

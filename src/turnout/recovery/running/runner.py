@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 import msgspec
@@ -100,7 +100,7 @@ class Runner:
         self._pace = Pace(self._config.rate)
         self._error: TurnoutError | None = None
         self._groups = Groups()
-        self._anew: set[str] = set()
+        self._anew: Mapping[str, Record] = {}
         self.tally = Tally()
 
     @property
@@ -113,7 +113,7 @@ class Runner:
 
         Raises `TurnoutError` when the ledger cannot be written: then nothing further is touched.
         """
-        self._anew = made.anew if self._config.again else set()
+        self._anew = made.anew if self._config.again else {}
         self.tally.total = len(made.works) + len(made.finishing)
         await self._record([self._resolved(letter) for letter in made.gone])
         everything = [work.letter for work in made.works] + made.finishing
@@ -167,19 +167,18 @@ class Runner:
     async def _step(self, works: Sequence[Work]) -> bool:
         """Claim works and act on them. Whether all were dealt with, by us or by others."""
         ids = [work.letter.id for work in works]
-        granted = await self._claims.take(ids, once_more=self._anew.intersection(ids))
+        granted = await self._claims.take(ids, once_more=[letter for letter in ids if letter in self._anew])
         # A letter that is resolved cannot be claimed, but to deal with it once more.
         refused = [letter for letter in ids if letter not in granted]
         known = await self._ledger.records(refused) if refused else {}
         well = all(each in known and known[each].resolved_ms and each not in self._anew for each in refused)
         anew_ = [work for work in works if work.letter.id in granted and work.letter.id in self._anew]
         # What is dealt with once more another run may have begun or ended with since this one looked.
-        once_more = [anew(work.letter, granted[work.letter.id]) for work in anew_]
-        once_more = [now for now, before in zip(once_more, anew_, strict=True) if now.attempt == before.attempt]
-        well &= len(once_more) == len(anew_)
-        kept = {work.letter.id for work in once_more}
-        await self._claims.release([work.letter.id for work in anew_ if work.letter.id not in kept])
-        self.tally.skipped += len(anew_) - len(once_more)
+        stale = {work.letter.id for work in anew_ if not _agree(granted[work.letter.id], self._anew[work.letter.id])}
+        once_more = [anew(work.letter, granted[work.letter.id]) for work in anew_ if work.letter.id not in stale]
+        well &= not stale
+        await self._claims.release(stale)
+        self.tally.skipped += len(stale)
         well &= await self._act_on(once_more, once_more=True)
         taken = {work.letter.id for work in anew_}
         works = [work for work in works if work.letter.id not in taken]
@@ -259,6 +258,11 @@ class Runner:
             plan=self._plan,
             note=outcome.sentence,
         )
+
+
+def _agree(one: Record, other: Record) -> bool:
+    """Whether nobody has begun or ended an attempt at a letter between these."""
+    return (one.attempts, one.status, one.reached) == (other.attempts, other.status, other.reached)
 
 
 def _pages(items: Sequence[T], size: int) -> list[Sequence[T]]:

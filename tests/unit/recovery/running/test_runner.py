@@ -688,6 +688,53 @@ def test_what_another_has_dealt_with_and_taken_out_since_is_not_missing_from_a_p
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("since", [(Action.RETRY, Phase.DONE), (Action.RESOLVE, Phase.DONE)])
+def test_what_another_has_only_taken_out_since_a_plan_was_made_is_still_sent_once_more_where_it_is_listed(
+    tmp_path: Path, since: tuple[Action, Phase]
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+            act.may_end.set()
+            await ledger.see([Sighting.of(letter)], by="before")
+            for phase in (Phase.STARTED, Phase.DONE):
+                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", at_ms=1_000, targets=("crm",))])
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 2_000), made.items)
+            # It was not asked to send again what has arrived, and so it sent nothing.
+            await ledger.record([Entry("m-1", *since, "another", 2, at_ms=3_000)])
+            made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True, made_ms=2_000)
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            assert (await runner.run(made, asyncio.Event())).done == 1
+            assert len(act.asked) == 1
+
+    asyncio.run(story())
+
+
+def test_what_failed_in_another_run_of_the_plan_since_this_one_looked_is_not_sent_once_more_by_it(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm", "audit")) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+            act.may_end.set()
+            await ledger.see([Sighting.of(letter)], by="before")
+            await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "another", plan="p")])
+            made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True)
+            half = Entry("m-1", Action.RETRY, Phase.FAILED, "another", targets=("crm",), plan="p")
+            await ledger.record([half])
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            tally = await runner.run(made, asyncio.Event())
+            assert (tally.done, tally.skipped, act.asked) == (0, 1, [])
+
+    asyncio.run(story())
+
+
 def test_what_had_arrived_of_an_open_letter_is_not_sent_once_more_when_a_plan_goes_on_after_a_crash(
     tmp_path: Path,
 ) -> None:
