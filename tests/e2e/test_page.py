@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from playwright.async_api import Locator, Page, async_playwright, expect
+from playwright.async_api import Locator, Page, Route, async_playwright, expect
 from playwright.async_api import TimeoutError as NothingCame
 from tests.unit.pipeline.yard import event
 from tests.unit.service.snapshots import Seen, observed
@@ -191,6 +191,39 @@ def test_a_pasted_event_is_explained_by_keyboard_alone() -> None:
         await expect(page.locator("#books")).to_contain_text("5 received =")
         await expect(answer).to_contain_text("These rules come nearest")  # the page went on, the answer stayed
         await keep(page, "explained")
+
+    browse(story)
+
+
+def test_while_the_rules_are_asked_no_answer_to_another_event_stands_there() -> None:
+    async def story(there: Browsing) -> None:
+        page = there.page
+        told, go = asyncio.Event(), asyncio.Event()
+
+        async def hold(route: Route) -> None:
+            if "three" in (route.request.post_data or ""):
+                told.set()
+                await go.wait()
+            await route.continue_()
+
+        async def ask(body: str) -> None:
+            await page.get_by_label("An event, as JSON").fill(body)
+            await page.get_by_role("button", name="Where would it go?").click()
+
+        answer = page.locator("#explanation")
+        await ask(event("one"))
+        await expect(answer).to_contain_text("It goes to crm")
+        await page.route("**/explain", hold)
+        await ask(event("three"))
+        await told.wait()
+        await expect(answer).to_have_text("The rules are being asked \u2026")
+        await ask(event("two", n=9))
+        await expect(answer).to_contain_text("It goes to archive")
+        async with page.expect_response("**/explain"):
+            go.set()
+        await work(there.seen, 5)
+        await expect(page.locator("#books")).to_contain_text("5 received =")
+        await expect(answer).to_contain_text("It goes to archive")
 
     browse(story)
 

@@ -11,6 +11,7 @@ const asOf = document.getElementById("as-of");
 const explain = document.getElementById("explain");
 const explanation = document.getElementById("explanation");
 
+let asked = 0;
 let refreshing = null;
 let timer = 0;
 
@@ -110,13 +111,17 @@ wanted.addEventListener("input", () => {
 
 explain.addEventListener("submit", async (event) => {
   event.preventDefault();
+  const question = ++asked;
+  explanation.textContent = "The rules are being asked \u2026"; // thousands take seconds; the last answer is to another event
   const form = new URLSearchParams({ event: explain.elements.event.value, alone: "yes" });
   try {
     const answer = await fetch("explain", { method: "POST", body: form });
     const text = await answer.text();
+    if (question !== asked) return; // another event has been given since
     if (!answer.ok) throw new Error(text.trim() || answer.statusText);
     explanation.innerHTML = text;
   } catch (error) {
+    if (question !== asked) return;
     explanation.textContent = "No answer: " + error.message;
   }
   explanation.focus({ preventScroll: true });
