@@ -29,6 +29,7 @@ from turnout.service.summary import (
     target_row,
     telling,
     verdict,
+    workers,
 )
 from turnout.telemetry.snapshot import Snapshot
 
@@ -106,9 +107,10 @@ def frame(history: History, silent: str = "") -> Group:
 def _heading(snapshot: Snapshot, silent: str) -> list[Text]:
     tone, headline, reasons = verdict(snapshot, silent)
     rules, now = snapshot.rules, snapshot.taken_at
+    running = f"   workers {workers(snapshot)}" if workers(snapshot) else ""
     line = Text.assemble(
         (headline, _TONES[tone]),
-        f"   turnout {__version__}   up {span(now - snapshot.started_at)}   rules {rules.fingerprint}, "
+        f"   turnout {__version__}{running}   up {span(now - snapshot.started_at)}   rules {rules.fingerprint}, "
         f"loaded {ago(now, rules.loaded_at)}",
     )
     return [line, *(Text(f"  {printable(reason)}") for reason in reasons)]

@@ -26,6 +26,7 @@ __all__ = [
     "target_row",
     "telling",
     "verdict",
+    "workers",
 ]
 
 _MOST_FAILING = 5
@@ -196,6 +197,12 @@ def target_row(target: TargetSnapshot, window: Window | None) -> TargetRow:
     errors = ", ".join(f"{code} \u00d7 {number(count)}" for code, count in sorted(target.errors.items()))
     tone = "good" if target.breaker == "closed" else "bad"
     return TargetRow(target, rate, _breaker(target), tone, errors)
+
+
+def workers(snapshot: Snapshot) -> str:
+    """How many of a supervisor's worker processes run, as in `3 of 4`; empty where there is no supervisor."""
+    fleet = snapshot.fleet
+    return f"{fleet.running} of {fleet.processes}" if fleet is not None else ""
 
 
 def _breaker(target: TargetSnapshot) -> str:

@@ -30,7 +30,7 @@ from turnout.service.routed import Routed, RoutedDelivery
 from turnout.service.tap import Tap
 from turnout.service.view import WorkerView
 from turnout.service.watchdog import Watchdog
-from turnout.telemetry.snapshot import LetterSnapshot, Snapshot
+from turnout.telemetry.snapshot import FleetSnapshot, LetterSnapshot, Snapshot
 
 TOKEN = "correct horse battery"
 
@@ -162,6 +162,14 @@ def test_a_picture_tells_trouble_first() -> None:
     assert "target archive fails: left alone, next try in 7.5 s" in shown
     assert "ThrottlingException \u00d7 3" in shown
     assert "Not answering" in picture(history, "no answer: refused")
+
+
+def test_a_picture_of_a_supervisor_says_how_many_workers_run() -> None:
+    history = History()
+    history.add(snapshot())
+    assert "workers" not in picture(history)
+    history.add(snapshot(fleet=FleetSnapshot(4, 3)))
+    assert "   workers 3 of 4   " in picture(history)
 
 
 def test_on_a_narrow_terminal_sentences_give_way_to_figures() -> None:

@@ -25,6 +25,7 @@ from turnout.service.summary import (
     target_row,
     telling,
     verdict,
+    workers,
 )
 from turnout.telemetry.snapshot import RulesSnapshot, Snapshot
 
@@ -61,6 +62,8 @@ class Content(msgspec.Struct, frozen=True, kw_only=True):
     """When it was so, as ISO 8601 says it, in UTC."""
     rules: RulesSnapshot
     loaded: str
+    workers: str
+    """How many of the supervisor's processes run; empty for one alone."""
     cards: Sequence[Card]
     sparkline: str
     """Points of an SVG polyline in a box of 240 by 40."""
@@ -102,6 +105,7 @@ def content(
         taken=datetime.fromtimestamp(now, UTC).isoformat(timespec="seconds"),
         rules=snapshot.rules,
         loaded=ago(now, snapshot.rules.loaded_at),
+        workers=workers(snapshot),
         cards=tuple(cards(snapshot, window)),
         sparkline=_sparkline(rates),
         peak=number(max(rates, default=0.0)),

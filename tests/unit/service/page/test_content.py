@@ -90,6 +90,13 @@ def test_a_worker_process_that_ends_is_trouble_while_it_is_missed_and_ten_minute
     assert page(msgspec.structs.replace(healthy(), fleet=FleetSnapshot(3, 2))).reasons == (), "it is about to start"
 
 
+def test_of_a_supervisor_it_is_told_how_many_workers_run_whatever_the_headline_is() -> None:
+    assert page(healthy()).workers == ""
+    for fleet, told in ((FleetSnapshot(4, 4), "4 of 4"), (FleetSnapshot(4, 3), "3 of 4")):
+        failing = change(healthy(), errors=3, error="AccessDenied", phase="pausing")
+        assert page(msgspec.structs.replace(failing, fleet=fleet)).workers == told
+
+
 @pytest.mark.parametrize(
     ("made", "headline", "tone"),
     [
