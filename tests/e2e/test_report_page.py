@@ -91,6 +91,9 @@ def test_the_plot_has_a_bar_for_every_count_and_a_table_that_says_the_same(tmp_p
         cells: Sequence[str] = await page.locator("figure td.n").all_inner_texts()
         assert sum(int(cell) for cell in cells if cell.strip()) == 412
         assert len([cell for cell in cells if cell.strip()]) == len(boxes)
+        row = await page.locator("figure tbody tr").first.bounding_box()
+        assert row is not None
+        assert row["height"] < 45, "a time is one line"
 
     browse(tmp_path, story)
 
