@@ -29,6 +29,11 @@ MAX_RECEIVES = 5
 
 CALL_SECONDS = 10.0
 
+_SOURCE = "turnout-source"
+_DEAD_LETTER = "turnout-dead-letter"
+_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}")
+"""Of the 80 characters that there may be, `.fifo` may take five."""
+
 
 class Queues(msgspec.Struct, frozen=True):
     """URLs of the embedded queues; `targets` by target name."""
@@ -53,12 +58,14 @@ async def create_queues(endpoint: str, targets: Sequence[Target]) -> Queues:
     A target whose queue is a FIFO queue gets one. Raises `DemoServerError` when the server refuses.
     """
     async with httpx.AsyncClient(base_url=endpoint, timeout=CALL_SECONDS, trust_env=False) as client:
-        dead_letter = await _create(client, "turnout-dead-letter", {})
+        dead_letter = await _create(client, _DEAD_LETTER, {})
         redrive = {"RedrivePolicy": _redrive_policy(dead_letter)}
-        source = await _create(client, "turnout-source", redrive)
+        source = await _create(client, _SOURCE, redrive)
         urls: dict[str, str] = {}
-        for target in targets:
-            name = re.sub(r"[^A-Za-z0-9_-]", "-", f"turnout-{target.name}")
+        for number, target in enumerate(targets, 1):
+            name = f"turnout-{target.name}"
+            if not _QUEUE_NAME.fullmatch(name) or name in (_SOURCE, _DEAD_LETTER):
+                name = f"turnout_{number}"  # which no target's name makes
             if target.address.endswith(".fifo"):
                 urls[target.name] = await _create(client, f"{name}.fifo", {"FifoQueue": "true"})
             else:

@@ -46,6 +46,16 @@ def test_a_fifo_target_gets_a_fifo_queue() -> None:
         assert attributes_of(endpoint, queues.targets["in-order"])["FifoQueue"] == "true"
 
 
+def test_every_target_has_a_queue_of_its_own_whatever_it_is_called() -> None:
+    names = ["source", "dead-letter", "crm.eu", "crm-eu", "n" * 100, "n" * 99 + "m", "f" * 100]
+    targets = [Target(name, "https://sqs/1/orders.fifo" if name[0] == "f" else "https://sqs/1/x") for name in names]
+    with embedded_server() as endpoint:
+        queues = asyncio.run(create_queues(endpoint, targets))
+        urls = {queues.source, queues.dead_letter, *queues.targets.values()}
+        assert len(urls) == 2 + len(names)
+        assert max(len(url.rpartition("/")[2]) for url in urls) <= 80, "a queue's name is no longer"
+
+
 def test_a_server_that_refuses_is_reported() -> None:
     with embedded_server(services=("s3",)) as endpoint, pytest.raises(DemoServerError, match="did not create"):
         asyncio.run(create_queues(endpoint, []))
