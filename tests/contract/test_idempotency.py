@@ -175,6 +175,21 @@ def test_a_renewed_lease_lasts_longer_and_only_its_owner_can_renew_it(run: Run) 
     run(scenario)
 
 
+def test_what_was_done_by_a_renewal_outlives_its_owner_and_nobody_else_can_tell_it_so(run: Run) -> None:
+    async def scenario(store: IdempotencyStore) -> None:
+        await store.claim({"a": "me", "b": "me", "c": "me"}, 0.3)
+        done = {"a": frozenset({"crm"}), "b": frozenset({"crm"})}
+        await store.renew({"a": "me", "b": "somebody else", "c": "me"}, 0.3, done)
+        await store.renew({"a": "me"}, 0.3, {"a": frozenset({"audit"})})
+        await asyncio.sleep(0.4)  # the leases themselves are what is waited for
+        claims = await store.claim({"a": "other", "b": "other", "c": "other"}, 30)
+        assert [claim.busy_seconds for claim in claims.values()] == [0, 0, 0]
+        assert claims["a"].done == frozenset({"crm", "audit"})
+        assert claims["b"].done == claims["c"].done == frozenset()
+
+    run(scenario)
+
+
 def test_a_missing_table_and_a_dead_endpoint_are_told_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
     async def main() -> None:
         async with open_dynamo_store("nowhere", ttl_days=15, region="us-east-1", timeout_seconds=0.5) as store:

@@ -40,8 +40,11 @@ class IdempotencyStore(Protocol):
         """Claim events: key to owner. Answers for every key; raises when there is an answer for none."""
         ...
 
-    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
-        """Extend leases that are still held by their owner; others are left alone."""
+    async def renew(
+        self, keys: Mapping[str, str], lease_seconds: float, done: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
+        """Extend leases that are still held by their owner; others are left alone. Of those that are extended, `done`
+        names the targets that took the event until now: should its owner die, the next one finds them."""
         ...
 
     async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:

@@ -91,9 +91,12 @@ class DynamoStore:
             raise failures[0]
         return claims
 
-    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
+    async def renew(
+        self, keys: Mapping[str, str], lease_seconds: float, done: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
         """See `IdempotencyStore.renew`."""
-        await _together([self._renew(key, owner, lease_seconds) for key, owner in keys.items()])
+        calls = [self._renew(key, owner, lease_seconds, (done or {}).get(key)) for key, owner in keys.items()]
+        await _together(calls)
 
     async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
         """See `IdempotencyStore.record`."""
@@ -114,9 +117,13 @@ class DynamoStore:
         until = float(held.get("lease_until", {}).get("N", "0"))
         return Claim(_targets(held), max(1.0, until - now))
 
-    async def _renew(self, key: str, owner: str, lease_seconds: float) -> None:
-        values = {":owner": {"S": owner}, ":until": _number(time.time() + lease_seconds)}
-        await self._update(key, "SET lease_until = :until", "#o = :owner", values)
+    async def _renew(self, key: str, owner: str, lease_seconds: float, targets: frozenset[str] | None) -> None:
+        values: dict[str, object] = {":owner": {"S": owner}, ":until": _number(time.time() + lease_seconds)}
+        add = ""
+        if targets:
+            add = " ADD done :done"
+            values[":done"] = {"SS": sorted(targets)}
+        await self._update(key, f"SET lease_until = :until{add}", "#o = :owner", values)
 
     async def _record(self, key: str, owner: str, targets: frozenset[str]) -> None:
         values: dict[str, object] = {":expires": _seconds(time.time() + self._ttl)}

@@ -46,13 +46,16 @@ class MemoryStore:
             self._entries.popitem(last=False)
         return claims
 
-    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
+    async def renew(
+        self, keys: Mapping[str, str], lease_seconds: float, done: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
         """See `IdempotencyStore.renew`."""
         until = self._clock() + lease_seconds
         for key, owner in keys.items():
             entry = self._entries.get(key)
             if entry is not None and entry.owner == owner:
                 entry.lease_until = until
+                entry.done |= (done or {}).get(key, frozenset())
 
     async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
         """See `IdempotencyStore.record`."""

@@ -99,10 +99,15 @@ class Claims:
         log.error("%s: %s", what, why, extra={"code": "StoreUnavailable"})
 
     async def renew(self, accounts: Sequence[Account]) -> None:
-        """Keep the claims of messages that are held for long."""
+        """Keep the claims of messages that are held for long, and tell which targets have them already.
+
+        One target may keep a message here for a quarter of an hour; should this process die meanwhile, the others are
+        not to get it again.
+        """
         keys = {account.key: self._owner(account) for account in accounts if account.key}
         if keys:
-            await self._told(self._store.renew(keys, self._lease))
+            done = {account.key: taken for account in accounts if account.key and (taken := _taken(account))}
+            await self._told(self._store.renew(keys, self._lease, done))
 
     async def record(self, accounts: Sequence[Account]) -> None:
         """Tell the store which targets took each event, and give the claims up."""

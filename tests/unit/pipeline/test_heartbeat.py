@@ -11,7 +11,7 @@ from tests.unit.pipeline.yard import SOURCE, Yard, event
 
 from turnout.errors import Fault
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Account, Outcome
+from turnout.message import Account, Outcome, State
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
@@ -172,7 +172,9 @@ def test_an_extension_that_hangs_does_not_let_the_other_messages_lapse(caplog: p
 
 
 class HangingStore(MemoryStore):
-    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
+    async def renew(
+        self, keys: Mapping[str, str], lease_seconds: float, done: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
         await asyncio.Event().wait()
 
 
@@ -193,10 +195,31 @@ def test_an_idempotency_store_that_hangs_does_not_make_an_extension_undone(caplo
     assert "not extended" not in caplog.text
 
 
+def test_what_some_targets_have_while_another_fails_is_known_to_the_store_should_the_worker_die() -> None:
+    async def main() -> None:
+        yard, store = Holding(), MemoryStore(100)
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        await yard.publish(event("three"))
+        async with yard.held(0, for_seconds=40):
+            while not (held := list(yard.worker.in_flight)):
+                await asyncio.sleep(0)
+            (account,) = held
+            while [delivery.state for delivery in account.deliveries].count(State.DONE) < 2:
+                await asyncio.sleep(0)
+            account.visible_at -= 40
+            await yard.worker.heartbeat.beat()
+            claims = await store.claim({account.key: "another"}, 60)
+            assert claims[account.key].done == {"archive", "audit"}
+
+    asyncio.run(main())
+
+
 class CountingStore(MemoryStore):
     renewed = 0
 
-    async def renew(self, keys: Mapping[str, str], lease_seconds: float) -> None:
+    async def renew(
+        self, keys: Mapping[str, str], lease_seconds: float, done: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
         self.renewed += len(keys)
 
 
