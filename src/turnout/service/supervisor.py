@@ -282,4 +282,9 @@ async def _next_line(reader: asyncio.StreamReader, patience: float) -> bytes:
 
 
 def _told(code: int) -> str:
-    return f"signal {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+    if code >= 0:
+        return f"exit code {code}"
+    try:
+        return f"signal {signal.Signals(-code).name}"
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {-code}"

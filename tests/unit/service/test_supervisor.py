@@ -130,6 +130,19 @@ def test_a_worker_that_is_killed_is_replaced(tmp_path: Path) -> None:
     assert supervised.supervisor.restarts == 1
 
 
+def test_a_worker_that_died_of_a_signal_without_a_name_is_replaced_and_told_by_its_number(tmp_path: Path) -> None:
+    async def scenario(supervised: Supervised) -> None:
+        await supervised.beating()
+        os.kill(supervised.pids[0], signal.SIGRTMIN + 5)
+        await supervised.starts(3)
+        await supervised.beating()
+
+    clean, supervised = supervise("well", tmp_path, scenario)
+    assert clean
+    assert supervised.supervisor.last_death is not None
+    assert supervised.supervisor.last_death.how.endswith(f"ended with signal {signal.SIGRTMIN + 5}")
+
+
 def test_a_worker_that_crashes_at_once_is_started_again_and_again(tmp_path: Path) -> None:
     async def scenario(supervised: Supervised) -> None:
         await supervised.starts(6)
