@@ -27,6 +27,10 @@ _FREE = Claim()
 _LONG_SECONDS = 1.5
 _PAUSE_SECONDS = 5.0
 
+# Batches renewed at a time. A request to DynamoDB takes a millisecond to make: those for all that wait for a failing
+# target, begun at once, would keep the event loop from everything else for a second and more.
+_RENEWALS = 5
+
 
 class Claims:
     """The worker's side of the store.
@@ -52,6 +56,7 @@ class Claims:
         self._books = books
         self._asked_again_at = 0.0
         """Event-loop time before which a store that did not answer in time is not asked."""
+        self._renewing = asyncio.Semaphore(_RENEWALS)
         self._process = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
     async def claim(self, accounts: Sequence[Account]) -> Sequence[Claim]:
@@ -107,7 +112,8 @@ class Claims:
         keys = {account.key: self._owner(account) for account in accounts if account.key}
         if keys:
             done = {account.key: taken for account in accounts if account.key and (taken := _taken(account))}
-            await self._told(self._store.renew(keys, self._lease, done))
+            async with self._renewing:
+                await self._told(self._store.renew(keys, self._lease, done))
 
     async def record(self, accounts: Sequence[Account]) -> None:
         """Tell the store which targets took each event, and give the claims up."""

@@ -237,6 +237,34 @@ def test_claims_are_renewed_with_the_extension_and_not_when_that_failed() -> Non
     asyncio.run(main())
 
 
+class SlowStore(MemoryStore):
+    under_way = most = renewed = 0
+
+    async def renew(
+        self, keys: Mapping[str, str], lease_seconds: float, done: Mapping[str, frozenset[str]] | None = None
+    ) -> None:
+        self.under_way += 1
+        self.most = max(self.most, self.under_way)
+        for _ in range(20):  # as many turns of the loop as all calls would take to begin
+            await asyncio.sleep(0)
+        self.under_way -= 1
+        self.renewed += len(keys)
+
+
+def test_the_claims_of_many_messages_are_not_renewed_all_at_once() -> None:
+    async def main() -> None:
+        yard, store = Holding(), SlowStore(100)
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        target = yard.gated()
+        async with yard.held(60, for_seconds=40):
+            await yard.worker.heartbeat.beat()
+            target.set()
+        assert store.renewed == 60
+        assert store.most == 5, "batches of ten"
+
+    asyncio.run(main())
+
+
 def test_a_handle_that_is_good_for_nothing_is_counted_and_left_in_peace(caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         yard = Holding()
