@@ -29,6 +29,8 @@ def of(text: str) -> Access:
         ("@attributes.tenant == 'acme'", "equality of @attributes.tenant"),
         ("x == 1 or starts_with(y, 'a')", "equality of x; prefix of y"),
         ("not (x == 1) and y == 2", "equality of y"),
+        ("any(x, @.a == 1 or starts_with(@.b, 'a'))", "equality of x.a; prefix of x.b"),
+        ("any(x, @.a != 1 and any(@.y, @.b == 'a'))", "equality of x.y.b"),
     ],
 )
 def test_a_rule_is_filed_under_one_of_its_terms(text: str, filed: str) -> None:

@@ -65,8 +65,8 @@ class Opaque(msgspec.Struct, frozen=True, gc=False):
     condition: ast.Condition
     base: Reading | None
     missing: bool
-    held: tuple[Fits, ...] = ()
-    """Tests that hold whenever the condition does, under which it can be filed. They need not be verified."""
+    held: tuple[Prepared, ...] = ()
+    """What holds whenever the condition does, under which it can be filed. It need not be verified."""
 
 
 class Inverse(msgspec.Struct, frozen=True, gc=False):

@@ -97,16 +97,22 @@ class Preparer:
         missing = interpret.holds(condition, interpret.Scope({}))
         return Opaque(cut(condition, len(names)), base, missing, held)
 
-    def _held(self, condition: ast.Condition) -> tuple[Fits, ...]:
-        """Of what must hold of one element, or of all of them, each test holds of any."""
-        if not isinstance(condition, ast.Some | ast.Every):
-            return ()
-        inner, held = condition.condition, []
-        for part in inner.items if isinstance(inner, ast.And) else (inner,):
-            if isinstance(part, ast.Test) and path_of(part.term).root is Root.ELEMENT:
-                found = self._simple(rebased(part, condition.path, self._joints))
-                held += [found] if isinstance(found, Fits) else []
-        return tuple(held)
+    def _held(self, condition: ast.Condition, element: Path | None = None) -> tuple[Prepared, ...]:
+        """Of what must hold of one element, or of all of them, each test holds of any. `element` is where `@` is."""
+        match condition:
+            case ast.Some(path=path, condition=inner) | ast.Every(path=path, condition=inner):
+                if path.root is Root.ELEMENT:
+                    return self._held(inner, self._joints.join(element, path)) if element else ()
+                return self._held(inner, path)
+            case ast.And(items=items):
+                return tuple(found for item in items for found in self._held(item, element))
+            case ast.Or(items=items):
+                each = [found for item in items if (found := all_of(self._held(item, element)))]
+                return (Either(tuple(each)),) if len(each) == len(items) else ()
+            case ast.Test(term=term) if element and path_of(term).root is Root.ELEMENT:
+                fits = self._simple(rebased(condition, element, self._joints))
+                return (fits,) if isinstance(fits, Fits) else ()
+        return ()
 
 
 def _common_base(condition: ast.Condition) -> tuple[str, ...]:

@@ -93,6 +93,8 @@ def test_a_wildcard_is_filed_under_its_literal_beginning_or_end() -> None:
         "detail.a == 'x' or detail.b != 'y'",
         "all(detail.a, @ != 'x')",
         "any(detail.a, @ != 'x' and contains(@, 'y'))",
+        "any(detail.a, @.b == 'x' or @.c != 'y')",
+        "any(detail.a, not any(@.b, @ == 'x'))",
     ],
 )
 def test_what_nothing_leads_to_is_not_filed(scanned: str) -> None:
@@ -116,6 +118,34 @@ def test_what_an_element_must_hold_is_filed_under_what_the_fewest_hold_wherever_
     found = choices(f"{quantifier}(detail.items, {inner})", *others, *prefixes)[0]
     assert [(method, value) for method, _, value in keys(found)] == [(key[0], key[2])]
     assert remaining(found) == [True]
+
+
+@pytest.mark.parametrize(
+    ("written", "filed"),
+    [
+        ("any(detail.a, @.b == 'x' or @.c == 'y')", ["x", "y"]),
+        ("any(detail.a, @.b != 'z' and (@.b == 'x' or @.c == 'y' and @.d != 'z'))", ["x", "y"]),
+        ("any(detail.a, @.b != 'z' and any(@.c, @.d == 'x' and @.e != 'y'))", ["x"]),
+        ("all(detail.a, all(@.c, @ == 'x'))", ["x"]),
+        ("any(detail.a, any(@.b, @ == 'x') or any(@.c, any(@.d, @ == 'y')))", ["x", "y"]),
+    ],
+)
+def test_alternatives_about_an_element_and_what_elements_of_it_must_hold_are_filed(
+    written: str, filed: list[str]
+) -> None:
+    (choice,) = choices(written)
+    assert [(method, path) for method, path, _ in keys(choice)] == [("equality", "detail.a")] * len(filed)
+    assert [value for _, _, value in keys(choice)] == filed
+    assert remaining(choice) == [True] * len(filed)
+
+
+def test_what_elements_of_an_element_must_hold_is_asked_of_one_of_them() -> None:
+    written = [f"any(d.p, @.kind == 'agent' and any(@.s, @.m == 'v' and @.flow == 'f{i}'))" for i in range(50)]
+    asked = engine(*written)
+    agent: dict[str, Json] = {"kind": "agent", "s": [{"m": "v", "flow": "f1"}, {"m": "w", "flow": "f2"}, {"m": "v"}]}
+    event: dict[str, Json] = {"d": {"p": [agent, {"kind": "x", "s": [{"m": "v", "flow": "f3"}]}]}}
+    assert asked.candidates(event, None) == [1, 2, 3]
+    assert fast(asked, event) == [1]
 
 
 def test_what_an_element_must_hold_beside_what_the_event_has_is_filed_as_well() -> None:
