@@ -67,6 +67,7 @@ NAMES: Final[dict[str, object]] = {
     "any": any,
     "bool": bool,
     "compares": _compares,
+    "dict": dict,
     "float": float,
     "fold": fold,
     "follow": _follow,

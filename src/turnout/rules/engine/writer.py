@@ -70,8 +70,12 @@ class Writer:
         """The values found in what the variable holds, which must not be UNSET. UNSET may be among them."""
         assert reading.rest is not None  # noqa: S101  # only terms with one value have no rest
         if fields := self._projection.element_fields(reading):
-            array = f"{variable} if {variable}.__class__ is list else ({variable},) if {variable} else ()"
-            return f"[w.{'.'.join(fields)} for w in ({array})]"
+            members = f"{variable}.values() if {variable}.__class__ is dict else ({variable},)"
+            source, loops = f"{variable} if {variable}.__class__ is list else {members}", ""
+            for kind, field in fields:
+                loops += f" for w in ({source}) if w.__class__ is {self.function.constant(kind)}"
+                source = f"w.{field},"
+            return f"[w.{fields[-1][1]}{loops}]"
         find = self.function.constant(compile_finder(reading.rest, self._limits), ("find", reading.rest))
         return f"{find}({variable}, m, None)"
 

@@ -122,6 +122,22 @@ def test_members_of_elements_are_looked_up_the_fast_way_also_where_one_object_st
     assert fast(asked, event) == [1, 2]
 
 
+@pytest.mark.parametrize("odd", [None, 5, "a", True, [], [{"kind": "a", "owner": {"id": 1}}]])
+@pytest.mark.parametrize("written", ["detail.items[*].{} == {}", "any(detail.items, @.{} == {})"])
+def test_what_is_no_object_among_elements_goes_the_fast_way_and_has_no_members(written: str, odd: object) -> None:
+    asked = engine(written.format("kind", "'a'"), written.format("owner.id", "1"))
+    assert fast(asked, {"detail": {"items": [odd, {"kind": "a", "owner": odd}, odd]}}) == [0]
+    assert fast(asked, {"detail": {"items": [{"owner": odd}, odd, {"owner": {"id": 1}}]}}) == [1]
+    assert fast(asked, {"detail": {"items": [odd]}}) == []
+
+
+def test_a_scalar_in_place_of_an_array_and_an_object_for_its_members_go_the_fast_way() -> None:
+    asked = engine("detail.items.*.kind == 'a'", "detail.items[*].owner.id == 1")
+    assert fast(asked, {"detail": {"items": {"x": {"kind": "a"}, "y": None, "kind": "a"}}}) == [0]
+    assert fast(asked, {"detail": {"items": {"x": {"owner": {"id": 1}}, "y": [{"kind": "a"}]}}}) == [1]
+    assert fast(asked, {"detail": {"items": "a"}}) == []
+
+
 def test_a_condition_about_an_object_alone_is_false_when_the_object_is_missing() -> None:
     asked = engine("any(detail.inner, not exists(@.c))")
     assert fast(asked, {"detail": {"inner": {}}}) == [0]

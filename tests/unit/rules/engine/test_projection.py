@@ -115,9 +115,11 @@ def test_of_the_elements_of_an_array_only_the_members_that_rules_look_at_are_dec
 
 
 @pytest.mark.parametrize(
-    ("items", "fits"), [("null", True), ("[]", True), ("{}", False), ('["a"]', False), ("5", False)]
+    ("items", "fits"), [("null", True), ("[]", True), ("{}", False), ('["a",null,[5]]', True), ("5", True)]
 )
-def test_where_elements_are_looked_into_an_array_of_objects_or_nothing_fits(items: str, fits: bool) -> None:
+def test_where_elements_are_looked_into_all_fits_but_an_object_that_stands_for_itself_and_for_its_members(
+    items: str, fits: bool
+) -> None:
     decoder = project(*ELEMENTS).build()
     body = f'{{"detail":{{"items":{items}}}}}'
     if fits:
@@ -130,6 +132,14 @@ def test_where_elements_are_looked_into_an_array_of_objects_or_nothing_fits(item
 def test_an_object_fits_where_every_rule_takes_it_for_the_only_element() -> None:
     projection = project("any(detail.items, @.kind == 'a')", "any(detail.items, @.kind == 'b')")
     assert isinstance(value(projection, '{"detail":{"items":{"kind":"b"}}}', "detail", "items"), msgspec.Struct)
+
+
+def test_an_object_fits_where_every_rule_takes_its_members_for_elements() -> None:
+    projection = project("detail.items[*].kind == 'a'", "detail.items.*.kind == 'b'")
+    found = value(projection, '{"detail":{"items":{"x":{"kind":"b"},"y":null}}}', "detail", "items")
+    assert isinstance(found, dict)
+    assert isinstance(found["x"], msgspec.Struct)
+    assert found["y"] is None
 
 
 @pytest.mark.parametrize(
