@@ -62,6 +62,9 @@ class Equals:
         get = function.constant(self._others.get)
         if self._folds:
             function.line(depth, f"k = {get}(fold({value})) if {value}.__class__ is str else None")
+        elif once and not self._bools and all(isinstance(key, str) for key in self._others):
+            # Of many values many may be objects, and an error for each would cost more than all the rest.
+            function.line(depth, f"k = {get}({value}) if {value}.__class__ is str else None")
         else:
             found = f"{get}({value})"
             if self._bools or 0 in self._others or 1 in self._others:

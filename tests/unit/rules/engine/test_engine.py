@@ -87,6 +87,13 @@ def test_an_array_where_a_scalar_is_compared_goes_the_fast_way() -> None:
     assert fast(asked, event) == slow(asked, [rule(said) for said in written], event) == [2]
 
 
+def test_to_look_texts_up_for_each_element_raises_no_error_for_those_that_are_objects() -> None:
+    asked = engine("any(detail.tags, @ == 'a')", "'b' in detail.tags", "detail.tags[*] == 'b'")
+    assert fast(asked, {"detail": {"tags": [{}, [], None, True, "a"]}}) == [0]
+    assert fast(asked, {"detail": {"tags": [{"b": "b"}, "b"]}}) == [1, 2]
+    assert not any("TypeError" in text for text in asked.texts)  # ten thousand of them would take milliseconds
+
+
 @pytest.mark.parametrize("detail", [[{"media": "VOICE"}], "text", None, 5])
 def test_an_event_of_another_shape_is_left_to_the_slow_way(detail: object) -> None:
     rules = [rule("detail.media == 'VOICE'"), pattern({"detail": {"media": ["VOICE"]}})]
