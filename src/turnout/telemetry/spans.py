@@ -163,13 +163,11 @@ def _cause(account: Account) -> Failure | None:
     for delivery in account.deliveries:
         if delivery.failure is not None and delivery.state is State.FAILED:
             return delivery.failure
-    return account.letter.failure if account.letter is not None else None
+    return None
 
 
 def _evaluate(account: Account, trace: Trace, rules: list[str]) -> Span:
-    attributes: dict[str, Value] = {semconv.RULES_MATCHED: rules}
-    if account.fingerprint:
-        attributes[semconv.RULESET] = account.fingerprint
+    attributes: dict[str, Value] = {semconv.RULES_MATCHED: rules, semconv.RULESET: account.fingerprint}
     failure = account.failure
     error = None
     if failure is not None and failure.reason in _UNREADABLE:

@@ -130,6 +130,7 @@ class Story:
     def reject(self, account: Account, failure: Failure) -> None:
         """The event cannot be read."""
         account.routed_ns = self.tick()
+        account.fingerprint = "f1nger"
         account.evaluated_ns = self.tick()
         account.failure = failure
 

@@ -74,3 +74,6 @@ def test_what_never_comes_again_is_not_remembered_for_ever() -> None:
     assert len(known) == 128
     assert len(known["id"]) == len(encoder._names) == 256
     assert not known["long"]
+    encoder = RequestEncoder(b"", b"")
+    encoder.encode([Span("x" * 10_000, Kind.CLIENT, "1" * 32, 1, 0, 0, 0, {})])
+    assert not encoder._names

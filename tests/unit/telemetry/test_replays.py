@@ -46,3 +46,14 @@ def test_any_other_message_goes_on_with_the_trace_it_came_with() -> None:
     assert (trace.id, span.parent) == (TRACE, int(SPAN, 16))
     assert TRACE not in [link.trace for link in span.links]
     assert "turnout.replay.id" not in span.attributes
+
+
+def test_a_replay_whose_original_names_no_span_has_a_trace_of_its_own_and_nothing_to_link_to() -> None:
+    header = {"AWSTraceHeader": f"Root=1-{TRACE[:8]}-{TRACE[8:]}"}
+    replay = {"Turnout.Replay": Attribute("String", "replay-1")}
+    account = Account(Message("m", "h", "{}", "https://sqs/1/events", replay, header), Call("receive", "q", 1), 1)
+    LateTracing(NoSink()).received([account])
+    assert isinstance(account.trace, Trace)
+    span = spans.build(account, account.trace)[0]
+    assert account.trace.id != TRACE
+    assert (span.trace, span.parent, span.links) == (account.trace.id, 0, [])
