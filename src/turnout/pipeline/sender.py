@@ -371,6 +371,7 @@ class Sender:
     def _give_up(self, delivery: Delivery, failure: Failure) -> None:
         delivery.state = State.FAILED
         delivery.failure = failure
+        delivery.queue = self.destination.url  # it may not have been taken in
         delivery.settled_ns = time.time_ns()
         self._books.failed += 1
         self._settled((delivery,))

@@ -189,7 +189,7 @@ def _evaluate(account: Account, trace: Trace, rules: list[str]) -> Span:
 
 def _create(delivery: Delivery, trace: Trace, about: Mapping[str, Value], letter_of: Account | None = None) -> Span:
     calls = delivery.calls[-MOST_CALLS:]
-    url = delivery.queue or (calls[-1].queue if calls else "")
+    url = delivery.queue
     attributes: dict[str, Value] = {
         **(
             queue_attributes(url) if url else {semconv.SYSTEM: semconv.SYSTEM_SQS, semconv.DESTINATION: delivery.target}

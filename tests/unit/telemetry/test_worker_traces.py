@@ -10,6 +10,7 @@ from tests.unit.pipeline.yard import DEAD, Watch, Yard, event, ruleset
 from tests.unit.telemetry.stories import TRACE, TRACEPARENT, Sink, text
 
 from turnout.message import Account, Attribute, Delivery, Outcome
+from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import MAX_MESSAGE_BYTES
 from turnout.telemetry.propagation import parse_traceparent
@@ -216,3 +217,22 @@ def test_at_one_per_cent_the_worker_traces_every_failed_message_among_thousands(
     assert 5 <= by_chance <= 70  # 26 expected of 2,640
     assert watch.late.counts.messages == len(sink.named("process events"))
     assert watch.late.counts.spans_dropped == 0
+
+
+def test_a_delivery_given_up_before_its_first_attempt_names_the_queue_that_it_was_for() -> None:
+    yard, watch = Yard(breaker=BreakerConfig(config_failures=1, probe_seconds=600.0, probe_cap_seconds=600.0)), Traced()
+    yard.watch, yard.worker = watch, Worker(yard.config, ruleset(), yard.sqs, watch)
+    yard.sqs.fail_calls("crm", SEND, "QueueDoesNotExist")
+
+    async def main() -> None:
+        await yard.publish(event("one", 1))
+        async with yard.running():
+            await watch.wait(1)
+            await yard.publish(event("one", 2))
+            await watch.wait(2)
+        await watch.aclose(1)
+
+    asyncio.run(main())
+    tried, untried = watch.sink.named("create crm")
+    assert (tried.attributes["turnout.delivery.attempts"], untried.attributes["turnout.delivery.attempts"]) == (1, 0)
+    assert untried.attributes["aws.sqs.queue.url"] == tried.attributes["aws.sqs.queue.url"]
