@@ -218,8 +218,6 @@ class LateTracing:
 
     def _gather(self, delivery: Delivery, trace: Trace, finished: list[Span]) -> None:
         """Link the calls of this delivery to its `create` span; build the spans of those that are complete."""
-        if not delivery.span_id:
-            delivery.span_id = new_span_id()
         for call in delivery.calls[-spans.MOST_CALLS :]:
             span = call.span
             if not isinstance(span, CallTrace):

@@ -658,6 +658,45 @@ def test_after_a_flush_a_send_span_waits_for_the_others_of_its_batch_as_before(m
     asyncio.run(tell())
 
 
+def test_a_flush_leaves_nothing_waiting_and_may_find_nothing_that_waits() -> None:
+    hooks = tracing(Sink())
+
+    async def tell() -> None:
+        await hooks.flush(1.0)
+        half_told(hooks)
+        timer = hooks._timer
+        await hooks.flush(1.0)
+        assert timer is not None
+        assert timer.cancelled()
+        assert (hooks._timer, hooks._ripe, hooks._gathering) == (None, [], [])
+
+    asyncio.run(tell())
+    assert hooks.counts.errors == 0
+
+
+def test_however_many_batches_wait_for_others_one_timer_is_enough_and_none_runs_once_all_are_told() -> None:
+    sink = Sink()
+    hooks = tracing(sink)
+
+    async def tell() -> None:
+        half_told(hooks)
+        timer = hooks._timer
+        assert timer is not None
+        half_told(hooks)
+        assert hooks._timer is timer
+        timer.cancel()
+        hooks._tick()
+        assert sink.named("send a") == []
+        assert hooks._timer is not None
+        assert hooks._timer is not timer, "from now on they wait for a whole tick"
+        hooks._timer.cancel()
+        hooks._tick()
+        assert len(sink.named("send a")) == 2
+        assert hooks._timer is None
+
+    asyncio.run(tell())
+
+
 def test_the_span_of_a_call_that_finds_no_room_is_counted_as_dropped() -> None:
     sink = Sink()
     hooks = tracing(sink)
