@@ -25,6 +25,7 @@ from turnout.sqs.answers import (
 )
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.wire import codec
+from turnout.sqs.wire.sign import CONTENT_TYPE
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/123456789012/orders"
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=40)
@@ -74,6 +75,24 @@ def test_a_body_that_is_written_already_makes_the_same_request(messages: list[Ou
 def test_receive_requests_say_what_botocores_say(count: int, wait: int, visibility: int | None) -> None:
     theirs = botocores_body("ReceiveMessage", {"QueueUrl": QUEUE, **aio.receive_parameters(count, wait, visibility)})
     assert json.loads(codec.receive_request(QUEUE, count, wait, visibility)) == theirs
+
+
+@settings(deadline=None)
+@given(st.lists(TEXTS, min_size=1, max_size=10), st.integers(0, 43_200))
+def test_the_other_requests_say_what_botocores_say(handles: list[str], seconds: int) -> None:
+    entries: list[dict[str, object]] = [{"Id": str(i), "ReceiptHandle": handle} for i, handle in enumerate(handles)]
+    theirs = botocores_body("DeleteMessageBatch", {"QueueUrl": QUEUE, "Entries": entries})
+    assert json.loads(codec.delete_request(QUEUE, handles)) == theirs
+    delayed = [{**entry, "VisibilityTimeout": seconds} for entry in entries]
+    theirs = botocores_body("ChangeMessageVisibilityBatch", {"QueueUrl": QUEUE, "Entries": delayed})
+    assert json.loads(codec.visibility_request(QUEUE, handles, seconds)) == theirs
+    theirs = botocores_body("GetQueueAttributes", {"QueueUrl": QUEUE, "AttributeNames": ["All"]})
+    assert json.loads(codec.attributes_request(QUEUE)) == theirs
+
+
+def test_requests_have_the_content_type_of_botocores() -> None:
+    request = _serializer.serialize_to_request({"QueueUrl": QUEUE}, _model.operation_model("ReceiveMessage"))
+    assert request["headers"]["Content-Type"] == CONTENT_TYPE
 
 
 @given(st.lists(ANY_TEXT.map(OutgoingMessage), min_size=1, max_size=10))

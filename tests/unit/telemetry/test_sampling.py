@@ -89,3 +89,8 @@ def test_an_unknown_sampler_is_reported_and_everything_is_traced() -> None:
 
 def test_a_ratio_without_an_argument_means_all() -> None:
     assert sampler("traceidratio").samples("f" * 32, None)
+
+
+def test_where_the_environment_says_nothing_nothing_is_wrong_with_it() -> None:
+    assert Sampler.from_environ({}) == (Sampler(), ())
+    assert Sampler.from_environ({"OTEL_TRACES_SAMPLER": "parentbased_traceidratio"}) == (Sampler(), ())
