@@ -12,13 +12,24 @@ from prometheus_client.parser import text_string_to_metric_families
 from tests.servers.otlp import Collector, silent_endpoint
 from tests.unit.service.snapshots import NOW, snapshot, target
 
+from turnout import __version__
 from turnout.message import Reason
-from turnout.telemetry.histogram import Histogram
+from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS, Counted, Histogram
 from turnout.telemetry.metric import Kind, Metric, Sample
 from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, read_metrics
 from turnout.telemetry.prometheus import prometheus_name, render
 from turnout.telemetry.setup import MetricSettings, start_metrics
-from turnout.telemetry.snapshot import RulesSnapshot, Snapshot
+from turnout.telemetry.snapshot import (
+    CallsSnapshot,
+    FleetSnapshot,
+    LoopSnapshot,
+    PlaceSnapshot,
+    PollerSnapshot,
+    RulesSnapshot,
+    Snapshot,
+    SourceSnapshot,
+    TracingSnapshot,
+)
 
 Series = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -50,6 +61,121 @@ def test_the_books_balance_in_what_prometheus_sees() -> None:
     settled = sum(count for (name, _), count in series.items() if name == "turnout_messages_settled_total")
     assert value(series, "turnout_messages_received_total") == settled + value(series, "turnout_messages_in_flight")
     assert value(series, "turnout_messages_settled_total", outcome="handed_back") == 5
+
+
+def test_every_metric_tells_its_own_number() -> None:
+    durations = [Histogram(bounds) for bounds in (CALL_BOUNDS, PROCESS_BOUNDS, AGE_BOUNDS, AGE_BOUNDS)]
+    for times, histogram in enumerate(durations, start=61):
+        histogram.add(1_000_000, times)
+    calls, processing, queue_age, latency = (histogram.counted() for histogram in durations)
+    told = snapshot(
+        sources=(SourceSnapshot("events", 1, 20, (PollerSnapshot("polling", 3.0, NOW - 2, 0, ""),)),),
+        targets=(target("crm", sent=3, failed=4, retried=5, backlog=6),),
+        places=(PlaceSnapshot("http", "crm", 7, {"timeout": 8}),),
+        rules=RulesSnapshot("f" * 16, {"one": 9, "two": 10, "off": 0}, frozenset(), frozenset({"off"}), NOW - 11, True),
+        received=12,
+        settled={"delivered": 13},
+        in_flight=14,
+        in_flight_limit=15,
+        in_flight_bytes=16,
+        redelivered=17,
+        unmatched=18,
+        letters={"INVALID_JSON": 19},
+        polls=20,
+        poll_errors=21,
+        extensions=22,
+        expired=23,
+        suppressed=24,
+        store_errors=25,
+        attributes_dropped=26,
+        loop=LoopSnapshot(27, 28.5),
+        tracing=TracingSnapshot(29, 30, 31, 32, 33, 34),
+        cpu_user_seconds=35.5,
+        cpu_system_seconds=36.5,
+        resident_bytes=37,
+        started_at=NOW - 38,
+        draining=True,
+        fleet=FleetSnapshot(39, 40, 41),
+        calls=(CallsSnapshot("delete", "events", "", calls),),
+        processing=processing,
+        queue_age=queue_age,
+        latency=latency,
+    )
+    assert [
+        (
+            metric.name,
+            *sample.labels.values(),
+            sample.value.count if isinstance(sample.value, Counted) else sample.value,
+        )
+        for metric in read_metrics(told)
+        for sample in metric.samples
+        if metric.name != "turnout.letters" or sample.value
+    ] == [
+        ("messaging.client.consumed.messages", "aws_sqs", "receive", "events", 1),
+        ("messaging.client.sent.messages", "http", "send", "crm", 7),
+        ("messaging.client.sent.messages", "http", "send", "crm", "timeout", 8),
+        ("messaging.client.operation.duration", "aws_sqs", "delete", "events", "settle", 61),
+        ("messaging.process.duration", "aws_sqs", "process", "events", 62),
+        ("turnout.messages.received", 12),
+        ("turnout.messages.settled", "delivered", 13),
+        ("turnout.messages.in_flight", 14),
+        ("turnout.messages.in_flight.limit", 15),
+        ("turnout.messages.in_flight.size", 16),
+        ("turnout.messages.redelivered", 17),
+        ("turnout.messages.unmatched", 18),
+        ("turnout.letters", "INVALID_JSON", 19),
+        ("turnout.queue.age", 63),
+        ("turnout.latency", 64),
+        ("turnout.rule.matches", "one", 9),
+        ("turnout.rule.matches", "two", 10),
+        ("turnout.rule.matches", "off", 0),
+        ("turnout.rules.info", "f" * 16, 1),
+        ("turnout.rules.active", 2),
+        ("turnout.rules.reload.success", 1),
+        ("turnout.rules.loaded.time", NOW - 11),
+        ("turnout.target.sent", "crm", 3),
+        ("turnout.target.failed", "crm", 4),
+        ("turnout.target.retried", "crm", 5),
+        ("turnout.target.backlog", "crm", 6),
+        ("turnout.target.breaker", "crm", "closed", 1),
+        ("turnout.target.breaker", "crm", "open", 0),
+        ("turnout.target.breaker", "crm", "probing", 0),
+        ("turnout.polls", 20),
+        ("turnout.polls.failed", 21),
+        ("turnout.poller.last_success.time", "events", NOW - 2),
+        ("turnout.heartbeat.extended", 22),
+        ("turnout.heartbeat.expired", 23),
+        ("turnout.idempotency.suppressed", 24),
+        ("turnout.idempotency.errors", 25),
+        ("turnout.attributes.dropped", 26),
+        ("turnout.tracing.spans", "exported", 30),
+        ("turnout.tracing.spans", "failed", 31),
+        ("turnout.tracing.spans", "dropped", 32),
+        ("turnout.tracing.context.dropped", 33),
+        ("turnout.event_loop.blocked", 27),
+        ("turnout.event_loop.blocked.duration", 28.5),
+        ("turnout.workers", 40),
+        ("turnout.worker.restarts", 41),
+        ("turnout.draining", 1),
+        ("turnout.start.time", NOW - 38),
+        ("turnout.info", __version__, 1),
+        ("process.cpu.time", "user", 35.5),
+        ("process.cpu.time", "system", 36.5),
+        ("process.memory.usage", 37),
+    ]
+
+
+def test_of_several_sources_the_time_that_messages_take_names_none_and_memory_is_told_where_it_is_known() -> None:
+    sources = tuple(SourceSnapshot(name, 0, 20, ()) for name in ("events", "orders"))
+    metrics = {metric.name: metric for metric in read_metrics(snapshot(sources=sources, resident_bytes=0))}
+    (sample,) = metrics["messaging.process.duration"].samples
+    assert sample.labels == {"messaging.system": "aws_sqs", "messaging.operation.name": "process"}
+    assert "process.memory.usage" not in metrics
+
+
+def test_calls_are_counted_under_the_bounds_of_the_conventions_and_two_more() -> None:
+    conventions = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+    assert (*conventions, 20, 30) == CALL_BOUNDS
 
 
 def test_messaging_metrics_have_the_names_and_attributes_of_the_conventions() -> None:
