@@ -37,7 +37,7 @@ def test_a_replay_has_a_trace_of_its_own_with_a_link_to_the_original() -> None:
     trace, span = process_span(replay=True)
     assert trace.id != TRACE
     assert (span.trace, span.parent) == (trace.id, 0)
-    assert (TRACE, int(SPAN, 16)) in [(link.trace, link.span_id) for link in span.links]
+    assert (TRACE, int(SPAN, 16), True) in [(link.trace, link.span_id, link.remote) for link in span.links]
     assert span.attributes["turnout.replay.id"] == "replay-1"
 
 

@@ -1,11 +1,12 @@
-"""What is not on a span when there is nothing to say, and what is left out of one that would be too long."""
+"""What spans say of a message that did not go the whole way, and that no text from outside makes one endless."""
 
 from __future__ import annotations
 
-from tests.unit.telemetry.stories import Match, Sink, Story
+from tests.unit.telemetry.stories import Match, Sink, Story, text
 
 from turnout.errors import Fault
 from turnout.message import Failure, Outcome, Reason
+from turnout.telemetry.spans import count
 from turnout.telemetry.tracing import LateTracing
 
 
@@ -16,6 +17,7 @@ def test_of_a_message_that_was_handed_back_before_its_turn_no_evaluation_is_told
     story.settle(Outcome.HANDED_BACK, account)
     assert [span.name for span in sink.spans] == ["receive orders", "process orders"]
     assert "turnout.ruleset.fingerprint" not in sink.spans[1].attributes
+    assert count(account) == 1, "that of the receive is not its own"
 
 
 def test_an_event_without_an_id_a_type_and_a_conversation_is_traced_without_them() -> None:
@@ -53,6 +55,7 @@ def test_the_letter_of_a_message_that_has_no_targets_says_nothing_of_targets_owe
     story.settle(Outcome.DEAD_LETTERED, account)
     (letter,) = sink.named("create orders-dlq")
     assert letter.attributes["turnout.letter.reason"] == "INVALID_JSON"
+    assert letter.attributes["turnout.letter.fault"] == "data"
     assert "turnout.letter.owed" not in letter.attributes
 
 
@@ -72,7 +75,7 @@ def test_no_text_from_outside_makes_a_span_that_is_endless() -> None:
     sink = Sink()
     story = Story(LateTracing(sink))
     endless = "x" * 10_000
-    unread, unsent, kept = (story.receive()[0] for _ in range(3))
+    unread, unsent, kept = (story.receive(attributes={"Turnout.Replay": text(endless)})[0] for _ in range(3))
     story.reject(unread, Failure(Reason.INVALID_JSON, Fault.DATA, endless))
     story.settle(Outcome.DEAD_LETTERED, unread)
     event = Match((endless,), ("a",), event_id=endless, conversation_id=endless, event_type=endless)
@@ -109,3 +112,38 @@ def test_that_no_rule_matches_fails_the_message_and_not_the_evaluation() -> None
     assert (process.error, process.attributes["error.type"]) == ("no rule matches", "UNMATCHED")
     assert evaluate.error is None
     assert "error.type" not in evaluate.attributes
+
+
+def test_a_delivery_that_failed_without_a_code_of_its_own_is_told_by_its_reason() -> None:
+    sink = Sink()
+    story = Story(LateTracing(sink))
+    (account,) = story.receive()
+    story.route(account, "a")
+    story.fail(account.deliveries[0], Failure(Reason.MESSAGE_TOO_LARGE, Fault.DATA, "too large"))
+    story.settle(Outcome.DEAD_LETTERED, account)
+    (create,) = sink.named("create a")
+    assert create.attributes["error.type"] == "MESSAGE_TOO_LARGE"
+
+
+def test_a_delivery_that_no_target_had_taken_in_is_told_until_its_message_was_handed_back() -> None:
+    sink = Sink()
+    story = Story(LateTracing(sink))
+    (account,) = story.receive()
+    story.route(account, "a")
+    account.deliveries[0].queue = ""
+    story.settle(Outcome.HANDED_BACK, account)
+    (create,) = sink.named("create a")
+    assert (create.start_ns, create.end_ns) == (account.evaluated_ns, account.settled_ns)
+    assert create.attributes["messaging.system"] == "aws_sqs"
+    assert create.attributes["messaging.destination.name"] == "a"
+
+
+def test_an_evaluation_that_broke_off_ends_when_it_began() -> None:
+    sink = Sink()
+    story = Story(LateTracing(sink))
+    (account,) = story.receive()
+    story.reject(account, Failure(Reason.INTERNAL_ERROR, Fault.SYSTEM, "a bug"))
+    account.evaluated_ns = 0
+    story.settle(Outcome.DEAD_LETTERED, account)
+    (evaluate,) = sink.named("evaluate rules")
+    assert evaluate.start_ns == evaluate.end_ns == account.routed_ns

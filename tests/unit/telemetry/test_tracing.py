@@ -138,6 +138,7 @@ def test_the_span_of_a_receive_links_to_the_contexts_of_all_that_it_brought() ->
         (TRACE, int(PARENT, 16), "message-0"),
         (TRACE, int(PARENT, 16), "message-1"),
     ]
+    assert all(link.remote for link in receive.links)
     for process in sink.named("process orders"):
         assert [(link.trace, link.span_id) for link in process.links] == [(receive.trace, receive.span_id)]
 
@@ -180,6 +181,7 @@ def test_a_message_that_is_done_and_comes_back_all_the_same_is_a_failure() -> No
     (process,) = sink.named("process orders")
     assert process.error is not None
     assert "could not be deleted" in process.error
+    assert process.attributes["error.type"] == "_OTHER"
     (delete,) = sink.named("delete orders")
     assert delete.attributes["error.type"] == "_OTHER"
 
