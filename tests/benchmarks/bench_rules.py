@@ -71,7 +71,7 @@ def measure(shape: str, rules: int) -> Cell:
     with tempfile.TemporaryDirectory() as directory:
         path = Path(directory, "rules.yaml")
         path.write_text(rule_file(shape, rules, SEED), encoding="utf-8")
-        samples = list(itertools.islice(events(SEED, rules), 300))
+        samples = list(itertools.islice(events(SEED, rules, shape), 300))
         quickest = [_json_loads_us(samples) for _ in range(10)]
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         start = time.process_time()
@@ -81,7 +81,7 @@ def measure(shape: str, rules: int) -> Cell:
     gc.collect()
     gc.freeze()
     quickest += (_json_loads_us(samples) for _ in range(10))
-    source = events(SEED + 1, rules)
+    source = events(SEED + 1, rules, shape)
     _check(ruleset, list(itertools.islice(source, CHECKED)))
     matches = 0
     rounds: list[tuple[float, float]] = []
@@ -179,7 +179,7 @@ def main() -> None:
     if options.cell:
         print(msgspec.json.encode(measure(options.cell[0], int(options.cell[1]))).decode())
         return
-    bodies = list(itertools.islice(events(SEED, 10_000), 1_000))
+    bodies = list(itertools.islice(events(SEED, 10_000, next(iter(SHAPES))), 1_000))
     size = statistics.mean(map(len, bodies))
     print(*describe(), sep="\n")
     print(f"events of {size:,.0f} bytes")

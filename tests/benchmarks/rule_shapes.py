@@ -12,6 +12,10 @@ from random import Random
 
 __all__ = ["SHAPES", "events", "rule_file"]
 
+_OF_ELEMENTS = frozenset({"elements", "any"})
+"""Shapes about the participants of an event, which only their events have."""
+PURPOSES = ("customer", "acd", "agent")
+
 DURATION_MS = 1_000_000
 MEDIA = ("VOICE", "CHAT", "EMAIL", "CALLBACK", "MESSAGE")
 DIRECTIONS = ("INBOUND", "OUTBOUND")
@@ -26,7 +30,17 @@ def _id(rng: Random) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def _event(rng: Random, rules: int) -> str:
+def _participant(rng: Random, purpose: str, rules: int) -> dict[str, object]:
+    return {
+        "participantId": _id(rng),
+        "purpose": purpose,
+        "userId": f"user-{rng.randrange(rules):05d}",
+        "connectedDurationMs": rng.randrange(DURATION_MS),
+        "flagged": False,
+    }
+
+
+def _event(rng: Random, rules: int, *, participants: bool) -> str:
     conversation = _id(rng)
     values = max(4, rules // SPREAD_RULES)
     body = {
@@ -51,6 +65,8 @@ def _event(rng: Random, rules: int) -> str:
         "wrapUpNotes": "Called about an invoice of last month; will be called back on Monday with the answer",
         **{f"attribute{number:02d}": f"value-{rng.randrange(values):04d}" for number in range(SPREAD_FIELDS)},
     }
+    if participants:
+        body["participants"] = [_participant(rng, purpose, rules) for purpose in PURPOSES]
     event = {
         "version": "0",
         "id": _id(rng),
@@ -71,11 +87,11 @@ def _event(rng: Random, rules: int) -> str:
     return json.dumps(event, separators=(",", ":"))
 
 
-def events(seed: int, rules: int) -> Iterator[str]:
-    """Bodies for so many rules, without end."""
+def events(seed: int, rules: int, shape: str) -> Iterator[str]:
+    """Bodies for so many rules of a shape, without end."""
     rng = Random(seed)
     while True:
-        yield _event(rng, rules)
+        yield _event(rng, rules, participants=shape in _OF_ELEMENTS)
 
 
 # ---------------------------------------------------------------------------------------------------------------- rules
@@ -142,6 +158,15 @@ def _alarm(rng: Random, number: int, rules: int) -> str:
     )
 
 
+def _elements(rng: Random, number: int, rules: int) -> str:
+    return f"{_BODY}participants[*].userId == 'user-{number:05d}'"
+
+
+def _any(rng: Random, number: int, rules: int) -> str:
+    """Of what is asked of one element, nearly every event has the first."""
+    return f"any({_BODY}participants, @.purpose == 'agent' and @.userId == 'user-{number:05d}')"
+
+
 SHAPES: dict[str, Callable[[Random, int, int], str | dict[str, object]]] = {
     "equality": _equality,
     "prefix": _prefix,
@@ -152,6 +177,8 @@ SHAPES: dict[str, Callable[[Random, int, int], str | dict[str, object]]] = {
     "16 fields": _spread,
     "wildcard": _wildcard,
     "alternatives": _alarm,
+    "elements": _elements,
+    "any": _any,
 }
 
 
