@@ -36,26 +36,22 @@ _CALL_TIMES = 6
 """botocore bounds connecting and each read alone, so an answer that comes letter by letter would never end. Four
 attempts that connect and read, and the pauses between them, take less than this many times the one bound."""
 
-_CONFIG = frozenset(
+_EXPIRED = frozenset({"ExpiredToken", "InvalidToken", "TokenRefreshRequired"})
+"""Credentials that have come to their end: S3's own words do not say what to do."""
+_CONFIG = _EXPIRED | frozenset(
     {
         "AccessDenied",
         "AllAccessDisabled",
-        "ExpiredToken",
         "InvalidAccessKeyId",
         "InvalidBucketName",
-        "InvalidToken",
         "KMS.DisabledException",
         "KMS.KMSInvalidStateException",
         "KMS.NotFoundException",
         "NoSuchBucket",
         "PermanentRedirect",
         "SignatureDoesNotMatch",
-        "TokenRefreshRequired",
     }
 )
-_RENEW = "renew the credentials"
-_ADVICE = dict.fromkeys(("ExpiredToken", "InvalidToken", "TokenRefreshRequired"), _RENEW)
-"""What an operator can do, by S3's code; where that says it by itself there is nothing."""
 _DATA = frozenset({"EntityTooLarge", "InvalidRequest", "KeyTooLongError", "NoSuchKey"})
 _PASSING = frozenset({"KMS.ThrottlingException", "RequestTimeout", "ThrottlingException"})
 """What passes by itself although its status is 400: a connection that stalled, a key that is asked for too often."""
@@ -193,8 +189,8 @@ def _foreign_errors(place: str) -> Iterator[None]:
         fault = Fault.CONFIG if config else Fault.DATA if data else Fault.SYSTEM
         retryable = fault is Fault.SYSTEM and (code in _PASSING or status not in (400, 412))
         message = str(details.get("Message") or "refused")
-        if code in _ADVICE:
-            message = f"{message} ({_ADVICE[code]})"
+        if code in _EXPIRED:
+            message += " (renew the credentials)"
         raise ArchiveError(message, code=code, fault=fault, retryable=retryable, place=place) from error
     except (NoCredentialsError, NoRegionError, ParamValidationError) as error:
         raise ArchiveError(str(error), code=type(error).__name__, fault=Fault.CONFIG, place=place) from error

@@ -201,6 +201,7 @@ class Scalars(msgspec.Struct, frozen=True, gc=False):
 
 
 Unconditional: TypeAlias = Key | Keys | Item | Items | Children | Slice | Descend | Spread | Scalars
+"""A segment whose values depend on nothing but the value before."""
 Segment: TypeAlias = Unconditional | Where
 
 

@@ -146,12 +146,12 @@ def _test_member_of_element(names: tuple[str, ...], judge: Judge) -> Compiled:
     return test
 
 
-def _joined(parts: Sequence[Compiled], *, decisive: bool) -> Compiled:
-    """The parts one after the other, until one says what is decisive; a third of what `any` or `all` of them takes."""
+def _joined(conditions: Sequence[Compiled], *, decisive: bool) -> Compiled:
+    """One after the other, until one says what is decisive; in less than half of what `any` or `all` of them takes."""
 
     def joined(event: object, metadata: object, element: object) -> bool:
-        for part in parts:
-            if part(event, metadata, element) is decisive:
+        for condition in conditions:
+            if condition(event, metadata, element) is decisive:
                 return decisive
         return not decisive
 

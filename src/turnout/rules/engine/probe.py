@@ -29,7 +29,7 @@ _Keyed: TypeAlias = dict[KeyValue, list[Item]]
 _CROWD = 24
 """Conditions in one bucket from which on they are filed again instead of being verified one after the other."""
 _CLOSURE = 4
-"""For so many of them counts one that is evaluated as a whole: 1.5 us instead of 0.2 at least."""
+"""For so many of them counts one that goes through an array, which takes 2 us for three elements."""
 _MOST_LEVELS = 4
 """Of probes inside probes."""
 _MOST_REFILED = 300_000

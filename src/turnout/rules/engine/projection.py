@@ -4,7 +4,7 @@ The rest of a body is skipped in C, yet still checked: msgspec refuses the same 
 for numbers beyond a double and bytes that are not UTF-8 (whoever decodes checks those first). An object that rules look
 into is a Struct of its own. One that is missing is an empty instance, so that `e.f0.f3` needs no check on the way,
 and a missing value is `UNSET`. An array of objects of which rules look at members is a list of Structs, which takes a
-seventh of the time that dicts take; not if some rule looks at that array in another way as well. What is no object
+fraction of the time that dicts take; not if some rule looks at that array in another way as well. What is no object
 there is decoded as it is: one null among ten thousand elements is no reason to match the event the slow way. A body
 that does not fit raises `msgspec.ValidationError`.
 
@@ -36,7 +36,7 @@ class _Object(msgspec.Struct, frozen=True, eq=False, gc=False):
 # What decoding lets through, from what one use of a member needs to what any use needs.
 _SCALAR: Any = str | int | float | bool | None
 _LEAF: Any = _SCALAR | list[Any]
-_VALUE: object = _Object | str | int | float | bool | list[Any] | None
+_VALUE: object = _Object | _LEAF
 _KINDS = (Any, _VALUE, _LEAF)
 
 

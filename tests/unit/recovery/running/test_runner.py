@@ -24,7 +24,7 @@ from turnout.recovery.deliver.address import Address
 from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.sending import Patience
-from turnout.recovery.ledger.api import LedgerUnavailable
+from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, ItemState, Phase, Plan, Record, Sighting, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
@@ -47,6 +47,14 @@ class Picky(Bench):
             return Refusing(sqs, url, self.refuses) if address.value == "crm" else QueueDestination(sqs, url)
 
         return Delivering(door, patience=Patience(1))
+
+
+async def sent_to_crm(ledger: Ledger, by: str, *, at_ms: int = 0, resolved: bool = False) -> None:
+    """Note that the letter m-1 was sent to crm; whether it was taken out of its queue, too."""
+    for phase in (Phase.STARTED, Phase.DONE):
+        await ledger.record([Entry("m-1", Action.RETRY, phase, by, at_ms=at_ms, targets=("crm",))])
+    if resolved:
+        await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, by)])
 
 
 def test_a_letter_half_delivered_is_later_sent_only_to_the_target_that_lacks_it(tmp_path: Path) -> None:
@@ -333,8 +341,7 @@ def test_of_what_is_to_be_dealt_with_again_a_line_that_a_dead_process_left_out_k
         async with open_sqlite_ledger(bench.path) as ledger:
             await ledger.see([Sighting.of(letter)], by="jo")
             # It died before it could say that the letter is resolved.
-            for phase in (Phase.STARTED, Phase.DONE):
-                await ledger.record([Entry("m-1", Action.RETRY, phase, "jo", targets=("crm",))])
+            await sent_to_crm(ledger, "jo")
             source, act = Listed([letter]), bench.act(bench.sqs)
             made = await draft(source, ledger, lambda _: True, act, 10, again=True)
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
@@ -358,10 +365,7 @@ def test_what_another_has_dealt_with_since_a_plan_was_made_is_not_dealt_with_aga
             made = await draft(source, ledger, lambda _: True, act, 10, again=True)
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
             await ledger.see([Sighting.of(letter)], by="another")
-            for phase in (Phase.STARTED, Phase.DONE):
-                await ledger.record([Entry("m-1", Action.RETRY, phase, "another", targets=("crm",))])
-            if resolves:
-                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "another")])
+            await sent_to_crm(ledger, "another", resolved=resolves)
             config = RunConfig(1_000, again=True)
             runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
             tally = await runner.run(made, asyncio.Event())
@@ -424,9 +428,7 @@ def test_two_runs_of_one_plan_that_are_alive_at_once_send_each_letter_once(tmp_p
         async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
             if again:
                 await ledger.see([Sighting.of(letter)], by="before")
-                for phase in (Phase.STARTED, Phase.DONE):
-                    await ledger.record([Entry("m-1", Action.RETRY, phase, "before", targets=("crm",))])
-                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+                await sent_to_crm(ledger, "before", resolved=True)
             source, act = Listed([letter]), Waiting()
             made = await draft(source, ledger, lambda _: True, act, 10, again=again)
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
@@ -454,10 +456,7 @@ def test_a_plan_that_goes_on_while_its_run_is_alive_sends_nothing_that_is_being_
         letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
         async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
             await ledger.see([Sighting.of(letter)], by="before")
-            for phase in (Phase.STARTED, Phase.DONE):
-                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", targets=("crm",))])
-            if resolved:
-                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            await sent_to_crm(ledger, "before", resolved=resolved)
             source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
 
             def runner(by: str) -> Runner:
@@ -594,10 +593,7 @@ def test_what_a_run_that_died_was_sending_once_more_is_sent_when_its_plan_goes_o
         letter = read_letter(shapes.own(owed=("crm",)) | {"MessageId": "m-1"})
         async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
             await ledger.see([Sighting.of(letter)], by="before")
-            for phase in (Phase.STARTED, Phase.DONE):
-                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", targets=("crm",))])
-            if resolved:
-                await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            await sent_to_crm(ledger, "before", resolved=resolved)
             source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
             act.may_end.set()
             made = await draft(source, ledger, lambda _: True, act, 10, again=True)
@@ -626,8 +622,7 @@ def test_what_another_run_had_begun_to_send_once_more_is_sent_by_the_next_one(
             act.may_end.set()
             await ledger.see([Sighting.of(letter)], by="before")
             # Its deletion was never noted, or did not succeed.
-            for phase in (Phase.STARTED, Phase.DONE):
-                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", at_ms=1_000, targets=("crm",))])
+            await sent_to_crm(ledger, "before", at_ms=1_000)
             made = await draft(source, ledger, lambda _: True, act, 10, again=True)
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 2_000), made.items)
             for phase in dict.fromkeys((Phase.STARTED, last)):
@@ -655,8 +650,7 @@ def test_what_another_has_sent_once_more_since_a_plan_was_made_is_not_sent_again
             await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before", at_ms=1_000)])
             made = await draft(source, ledger, lambda _: True, act, 10, again=True)
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 2_000), made.items)
-            for phase in (Phase.STARTED, Phase.DONE):
-                await ledger.record([Entry("m-1", Action.RETRY, phase, "another", at_ms=3_000, targets=("crm",))])
+            await sent_to_crm(ledger, "another", at_ms=3_000)
             made = await draft_again(source, ledger, await ledger.items("p"), act, 10, again=True, made_ms=2_000)
             runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
             assert (await runner.run(made, asyncio.Event())).done == 1
@@ -698,8 +692,7 @@ def test_what_another_has_only_taken_out_since_a_plan_was_made_is_still_sent_onc
             source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
             act.may_end.set()
             await ledger.see([Sighting.of(letter)], by="before")
-            for phase in (Phase.STARTED, Phase.DONE):
-                await ledger.record([Entry("m-1", Action.RETRY, phase, "before", at_ms=1_000, targets=("crm",))])
+            await sent_to_crm(ledger, "before", at_ms=1_000)
             made = await draft(source, ledger, lambda _: True, act, 10, again=True)
             await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 2_000), made.items)
             # It was not asked to send again what has arrived, and so it sent nothing.

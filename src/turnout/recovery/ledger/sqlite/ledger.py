@@ -211,7 +211,7 @@ class SqliteLedger:
         with self._file.transaction() as connection:
             for letter in letters:
                 taken = connection.execute(
-                    "UPDATE letters SET holder = ?, held_until = ? WHERE id = ? AND resolved <= ?"
+                    "UPDATE letters SET holder = ?, held_until = ? WHERE id = ? AND (? OR NOT resolved)"
                     " AND (holder IN ('', ?) OR held_until < ?)",
                     (by, now + lease_seconds, letter, resolved, by, now),
                 )
