@@ -6,68 +6,42 @@ interpret.py says. How rules are found (an index) and fused (generated code) is 
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 from typing import TypeAlias
 
-from turnout.rules.condition import networks, regexes, wildcards
 from turnout.rules.condition.ast import (
     Absent,
     And,
-    Bound,
     Compare,
     Condition,
     Constant,
-    Contains,
-    EqualsFold,
     Every,
-    Except,
-    InNetwork,
     Key,
-    Kind,
     Length,
-    Literal,
     Lower,
-    Matches,
     Not,
-    OneOf,
     Or,
     Path,
-    Predicate,
-    Prefix,
     Present,
-    Range,
     Root,
     Segment,
     Some,
-    Suffix,
     Term,
     Test,
-    Wildcard,
     paths,
 )
-from turnout.rules.condition.folding import fold
 from turnout.rules.condition.once import Once, Parts, parts_without_element
+from turnout.rules.condition.predicates import Judge, compile_predicate
 from turnout.rules.condition.segments import compile_segment
 from turnout.rules.condition.values import any_pair
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 
-__all__ = ["Compiled", "Finder", "Judge", "compile_condition", "compile_finder", "compile_predicate", "needs_metadata"]
+__all__ = ["Compiled", "Finder", "compile_condition", "compile_finder", "needs_metadata"]
 
 Compiled: TypeAlias = Callable[[object, object, object], bool]
 """(event, metadata, element) -> verdict."""
 Finder: TypeAlias = Callable[[object, object, object], Sequence[object]]
 """(event, metadata, element) -> the values of a term."""
-Judge: TypeAlias = Callable[[object], bool]
-"""Whether one value fits."""
-
-_TYPES: dict[Kind, tuple[type, ...]] = {
-    Kind.STRING: (str,),
-    Kind.NUMBER: (int, float),
-    Kind.BOOL: (bool,),
-    Kind.NULL: (type(None),),
-}
 _NO_PARTS: Parts = {}
 _ROOTS = {Root.EVENT: 0, Root.METADATA: 1, Root.ELEMENT: 2}
 
@@ -246,87 +220,3 @@ def _find_walking(path: Path, limits: Limits, parts: Parts) -> Finder:
         return values
 
     return find
-
-
-# -------------------------------------------------------------------------------------------------------- predicates
-
-
-def compile_predicate(predicate: Predicate, limits: Limits = DEFAULT_LIMITS) -> Judge:
-    """The predicate as one function of one value."""
-    match predicate:
-        case OneOf(items=items):
-            return _one_of(items)
-        case Except(predicate=inner):
-            judge = compile_predicate(inner, limits)
-            return lambda value: not judge(value)
-        case Range(low=low, high=high):
-            return _range(low, high)
-        case Contains(item=item):
-            return _contains(item)
-        case Prefix(text=text, fold=True):
-            return _folded(text, str.startswith)
-        case Prefix(text=text):
-            return lambda value: isinstance(value, str) and value.startswith(text)
-        case Suffix(text=text, fold=True):
-            return _folded(text, str.endswith)
-        case Suffix(text=text):
-            return lambda value: isinstance(value, str) and value.endswith(text)
-        case EqualsFold(text=text):
-            return _folded(text, str.__eq__)
-        case Wildcard(pattern=pattern):
-            pieces = wildcards.pieces(pattern)
-            return lambda value: isinstance(value, str) and wildcards.fits(value, pieces)
-        case Matches(pattern=pattern):
-            search = regexes.searcher(pattern, limits)
-            return lambda value: isinstance(value, str) and search(value)
-        case InNetwork(network=text):
-            network = networks.network(text)
-            return lambda value: isinstance(value, str) and networks.contains(network, value)
-
-
-def _one_of(items: tuple[Literal, ...]) -> Judge:
-    # Python takes True for 1, so each JSON type is looked up among its own kind.
-    known: dict[type, frozenset[object]] = {}
-    for kind, types in _TYPES.items():
-        wanted = frozenset(item.value for item in items if item.kind is kind)
-        if wanted:
-            known.update(dict.fromkeys(types, wanted))
-    if list(known) == [str]:
-        strings = known[str]
-        return lambda value: type(value) is str and value in strings
-    nothing: frozenset[object] = frozenset()
-    return lambda value: (wanted := known.get(type(value), nothing)) is not nothing and value in wanted
-
-
-def _range(low: Bound | None, high: Bound | None) -> Judge:
-    bound = low or high
-    if bound is None:
-        return lambda value: False
-    types = _TYPES[Kind.STRING if isinstance(bound.value, str) else Kind.NUMBER]
-    checks: list[Judge] = []
-    if low is not None:
-        checks.append(partial(operator.le if low.inclusive else operator.lt, low.value))
-    if high is not None:
-        checks.append(partial(operator.ge if high.inclusive else operator.gt, high.value))
-    if len(checks) == 1:
-        (check,) = checks
-        return lambda value: type(value) in types and check(value)
-    first, second = checks
-    return lambda value: type(value) in types and first(value) and second(value)
-
-
-def _contains(item: Literal) -> Judge:
-    element = _one_of((item,))
-    text = item.value if item.kind is Kind.STRING else None
-
-    def judge(value: object) -> bool:
-        if isinstance(value, list):
-            return any(map(element, value))
-        return isinstance(text, str) and isinstance(value, str) and text in value
-
-    return judge
-
-
-def _folded(text: str, compare: Callable[[str, str], bool]) -> Judge:
-    folded = fold(text)
-    return lambda value: isinstance(value, str) and compare(fold(value), folded)

@@ -10,7 +10,8 @@ from collections.abc import Callable
 
 from turnout.rules.condition import ast
 from turnout.rules.condition.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
-from turnout.rules.condition.compile import compile_condition, compile_finder, compile_predicate
+from turnout.rules.condition.compile import compile_condition, compile_finder
+from turnout.rules.condition.predicates import compile_predicate
 from turnout.rules.engine.packing import Texts
 from turnout.rules.engine.prepared import (
     All,
