@@ -14,7 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, AliasGenerator, Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    Field,
+    SecretStr,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
@@ -29,9 +38,6 @@ SECRETS = frozenset({"http_token"})
 
 # What other tutorials and deployments call the same thing.
 _SYNONYMS = {"source_queue_url": "GENESYS_SOURCE_QUEUE_URL", "dead_letter_queue_url": "GENESYS_DLQ_URL"}
-
-# What one error of several settings consists of.
-_BETWEEN = "\0"
 
 _QUEUE_URL = re.compile(r"https?://[^/\s@]+(/[^/\s?#]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
@@ -124,7 +130,7 @@ class Settings(BaseSettings):
         description="Where to remember which targets took which event, so that a redelivered message is not sent to "
         "them again: nowhere, in this process, or in a DynamoDB table shared by many.",
     )
-    idempotency_table: str = Field("", description="Name of the DynamoDB table, for dynamodb.")
+    idempotency_table: str = Field("", validate_default=True, description="Name of the DynamoDB table, for dynamodb.")
     idempotency_events: int = Field(200_000, ge=1, description="Events remembered at a time, for memory.")
     idempotency_days: float = Field(
         15.0, ge=14, le=365, description="How long an event is remembered, in days, for dynamodb."
@@ -168,7 +174,9 @@ class Settings(BaseSettings):
         "then asked for by everything but probes and metrics.",
     )
     http_token: SecretStr | None = Field(
-        None, description="Secret that whoever opens the status page must give as password or as bearer token."
+        None,
+        validate_default=True,
+        description="Secret that whoever opens the status page must give as password or as bearer token.",
     )
     http_bodies: bool = Field(
         False, description="Whether that port may show whole events (turnout tail --bodies), contact data included."
@@ -206,16 +214,45 @@ class Settings(BaseSettings):
     @field_validator("source_queue_url")
     @classmethod
     def _sources_are_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for url in value:
-            _check_queue_url(url)
+        _check_queue_urls(*value)
         if len(set(map(queue_key, value))) != len(value):
             raise ValueError("names the same queue twice")
         return value
 
+    # What settings must be beside others is asked of one field at a time, each of those that stand before it, where
+    # they are right: a check of the whole would be silent for as long as any setting is wrong.
+
     @field_validator("dead_letter_queue_url")
     @classmethod
-    def _dead_letters_are_a_url(cls, value: str) -> str:
-        _check_queue_url(value)
+    def _dead_letters_are_a_url_of_their_own(cls, value: str, info: ValidationInfo) -> str:
+        _check_queue_urls(value)
+        if queue_key(value) in map(queue_key, info.data.get("source_queue_url", ())):
+            raise ValueError("is also a source queue: letters would be routed again for ever")
+        return value
+
+    @field_validator("require")
+    @classmethod
+    def _paths_can_be_read(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # Imported on demand: most leave this setting as it is.
+        from turnout.rules.expression.parser import parse_path
+        from turnout.rules.expression.paths import PathReader
+        from turnout.rules.problems import ExpressionError
+
+        reader, problems = PathReader(), []
+        for path in value:
+            try:
+                parse_path(path, reader)
+            except ExpressionError as error:
+                problems.append(f"{path!r}: {error.message}")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return value
+
+    @field_validator("idempotency_table")
+    @classmethod
+    def _dynamodb_has_a_table(cls, value: str, info: ValidationInfo) -> str:
+        if not value and info.data.get("idempotency") == "dynamodb":
+            raise ValueError(f"is not set, which {variable('idempotency')} needs")
         return value
 
     @field_validator(
@@ -231,22 +268,13 @@ class Settings(BaseSettings):
         # Files of secrets end with a line break, which nobody can type into a browser.
         return value.strip() if isinstance(value, str) else value
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Settings:
-        problems = []
-        if self.idempotency == "dynamodb" and not self.idempotency_table:
-            problems.append(f"{variable('idempotency_table')} is not set, which {variable('idempotency')} needs")
-        if self.http_port is not None and not self.http_token and not is_loopback(self.http_host):
-            problems.append(
-                f"{variable('http_token')} is not set; {variable('http_host')} {self.http_host} lets other machines in"
-            )
-        if queue_key(self.dead_letter_queue_url) in map(queue_key, self.source_queue_url):
-            problems.append(
-                f"{variable('dead_letter_queue_url')} is also a source queue: letters would be routed again for ever"
-            )
-        if problems:
-            raise ValueError(_BETWEEN.join(problems))
-        return self
+    @field_validator("http_token")
+    @classmethod
+    def _strangers_need_a_token(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        port, host = info.data.get("http_port"), info.data.get("http_host")
+        if not value and port is not None and host is not None and not is_loopback(host):
+            raise ValueError(f"is not set; {variable('http_host')} {host} lets other machines in")
+        return value
 
 
 def is_loopback(host: str) -> bool:
@@ -261,10 +289,12 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _check_queue_url(url: str) -> None:
-    if not _QUEUE_URL.fullmatch(url):
+def _check_queue_urls(*urls: str) -> None:
+    wrong = [repr(re.sub("//[^/@]*@", "//***@", url)) for url in urls if not _QUEUE_URL.fullmatch(url)]
+    if wrong:
+        what = "is not a queue URL; it" if len(wrong) == 1 else "are not queue URLs; one"
         raise ValueError(
-            f"{re.sub('//[^/@]*@', '//***@', url)!r} is not a queue URL; it looks like https://sqs.eu-west-1.amazonaws.com/123456789012/events"
+            f"{', '.join(wrong)} {what} looks like https://sqs.eu-west-1.amazonaws.com/123456789012/events"
         )
 
 
@@ -277,8 +307,7 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
         given: dict[str, Any] = {variable(name): value for name, value in (flags or {}).items()}
         return Settings(**given)
     except ValidationError as error:
-        found = [_in_plain_words(dict(problem)) for problem in error.errors()]
-        raise SettingsError([problem for each in found for problem in each.split(_BETWEEN)]) from None
+        raise SettingsError([_in_plain_words(dict(problem)) for problem in error.errors()]) from None
 
 
 def required_paths() -> tuple[str, ...]:
@@ -293,8 +322,8 @@ def _paths(text: str) -> tuple[str, ...]:
 
 
 def _in_plain_words(problem: dict[str, Any]) -> str:
-    where = problem["loc"]
-    name = str(where[0]) if where else ""
+    name = str(problem["loc"][0])
+    name = variable(name) if name in Settings.model_fields else name  # so it is called where a default is wrong
     kind, limits, given = problem["type"], problem.get("ctx", {}), problem.get("input")
     match kind:
         case "missing":
@@ -322,4 +351,4 @@ def _in_plain_words(problem: dict[str, Any]) -> str:
             text = str(limits["error"])
         case _:
             text = str(problem["msg"])
-    return f"{name}: {text}" if name else text
+    return f"{name}: {text}"

@@ -114,11 +114,42 @@ def test_settings_that_do_not_fit_together_are_all_told_at_once() -> None:
         http_port="8080",
         http_host="0.0.0.0",
     )
-    assert [problem.split()[0] for problem in told] == [
+    assert [problem.partition(":")[0] for problem in told] == [
+        "TURNOUT_DEAD_LETTER_QUEUE_URL",
         "TURNOUT_IDEMPOTENCY_TABLE",
         "TURNOUT_HTTP_TOKEN",
-        "TURNOUT_DEAD_LETTER_QUEUE_URL",
     ]
+
+
+def test_settings_that_do_not_fit_together_are_told_beside_one_that_is_wrong_by_itself() -> None:
+    told = problems(
+        source_queue_url=SOURCE,
+        dead_letter_queue_url=SOURCE,
+        pollers="many",
+        idempotency="dynamodb",
+        http_port="8080",
+        http_host="0.0.0.0",
+    )
+    assert [problem.partition(":")[0] for problem in told] == [
+        "TURNOUT_DEAD_LETTER_QUEUE_URL",
+        "TURNOUT_POLLERS",
+        "TURNOUT_IDEMPOTENCY_TABLE",
+        "TURNOUT_HTTP_TOKEN",
+    ]
+
+
+def test_of_several_sources_every_one_that_is_no_url_is_named() -> None:
+    (problem,) = problems(source_queue_url=f"{SOURCE},events,https://user:hunter2@h/1/q", dead_letter_queue_url=DEAD)
+    assert "'events', 'https://***@h/1/q' are not queue URLs" in problem
+
+
+@pytest.mark.usefixtures("queues")
+def test_required_paths_that_cannot_be_read_are_told_with_the_other_settings() -> None:
+    assert problems(pollers="many", require="detail[, detail.x, lower(id)") == (
+        "TURNOUT_REQUIRE: 'detail[': this bracket is never closed; 'lower(id)': a path is expected, such as "
+        "detail.queueId",
+        "TURNOUT_POLLERS: must be a whole number, but is 'many'",
+    )
 
 
 @pytest.mark.usefixtures("queues")
@@ -170,4 +201,4 @@ def test_a_token_out_of_a_file_that_ends_with_a_line_break_is_what_one_can_type(
 @pytest.mark.usefixtures("queues")
 def test_a_token_of_nothing_but_space_is_none() -> None:
     (problem,) = problems(http_port="8080", http_host="0.0.0.0", http_token=" \n")
-    assert "TURNOUT_HTTP_TOKEN is not set" in problem
+    assert "TURNOUT_HTTP_TOKEN: is not set" in problem

@@ -59,7 +59,7 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
     only_rules = directory is not None
     unusable, notes, settings = _check_settings(only_rules)
     path = directory or (settings.rules if settings else Path(os.environ.get(variable("rules")) or "rules"))
-    require = settings.require if settings else required_paths()
+    require = _required(settings, unusable)
     reading = read_rules(path, require=require, keep_patterns=True)  # so that warnings point into them
     errors = [Problem("", 0, 0, "", Code.SETTING, message) for message in unusable]
     if only_rules:
@@ -91,6 +91,13 @@ def _check_settings(only_rules: bool) -> tuple[list[str], list[str], Settings | 
             return list(error.problems), notes, None
         unset = [problem for problem in error.problems if " is not set" in problem]
         return [problem for problem in error.problems if problem not in unset], notes + unset, None
+
+
+def _required(settings: Settings | None, unusable: Sequence[str]) -> tuple[str, ...]:
+    """The paths that every event must have; none where the setting itself is told as wrong, which says it all."""
+    if settings is not None:
+        return settings.require
+    return () if any(problem.startswith(f"{variable('require')}: ") for problem in unusable) else required_paths()
 
 
 def _unreachable(reading: Reading) -> list[str]:

@@ -117,6 +117,17 @@ def test_json_holds_notes_and_settings_that_are_wrong(tmp_path: Path) -> None:
     assert "TURNOUT_POLLERS" in found["message"]
 
 
+def test_a_required_path_that_cannot_be_read_is_told_once_as_a_setting(tmp_path: Path) -> None:
+    path = str(write(tmp_path, CLEAN))
+    result = CliRunner().invoke(check, ["--rules", path, "--format", "json"], env={"TURNOUT_REQUIRE": "detail["})
+    assert result.exit_code == 1
+    (found,) = json.loads(result.stdout)["problems"]
+    assert (found["code"], found["message"]) == (
+        "TR100",
+        "TURNOUT_REQUIRE: 'detail[': this bracket is never closed",
+    )
+
+
 def test_github_gets_annotations(tmp_path: Path) -> None:
     folder = tmp_path / "50% done, really: yes"
     folder.mkdir()
