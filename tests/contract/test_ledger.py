@@ -883,6 +883,30 @@ def test_a_table_is_read_as_it_is_now_but_for_its_index_which_cannot_be(monkeypa
     ]
 
 
+def test_a_query_is_read_to_its_last_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked_from: list[object] = []
+    here = {"pk": {"S": "plan#p1"}, "sk": {"S": "plan"}}
+
+    def handle(request: Request) -> bytes:
+        start = request.parameters.get("ExclusiveStartKey")
+        asked_from.append(start)
+        name = "p2" if start else "p1"
+        plan = msgspec.json.encode(msgspec.structs.replace(PLAN, id=name)).decode()
+        page = {"Items": [{"pk": {"S": f"plan#{name}"}, "sk": {"S": "plan"}, "body": {"S": plan}}]}
+        return answer(page if start else {**page, "LastEvaluatedKey": here}, x_amzn_requestid="1")
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(serving(handle)) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
+            async with open_dynamo_ledger("letters", region="us-east-1", ttl_days=1) as ledger:
+                assert [plan.id for plan in await ledger.plans()] == ["p1", "p2"]
+
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    asyncio.run(main())
+    assert asked_from == [None, here]
+
+
 def test_the_items_of_a_plan_are_written_in_batches_that_dynamodb_takes(monkeypatch: pytest.MonkeyPatch) -> None:
     written: list[list[str]] = []
 
