@@ -72,11 +72,12 @@ class Route:
         """
         digest = body_sha256 or hashlib.sha256(body).hexdigest()
         credentials = self._credentials.at_hand() or await self._credentials.get()
+        clock_offset = self._clock_offset
         try:
             answer = await self._exchange(operation, body, digest, credentials, seconds)
             if answer.status != 200:
                 error = _error(answer, operation, queue)
-                if not await self._cured(error, answer, credentials):
+                if not await self._cured(error, answer, credentials, clock_offset):
                     raise error
                 credentials = await self._credentials.get()
                 answer = await self._exchange(operation, body, digest, credentials, seconds)
@@ -120,12 +121,15 @@ class Route:
         head = f"{self._head}X-Amz-Target: {target}\r\nContent-Length: {len(body)}\r\n{signed}\r\n"
         return head.encode() + body
 
-    async def _cured(self, error: SqsError, answer: Answer, credentials: Credentials) -> bool:
-        """Whether what SQS complained about is repaired now, so that the same request may succeed."""
+    async def _cured(self, error: SqsError, answer: Answer, credentials: Credentials, clock_offset: float) -> bool:
+        """Whether what SQS complained about is repaired now, by us or by a call beside, so that the request may succeed.
+
+        It was signed with `credentials` by a clock that was off by `clock_offset`, as far as was known.
+        """
         if error.code in CREDENTIALS_EXPIRED:
             return await self._credentials.renew(credentials)
         if error.code in CLOCK_SKEWED:
-            return self._corrected_clock(answer.header(b"date"))
+            return self._corrected_clock(answer.header(b"date")) or self._clock_offset != clock_offset
         return False
 
     def _corrected_clock(self, date: str) -> bool:

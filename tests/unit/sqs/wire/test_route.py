@@ -648,6 +648,32 @@ def test_a_wrong_clock_is_corrected_by_the_servers_date_and_the_call_repeated_on
     run(test())
 
 
+def test_calls_that_a_wrong_clock_spoils_at_one_time_are_all_repeated() -> None:
+    async def test() -> None:
+        server_time = time.time() + 7200
+        early: list[str] = []
+        all_here = asyncio.Event()
+
+        async def converse(peer: Peer) -> None:
+            while True:
+                date = (await peer.request()).headers["x-amz-date"]
+                if date > time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(server_time - 300)):
+                    await peer.write(answer({}))
+                    continue
+                early.append(date)
+                if len(early) == 4:
+                    all_here.set()
+                await all_here.wait()
+                body = {"__type": "InvalidSignatureException", "message": "Signature expired: ..."}
+                await peer.write(answer(body, 403, Date=formatdate(server_time, usegmt=True)))
+
+        async with raw_server(converse) as server, open_route(server.url) as route:
+            await asyncio.gather(*(route.call(SEND, QUEUE, b"{}", 5) for _ in range(4)))
+        assert len(early) == 4
+
+    run(test())
+
+
 def test_a_clock_that_was_corrected_is_not_corrected_again_by_the_same_date() -> None:
     async def test() -> None:
         calls = 0
