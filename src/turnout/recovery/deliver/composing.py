@@ -1,6 +1,7 @@
 """What is sent for a letter: the body and attributes that its failed delivery carried, shaped as the rules say.
 
 The body is never changed. Replays carry `Turnout.Replay`, by which the worker's idempotency lets them pass once.
+Targets get no `baggage` (W3C), as from the worker: it may hold what its sender meant for nobody else.
 """
 
 from __future__ import annotations
@@ -32,10 +33,9 @@ from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingM
 from turnout.targets.api import Destination
 from turnout.targets.identity import deduplication_id, identifier
 from turnout.targets.queue import QueueDestination
+from turnout.telemetry.propagation import BAGGAGE, TRACE_HEADER
 
 __all__ = ["compose", "compose_as_found", "compose_for_source", "original"]
-
-_TRACE_HEADER = "AWSTraceHeader"
 
 
 def original(letter: Letter) -> tuple[str, Mapping[str, Attribute]]:
@@ -58,7 +58,7 @@ def compose(
     send = _send(letter, body, address, rules)
     composed = dict(send.attributes)
     for name, value in attributes.items():
-        if name not in composed and name != REPLAY and len(composed) < MAX_MESSAGE_ATTRIBUTES - bool(replay):
+        if name not in (*composed, REPLAY, BAGGAGE) and len(composed) < MAX_MESSAGE_ATTRIBUTES - bool(replay):
             composed[name] = value
     if replay:
         composed[REPLAY] = Attribute("String", replay)
@@ -73,7 +73,7 @@ def compose(
         delay_seconds=send.delay or 0 if standard else 0,
         group_id=identifier(group) if group and (fifo or standard) else None,
         deduplication_id=None if standard else identifier(duplicate),
-        trace_header=None if replay else letter.message.system.get(_TRACE_HEADER),
+        trace_header=None if replay else letter.message.system.get(TRACE_HEADER),
         event_type=letter.event_type or None,
     )
 
@@ -108,7 +108,7 @@ def compose_for_source(letter: Letter, queue: str, replay: str, reached: tuple[s
         attributes,
         group_id=identifier(_group(letter)) if fifo else _fair_group(letter),
         deduplication_id=_duplicate(queue, letter, body, replay) if fifo else None,
-        trace_header=letter.message.system.get(_TRACE_HEADER),
+        trace_header=letter.message.system.get(TRACE_HEADER),
     )
 
 
@@ -144,7 +144,7 @@ def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...], why: 
         attributes,
         group_id=identifier(message.system.get("MessageGroupId") or letter.id) if fifo else _fair_group(letter),
         deduplication_id=identifier(letter.id) if fifo else None,
-        trace_header=message.system.get(_TRACE_HEADER),
+        trace_header=message.system.get(TRACE_HEADER),
     )
 
 

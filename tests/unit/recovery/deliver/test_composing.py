@@ -136,6 +136,13 @@ def test_no_message_has_more_than_ten_attributes(replay: str) -> None:
     assert (REPLAY in message.attributes) == bool(replay)
 
 
+@pytest.mark.parametrize("replay", ["", "replay-1"])
+def test_targets_get_no_baggage_with_a_letter_and_its_slot_is_free(replay: str) -> None:
+    ten = {"baggage": Attribute("String", "customer=42")} | {f"a{n}": Attribute("String", "x") for n in range(9)}
+    message = compose(read_letter(shapes.own(originals=ten)), CRM, STANDARD, None, replay=replay)
+    assert message.attributes.keys() == ten.keys() - {"baggage"} | ({REPLAY} if replay else set())
+
+
 def test_an_earlier_replay_leaves_no_mark_on_a_retry() -> None:
     letter = read_letter(shapes.own(originals={REPLAY: Attribute("String", "r-0")}))
     assert REPLAY not in compose(letter, CRM, STANDARD, None).attributes
