@@ -226,7 +226,7 @@ def interrupted(desk: Desk, by: signal.Signals = signal.SIGINT) -> tuple[str, st
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == (-by if by is signal.SIGKILL else 1), said
+    assert process.returncode == (-by if by is signal.SIGKILL else 128 + by), said
     plan, _, ledger = said.partition("\nPlan ")[2].partition(", in the ledger ")
     assert ledger.startswith(f"{desk.environment['TURNOUT_DLQ_LEDGER']}.\n")
     return plan, said

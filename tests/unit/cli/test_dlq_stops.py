@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import os
+import signal
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from tests.unit.cli.test_dlq_report import exported  # noqa: F401 - a fixture
 from tests.unit.recovery.letters import EVENT
 
 from turnout.cli.dlq import dlq
+from turnout.recovery.deliver.api import Outcome, Work
 from turnout.recovery.deliver.writing import Writing
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.opening import open_ledger
@@ -60,6 +62,30 @@ def test_a_ledger_that_fails_under_way_stops_the_run_which_says_what_was_done_an
             return {item.state for item in await ledger.items(plan)}
 
     assert asyncio.run(left()) == {"resolved"}
+
+
+def test_ctrl_c_in_the_midst_ends_with_the_code_that_help_says_and_says_what_was_done_and_how_to_go_on(
+    exported: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write = Writing.__call__
+
+    async def interrupted(self: Writing, works: Sequence[Work]) -> Sequence[Outcome]:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(0)  # the event loop hears of it
+        return await write(self, works)
+
+    monkeypatch.setattr(Writing, "batch", 1)
+    monkeypatch.setattr(Writing, "__call__", interrupted)
+    replay = ["replay", *TO_FILE, "--yes", "--rate", "1000"]
+    result = CliRunner().invoke(dlq, [*replay, "--file", str(exported)], catch_exceptions=False)
+    assert result.exit_code == 128 + signal.SIGINT
+    assert "1 done, 2 not tried.\n2 letters of this plan left. To go on: turnout dlq replay --resume " in result.stdout
+    plan = result.stdout.partition("--resume ")[2].split()[0]
+
+    monkeypatch.setattr(Writing, "batch", 100)
+    last = CliRunner().invoke(dlq, [*replay, "--resume", plan], catch_exceptions=False)
+    assert (last.exit_code, "2 done.\n" in last.stdout) == (0, True), "nothing is left, Ctrl-C or not"
 
 
 DEAD = "http://sqs.memory/000000000000/dead.fifo"

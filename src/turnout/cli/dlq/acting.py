@@ -83,7 +83,7 @@ def _run_name() -> str:
 
 def carry_out(job: Job, settings: DlqSettings) -> int:
     """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left, 130 when it was interrupted
-    before anything was done. Raises `TurnoutError`.
+    before all was done. Raises `TurnoutError`.
     """
     if job.resume and not ledger_is_there(settings):
         raise UnknownPlan(f"there is no ledger {ledger_place(settings)}, and so no plan: {_OTHER_LEDGER}")
@@ -276,6 +276,8 @@ class _Course:
                 "Behind these there may be more of their message groups, which could not be seen: "
                 "run the same command again, until there is nothing to do."
             )
+        if left and self._stop.is_set() and not runner.gave_up:
+            return INTERRUPTED
         return 1 if left or tally.failed or made.unfit else 0
 
     def _say_left(self, left: int, tally: Tally) -> None:
