@@ -15,7 +15,7 @@ from pathlib import Path
 import click
 import msgspec
 
-from turnout.cli.dlq.acting_options import settings_given
+from turnout.cli.dlq.acting_options import Care, settings_given
 from turnout.cli.dlq.asking import confirmed
 from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
 from turnout.cli.main import INTERRUPTED
@@ -59,11 +59,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """Makes the action, of the plan's own options."""
     options: Mapping[str, str] = {}
     """What a plan must remember to go on."""
-    limit: int
-    dry_run: bool
-    yes: bool
-    resume: str | None
-    again: bool
+    care: Care
 
 
 def who() -> str:
@@ -85,9 +81,9 @@ def carry_out(job: Job, settings: DlqSettings) -> int:
     """Do it. The exit code: 0 when nothing is left, 1 when something failed or is left, 130 when it was interrupted
     before all was done. Raises `TurnoutError`.
     """
-    if job.resume and not ledger_is_there(settings):
+    if job.care.resume and not ledger_is_there(settings):
         raise UnknownPlan(f"there is no ledger {ledger_place(settings)}, and so no plan: {_OTHER_LEDGER}")
-    if job.dry_run and not ledger_is_there(settings):
+    if job.care.dry_run and not ledger_is_there(settings):
         # To show a plan leaves no trace, not even an empty ledger.
         with tempfile.TemporaryDirectory() as folder:
             return asyncio.run(_carry_out(job, msgspec.structs.replace(settings, ledger=str(Path(folder, "ledger")))))
@@ -109,7 +105,7 @@ async def _carry_out(job: Job, settings: DlqSettings) -> int:
     with stop_on_signals(stop):
         async with open_services(settings) as services:
             ledger = await services.ledger()
-            plan = await _old_plan(ledger, job, settings) if job.resume else _new_plan(job, settings)
+            plan = await _old_plan(ledger, job, settings) if job.care.resume else _new_plan(job, settings)
             act = await job.make(services, plan)
             async with open_source(services, Place.of(plan.options["place"])) as source:
                 if source.undeliverable:
@@ -125,17 +121,17 @@ def _new_plan(job: Job, settings: DlqSettings) -> Plan:
         "place": (job.place if job.place.text else Place(settings.queue or "")).text,
         "what": job.what,
     }
-    if job.again:
+    if job.care.again:
         options["again"] = "true"
     return Plan(name, job.action, "", who(), int(now * 1000), options)
 
 
 async def _old_plan(ledger: Ledger, job: Job, settings: DlqSettings) -> Plan:
-    plan = await ledger.plan(job.resume or "")
+    plan = await ledger.plan(job.care.resume or "")
     if plan is None:
         known = [each.id for each in await ledger.plans() if each.state is not PlanState.FINISHED]
         there = f"to be resumed there: {', '.join(known[:5])}" if known else _OTHER_LEDGER
-        raise UnknownPlan(f"the ledger {ledger_place(settings)} has no plan {job.resume}; {there}")
+        raise UnknownPlan(f"the ledger {ledger_place(settings)} has no plan {job.care.resume}; {there}")
     if plan.action is not job.action or not plan.id.startswith(job.kind):
         raise click.UsageError(f"{plan.id} is no plan of turnout dlq {job.command}")
     return plan
@@ -155,6 +151,7 @@ class _Course:
         stop: asyncio.Event,
     ) -> None:
         self._job = job
+        self._care = job.care
         self._settings = settings
         self._ledger = ledger
         self._plan = msgspec.structs.replace(plan, queue=source.name)
@@ -177,20 +174,20 @@ class _Course:
             click.echo("Nothing was changed.")
             return INTERRUPTED
         if not (made.works or made.finishing or made.gone):
-            if self._job.resume and not made.absent:
+            if self._care.resume and not made.absent:
                 await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
             if made.unselected and self._job.unselected:
                 click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
             click.echo("Nothing to do.")
             left = made.unfit or self._source.unseen
-            return 1 if made.absent or (left and not self._job.dry_run) else 0
-        if self._job.dry_run:
+            return 1 if made.absent or (left and not self._care.dry_run) else 0
+        if self._care.dry_run:
             click.echo("Nothing was changed: this was a dry run.")
             return 0
-        if not self._job.yes and not await confirmed("Go on?", self._stop):
+        if not self._care.yes and not await confirmed("Go on?", self._stop):
             click.echo("Nothing was changed.")
             return INTERRUPTED if self._stop.is_set() else 1
-        if self._job.resume:
+        if self._care.resume:
             await self._ledger.end_plan(self._plan.id, PlanState.OPEN)
         else:
             await self._ledger.save_plan(self._plan, made.items)
@@ -211,14 +208,14 @@ class _Course:
             click.echo("Stopping when the letters under way are done; Ctrl-C once more exits at once.", err=True)
 
     async def _draft(self) -> Draft:
-        if self._job.resume:
+        if self._care.resume:
             items = await self._ledger.items(self._plan.id)
             return await draft_again(
                 self._source,
                 self._ledger,
                 items,
                 self._act,
-                self._job.limit,
+                self._care.limit,
                 self._stop,
                 again=self._again,
                 made_ms=self._plan.created_ms,
@@ -228,7 +225,7 @@ class _Course:
             self._ledger,
             self._job.selects,
             self._act,
-            self._job.limit,
+            self._care.limit,
             self._stop,
             again=self._again,
         )

@@ -8,19 +8,33 @@ from collections.abc import Callable
 from typing import Any
 
 import click
+import msgspec
 from click.core import ParameterSource
 
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.given import GIVEN
+from turnout.cli.dlq.options import limit_option
 from turnout.dlq.acts import To
 from turnout.rules.addresses import address_problem
 from turnout.rules.model import Kind
 
-__all__ = ["acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
+__all__ = ["Care", "acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
 
 Command = Callable[..., None]
 
+
+class Care(msgspec.Struct, frozen=True, kw_only=True):
+    """How careful a run is, as every command that changes something lets an operator say."""
+
+    limit: int
+    dry_run: bool
+    yes: bool
+    resume: str | None
+    again: bool
+
+
 _CARE = (
+    limit_option,
     click.option("--dry-run", is_flag=True, help="Show the plan, and change nothing."),
     click.option("--yes", is_flag=True, help="Do not ask."),
     click.option(
@@ -94,12 +108,16 @@ _SETTINGS = {
 
 
 def acting_options(command: Command) -> Command:
-    """`--dry-run`, `--yes`, `--resume`, `--again`; and settings become `settings`. Apply it last (on top)."""
+    """`--limit`, `--dry-run`, `--yes`, `--resume`, `--again` become `care`, and settings `settings`.
+
+    Apply it last (on top).
+    """
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
         settings = {setting: given.pop(option) for option, setting in _SETTINGS.items() if option in given}
-        command(settings=settings_of_command(settings), **given)
+        care = Care(**{name: given.pop(name) for name in Care.__struct_fields__})
+        command(settings=settings_of_command(settings), care=care, **given)
 
     return _with(_CARE, wrapped)
 

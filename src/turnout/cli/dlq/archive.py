@@ -7,9 +7,9 @@ import sys
 import click
 
 from turnout.cli.dlq.acting import Job, carry_out, who
-from turnout.cli.dlq.acting_options import acting_options, archive_options
+from turnout.cli.dlq.acting_options import Care, acting_options, archive_options
 from turnout.cli.dlq.given import GIVEN
-from turnout.cli.dlq.options import letters_are_meant, limit_option, place_options, selection_options
+from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import archiving, restoring
 from turnout.dlq.settings import DlqSettings
@@ -33,7 +33,6 @@ __all__ = ["archive"]
     help="Bring back the archived letters whose keys begin so, each to the queue in which it was found.",
 )
 @click.option("--to-queue", type=GIVEN, metavar="URL", help="Restore to this queue.")
-@limit_option
 @acting_options
 def archive(
     settings: DlqSettings,
@@ -41,11 +40,7 @@ def archive(
     selection: Selection,
     restore: str | None,
     to_queue: str | None,
-    limit: int,
-    dry_run: bool,
-    yes: bool,
-    resume: str | None,
-    again: bool,
+    care: Care,
 ) -> None:
     """Write letters into an S3 bucket, encrypted, one JSON object each, then take them out.
 
@@ -56,9 +51,9 @@ def archive(
         raise click.UsageError("--restore reads the archive: leave --queue, --failed-events, --file and --archived out")
     if place.archive:
         raise click.UsageError("these letters are archived already; to bring them back, use --restore")
-    if to_queue and restore is None and resume is None:
+    if to_queue and restore is None and care.resume is None:
         raise click.UsageError("--to-queue goes with --restore")
-    if restore is not None or (resume or "").startswith("restore"):
+    if restore is not None or (care.resume or "").startswith("restore"):
         job = Job(
             command="archive",
             kind="restore",
@@ -70,11 +65,7 @@ def archive(
                 services, Place.of(plan.options["place"]), to_queue or plan.options.get("to", "")
             ),
             options={"to": to_queue or ""},
-            limit=limit,
-            dry_run=dry_run,
-            yes=yes,
-            resume=resume,
-            again=again,
+            care=care,
         )
     else:
         job = Job(
@@ -85,10 +76,6 @@ def archive(
             selects=selection,
             what=f"Archive, {selection}",
             make=lambda services, _: archiving(services, who()),
-            limit=limit,
-            dry_run=dry_run,
-            yes=yes,
-            resume=resume,
-            again=again,
+            care=care,
         )
     sys.exit(carry_out(job, settings))

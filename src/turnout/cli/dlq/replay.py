@@ -8,8 +8,8 @@ from collections.abc import Mapping
 import click
 
 from turnout.cli.dlq.acting import Job, carry_out, remembered
-from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
-from turnout.cli.dlq.options import letters_are_meant, limit_option, place_options, selection_options
+from turnout.cli.dlq.acting_options import Care, acting_options, rules_options, to_options
+from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import To, replaying, telling
 from turnout.dlq.services import Services
@@ -31,7 +31,6 @@ __all__ = ["replay"]
 @selection_options
 @to_options(replay=True)
 @rules_options
-@limit_option
 @acting_options
 def replay(
     settings: DlqSettings,
@@ -39,11 +38,7 @@ def replay(
     selection: Selection,
     to: To,
     instead: Mapping[str, str],
-    limit: int,
-    dry_run: bool,
-    yes: bool,
-    resume: str | None,
-    again: bool,
+    care: Care,
 ) -> None:
     """Send letters again, once something was repaired; what is confirmed is taken out.
 
@@ -67,10 +62,6 @@ def replay(
         what=f"Replay to {to}, {selection}",
         make=make,
         options={"to": to.text},
-        limit=limit,
-        dry_run=dry_run,
-        yes=yes,
-        resume=resume,
-        again=again,
+        care=care,
     )
     sys.exit(carry_out(job, settings))

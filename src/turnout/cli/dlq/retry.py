@@ -9,8 +9,8 @@ import click
 import msgspec
 
 from turnout.cli.dlq.acting import Job, carry_out, remembered
-from turnout.cli.dlq.acting_options import acting_options, rules_options, to_options
-from turnout.cli.dlq.options import letters_are_meant, limit_option, place_options, selection_options
+from turnout.cli.dlq.acting_options import Care, acting_options, rules_options, to_options
+from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import To, delivering, telling
 from turnout.dlq.services import Services
@@ -29,7 +29,6 @@ __all__ = ["retry"]
 @selection_options
 @to_options(replay=False)
 @rules_options
-@limit_option
 @acting_options
 def retry(
     settings: DlqSettings,
@@ -37,11 +36,7 @@ def retry(
     selection: Selection,
     to: To,
     instead: Mapping[str, str],
-    limit: int,
-    dry_run: bool,
-    yes: bool,
-    resume: str | None,
-    again: bool,
+    care: Care,
 ) -> None:
     """Deliver letters to the targets they are still owed, and to no others; what is confirmed is taken out.
 
@@ -66,10 +61,6 @@ def retry(
         what=f"Retry to {to}, {selection}",
         make=make,
         options={"to": to.text},
-        limit=limit,
-        dry_run=dry_run,
-        yes=yes,
-        resume=resume,
-        again=again,
+        care=care,
     )
     sys.exit(carry_out(job, settings))
