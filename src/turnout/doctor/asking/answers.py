@@ -1,4 +1,4 @@
-"""One place for what goes wrong when AWS is asked: botocore's errors become a `Silence`."""
+"""The one way to ask AWS: what goes wrong, botocore's errors too, becomes a `Silence`."""
 
 from __future__ import annotations
 
@@ -10,8 +10,9 @@ from botocore.exceptions import ClientError, NoCredentialsError, PartialCredenti
 
 from turnout.doctor.facts import Silence, Why
 from turnout.errors import SqsDenied, SqsError, SqsQueueMissing
+from turnout.targets.aws import AwsClients
 
-__all__ = ["ANSWER_SECONDS", "Answer", "ask"]
+__all__ = ["ANSWER_SECONDS", "Answer", "ask", "ask_service"]
 
 ANSWER_SECONDS = 10.0
 """Longest wait for one answer."""
@@ -55,6 +56,17 @@ _DENIED = frozenset(
         "UnauthorizedOperation",
     }
 )
+
+
+async def ask_service(
+    clients: AwsClients, service: str, region: str | None, operation: str, action: str, **request: object
+) -> Answer | Silence:
+    """What a service answers to one of its operations; see `ask`."""
+    client = await ask(clients.get(service, region), action)
+    if isinstance(client, Silence):
+        return client
+    answer: Answer | Silence = await ask(getattr(client, operation)(**request), action)
+    return answer
 
 
 async def ask(question: Awaitable[T], action: str) -> T | Silence:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask
+from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask, ask_service
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.permissions import actions_of
 from turnout.errors import SqsError
@@ -55,8 +56,7 @@ class QueueAsker:
         except Exception as error:  # noqa: BLE001 - whatever botocore makes of broken settings: it is told
             return not_asked(error)
         emulator = find_place(endpoint, None, {}).region is None
-        sts = await ask(self._clients.get("sts", place.region), "sts:GetCallerIdentity")
-        answer = sts if isinstance(sts, Silence) else await ask(sts.get_caller_identity(), "sts:GetCallerIdentity")
+        answer = await ask_service(self._clients, "sts", place.region, "get_caller_identity", "sts:GetCallerIdentity")
         region = place.region or ""
         if isinstance(answer, Silence):
             return Caller("", "", region, endpoint, emulator, await self._ahead(queue), answer)
@@ -119,10 +119,7 @@ class QueueAsker:
         key = attributes.get("KmsMasterKeyId")
         if not key or caller.emulator:
             return None
-        kms = await ask(self._clients.get("kms", caller.region), "kms:DescribeKey")
-        if isinstance(kms, Silence):
-            return kms
-        answer = await ask(kms.describe_key(KeyId=key), "kms:DescribeKey")
+        answer = await ask_service(self._clients, "kms", caller.region, "describe_key", "kms:DescribeKey", KeyId=key)
         if isinstance(answer, Silence):
             return answer
         about = answer.get("KeyMetadata", {})
@@ -132,31 +129,30 @@ class QueueAsker:
         principal = principal_of(caller.arn)
         if caller.emulator or not principal or not arn:
             return None
-        iam = await ask(self._clients.get("iam", caller.region), "iam:SimulatePrincipalPolicy")
-        if isinstance(iam, Silence):
-            return iam
-        answer = await ask(
-            iam.simulate_principal_policy(
-                PolicySourceArn=principal, ActionNames=list(actions_of(role)), ResourceArns=[arn]
-            ),
+        answer = await ask_service(
+            self._clients,
+            "iam",
+            caller.region,
+            "simulate_principal_policy",
             "iam:SimulatePrincipalPolicy",
+            PolicySourceArn=principal,
+            ActionNames=list(actions_of(role)),
+            ResourceArns=[arn],
         )
         return answer if isinstance(answer, Silence) else read_decisions(answer)
 
     async def _mappings(self, arn: str, role: Role, caller: Caller) -> tuple[MappingFacts, ...] | Silence | None:
         if role is Role.TARGET or caller.emulator or not arn:
             return None
-        functions = await ask(self._clients.get("lambda", caller.region), "lambda:ListEventSourceMappings")
-        if isinstance(functions, Silence):
-            return functions
-        answer = await ask(functions.list_event_source_mappings(EventSourceArn=arn), "lambda:ListEventSourceMappings")
+        ask_lambda = functools.partial(ask_service, self._clients, "lambda", caller.region)
+        answer = await ask_lambda("list_event_source_mappings", "lambda:ListEventSourceMappings", EventSourceArn=arn)
         if isinstance(answer, Silence):
             return answer
         found = []
         for mapping in answer.get("EventSourceMappings", ()):
             function = str(mapping.get("FunctionArn", ""))
-            about = await ask(
-                functions.get_function_configuration(FunctionName=function), "lambda:GetFunctionConfiguration"
+            about = await ask_lambda(
+                "get_function_configuration", "lambda:GetFunctionConfiguration", FunctionName=function
             )
             found.append(read_mapping(mapping, about))
         return tuple(found)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 
-from turnout.doctor.asking.answers import Answer, ask
+from turnout.doctor.asking.answers import Answer, ask_service
 from turnout.doctor.facts import BucketFacts, Silence, TableFacts, Why
 from turnout.targets.aws import AwsClients
 
@@ -13,16 +14,14 @@ __all__ = ["ask_bucket", "ask_table"]
 
 async def ask_table(clients: AwsClients, region: str, name: str) -> TableFacts | Silence:
     """What a table is like; why not when it cannot be told."""
-    client = await ask(clients.get("dynamodb", region), "dynamodb:DescribeTable")
-    if isinstance(client, Silence):
-        return client
-    answer = await ask(client.describe_table(TableName=name), "dynamodb:DescribeTable")
+    ask = partial(ask_service, clients, "dynamodb", region, TableName=name)
+    answer = await ask("describe_table", "dynamodb:DescribeTable")
     if isinstance(answer, Silence):
         return answer
     table = answer["Table"]
     types = {each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions", ())}
-    ttl = await ask(client.describe_time_to_live(TableName=name), "dynamodb:DescribeTimeToLive")
-    backups = await ask(client.describe_continuous_backups(TableName=name), "dynamodb:DescribeContinuousBackups")
+    ttl = await ask("describe_time_to_live", "dynamodb:DescribeTimeToLive")
+    backups = await ask("describe_continuous_backups", "dynamodb:DescribeContinuousBackups")
     return TableFacts(
         name=name,
         status=str(table.get("TableStatus", "")),
@@ -38,14 +37,12 @@ async def ask_table(clients: AwsClients, region: str, name: str) -> TableFacts |
 
 async def ask_bucket(clients: AwsClients, region: str, name: str) -> BucketFacts | Silence:
     """What a bucket is like; why not when it cannot be told."""
-    client = await ask(clients.get("s3", region), "s3:ListBucket")
-    if isinstance(client, Silence):
-        return client
-    found = await ask(client.head_bucket(Bucket=name), "s3:ListBucket")
+    ask = partial(ask_service, clients, "s3", region, Bucket=name)
+    found = await ask("head_bucket", "s3:ListBucket")
     if isinstance(found, Silence):
         return found
-    encryption = await ask(client.get_bucket_encryption(Bucket=name), "s3:GetEncryptionConfiguration")
-    public = await ask(client.get_public_access_block(Bucket=name), "s3:GetBucketPublicAccessBlock")
+    encryption = await ask("get_bucket_encryption", "s3:GetEncryptionConfiguration")
+    public = await ask("get_public_access_block", "s3:GetBucketPublicAccessBlock")
     return BucketFacts(name, _encryption(encryption), _public(public))
 
 

@@ -8,7 +8,7 @@ import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
 
-from turnout.doctor.asking.answers import Answer, ask
+from turnout.doctor.asking.answers import Answer, ask_service
 from turnout.doctor.facts import Silence, Why
 from turnout.errors import SettingsError
 from turnout.rules.model import Kind, Target
@@ -22,29 +22,20 @@ __all__ = ["ASKED", "ask_endpoint", "ask_target", "connect"]
 _CONNECT_SECONDS = 5.0
 _OBJECT_SECONDS = 0.5
 ASKED = {
-    Kind.TOPIC: ("sns", "sns:GetTopicAttributes"),
-    Kind.BUS: ("events", "events:DescribeEventBus"),
-    Kind.STATE_MACHINE: ("stepfunctions", "states:DescribeStateMachine"),
+    Kind.TOPIC: ("sns", "get_topic_attributes", "TopicArn", "sns:GetTopicAttributes"),
+    Kind.BUS: ("events", "describe_event_bus", "Name", "events:DescribeEventBus"),
+    Kind.STATE_MACHINE: ("stepfunctions", "describe_state_machine", "stateMachineArn", "states:DescribeStateMachine"),
 }
-"""Of each kind that a service of AWS is asked about: its client, and what it is asked."""
+"""Of each kind that a service of AWS is asked about: its client, the operation, which parameter is the address, and the
+IAM action."""
 
 
 async def ask_target(clients: AwsClients, region: str, target: Target) -> Answer | Silence:
     """What the service says about a topic, a bus or a state machine."""
-    address = target.address
-    parts = address.split(":")
+    parts = target.address.split(":")
     region = parts[3] if len(parts) >= 6 and parts[3] else region
-    service, action = ASKED[target.kind]
-    client = await ask(clients.get(service, region), action)
-    if isinstance(client, Silence):
-        return client
-    if target.kind is Kind.TOPIC:
-        question = client.get_topic_attributes(TopicArn=address)
-    elif target.kind is Kind.BUS:
-        question = client.describe_event_bus(Name=address)
-    else:
-        question = client.describe_state_machine(stateMachineArn=address)
-    return await ask(question, action)
+    service, operation, parameter, action = ASKED[target.kind]
+    return await ask_service(clients, service, region, operation, action, **{parameter: target.address})
 
 
 async def ask_endpoint(target: Target, environ: Mapping[str, str]) -> Silence | None:
