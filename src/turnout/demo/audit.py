@@ -1,8 +1,8 @@
 """The audit: what had to arrive, by an evaluation of its own, against what the queues really hold afterwards.
 
 Messages are recognised by their bodies, because the worker promises to pass those on byte for byte. Counting is with
-multiplicity: an event published twice has to arrive twice, but on FIFO queues
-once. Reading the queues is done in `queues`.
+multiplicity: an event published twice has to arrive twice, but on FIFO queues once. Reading the queues is done in
+`queues`.
 """
 
 from __future__ import annotations

@@ -78,7 +78,7 @@ class AwsClients:
 
 
 class _AwsDestination:
-    """What the three have in common: an address (ARN or name), a client, and the mapping of errors."""
+    """What all of them have in common: an address (ARN or name), a client, and the mapping of errors."""
 
     service: str
     ordered = False
@@ -160,24 +160,20 @@ class TopicDestination(_AwsDestination):
 class BusDestination(_AwsDestination):
     """An EventBridge bus: PutEvents, 10 entries and less than 1 MB.
 
-    The whole event becomes the new event's `detail`, under the source that the target names: nobody may publish with
-    a source that begins with `aws.`, nor onto a partner's bus. `detail-type` is the event's own.
+    The whole event becomes the new event's `detail`, under the source `turnout`: nobody may publish with a
+    source that begins with `aws.`, nor onto a partner's bus. `detail-type` is the event's own.
     """
 
     service = "events"
     max_entries = 10
     max_message_bytes = max_batch_bytes = 1_000_000
 
-    def __init__(self, clients: AwsClients, address: str, *, source: str = "turnout") -> None:
-        super().__init__(clients, address)
-        self._source = source
-
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """See `Destination.send`."""
         entries = [
             {
                 "EventBusName": self._address,
-                "Source": self._source,
+                "Source": "turnout",
                 "DetailType": message.event_type or "event",
                 "Detail": message.body,
             }
