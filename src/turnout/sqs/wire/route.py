@@ -122,7 +122,7 @@ class Route:
         return head.encode() + body
 
     async def _cured(self, error: SqsError, answer: Answer, credentials: Credentials, clock_offset: float) -> bool:
-        """Whether what SQS complained about is repaired now, by us or by a call beside, so that the request may succeed.
+        """Whether what SQS complained about is repaired now, by us or by a call beside, so that repeating it may do.
 
         It was signed with `credentials` by a clock that was off by `clock_offset`, as far as was known.
         """
