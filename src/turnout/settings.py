@@ -29,7 +29,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from turnout.errors import SettingsError
 from turnout.queues import queue_key
 
-__all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "variable"]
+__all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "split_items", "variable"]
 
 PREFIX = "TURNOUT_"
 
@@ -38,6 +38,12 @@ SECRETS = frozenset({"http_token"})
 
 # What other tutorials and deployments call the same thing.
 _SYNONYMS = {"source_queue_url": "GENESYS_SOURCE_QUEUE_URL", "dead_letter_queue_url": "GENESYS_DLQ_URL"}
+
+# One of several paths or URLs: whatever stands before a comma that is neither in brackets, which may nest once as in
+# `[?(@.x[0] == 1)]`, nor in quotes. What is never closed hides no comma.
+_STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
+_INNER = rf"""\[(?:{_STRING}|[^\]\['"])*\]"""
+_ITEM = re.compile(rf"""(?:\[(?:{_STRING}|{_INNER}|[^\]\['"])*\]|{_STRING}|[^,])+""", re.DOTALL)
 
 _QUEUE_URL = re.compile(r"https?://[^/\s@]+(/[^/\s?#]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
@@ -208,7 +214,7 @@ class Settings(BaseSettings):
     @classmethod
     def _split(cls, value: object) -> object:
         if isinstance(value, str):
-            return _paths(value)
+            return split_items(value)
         return value
 
     @field_validator("source_queue_url")
@@ -314,11 +320,12 @@ def required_paths() -> tuple[str, ...]:
     """The setting `require` alone: it can be known when others are missing or wrong."""
     given = os.environ.get(variable("require"))
     default: tuple[str, ...] = Settings.model_fields["require"].get_default()
-    return default if given is None else _paths(given)
+    return default if given is None else split_items(given)
 
 
-def _paths(text: str) -> tuple[str, ...]:
-    return tuple(part.strip() for part in text.split(",") if part.strip())
+def split_items(text: str) -> tuple[str, ...]:
+    """What is separated by commas, such as required paths, without what is empty."""
+    return tuple(item.strip() for item in _ITEM.findall(text) if item.strip())
 
 
 def _in_plain_words(problem: dict[str, Any]) -> str:

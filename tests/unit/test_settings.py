@@ -153,6 +153,26 @@ def test_required_paths_that_cannot_be_read_are_told_with_the_other_settings() -
 
 
 @pytest.mark.usefixtures("queues")
+@pytest.mark.parametrize(
+    "path",
+    [
+        "detail.x[0,2]",
+        "detail['a,b']",
+        'detail["a, b"].c',
+        "detail['a]b, c']",
+        "detail['it\\'s, x']",
+        "detail.'a,b'",
+        "detail.participants[?(@.purpose == 'agent,customer')].id",
+        "detail.participants[?(@.queues[0,1] == 'x')].id",
+    ],
+)
+def test_a_comma_in_brackets_or_quotes_belongs_to_its_path(path: str) -> None:
+    settings = load_settings({"require": f" {path} , detail-type,"})
+    assert settings.require == (path, "detail-type")
+    assert load_settings({"require": settings.environment()["TURNOUT_REQUIRE"]}).require == settings.require
+
+
+@pytest.mark.usefixtures("queues")
 def test_a_switch_says_what_it_can_be_and_what_it_is() -> None:
     assert problems(http_bodies="maybe") == ("TURNOUT_HTTP_BODIES: must be true or false, but is 'maybe'",)
 

@@ -126,6 +126,14 @@ def test_match_can_require_paths(tmp_path: Path) -> None:
     assert json.loads(result.stdout)["rejected"]["reason"] == "MISSING_FIELD"
 
 
+def test_match_can_require_a_path_with_a_comma_in_it(tmp_path: Path) -> None:
+    events = b'{"x": [1]}\n{"x": {"a,b": 1}}\n{"y": 1}\n'
+    result = run_match(tmp_path, events, "--json", "--require", "x[0,2], $")
+    assert ["rejected" in json.loads(line) for line in result.stdout.splitlines()] == [False, True, True]
+    result = run_match(tmp_path, events, "--json", "--require", "x['a,b']")
+    assert ["rejected" in json.loads(line) for line in result.stdout.splitlines()] == [True, False, True]
+
+
 @pytest.mark.parametrize("arguments", [[], ["--json"]])
 @pytest.mark.parametrize("events", [b"", b"\n  \n"])
 def test_match_of_no_event_says_so(tmp_path: Path, events: bytes, arguments: list[str]) -> None:

@@ -20,10 +20,19 @@ rules_option = click.option(
     help="Directory of rule files, or one rule file.  [TURNOUT_RULES]",
 )
 
+
+def _required(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
+    if not value:
+        return ()
+    from turnout.settings import split_items  # only here: pydantic takes long to import
+
+    return split_items(value)
+
+
 require_option = click.option(
     "--require",
     default="",
-    callback=lambda context, option, value: tuple(path.strip() for path in value.split(",") if path.strip()),
+    callback=_required,
     help="Paths that every event must have, separated by commas. None by default, unlike in the worker.",
 )
 
