@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import click
 
 from turnout.errors import SettingsError
@@ -12,10 +10,10 @@ from turnout.settings import Settings, load_settings
 __all__ = ["note_misspelt", "worker_settings"]
 
 
-def worker_settings(given: Mapping[str, object] | None = None) -> Settings:
+def worker_settings() -> Settings:
     """As `load_settings`, which raises `SettingsError`; then misspelt variables are named first: they may say why."""
     try:
-        return load_settings(given)
+        return load_settings()
     except SettingsError:
         note_misspelt()
         raise

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from turnout.cli.environment import worker_settings
+from turnout.cli.startable import startable_settings
 from turnout.settings import SECRETS, Settings, variable
 
 __all__ = ["run"]
@@ -44,8 +44,7 @@ def run(**options: Any) -> None:
     read from the environment. SIGTERM or Ctrl-C drains and exits 0; a second one exits at once. Changed rule files are
     reloaded by themselves, and at a SIGHUP; changed settings need a restart.
     """
-    settings = worker_settings({name: value for name, value in options.items() if value is not None})
-    # After the settings, because the AWS client takes a moment to import and wrong settings should not wait for it.
+    settings = startable_settings({name: value for name, value in options.items() if value is not None})
     if settings.processes > 1:
         from turnout.fleet import serve_fleet
 

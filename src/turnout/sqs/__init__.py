@@ -13,4 +13,5 @@ digests      MD5 of bodies and attributes
 session      aioboto3: sessions, endpoints, credentials, foreign errors
 credentials  keeping credentials fresh
 place        region and endpoint of a queue, by its URL
+aws_settings AWS's own settings that no worker can start with
 """

@@ -1,0 +1,72 @@
+"""What is wrong with AWS's own settings, as far as nobody has to be asked: a profile that does not exist, no region.
+
+Time mends none of it, so a worker does not start with it. Permissions and queues that are missing are not looked for:
+these may come while a worker tries again, and `turnout doctor` finds them.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+
+from botocore.exceptions import InvalidRegionError
+from botocore.utils import validate_region_name
+
+from turnout.errors import SqsError
+from turnout.queues import queue_names
+from turnout.sqs.place import configured_region
+from turnout.sqs.session import AwsConfig, AwsSession, foreign_errors
+
+__all__ = ["aws_problems"]
+
+# As botocore reads them: the first that is set counts.
+_PROFILE = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+
+_ADVICE = "set it to the region of the queues, as in eu-west-1, or to any for an emulator"
+
+
+def aws_problems(queues: Iterable[str], *, also: str = "") -> list[str]:
+    """One sentence for each of AWS's own settings with which the queues with these URLs cannot be spoken to.
+
+    `also` is the setting that makes a region necessary whatever the URLs tell.
+    """
+    environ = os.environ
+    try:
+        with foreign_errors("Connect"):
+            session = AwsSession(AwsConfig())
+            configured = configured_region(environ) or session.aioboto3.region_name  # which reads the profile
+    except SqsError as error:
+        return [_about_profile(error, environ)]
+    nowhere, wrong = [], set()
+    for queue, name in queue_names(list(queues)).items():
+        try:
+            region = session.place(queue).region or ""
+            validate_region_name(region)
+        except SqsError:
+            nowhere.append(name)
+        except InvalidRegionError:
+            wrong.add(region)
+    found = [f"{_region_variable(environ)}: {region!r} is no region; {_ADVICE}" for region in sorted(wrong)]
+    if nowhere:
+        found.append(
+            f"AWS_REGION: is not set, and the URLs of these queues tell no region: {', '.join(nowhere)}; {_ADVICE}"
+        )
+    elif also and not configured:
+        found.append(f"AWS_REGION: is not set, which {also} needs")
+    return found
+
+
+def _about_profile(error: SqsError, environ: Mapping[str, str]) -> str:
+    variable = next((name for name in _PROFILE if environ.get(name)), "")
+    if error.code == "ProfileNotFound" and variable:
+        files = (
+            environ.get("AWS_CONFIG_FILE") or "~/.aws/config",
+            environ.get("AWS_SHARED_CREDENTIALS_FILE") or "~/.aws/credentials",
+        )
+        return f"{variable}: there is no profile {environ[variable]!r} in {' or '.join(files)}"
+    return f"AWS's own settings: {error}"
+
+
+def _region_variable(environ: Mapping[str, str]) -> str:
+    names = ("AWS_REGION", "AWS_DEFAULT_REGION")
+    return next((name for name in names if environ.get(name)), "region of the AWS profile")
