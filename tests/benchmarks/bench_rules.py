@@ -122,7 +122,7 @@ def _json_loads_us(bodies: list[str]) -> float:
 
 def _as_unexpected(body: str) -> str:
     """The event with an array where rules expect an object, which sends it the slow way."""
-    return body.replace('"eventBody":{', '"eventBody":[{', 1).replace('},"metadata"', '}],"metadata"', 1)
+    return f"{body[:-1]}]}}".replace('"detail":{', '"detail":[{', 1)
 
 
 def _check(ruleset: Ruleset, bodies: list[str]) -> None:

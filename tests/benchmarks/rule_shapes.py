@@ -12,7 +12,7 @@ from random import Random
 
 __all__ = ["SHAPES", "events", "rule_file"]
 
-_OF_ELEMENTS = frozenset({"elements", "any"})
+_OF_ELEMENTS = frozenset({"elements", "any", "array pattern", "array pair"})
 """Shapes about the participants of an event, which only their events have."""
 PURPOSES = ("customer", "acd", "agent")
 
@@ -167,6 +167,17 @@ def _any(rng: Random, number: int, rules: int) -> str:
     return f"any({_BODY}participants, @.purpose == 'agent' and @.userId == 'user-{number:05d}')"
 
 
+def _array_pattern(rng: Random, number: int, rules: int) -> dict[str, object]:
+    """A pattern names what is in an array as if it were one object."""
+    return {"detail": {"eventBody": {"participants": {"userId": [f"user-{number:05d}"]}}}}
+
+
+def _array_pair(rng: Random, number: int, rules: int) -> dict[str, object]:
+    """Two fields, which one element must have."""
+    members = {"purpose": ["agent"], "userId": [f"user-{number:05d}"]}
+    return {"detail": {"eventBody": {"participants": members}}}
+
+
 SHAPES: dict[str, Callable[[Random, int, int], str | dict[str, object]]] = {
     "equality": _equality,
     "prefix": _prefix,
@@ -179,6 +190,8 @@ SHAPES: dict[str, Callable[[Random, int, int], str | dict[str, object]]] = {
     "alternatives": _alarm,
     "elements": _elements,
     "any": _any,
+    "array pattern": _array_pattern,
+    "array pair": _array_pair,
 }
 
 

@@ -182,6 +182,29 @@ def test_rules_about_the_elements_of_an_array_get_the_interpreters_verdicts(
     check(rules, [text(event) for event in some])
 
 
+_FITTING = st.sampled_from(
+    [["a"], ["ab", 2], [{"exists": False}], [{"exists": True}], [{"anything-but": ["a"]}], [{"numeric": [">", 1]}]]
+)
+members = st.dictionaries(st.sampled_from(["name", "kind"]), _FITTING, min_size=1)
+array_patterns = st.builds(
+    lambda own, inner, beside: {"detail": {"items": own | ({"in": inner} if inner else {})} | beside},
+    members,
+    st.none() | members,
+    st.just({}) | st.fixed_dictionaries({"other": _FITTING}),
+)
+
+
+@settings(max_examples=300, deadline=None, report_multiple_bugs=False)
+@given(
+    st.lists(array_patterns.map(compiled) | st.sampled_from(ELEMENT_TESTS).map(expression), min_size=1, max_size=6),
+    st.lists(events_with_elements, min_size=1, max_size=4),
+)
+def test_patterns_about_arrays_of_objects_get_the_interpreters_verdicts(
+    rules: list[Condition], some: list[object]
+) -> None:
+    check(rules, [text(event) for event in some])
+
+
 @settings(max_examples=150, deadline=None, report_multiple_bugs=False)
 @given(crowds, st.lists(shaped_events, min_size=2, max_size=2))
 def test_of_members_that_stand_twice_the_last_one_counts_on_every_way(

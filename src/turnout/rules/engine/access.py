@@ -13,7 +13,19 @@ from turnout.rules.condition import ast
 from turnout.rules.condition.ast import Constant
 from turnout.rules.condition.render import render_path, render_term
 from turnout.rules.engine.filing import Choice, Filing, ways
-from turnout.rules.engine.prepared import All, Compares, Either, Fits, Inverse, Missing, Opaque, Prepared, There
+from turnout.rules.engine.prepared import (
+    All,
+    Compares,
+    Either,
+    Fits,
+    Inverse,
+    Lone,
+    Missing,
+    Opaque,
+    Prepared,
+    There,
+    Within,
+)
 from turnout.rules.engine.preparing import Preparer
 
 __all__ = ["Access", "access_of", "why_scanned"]
@@ -72,12 +84,16 @@ def why_scanned(condition: Prepared) -> str:
             return f"of its alternatives one cannot be looked up: {found}" if found and len(items) > 1 else found
         case Inverse():
             return "'not' asks for what is absent, and what is absent cannot be looked up"
+        case Lone(reading=reading):
+            return f"that {_name(reading.term)} is no array says nothing of its value"
         case There(reading=reading):
             return f"that {_name(reading.term)} exists says nothing of its value"
         case Missing(reading=reading):
             return f"a {_name(reading.term)} that is null or missing cannot be looked up"
         case Compares(left=left, right=right):
             return f"{_name(left.term)} and {_name(right.term)} are both known from the event only"
+        case Within(whole=whole):
+            return why_scanned(whole)
         case Opaque(held=held) if not all(map(why_scanned, held)):
             return ""
         case Opaque(condition=inner):

@@ -20,10 +20,12 @@ __all__ = [
     "Either",
     "Fits",
     "Inverse",
+    "Lone",
     "Missing",
     "Opaque",
     "Prepared",
     "There",
+    "Within",
     "all_of",
     "inside",
 ]
@@ -56,6 +58,12 @@ class Missing(msgspec.Struct, frozen=True, gc=False):
     reading: Reading
 
 
+class Lone(msgspec.Struct, frozen=True, gc=False):
+    """There is no array: what the path leads to is the only object, or missing."""
+
+    reading: Reading
+
+
 class Opaque(msgspec.Struct, frozen=True, gc=False):
     """A condition evaluated as a whole: at the member `base` of the event, or at the whole event.
 
@@ -67,6 +75,15 @@ class Opaque(msgspec.Struct, frozen=True, gc=False):
     missing: bool
     held: tuple[Prepared, ...] = ()
     """What holds whenever the condition does, under which it can be filed. It need not be verified."""
+
+
+class Within(msgspec.Struct, frozen=True, gc=False):
+    """All tests, each of a member, hold of one object of the array that `base` leads to."""
+
+    base: Reading
+    tests: tuple[Fits, ...]
+    whole: Opaque
+    """The same for an array that was decoded in another way."""
 
 
 class Inverse(msgspec.Struct, frozen=True, gc=False):
@@ -87,7 +104,7 @@ class Either(msgspec.Struct, frozen=True, gc=False):
     items: tuple[Prepared, ...]
 
 
-Prepared: TypeAlias = Constant | Fits | Compares | There | Missing | Opaque | Inverse | All | Either
+Prepared: TypeAlias = Constant | Fits | Compares | There | Missing | Lone | Opaque | Within | Inverse | All | Either
 
 
 def all_of(conditions: Iterable[Prepared | None]) -> Prepared | None:

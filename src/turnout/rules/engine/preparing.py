@@ -14,10 +14,12 @@ from turnout.rules.engine.prepared import (
     Either,
     Fits,
     Inverse,
+    Lone,
     Missing,
     Opaque,
     Prepared,
     There,
+    Within,
     all_of,
 )
 from turnout.rules.engine.rebasing import Joints, cut, element_terms, path_of, rebased
@@ -62,8 +64,32 @@ class Preparer:
                 return Inverse(self.prepare(item))
             case ast.Some():
                 flat = _flat(condition, self._joints)
-                return self._opaque(condition) if flat is None else self.prepare(flat)
+                return self._opaque(condition) if flat is None else self._flattened(condition, flat)
         return self._simple(condition) or self._opaque(condition)
+
+    def _flattened(self, some: ast.Some, flat: ast.Condition) -> Prepared:
+        """What `flat` says of a single object, and `some` of the elements of an array.
+
+        What one element satisfies, all of them together do, unless it says that something is not so.
+        """
+        base = self.reading(some.path)
+        if base is None or not base.opened or isinstance(some.condition, ast.Test):
+            return self.prepare(flat)
+        items = flat.items if isinstance(flat, ast.And) else (flat,)
+        together = [self.prepare(item) for item in items if _joins(item)]
+        others = [self.prepare(item) for item in items if not _joins(item)]
+        single = all_of([*others, Lone(base)])
+        assert single is not None  # noqa: S101  # there is one item at least
+        whole = Opaque(some, None, missing=False)
+        array: Prepared = whole
+        tests = tuple(each for each in together if isinstance(each, Fits))
+        # `There` of the base, which comes first, says nothing of its members.
+        members = [each for each in together if each != There(base)]
+        if not others and len(tests) == len(members) and all(_is_member(each.reading, base) for each in tests):
+            array = Within(base, tests, whole)
+        prepared = all_of([*together, Either((single, array))])
+        assert prepared is not None  # noqa: S101
+        return prepared
 
     def _simple(self, condition: ast.Condition) -> Prepared | None:
         match condition:
@@ -152,6 +178,23 @@ def _flat(some: ast.Some, joints: Joints) -> ast.Condition | None:
     if _needs_element(condition) or not any(isinstance(segment, Key) for segment in base.segments):
         return joined
     return ast.And((ast.Present(base), *(joined.items if isinstance(joined, ast.And) else (joined,))))
+
+
+def _is_member(reading: Reading, base: Reading) -> bool:
+    return reading.values is Values.SPREAD and reading.names[:-1] == base.names and base.opened <= reading.opened
+
+
+def _joins(condition: ast.Condition) -> bool:
+    """Whether the condition, moved to the paths through all elements, holds whenever it holds for one of them."""
+    match condition:
+        case ast.Test() | ast.Present() | ast.Constant():
+            return True
+        case ast.Some(condition=inner):
+            return _joins(inner)
+        case ast.And(items=items) | ast.Or(items=items):
+            return all(map(_joins, items))
+        case _:
+            return False
 
 
 def _needs_element(condition: ast.Condition) -> bool:

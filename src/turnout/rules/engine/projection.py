@@ -2,11 +2,12 @@
 
 The rest of a body is skipped in C, yet still checked: msgspec refuses the same texts whether it skips or builds, but
 for numbers beyond a double and bytes that are not UTF-8 (whoever decodes checks those first). An object that rules look
-into is a Struct of its own. One that is missing is an empty instance, so that `e.f0.f3` needs no check on the way,
-and a missing value is `UNSET`. An array of objects of which rules look at members is a list of Structs, which takes a
-fraction of the time that dicts take; not if some rule looks at that array in another way as well. What is no object
-there is decoded as it is: one null among ten thousand elements is no reason to match the event the slow way. A body
-that does not fit raises `msgspec.ValidationError`.
+into is a Struct of its own. One that is missing is an empty instance, so that `e.f0.f3` needs no check on the way, and
+a missing value is `UNSET`. Where patterns look into it, an array of such objects may be in its place. An array of
+objects of which rules look at members is a list of Structs, which takes a fraction of the time that dicts take; not if
+some rule looks at that array in another way as well. What is no object there is decoded as it is: one null among ten
+thousand elements is no reason to match the event the slow way. A body that does not fit raises
+`msgspec.ValidationError`.
 
 Field names are generated; the names of members are only ever passed as values.
 """
@@ -20,7 +21,7 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import UNSET
 
-from turnout.rules.engine.prepared import Compares, Fits, Missing, Opaque, Prepared, There, inside
+from turnout.rules.engine.prepared import Compares, Fits, Lone, Missing, Opaque, Prepared, There, inside
 from turnout.rules.engine.terms import Reading, Values, Wrap
 
 __all__ = ["Access", "Projection"]
@@ -49,6 +50,8 @@ class Access(NamedTuple):
     fields: tuple[str, ...]
     names: tuple[str, ...] = ()
     empty: msgspec.Struct | None = None
+    is_open: bool = False
+    """Whether an array may be in place of the object."""
 
     @property
     def is_object(self) -> bool:
@@ -67,6 +70,8 @@ class _Node:
     """What a value may be, as far as the rules need it; None when it is only looked into."""
     empty: msgspec.Struct | None = None
     """Set once the member has a Struct type."""
+    is_open: bool = False
+    """Whether an array of objects may stand in place of the object: a pattern goes through it."""
     elements: _Node | None = None
     """What is looked at in each element, where the member is an array of objects."""
     stands_for: set[str] = field(default_factory=set)
@@ -86,8 +91,9 @@ class Projection:
             match node:
                 case Fits(reading=Reading(elements=(_, *_)) as reading):
                     self._need_elements(reading)
-                case Fits(reading=reading) | There(reading=reading) | Missing(reading=reading):
+                case Fits(reading=reading) | There(reading=reading) | Missing(reading=reading) | Lone(reading=reading):
                     self._need(reading.names, _kind(reading))
+                    self._open(reading)
                 case Compares(left=left, right=right):
                     self._need(left.names, _kind(left))
                     self._need(right.names, _kind(right))
@@ -102,6 +108,10 @@ class Projection:
         if names:
             node = self._node(self._root, names)
             node.type = next(each for each in _KINDS if each in (node.type, kind))
+
+    def _open(self, reading: Reading) -> None:
+        for count in reading.opened:
+            self._node(self._root, reading.names[:count]).is_open = True
 
     def _need_elements(self, reading: Reading) -> None:
         node = self._node(self._root, reading.names)
@@ -133,7 +143,14 @@ class Projection:
                 return Access(tuple(fields), names[position:])
             node = node.members[name]
             fields.append(node.name)
-        return Access(tuple(fields), empty=node.empty)
+        return Access(tuple(fields), empty=node.empty, is_open=node.is_open)
+
+    def standing_for(self, fields: tuple[str, ...]) -> object:
+        """What stands for the member when it is missing: the empty instance of an object, else `UNSET`."""
+        node = self._root
+        for name in fields:
+            node = next(member for member in node.members.values() if member.name == name)
+        return UNSET if node.empty is None else node.empty
 
     def element_fields(self, reading: Reading) -> tuple[tuple[type, str], ...]:
         """The fields to follow from each element of the array that a reading begins with, to the reading's values.
@@ -180,7 +197,8 @@ def _struct(node: _Node, *, in_array: bool = False) -> type[msgspec.Struct]:
     for member in node.members.values():
         if member.members and _is_narrow(member):
             inner = _struct(member, in_array=in_array)
-            fields.append((member.name, inner | _LEAF if in_array else inner, member.empty))
+            array = _LEAF if in_array else list[inner | _SCALAR] if member.is_open else inner  # type: ignore[valid-type]
+            fields.append((member.name, inner | array, member.empty))
         elif member.elements is not None and member.type is None and not member.members and _is_pure(member.elements):
             fields.append((member.name, _array(_struct(member.elements, in_array=True), member.stands_for), UNSET))
         else:

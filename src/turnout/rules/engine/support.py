@@ -39,6 +39,42 @@ def _follow_objects(value: object, steps: Sequence[str | int]) -> object:
     return value
 
 
+def _spread(objects: object, kind: type[Struct], name: str, empty: object) -> list[object]:
+    """The members of this name of all the objects, which are of that kind. `empty` stands for a missing one.
+
+    Of an array that is such a member, its elements. Whatever is no such object has no members.
+    """
+    if not isinstance(objects, list):
+        raise Unfit
+    found: list[object] = []
+    for each in objects:
+        if each.__class__ is kind:
+            value = getattr(each, name)
+            if value is empty:
+                continue
+            if isinstance(value, list):
+                found += value
+            elif empty is UNSET and isinstance(value, Struct):
+                raise Unfit  # an object where a value is looked for, of which too little was decoded
+            else:
+                found.append(value)
+    return found
+
+
+def _leaf(value: object) -> object:
+    """The value of a member, for an element of an array that is looked at as a whole."""
+    if isinstance(value, list | dict | Struct):
+        raise Unfit
+    return value
+
+
+def _no_array(value: object) -> object:
+    """`UNSET`, which a value is that is decoded as an object."""
+    if isinstance(value, list):
+        raise Unfit
+    return UNSET
+
+
 def _scalar(value: object) -> object:
     return UNSET if isinstance(value, dict | list | Struct) else value
 
@@ -74,12 +110,15 @@ NAMES: Final[dict[str, object]] = {
     "follow_objects": _follow_objects,
     "id": id,
     "int": int,
+    "leaf": _leaf,
     "length": _length,
     "list": list,
     "lower": _lower,
     "map": map,
+    "no_array": _no_array,
     "not_object": _not_object,
     "scalar": _scalar,
+    "spread": _spread,
     "str": str,
     "tuple": tuple,
 }

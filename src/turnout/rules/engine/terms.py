@@ -1,8 +1,9 @@
 """How a term is read on the fast way, from an event of which only the members that rules look at are decoded.
 
-The fast way assumes that an event has the shape the rules expect: an object wherever a path goes on to a member.
-Decoding checks that (projection.py); an event that differs is matched the slow way. Under this assumption a path of
-members has one value.
+The fast way assumes that an event has the shape the rules expect: an object wherever a path goes on to a member, or an
+array of objects where a pattern does (below the event's own members). Decoding checks that (projection.py); an event
+that differs is matched the slow way. Under this assumption a path of members has one value, and a pattern's field has
+one unless there is an array.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ class Wrap(Enum):
 class Reading:
     """How a term is read: go to the base by member names, follow `steps`, then (unless `ONE`) find `rest` from there.
 
-    `strict` means that an array on the way is not a missing value but an event that does not fit the fast way.
+    `strict` means that an array on the way is not a missing value; unless it is `opened`, the event does not fit the
+    fast way.
     A `Preparer` has one reading per term, so they are compared by identity.
     """
 
@@ -50,6 +52,8 @@ class Reading:
     values: Values = Values.ONE
     strict: bool = False
     scalars: bool = False
+    opened: frozenset[int] = frozenset()
+    """After how many of the names an array stands for its elements, so that the values of all of them are read."""
     rest: Term | None = None
     """What is left of the term, rooted at the base."""
     elements: tuple[str, ...] = ()
@@ -99,6 +103,7 @@ def _read_path(path: Path) -> Reading | None:
     elif len(finding) == 1 and isinstance(finding[0], Spread):
         values = Values.SPREAD
     elements = _elements(rest)
+    spread = values is Values.SPREAD
     return Reading(
         path,
         Root.EVENT,
@@ -106,6 +111,7 @@ def _read_path(path: Path) -> Reading | None:
         values=values,
         strict=strict,
         scalars=scalars,
+        opened=_opened(path.segments) if spread else frozenset(),
         rest=Path(Root.EVENT, rest),
         elements=elements,
         itself=bool(elements) and isinstance(rest[0], Spread),
@@ -117,6 +123,20 @@ def _elements(rest: tuple[ast.Segment, ...]) -> tuple[str, ...]:
         return ()
     names = tuple(segment.name for segment in rest[1:] if isinstance(segment, Key))
     return names if len(names) == len(rest) - 1 else ()
+
+
+def _opened(segments: tuple[ast.Segment, ...]) -> frozenset[int]:
+    """The positions at which the path goes through arrays. A member of the event itself, such as `detail`, is an object
+    in every event but odd ones, and in most rules: to ask each time would cost more than those events do.
+    """
+    names = 0
+    found = set()
+    for segment in segments:
+        if isinstance(segment, Key):
+            names += 1
+        elif is_passed(segment) and names > 1:
+            found.add(names)
+    return frozenset(found)
 
 
 def _split(path: Path) -> tuple[tuple[str, ...], tuple[ast.Segment, ...], bool]:
@@ -136,7 +156,7 @@ def _split(path: Path) -> tuple[tuple[str, ...], tuple[ast.Segment, ...], bool]:
 
 
 def is_passed(segment: ast.Segment) -> bool:
-    """Whether the fast way takes the segment to be there for an array that hardly ever comes.
+    """Whether the segment is there for an array that may come, but mostly does not.
 
     So it is in patterns, which name what is below an array as if it were an object. `any(path, ...)` expects one.
     """

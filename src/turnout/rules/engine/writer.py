@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from turnout.rules.condition import ast
 from turnout.rules.condition.ast import Constant, Except, Kind, Literal, OneOf, Predicate, Range, Root
-from turnout.rules.condition.compile import compile_condition, compile_finder
+from turnout.rules.condition.compile import Compiled, compile_condition, compile_finder
 from turnout.rules.condition.predicates import compile_predicate
 from turnout.rules.engine.packing import Texts
 from turnout.rules.engine.prepared import (
@@ -19,10 +19,12 @@ from turnout.rules.engine.prepared import (
     Either,
     Fits,
     Inverse,
+    Lone,
     Missing,
     Opaque,
     Prepared,
     There,
+    Within,
 )
 from turnout.rules.engine.projection import Projection
 from turnout.rules.engine.source import Function
@@ -30,6 +32,22 @@ from turnout.rules.engine.terms import Reading, Values, Wrap
 from turnout.rules.limits import Limits
 
 __all__ = ["Writer"]
+
+
+class _Late:
+    """A condition compiled when it is first asked: that of nearly every pattern never is, for want of an array."""
+
+    __slots__ = ("_compiled", "_condition", "_limits")
+
+    def __init__(self, condition: ast.Condition, limits: Limits) -> None:
+        self._condition = condition
+        self._limits = limits
+        self._compiled: Compiled | None = None
+
+    def __call__(self, event: object, metadata: object, element: object) -> bool:
+        if self._compiled is None:
+            self._compiled = compile_condition(self._condition, self._limits)
+        return self._compiled(event, metadata, element)
 
 
 class Writer:
@@ -54,7 +72,7 @@ class Writer:
         self._limits = limits
         self._texts = texts
         self._variables: dict[Reading, str] = {}
-        self._objects: dict[tuple[str, ...], str] = {(): "e"}
+        self._objects: dict[tuple[tuple[str, ...], frozenset[int]], str] = {((), frozenset()): "e"}
 
     # ------------------------------------------------------------------------------------------------------- values
 
@@ -81,12 +99,15 @@ class Writer:
         return f"{find}({variable}, m, None)"
 
     def _value(self, reading: Reading) -> str:
-        if reading.scalars and self._projection.access(reading.names).is_object:
-            return "UNSET"  # an object is no value of a pattern's field
+        access = self._projection.access(reading.names)
+        if reading.scalars and access.is_object:
+            # An object is no value of a pattern's field.
+            field = self._field(access.fields, reading.opened)
+            return f"no_array({field})" if access.is_open or reading.strict else "UNSET"
         if reading.root is Root.METADATA:
             text = self._follow("m", reading.steps)
         else:
-            text = self._member(reading.names, strict=reading.strict)
+            text = self._member(reading)
             if reading.steps:
                 text = self._follow(text, reading.steps)
         spread = reading.values is Values.SPREAD
@@ -96,23 +117,39 @@ class Writer:
             text = f"{'lower' if reading.wrap is Wrap.LOWER else 'length'}({text})"
         return text
 
-    def _member(self, names: tuple[str, ...], *, strict: bool = False) -> str:
-        access = self._projection.access(names)
+    def _member(self, reading: Reading) -> str:
+        access = self._projection.access(reading.names)
         if access.is_object:
-            return self._follow(self._whole(), names)
-        text = self._field(access.fields)
-        return self._follow(text, access.names, strict=strict) if access.names else text
+            return self._follow(self._whole(), reading.names, strict=reading.strict)
+        if access.names:
+            # What is left is looked for in one dict.
+            return self._follow(self._field(access.fields), access.names, strict=reading.strict)
+        return self._field(access.fields, reading.opened)
 
-    def _field(self, fields: tuple[str, ...]) -> str:
-        """The projected member. Objects on the way get a variable, because others will be read from them, too."""
+    def _field(self, fields: tuple[str, ...], opened: frozenset[int] = frozenset()) -> str:
+        """The projected member. Where an array comes that is not `opened`, which has no such attribute, this raises."""
         if not fields:
             return "e"
-        parent = self._objects.get(fields[:-1])
-        if parent is None:
-            text = self._field(fields[:-1])
-            parent = self._objects[fields[:-1]] = f"o{len(self._objects)}"
-            self.function.line(0, f"{parent} = {text}")
-        return f"{parent}.{fields[-1]}"
+        count = len(fields) - 1
+        parent = self._object(fields[:-1], opened)
+        if count not in opened:
+            return f"{parent}.{fields[-1]}"
+        kind = self.function.constant(type(self._projection.standing_for(fields[:-1])))
+        empty = self.function.constant(self._projection.standing_for(fields))
+        member = f"{parent}, {kind}, {self.function.constant(fields[-1], fields[-1])}, {empty}"
+        return f"({parent}.{fields[-1]} if {parent}.__class__ is {kind} else spread({member}))"
+
+    def _object(self, fields: tuple[str, ...], opened: frozenset[int]) -> str:
+        """The variable of an object: others will be read from it, too. Or of the array, or of all the objects, if any
+        array on the way is `opened`.
+        """
+        known = fields, frozenset(count for count in opened if count < len(fields))
+        name = self._objects.get(known)
+        if name is None:
+            text = self._field(fields, opened)
+            name = self._objects[known] = f"o{len(self._objects)}"
+            self.function.line(0, f"{name} = {text}")
+        return name
 
     def _follow(self, text: str, steps: tuple[str | int, ...], *, strict: bool = False) -> str:
         return f"{'follow_objects' if strict else 'follow'}({text}, {self.function.constant(steps, steps)})"
@@ -151,6 +188,8 @@ class Writer:
                 return self._fits(reading, predicate)
             case There(reading=reading):
                 return self._there(reading)
+            case Lone(reading=reading):
+                return self._lone(reading)
             case Missing(reading=reading):
                 value = self.variable(reading)
                 return f"({value} is UNSET or {value} is None)"
@@ -159,6 +198,8 @@ class Writer:
                 return f"compares({sides[0]}, {self.function.constant(order)}, {sides[1]})"
             case Opaque():
                 return self._opaque(condition)
+            case Within():
+                return self._within(condition)
             case Inverse(item=item):
                 return f"(not {self.condition(item)})"
             case All(items=items):
@@ -167,9 +208,9 @@ class Writer:
                 return f"({' or '.join(map(self.condition, items))})"
 
     def _opaque(self, condition: Opaque) -> str:
-        holds = self._give(compile_condition(condition.condition, self._limits))
         if condition.base is None:
-            return f"{holds}({self._whole()}, m, None)"
+            return f"{self._give(_Late(condition.condition, self._limits))}({self._whole()}, m, None)"
+        holds = self._give(compile_condition(condition.condition, self._limits))
         base = self.variable(condition.base)
         if condition.missing:
             return f"({base} is UNSET or {holds}({base}, m, None))"
@@ -180,11 +221,33 @@ class Writer:
         if access.is_object and not reading.steps and not reading.scalars:
             # A missing object is decoded as the one empty instance.
             empty = self.function.constant(access.empty)
-            return f"({self._field(access.fields)} is not {empty})"
+            if not reading.opened:
+                return f"({self._field(access.fields)} is not {empty})"
+            found = self._object(access.fields, reading.opened)
+            return f"({found} is not {empty} and {found} != [])"
         value = self.variable(reading)
         if reading.values is Values.ONE:
             return f"({value} is not UNSET)"
         return f"({value} is not UNSET if {value}.__class__ is not list else {self.many(reading, value)})"
+
+    def _within(self, condition: Within) -> str:
+        base = self._projection.access(condition.base.names)
+        members = [self._projection.access(test.reading.names) for test in condition.tests]
+        if not base.is_object or any(member.is_object or member.names for member in members):
+            return self.condition(condition.whole)
+        objects, kind = self._object(base.fields, condition.base.opened), self.function.constant(type(base.empty))
+        tests = " and ".join(
+            self._predicate(test.predicate, f"leaf(w.{member.fields[-1]})")
+            for test, member in zip(condition.tests, members, strict=True)
+        )
+        return f"any([{tests} for w in {objects} if w.__class__ is {kind}])"
+
+    def _lone(self, reading: Reading) -> str:
+        access = self._projection.access(reading.names)
+        if access.is_object:
+            kind = self.function.constant(type(access.empty))
+            return f"({self._object(access.fields, reading.opened)}.__class__ is {kind})"
+        return f"({self.variable(reading)}.__class__ is not list)"
 
     def _fits(self, reading: Reading, predicate: Predicate) -> str:
         value = self.variable(reading)

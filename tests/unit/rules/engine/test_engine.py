@@ -103,6 +103,38 @@ def test_an_event_of_another_shape_is_left_to_the_slow_way(detail: object) -> No
     assert slow(asked, rules, {"detail": detail}) == ([1] if isinstance(detail, list) else [])
 
 
+ARRAY_PATTERNS: tuple[dict[str, object], ...] = (
+    {"detail": {"items": {"id": [1]}}},
+    {"detail": {"items": {"id": [1], "kind": ["agent"]}}},
+    {"detail": {"items": {"id": [{"numeric": [">", 1]}], "kind": [{"anything-but": ["x"]}]}}},
+    {"detail": {"items": {"id": [2], "kind": [{"exists": False}]}}},
+    {"detail": {"items": {"id": [1], "inner": {"name": ["a"], "kind": ["b"]}}}},
+    {"detail": {"items": {"inner": {"name": ["a"]}}}},
+)
+
+
+@pytest.mark.parametrize(
+    ("items", "wanted"),
+    [
+        ([{"id": 1, "kind": "agent"}], [0, 1]),
+        ([{"id": 1}, {"id": 2, "kind": "agent"}], [0, 2]),
+        ([{"id": 2}, {"id": 3, "kind": "x"}], [3]),
+        ([{"id": 1, "inner": {"name": "a"}}, {"id": 1, "inner": [{"name": "a", "kind": "b"}]}], [0, 4, 5]),
+        ([{"id": 1, "inner": [{"name": "a"}, {"kind": "b"}]}], [0, 5]),
+        ([None, 5, "agent", {"id": 1}, {}], [0]),
+        ([], []),
+        ({"id": 1, "kind": "agent"}, [0, 1]),
+    ],
+)
+def test_an_array_of_objects_where_a_pattern_names_their_members_goes_the_fast_way(
+    items: object, wanted: list[int]
+) -> None:
+    rules = [rule(written) for written in ARRAY_PATTERNS]
+    asked = engine(*ARRAY_PATTERNS)
+    event = {"detail": {"items": items}}
+    assert fast(asked, event) == slow(asked, rules, event) == wanted
+
+
 def test_fields_of_one_array_element_are_held_together_on_the_slow_way() -> None:
     written = pattern({"items": {"id": [1], "kind": ["b"]}})
     asked = Engine([written])
