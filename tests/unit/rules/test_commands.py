@@ -1,6 +1,9 @@
 """`turnout check` and `turnout rules match`, as an operator sees them."""
 
+import io
 import json
+from collections.abc import Iterator
+from contextlib import redirect_stdout
 from pathlib import Path
 
 import pytest
@@ -9,6 +12,7 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout.cli.check import check
 from turnout.cli.rules import rules
+from turnout.cli.rules.match import match
 
 GOOD = HEAD.replace("{queue: high}", '{queue: "${HIGH_QUEUE_URL}"}') + (
     "rules:\n  - id: r\n    when: detail.x == 1\n    send: [high]\n"
@@ -111,6 +115,26 @@ def test_match_prints_a_table_for_people(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "high" in result.stdout
     assert "INVALID_JSON" in result.stdout
+
+
+def test_match_prints_what_it_knows_before_it_has_read_thousands_of_events(tmp_path: Path) -> None:
+    printed: list[int] = []
+
+    class Events(io.RawIOBase):
+        """Five thousand events; notes how much was printed when the next one is asked for."""
+
+        def __iter__(self) -> Iterator[bytes]:
+            for _ in range(5_000):
+                printed.append(len(out.getvalue()))
+                yield b'{"detail": {"x": 1}}'
+
+    path = write(tmp_path, GOOD)
+    out = io.StringIO()
+    with redirect_stdout(out), Events() as events:
+        assert match.callback is not None
+        match.callback(path, events, False, ())
+    assert printed[999] == 0 < printed[1_001] < printed[-1]
+    assert "5000" in out.getvalue()
 
 
 def test_match_reads_a_file(tmp_path: Path) -> None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
-from itertools import chain
+from collections.abc import Iterator, Sequence
+from itertools import chain, islice
 from pathlib import Path
 from typing import BinaryIO
 
@@ -22,6 +22,8 @@ from turnout.rules import Match, load_rules
 from turnout.rules.showing import printable
 
 __all__ = ["match"]
+
+_EVENTS_A_TABLE = 1_000
 
 
 @click.command(short_help="Say where events would go.")
@@ -53,7 +55,7 @@ def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, 
         for _, found in seen.passing(matches):
             click.echo(json.dumps(_record(found)))
     else:
-        _print_table(seen.passing(matches))
+        _print_tables(seen.passing(matches))
     if not seen.event:
         click.echo("nothing here is an event; give one event per line, as JSON", err=True)
         sys.exit(2)
@@ -92,7 +94,14 @@ def _record(found: Match) -> dict[str, object]:
     return record
 
 
-def _print_table(matches: Iterator[tuple[int, Match]]) -> None:
+def _print_tables(matches: Iterator[tuple[int, Match]]) -> None:
+    """Tables of so many events, each printed before the next is matched: no more rows are held at once."""
+    console = wide_console()
+    while some := list(islice(matches, _EVENTS_A_TABLE)):
+        console.print(_table(some))
+
+
+def _table(matches: Sequence[tuple[int, Match]]) -> Table:
     table = Table("line", "type", "rules", "targets", header_style="bold")
     table.columns[0].justify = "right"
     for column in table.columns:
@@ -108,7 +117,7 @@ def _print_table(matches: Iterator[tuple[int, Match]]) -> None:
             _cell(", ".join(names) or "-"),
             _cell(", ".join(found.targets) or "-"),
         )
-    wide_console().print(table)
+    return table
 
 
 def _cell(text: str) -> Text:
