@@ -288,7 +288,7 @@ class Account:
         "failure",
         "fingerprint",
         "handle",
-        "handle_ns",
+        "handle_at",
         "key",
         "letter",
         "letter_at",
@@ -318,8 +318,8 @@ class Account:
         """The body as a JSON string, once it was written for the first of several targets."""
         self.visible_at = visible_at
         """Event-loop time at which the message becomes visible to other consumers again, unless extended."""
-        self.handle_ns = received_ns
-        """When SQS gave that handle out: its 12 hours count from there."""
+        self.handle_at = receive.at
+        """Event-loop time at which SQS gave that handle out: its 12 hours count from there."""
         self.receive = receive
         self.received_ns = received_ns
         self.routed_ns = 0

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -49,15 +48,14 @@ class Heartbeat:
     async def beat(self) -> None:
         """One round: extend what is due. Failures are left to the next round."""
         now = asyncio.get_running_loop().time()
-        wall = time.time_ns()
         due: dict[tuple[str, int], list[Account]] = defaultdict(list)
         for account in self._in_flight:
             if account.visible_at - now > self._visibility / 2:
                 continue
             # SQS counts 12 hours from the (newest) receive, whatever the extensions.
-            left = MAX_VISIBILITY_SECONDS - (wall - account.handle_ns) // 1_000_000_000 - 1
+            left = int(MAX_VISIBILITY_SECONDS - (now - account.handle_at)) - 1
             if left > 0:
-                due[account.message.queue, min(self._visibility, int(left))].append(account)
+                due[account.message.queue, min(self._visibility, left)].append(account)
         async with asyncio.TaskGroup() as tasks:
             for (queue, seconds), accounts in due.items():
                 for start in range(0, len(accounts), MAX_BATCH_ENTRIES):

@@ -81,7 +81,7 @@ class InFlight:
                 fresh.append(account)
             else:
                 held.handle = message.handle
-                held.handle_ns = account.handle_ns
+                held.handle_at = account.handle_at
                 held.visible_at = account.visible_at
         self._bytes += size
         return fresh

@@ -60,7 +60,7 @@ class Holding(Yard):
                 await asyncio.sleep(0)
             accounts = list(self.worker.in_flight)
             for account in accounts:
-                account.handle_ns = time.time_ns() - int(for_seconds * SECOND)
+                account.handle_at = asyncio.get_running_loop().time() - for_seconds
                 account.visible_at -= 40  # of the 60 seconds of the last extension
             yield accounts
 
@@ -90,10 +90,11 @@ def test_an_extension_ends_with_the_12_hours_after_which_sqs_takes_none() -> Non
     asyncio.run(main())
 
 
-def test_what_was_held_for_12_hours_is_not_asked_for_any_more() -> None:
+@pytest.mark.parametrize("seconds", [TWELVE_HOURS - 1.5, TWELVE_HOURS])
+def test_what_was_held_for_12_hours_is_not_asked_for_any_more(seconds: float) -> None:
     async def main() -> None:
         yard = Holding()
-        async with yard.held(1, for_seconds=TWELVE_HOURS):
+        async with yard.held(1, for_seconds=seconds):
             await yard.worker.heartbeat.beat()
             assert yard.asked == []
 
@@ -111,6 +112,18 @@ def test_a_newer_handle_starts_the_12_hours_anew() -> None:
             await yard.worker.heartbeat.beat()
             assert yard.asked == [(1, 60)]
             assert list(yard.worker.in_flight) == [account], "still one message, not two"
+
+    asyncio.run(main())
+
+
+def test_a_clock_that_is_set_forward_lets_no_held_message_lapse(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def main() -> None:
+        yard = Holding()
+        async with yard.held(1, for_seconds=40):
+            ahead = time.time_ns() + 2 * TWELVE_HOURS * SECOND
+            monkeypatch.setattr(time, "time_ns", lambda: ahead)
+            await yard.worker.heartbeat.beat()
+            assert yard.asked == [(1, 60)]
 
     asyncio.run(main())
 

@@ -14,10 +14,10 @@ def test_a_message_received_again_while_held_hands_its_newer_handle_to_the_held_
     async def main() -> None:
         in_flight = InFlight(10, 1000)
         held, again = account(1, handle="old"), account(1, handle="new")
-        again.visible_at, again.handle_ns = 99.0, 77
+        again.visible_at, again.handle_at = 99.0, 77.0
         assert in_flight.add([held]) == [held]
         assert in_flight.add([again]) == []
-        assert (held.handle, held.visible_at, held.handle_ns, len(in_flight)) == ("new", 99.0, 77, 1)
+        assert (held.handle, held.visible_at, held.handle_at, len(in_flight)) == ("new", 99.0, 77.0, 1)
 
     asyncio.run(main())
 
