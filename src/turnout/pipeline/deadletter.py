@@ -148,7 +148,7 @@ class DeadLetters:
         failure = _failure(account)
         match = account.match if isinstance(account.match, Match) else None
         before = read_letter_attribute(message.attributes)
-        now = datetime.now(UTC).isoformat(timespec="milliseconds")
+        first, last = _failed_between(delivery)
         # What a redriven letter says stands also where no rule was asked, or none matched.
         done = dict.fromkeys(sorted({*account.taken, *(before.done if before else ())}))
         done.update((each.target, None) for each in account.deliveries if each.state is State.DONE)
@@ -168,8 +168,8 @@ class DeadLetters:
             done=tuple(done),
             attempts=max((each.attempts for each in account.deliveries), default=0)
             + (before.attempts if before else 0),
-            first_failure=(before.first_failure if before else "") or now,
-            last_failure=now,
+            first_failure=(before.first_failure if before else "") or _stamp(first),
+            last_failure=_stamp(last),
             ruleset=account.fingerprint,
             trace_id=account.trace.id if isinstance(account.trace, Trace) else _trace_id(originals),
         )
@@ -192,6 +192,23 @@ def _failure(account: Account) -> Failure:
         if delivery.failure is not None:
             return delivery.failure
     return Failure(Reason.INTERNAL_ERROR, Fault.SYSTEM, "a letter without a failure; please report this")
+
+
+def _failed_between(letter: Delivery) -> tuple[int, int]:
+    """When the first attempt failed and when the last one did.
+
+    A target that fails is tried for minutes, and a letter waits for the message's other targets: when it is written
+    says nothing of when the outage began.
+    """
+    failed = [each for each in letter.account.deliveries if each.state is State.FAILED]
+    if not failed:  # it failed as a whole, and the letter was asked for at once
+        return letter.queued_ns, letter.queued_ns
+    first = min(each.retries[0].at_ns if each.retries else each.settled_ns for each in failed)
+    return first, max(each.settled_ns for each in failed)
+
+
+def _stamp(at_ns: int) -> str:
+    return datetime.fromtimestamp(at_ns / 1_000_000_000, UTC).isoformat(timespec="milliseconds")
 
 
 def _failures(account: Account) -> dict[str, str]:

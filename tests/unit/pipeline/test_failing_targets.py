@@ -41,6 +41,26 @@ def test_the_letter_of_an_event_that_several_targets_did_not_take_says_of_each_w
     asyncio.run(main())
 
 
+def test_a_letter_says_since_when_its_target_failed_and_until_when_it_was_tried(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        monkeypatch.setattr(time, "time_ns", lambda: 1_767_225_600_000_000_000 + int(loop.time() * 1e9))
+        resting = Resting(20.0)
+        yard = yard_with(resting, hold_seconds=600.0)
+        await yard.publish(event("one"))
+        async with yard.running(seconds=1_000):
+            while not yard.watch.accounts:
+                await asyncio.sleep(1)
+        (letter,) = yard.letters()
+        assert resting.times == [0.0, 20.0, 40.0, 60.0]
+        assert letter.first_failure == "2026-01-01T00:00:00.000+00:00"
+        assert letter.last_failure == "2026-01-01T00:01:00.000+00:00"
+
+    run(main())
+
+
 def test_a_letter_that_one_target_is_owed_says_why_once() -> None:
     async def main() -> None:
         yard = Yard()
