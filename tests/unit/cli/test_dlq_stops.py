@@ -20,7 +20,7 @@ from turnout.recovery.deliver.api import Outcome, Work
 from turnout.recovery.deliver.writing import Writing
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.opening import open_ledger
-from turnout.recovery.ledger.records import Entry, Record, Sighting
+from turnout.recovery.ledger.records import Action, Entry, Item, Plan, Record, Sighting
 from turnout.recovery.ledger.sqlite import SqliteLedger
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
@@ -154,4 +154,66 @@ def test_who_meets_the_letters_of_another_run_is_told_when_they_are_free_again(q
     asyncio.run(another_run_holds_the_first())
     result = replay_to_crm()
     assert "1 left to another process, 1 not tried behind another of their group." in result.stdout
-    assert "When it was killed: wait 2 minutes, then go on." in result.stdout
+    assert "When it was killed: wait 2 minutes, then go on. That is at " in result.stdout
+
+
+def killed_run(sqs: MemorySqs, number: int) -> str:
+    """The name of a plan over so many letters, of which a run that was killed still holds all."""
+    group_of(sqs, number)
+
+    async def story() -> None:
+        held = await sqs.receive(DEAD, max_messages=10, visibility_seconds=120)
+        options = {"place": f"queue:{DEAD}", "to": f"queue:{CRM}", "what": "Replay"}
+        async with open_ledger(os.environ["TURNOUT_DLQ_LEDGER"]) as ledger:
+            plan = Plan("replay-1", Action.REPLAY, "dead.fifo", "jo", 1, options)
+            await ledger.save_plan(plan, [Item(message.id) for message in held])
+
+    asyncio.run(story())
+    return "replay-1"
+
+
+def go_on(plan: str, *options: str) -> Result:
+    arguments = ["replay", "--resume", plan, "--yes", "--rate", "1000", *options]
+    return CliRunner().invoke(dlq, arguments, catch_exceptions=False)
+
+
+def test_who_goes_on_too_soon_after_a_kill_is_told_when_to_and_by_which_command(
+    queues: MemorySqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.cli.dlq.acting._let_go", lambda: "03:02:00 UTC")
+    result = go_on(killed_run(queues, 2))
+    assert result.exit_code == 1
+    assert "If a run was killed, they are there again at 03:02:00 UTC at the latest." in result.stdout
+    assert "To wait for them: turnout dlq replay --resume replay-1 --rate 1000 --wait\n" in result.stdout
+    assert result.stdout.endswith("Nothing to do now.\n")
+
+
+def test_who_goes_on_after_a_kill_can_wait_for_what_the_dead_run_held(
+    queues: MemorySqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def two_minutes_pass() -> str:
+        queues.advance(121)
+        return "03:02:00 UTC"
+
+    monkeypatch.setattr("turnout.cli.dlq.acting._LET_GO_SECONDS", 0)
+    monkeypatch.setattr("turnout.cli.dlq.acting._let_go", two_minutes_pass)
+    result = go_on(killed_run(queues, 2), "--wait")
+    assert "Waiting until 03:02:00 UTC for 2 letters of the plan; Ctrl-C ends that.\n" in result.stdout
+    assert (result.exit_code, "2 done.\n" in result.stdout) == (0, True), result.stdout
+    assert len(queues.messages(CRM)) == 2
+
+
+def test_what_does_not_come_back_after_a_kill_is_not_waited_for_twice(
+    queues: MemorySqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.cli.dlq.acting._LET_GO_SECONDS", 0)
+    result = go_on(killed_run(queues, 2), "--wait")
+    assert result.exit_code == 1
+    assert result.stdout.count("Waiting until") == 1
+    assert "No run that was killed holds them any more: somebody else does" in result.stdout
+
+
+def test_to_wait_without_a_plan_is_refused(queues: MemorySqs) -> None:
+    result = CliRunner().invoke(dlq, ["replay", "--queue", DEAD, "--to-queue", CRM, "--yes", "--wait"])
+    assert result.exit_code == 2
+    assert "--wait goes with --resume" in result.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import getpass
 import os
 import secrets
@@ -24,7 +25,7 @@ from turnout.dlq.acts import To
 from turnout.dlq.reporting import ledger_is_there, ledger_place
 from turnout.dlq.services import Services, open_services
 from turnout.dlq.settings import DlqSettings
-from turnout.dlq.sources import Place, open_source
+from turnout.dlq.sources import ACTING_SECONDS, Place, open_source
 from turnout.errors import TurnoutError
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.ledger.api import Ledger, UnknownPlan
@@ -37,6 +38,9 @@ from turnout.recovery.sources.api import Source
 from turnout.service.signals import stop_on_signals
 
 __all__ = ["Job", "carry_out", "remembered", "who"]
+
+_LET_GO_SECONDS = max(ACTING_SECONDS, LEASE_SECONDS)
+"""After so long a run that was killed holds no letter any more, neither in its queue nor in the ledger."""
 
 _OTHER_LEDGER = "give the ledger of the run that made it, with --ledger or TURNOUT_DLQ_LEDGER"
 
@@ -158,6 +162,7 @@ class _Course:
         self._act = act
         self._source = source
         self._stop = stop
+        self._waited = False
         self._again = self._plan.options.get("again") == "true"
 
     async def run(self) -> int:
@@ -170,6 +175,8 @@ class _Course:
             rate=settings.rate,
             max_failures=settings.max_failures,
         )
+        if made.absent and not self._source.keeps:
+            self._say_absent()
         if self._stop.is_set():  # while it was reading: of what there is, it may have seen nothing
             click.echo("Nothing was changed.")
             return INTERRUPTED
@@ -178,7 +185,7 @@ class _Course:
                 await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
             if made.unselected and self._job.unselected:
                 click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
-            click.echo("Nothing to do.")
+            click.echo("Nothing to do now." if made.absent else "Nothing to do.")
             left = made.unfit or self._source.unseen
             return 1 if made.absent or (left and not self._care.dry_run) else 0
         if self._care.dry_run:
@@ -219,6 +226,7 @@ class _Course:
                 self._stop,
                 again=self._again,
                 made_ms=self._plan.created_ms,
+                wait=self._wait if self._care.wait and not self._source.keeps else None,
             )
         return await draft(
             self._source,
@@ -228,6 +236,27 @@ class _Course:
             self._care.limit,
             self._stop,
             again=self._again,
+        )
+
+    async def _wait(self, absent: int) -> bool:
+        """Wait until a run that was killed has let go of its letters; False when Ctrl-C was quicker."""
+        click.echo(f"Waiting until {_let_go()} for {count(absent, 'letter')} of the plan; Ctrl-C ends that.")
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_LET_GO_SECONDS):
+                await self._stop.wait()
+        self._waited = not self._stop.is_set()
+        return self._waited
+
+    def _say_absent(self) -> None:
+        if self._waited:
+            click.echo(
+                "No run that was killed holds them any more: somebody else does, or has taken them out, or their time "
+                "in the queue was over."
+            )
+            return
+        click.echo(
+            f"If a run was killed, they are there again at {_let_go()} at the latest. To wait for them: "
+            f"{self._go_on}{'' if self._care.wait else ' --wait'}"
         )
 
     async def _act_on(self, made: Draft) -> int:
@@ -287,5 +316,10 @@ class _Course:
         if tally.skipped:
             click.echo(
                 "Another process lets go of its letters when it ends. When it was killed: wait "
-                f"{LEASE_SECONDS / 60:.0f} minutes, then go on."
+                f"{LEASE_SECONDS / 60:.0f} minutes, then go on. That is at {_let_go()}."
             )
+
+
+def _let_go() -> str:
+    """When nothing is held any more by a run that was killed before now."""
+    return time.strftime("%H:%M:%S UTC", time.gmtime(time.time() + _LET_GO_SECONDS))

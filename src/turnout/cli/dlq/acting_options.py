@@ -30,6 +30,7 @@ class Care(msgspec.Struct, frozen=True, kw_only=True):
     dry_run: bool
     yes: bool
     resume: str | None
+    wait: bool
     again: bool
 
 
@@ -39,6 +40,11 @@ _CARE = (
     click.option("--yes", is_flag=True, help="Do not ask."),
     click.option(
         "--resume", type=GIVEN, metavar="PLAN", help="Go on with a plan that was stopped; it knows its own letters."
+    ),
+    click.option(
+        "--wait",
+        is_flag=True,
+        help="With --resume: wait, two minutes at most, for letters that a run which was killed still holds.",
     ),
     click.option(
         "--again",
@@ -108,7 +114,7 @@ _SETTINGS = {
 
 
 def acting_options(command: Command) -> Command:
-    """`--limit`, `--dry-run`, `--yes`, `--resume`, `--again` become `care`, and settings `settings`.
+    """`--limit`, `--dry-run`, `--yes`, `--resume`, `--wait`, `--again` become `care`, and settings `settings`.
 
     Apply it last (on top).
     """
@@ -117,6 +123,8 @@ def acting_options(command: Command) -> Command:
     def wrapped(**given: Any) -> None:
         settings = {setting: given.pop(option) for option, setting in _SETTINGS.items() if option in given}
         care = Care(**{name: given.pop(name) for name in Care.__struct_fields__})
+        if care.wait and not care.resume:
+            raise click.UsageError("--wait goes with --resume: a plan knows for which letters")
         command(settings=settings_of_command(settings), care=care, **given)
 
     return _with(_CARE, wrapped)

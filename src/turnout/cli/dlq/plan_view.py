@@ -51,10 +51,7 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
     if made.gone:
         click.echo(f"already done: {len(made.gone):,}: they are in {source.name} no more")
     if made.absent:
-        click.echo(
-            f"not there: {count(len(made.absent), 'letter')} of the plan cannot be seen in {source.name} now. "
-            "If a run was just killed, they come back within two minutes."
-        )
+        click.echo(f"not there: {count(len(made.absent), 'letter')} of the plan cannot be seen in {source.name} now.")
     if made.limited:
         click.echo("There may be more letters than were read: raise --limit.")
     for note in source.notes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -104,31 +104,36 @@ async def draft_again(
     *,
     again: bool = False,
     made_ms: int | None = None,
+    wait: Callable[[int], Awaitable[bool]] | None = None,
 ) -> Draft:
     """A draft of what is left of a plan: its items that have neither failed nor been resolved.
 
-    With `again`, `made_ms` is when the plan was made: what was dealt with since is not dealt with once more.
+    With `again`, `made_ms` is when the plan was made: what was dealt with since is not dealt with once more. `wait` is
+    called once when so many letters are absent, while the others are held, and says whether to look again.
     """
     left = {item.letter: item for item in items if item.state not in (ItemState.FAILED, ItemState.RESOLVED)}
     made = Draft()
     selected: list[Letter] = []
     others: list[Letter] = []
-    if left:
-        async for letter in source.letters(limit):
+    # What is to be dealt with once more may have been resolved before this plan was made.
+    since_ms = 0 if not again else math.inf if made_ms is None else made_ms
+    while left:
+        async for letter in source.letters(limit - made.read):
             made.read += 1
             (selected if letter.id in left else others).append(letter)
             if len(selected) == len(left) or (stop is not None and stop.is_set()):
                 break
-    made.limited = made.read >= limit
+        made.limited = made.read >= limit
+        found = {letter.id for letter in selected}
+        missing = [item for each, item in left.items() if each not in found]
+        open_ = [item.letter for item in missing if item.state is not ItemState.DONE]
+        elsewhere = await _resolved(ledger, open_, since_ms)
+        made.absent = tuple(letter for letter in open_ if letter not in elsewhere)
+        made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
+        if wait is None or not made.absent or made.limited or not await wait(len(made.absent)):
+            break
+        wait = None
     await source.give_back(others)
-    found = {letter.id for letter in selected}
-    missing = [item for each, item in left.items() if each not in found]
-    open_ = [item.letter for item in missing if item.state is not ItemState.DONE]
-    # What is to be dealt with once more may have been resolved before this plan was made.
-    since_ms = 0 if not again else math.inf if made_ms is None else made_ms
-    elsewhere = await _resolved(ledger, open_, since_ms)
-    made.absent = tuple(letter for letter in open_ if letter not in elsewhere)
-    made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
     done = {item.letter for item in left.values() if item.state is ItemState.DONE}
     finishing = [letter for letter in selected if letter.id in done]
     await _sort(made, [letter for letter in selected if letter.id not in done], source, ledger, act, before_ms=since_ms)
