@@ -10,6 +10,8 @@ from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
 from turnout.rules import Ruleset
+from turnout.rules.condition import interpret
+from turnout.rules.condition.ast import Condition
 from turnout.rules.explain.event import EventExplanation, explain_event
 
 RULES = """rules:
@@ -118,3 +120,22 @@ def test_when_the_time_is_over_no_further_rule_is_looked_at_and_that_is_said(rul
     cut = explain_event(ruleset, body, misses=100, seconds=0)
     assert whole.explained
     assert (whole.unexplained, cut.explained, cut.unexplained) == (0, (), len(whole.explained))
+
+
+def test_of_thousands_of_elements_only_those_that_are_shown_are_interpreted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    interpreted: list[object] = []
+    plain = interpret.holds
+
+    def counted(condition: Condition, scope: interpret.Scope) -> bool:
+        interpreted.append(condition)
+        return plain(condition, scope)
+
+    monkeypatch.setattr(interpret, "holds", counted)
+    text = HEAD + "rules: [{id: r, when: \"any(p, @.k == 1 and @.u == 'x')\", send: [high]}]\n"
+    explanation = explain_event(load_rules(write(tmp_path, text)), json.dumps({"p": [{"k": 1}] * 5_000}))
+    (explained,) = explanation.explained
+    assert (explained.condition.held, explained.condition.asked) == (1, 2)
+    assert len(explained.condition.parts) + explained.condition.more == 5_000
+    assert len(interpreted) < 100
