@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from tests.benchmarks.clocks import cpu_seconds
 from tests.benchmarks.machine import REFERENCE_US, describe, json_loads_us
 from tests.benchmarks.measuring import Measurement, measure
-from tests.benchmarks.rows import EVERYTHING, QUICK, Row, Selection
+from tests.benchmarks.rows import EVERYTHING, GO, QUICK, Row, Selection
 from tests.benchmarks.sink import Sink, running_sink
 from tests.benchmarks.stub.process import Stub, running_stub
 from tests.benchmarks.subject import running_subject
@@ -104,7 +104,7 @@ def _arguments(arguments: list[str]) -> argparse.Namespace:
     parser.add_argument("--list", action="store_true", help="show the rows and measure nothing")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE", help="for the environment")
     keep = parser.add_argument_group("keep only rows with one of these values, separated by commas")
-    keep.add_argument("--program", help="turnout, bare, bare_default, bare_wire, floor, tutorial")
+    keep.add_argument("--program", help="turnout, bare, bare_default, bare_go, bare_wire, floor, tutorial")
     keep.add_argument("--client", help="aioboto3, wire")
     keep.add_argument("--targets", help="0, 1, 3")
     keep.add_argument("--tracing", help="off, 0.01, 1")
@@ -133,7 +133,8 @@ def _selection(given: argparse.Namespace) -> Selection:
 def _choose(given: argparse.Namespace) -> list[Row]:
     """The rows to measure."""
     selection = _selection(given)
-    return list(dict.fromkeys(row for row in (EVERYTHING if given.all else QUICK) if row in selection))
+    rows = (*(EVERYTHING if given.all else QUICK), *(GO if "bare_go" in selection.program else ()))
+    return list(dict.fromkeys(row for row in rows if row in selection))
 
 
 def main(arguments: list[str]) -> int:

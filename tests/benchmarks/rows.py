@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-__all__ = ["EVERYTHING", "QUICK", "Row", "Selection"]
+__all__ = ["EVERYTHING", "GO", "QUICK", "Row", "Selection"]
 
 
 class Row(msgspec.Struct, frozen=True):
@@ -33,6 +33,7 @@ class Row(msgspec.Struct, frozen=True):
                 "bare": "bare aioboto3 batch calls, no routing",
                 "bare_wire": "bare WireSqs batch calls, no routing",
                 "bare_default": "the same with aioboto3's default settings",
+                "bare_go": "bare batch calls of AWS's SDK for Go, no routing",
                 "floor": "bare sockets, signed calls and MD5 and nothing else",
                 "tutorial": "boto3, a call per message, conditions parsed each time",
             }[self.program]
@@ -85,6 +86,13 @@ EVERYTHING = (
     *_product(client=["aioboto3", "wire"], processes=[2], tracing=[None, 0.01], targets=[1, 3]),
 )
 """Every client with every tracing, with and without TLS; 10,000 rules and two processes beside it."""
+
+GO = (
+    Row("bare_go", client="wire"),
+    Row("bare_go", client="wire", targets=3),
+    Row("bare_go", client="wire", tls=True),
+)
+"""Only when asked for: they need Go 1.24, which fetches the SDK."""
 
 
 class Selection(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -21,6 +22,7 @@ __all__ = ["DEAD_LETTERS", "SOURCE", "Subject", "environment", "running_subject"
 
 SOURCE, DEAD_LETTERS = "events", "events-dead"
 ROOT = Path(__file__).parents[2]
+GO_SOURCE = ROOT / "tests/benchmarks/comparisons/go"
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
 
@@ -48,7 +50,7 @@ class Subject:
 def running_subject(row: Row, stub: Stub, traces: str, extra: dict[str, str]) -> Iterator[Subject]:
     """Run what the row names until the end of the context; ready when it polls the source queue.
 
-    `traces` is the OTLP endpoint; `extra` is added to the environment.
+    `traces` is the OTLP endpoint; `extra` is added to the environment. Raises `RuntimeError` when it does not start.
     """
     with tempfile.TemporaryDirectory() as folder:
         for name in (SOURCE, DEAD_LETTERS):
@@ -58,11 +60,12 @@ def running_subject(row: Row, stub: Stub, traces: str, extra: dict[str, str]) ->
         variables = {**environment(row, stub, traces), **extra}
         if row.program == "turnout":
             variables["TURNOUT_RULES"] = str(write_rules(Path(folder), row.rules))
+        command = _command(row, folder)
         log = Path(folder, "log")
         begun = time.monotonic()
         with log.open("wb") as output:
             process = subprocess.Popen(
-                _command(row), env=variables, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
+                command, env=variables, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=output, stderr=output
             )
         subject = Subject(process, log)
         try:
@@ -86,12 +89,24 @@ def _stop(process: subprocess.Popen[bytes], *, kill: bool) -> None:
         process.wait()
 
 
-def _command(row: Row) -> list[str]:
+def _command(row: Row, folder: str) -> list[str]:
     if row.program == "turnout":
         return [str(Path(sys.executable).parent / "turnout"), "run"]
+    if row.program == "bare_go":
+        return [_built_by_go(folder), str(row.targets)]
     module = "bare" if row.program == "bare_default" else row.program
     command = [sys.executable, "-m", f"tests.benchmarks.comparisons.{module}", str(row.targets)]
     return [*command, "tuned"] if row.program == "bare" else command
+
+
+def _built_by_go(folder: str) -> str:
+    if shutil.which("go") is None:
+        raise RuntimeError("go is not installed, by which this program is built")
+    program = f"{folder}/bare_go"
+    built = subprocess.run(["go", "build", "-o", program], cwd=GO_SOURCE, capture_output=True, text=True, check=False)
+    if built.returncode:
+        raise RuntimeError(f"go build failed; it said:\n{built.stderr}")
+    return program
 
 
 def environment(row: Row, stub: Stub, traces: str) -> dict[str, str]:

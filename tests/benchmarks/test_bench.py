@@ -59,6 +59,21 @@ def test_the_programs_to_compare_with_are_measured_and_right(row: Row) -> None:
     assert result.median(lambda load: load.received) <= 10
 
 
+def test_without_go_its_row_says_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    with running_stub() as stub, running_sink() as sink, pytest.raises(RuntimeError, match="go is not installed"):
+        measure(Row("bare_go"), stub, sink, loads=1, seconds=0.05, extra={})
+
+
+def test_rows_that_need_go_are_measured_only_when_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert bench.main(["--all", "--list"]) == 0
+    assert "bare_go" not in capsys.readouterr().out
+    assert bench.main(["--program", "bare_go,floor", "--targets", "1", "--list"]) == 0
+    listed = capsys.readouterr().out
+    assert listed.count("program='bare_go'") == 2
+    assert "program='floor'" in listed
+
+
 def test_a_program_that_ends_early_is_told_with_what_it_said() -> None:
     with (
         running_stub() as stub,
