@@ -34,6 +34,7 @@ from turnout.service.tap import Tap
 from turnout.service.watchdog import Watchdog
 from turnout.settings import Settings
 from turnout.sqs.clients import open_sqs
+from turnout.sqs.place import endpoint_problems
 from turnout.sqs.session import AwsConfig
 from turnout.targets.certificates import problems_with_certificates
 from turnout.targets.destinations import open_destinations
@@ -130,7 +131,7 @@ def serve(settings: Settings) -> int:
     process = os.getpid() if PULSE_FD in os.environ else None  # one of several under a supervisor
     configure_logging(settings.log_level, settings.log_format, process=process)
     alone = settings_without_port(settings) if process is None else ()  # the port is the supervisor's
-    for sentence in (*misspelt_settings(), *idle_settings(settings), *alone):
+    for sentence in (*misspelt_settings(), *endpoint_problems(os.environ), *idle_settings(settings), *alone):
         log.warning("%s", sentence)
     seen = signature(settings.rules)
     ruleset = load_ruleset(settings)

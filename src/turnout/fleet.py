@@ -24,6 +24,7 @@ from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.service.supervisor import Supervisor, SupervisorConfig, WorkerProcess
 from turnout.service.view import NotAnswering
 from turnout.settings import Settings, variable
+from turnout.sqs.place import endpoint_problems
 from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.redaction import redactor
 from turnout.telemetry.snapshot import FleetSnapshot, Snapshot
@@ -43,7 +44,12 @@ def serve_fleet(settings: Settings) -> int:
     Raises `RulesError` when they could not start.
     """
     configure_logging(settings.log_level, settings.log_format)
-    for sentence in (*misspelt_settings(), *idle_settings(settings), *settings_without_port(settings)):
+    for sentence in (
+        *misspelt_settings(),
+        *endpoint_problems(os.environ),
+        *idle_settings(settings),
+        *settings_without_port(settings),
+    ):
         log.warning("%s", sentence)
     seen = signature(settings.rules)
     ruleset = load_ruleset(settings)

@@ -28,6 +28,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
 from turnout.queues import queue_key
+from turnout.urls import without_password
 
 __all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "split_items", "variable"]
 
@@ -296,7 +297,7 @@ def _text(value: object) -> str:
 
 
 def _check_queue_urls(*urls: str) -> None:
-    wrong = [repr(re.sub("//[^/@]*@", "//***@", url)) for url in urls if not _QUEUE_URL.fullmatch(url)]
+    wrong = [repr(without_password(url)) for url in urls if not _QUEUE_URL.fullmatch(url)]
     if wrong:
         what = "is not a queue URL; it" if len(wrong) == 1 else "are not queue URLs; one"
         raise ValueError(

@@ -1,5 +1,7 @@
 """Every environment variable of Turnout, whichever of its programs reads it, and those that are set to no effect.
 
+Of AWS's and OpenTelemetry's those that are set to what cannot be used.
+
 Worker, recovery and functions are often given one environment: what another program reads is no mistake.
 """
 
@@ -18,8 +20,10 @@ from turnout.dlq.work_settings import WorkSettings, work_variable
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.config import variable as genesys_variable
 from turnout.settings import PREFIX, Settings, variable
+from turnout.sqs.place import endpoint_problems
+from turnout.telemetry.setup import telemetry_problems
 
-__all__ = ["idle_settings", "known_variables", "misspelt_settings", "settings_without_port"]
+__all__ = ["idle_settings", "known_variables", "misspelt_settings", "settings_without_port", "unusable_variables"]
 
 # Read where no settings are: by the function that parks letters, and by a worker of its supervisor.
 _OTHERS = ("TURNOUT_PARKED_QUEUE_URL", "TURNOUT_PULSE_FD")
@@ -61,6 +65,12 @@ def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ..
             if close:
                 found.append(f"{name} is not a setting and has no effect; did you mean {close[0]}?")
     return tuple(found)
+
+
+def unusable_variables(environ: Mapping[str, str] | None = None) -> tuple[str, ...]:
+    """One sentence for each variable of AWS's endpoints and of OpenTelemetry's that holds what cannot be used."""
+    given = os.environ if environ is None else environ
+    return (*endpoint_problems(given), *telemetry_problems(given))
 
 
 def idle_settings(settings: Settings) -> tuple[str, ...]:

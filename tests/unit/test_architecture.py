@@ -10,7 +10,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
 LAYERS = (
     ("errors",),
-    ("queues",),
+    ("queues", "urls"),
     ("message",),
     ("rules", "sqs", "telemetry"),
     ("letter", "targets", "idempotency", "settings"),

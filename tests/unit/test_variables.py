@@ -14,8 +14,16 @@ from click.testing import CliRunner
 
 from turnout.cli.check import check
 from turnout.cli.dlq import dlq
+from turnout.cli.doctor import doctor
+from turnout.cli.run import run
 from turnout.settings import load_settings
-from turnout.variables import idle_settings, known_variables, misspelt_settings, settings_without_port
+from turnout.variables import (
+    idle_settings,
+    known_variables,
+    misspelt_settings,
+    settings_without_port,
+    unusable_variables,
+)
 
 SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
@@ -135,6 +143,68 @@ def test_a_worker_that_starts_and_the_check_before_it_say_so(
     rules.mkdir()
     (rules / "rules.yaml").write_text("targets: {crm: {queue: crm}}\nunmatched: crm\nrules: []\n")
     assert f"note: {IDLE}" in CliRunner().invoke(check).stderr
+
+
+BROKEN = {
+    "AWS_ENDPOINT_URL": "foo",
+    "AWS_ENDPOINT_URL_DYNAMODB": "http://user:hunter22@dynamo:port",
+    "OTEL_EXPORTER_OTLP_ENDPOINT": "notaurl",
+    "OTEL_TRACES_SAMPLER": "traceidratio",
+    "OTEL_TRACES_SAMPLER_ARG": "5",
+}
+UNUSABLE = (
+    "AWS_ENDPOINT_URL: 'foo' is no endpoint; it looks like https://host or http://localhost:4566",
+    "AWS_ENDPOINT_URL_DYNAMODB: 'http://***@dynamo:port' is no endpoint; it looks like https://host or "
+    "http://localhost:4566",
+    "OTEL_EXPORTER_OTLP_ENDPOINT: 'notaurl' is not a URL such as http://localhost:4317.",
+    "OTEL_TRACES_SAMPLER_ARG: '5' is not a number from 0 to 1. Using 1.",
+)
+
+
+def test_variables_of_aws_and_opentelemetry_that_cannot_be_used_are_told_without_passwords() -> None:
+    assert unusable_variables(BROKEN) == UNUSABLE
+    assert unusable_variables(BROKEN | {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}) == UNUSABLE[2:]
+
+
+def test_variables_of_aws_and_opentelemetry_that_can_be_used_are_not_told() -> None:
+    assert not unusable_variables(
+        {
+            "AWS_ENDPOINT_URL": "",
+            "AWS_ENDPOINT_URL_SQS": "http://localhost:4566",
+            "AWS_ENDPOINT_URL_S3": "https://vpce.example",
+            "AWS_REGION": "eu-west-1",
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "http://localhost:4317",
+        }
+    )
+
+
+def test_the_check_and_a_worker_that_cannot_start_tell_what_cannot_be_used(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "rules.yaml").write_text("targets: {crm: {queue: crm}}\nunmatched: crm\nrules: []\n")
+    for name, value in {**NEEDED, **BROKEN, "TURNOUT_RULES": str(tmp_path)}.items():
+        monkeypatch.setenv(name, value)
+    notes = [f"note: {sentence}" for sentence in UNUSABLE]
+    assert set(notes) <= set(CliRunner().invoke(check).stderr.splitlines())
+    for command in (run, doctor):
+        monkeypatch.setenv("TURNOUT_POLLERS", "many")
+        assert CliRunner().invoke(command).stderr.splitlines()[-4:] == notes
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_a_worker_that_starts_tells_which_endpoints_it_cannot_use(processes: int, tmp_path: Path) -> None:
+    environ = dict(os.environ) | NEEDED | BROKEN
+    environ |= {"TURNOUT_RULES": str(tmp_path / "none"), "TURNOUT_PROCESSES": str(processes)}
+    started = subprocess.run(  # which ends because there are no rules, and before it exports anything
+        [sys.executable, "-m", "turnout", "run", "--log-format", "text"],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert started.returncode == 1, started.stderr
+    assert [started.stderr.count(sentence) for sentence in UNUSABLE] == [1, 1, 0, 0]
 
 
 def test_every_variable_that_the_code_names_is_known() -> None:

@@ -22,7 +22,7 @@ from turnout.rules.model import Kind
 from turnout.rules.problems import Code, Problem
 from turnout.rules.trials.examples import run_examples
 from turnout.settings import Settings, load_settings, required_paths, variable
-from turnout.variables import idle_settings, misspelt_settings, settings_without_port
+from turnout.variables import idle_settings, misspelt_settings, settings_without_port, unusable_variables
 
 __all__ = ["check"]
 
@@ -83,7 +83,7 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
 
 def _check_settings(only_rules: bool) -> tuple[list[str], list[str], Settings | None]:
     """Problems and notes about the settings, and the settings when they are right."""
-    notes = list(misspelt_settings())
+    notes = [*misspelt_settings(), *unusable_variables()]
     try:
         return [], notes, load_settings()
     except SettingsError as error:

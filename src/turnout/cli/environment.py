@@ -7,16 +7,25 @@ import click
 from turnout.errors import SettingsError
 from turnout.settings import Settings, load_settings
 
-__all__ = ["note_misspelt", "worker_settings"]
+__all__ = ["note_misspelt", "note_odd_variables", "worker_settings"]
 
 
 def worker_settings() -> Settings:
-    """As `load_settings`, which raises `SettingsError`; then misspelt variables are named first: they may say why."""
+    """As `load_settings`, which raises `SettingsError`; then odd variables are named first: they may say why."""
     try:
         return load_settings()
     except SettingsError:
-        note_misspelt()
+        note_odd_variables()
         raise
+
+
+def note_odd_variables() -> None:
+    """Name misspelt settings on standard error, and what cannot be used of AWS's and OpenTelemetry's variables."""
+    from turnout.variables import unusable_variables
+
+    note_misspelt()
+    for sentence in unusable_variables():
+        click.echo(f"note: {sentence}", err=True)
 
 
 def note_misspelt() -> None:

@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from turnout.cli.environment import note_misspelt
+from turnout.cli.environment import note_odd_variables
 from turnout.errors import SettingsError
 from turnout.settings import Settings, load_settings, variable
 
@@ -27,7 +27,7 @@ def startable_settings(given: Mapping[str, object]) -> Settings:
         problems += error.problems
     problems += _of_aws(settings)
     if settings is None or problems:
-        note_misspelt()
+        note_odd_variables()
         raise SettingsError([*problems, *_of_rules(given)])
     return settings
 

@@ -33,7 +33,7 @@ from turnout.settings import Settings
 from turnout.sqs.session import foreign_errors
 from turnout.targets.aws import AwsClients
 from turnout.telemetry.setup.environment import read_endpoint
-from turnout.variables import idle_settings, misspelt_settings, settings_without_port
+from turnout.variables import idle_settings, misspelt_settings, settings_without_port, unusable_variables
 
 __all__ = ["Examination", "examine", "settings_without_effect"]
 
@@ -112,9 +112,11 @@ async def _aws(
 
 
 def settings_without_effect(settings: Settings, environ: Mapping[str, str]) -> Iterable[Finding]:
-    """What is set and changes nothing."""
+    """What is set and changes nothing, or cannot be used."""
     for sentence in misspelt_settings(environ):
         yield warning("settings", "environment", sentence, "correct the name, or remove it")
+    for sentence in unusable_variables(environ):
+        yield warning("settings", "environment", sentence, "correct it, or remove it")
     for sentence in (*idle_settings(settings), *settings_without_port(settings, environ)):
         fact, _, advice = sentence.partition(": ")
         yield warning("settings", "environment", fact, advice)

@@ -12,7 +12,9 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-__all__ = ["Place", "amazons_url", "configured_region", "find_place", "is_amazons"]
+from turnout.urls import leads_to_a_server, without_password
+
+__all__ = ["Place", "amazons_url", "configured_region", "endpoint_problems", "find_place", "is_amazons"]
 
 # By partition: what ends the host names of its endpoints, and of those that also speak IPv6. botocore has the same in a
 # file that takes longer to load than most commands take.
@@ -66,6 +68,17 @@ def find_place(queue: str, region: str | None, environment: Mapping[str, str]) -
         special = found["front"] or found["fips"] or found["vpce"] or found["suffix"].startswith("api.")
         return Place(found["region"], origin if special else None)
     return Place(configured, origin)
+
+
+def endpoint_problems(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence for each of AWS's variables that should hold an endpoint, of SQS or any service, and does not."""
+    if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").strip().lower() == "true":
+        return ()
+    return tuple(
+        f"{name}: {without_password(url)!r} is no endpoint; it looks like https://host or http://localhost:4566"
+        for name, url in sorted(environment.items())
+        if name.startswith("AWS_ENDPOINT_URL") and url and not leads_to_a_server(url)
+    )
 
 
 def is_amazons(host: str) -> bool:

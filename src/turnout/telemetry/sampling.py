@@ -34,9 +34,16 @@ class Sampler(msgspec.Struct, frozen=True):
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> tuple[Sampler, tuple[str, ...]]:
         """The sampler that the environment asks for (all, when it asks for none), and what was wrong with it."""
-        name = environ.get("OTEL_TRACES_SAMPLER", "").strip().lower() or "parentbased_always_on"
+        given = environ.get("OTEL_TRACES_SAMPLER", "").strip().lower()
+        name = given or "parentbased_always_on"
+        argument = environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip()
         root = name.removeprefix("parentbased_")
         parent_based = root != name
+        if not given and argument:
+            return cls(), (
+                "OTEL_TRACES_SAMPLER_ARG has no effect: set OTEL_TRACES_SAMPLER=parentbased_traceidratio to trace that "
+                "share, or parentbased_always_on to trace everything.",
+            )
         if root == "always_on":
             return cls(parent_based=parent_based), ()
         if root == "always_off":
@@ -44,16 +51,16 @@ class Sampler(msgspec.Struct, frozen=True):
         if root != "traceidratio":
             return cls(), (
                 f"OTEL_TRACES_SAMPLER: {name!r} is not known; use always_on, always_off, traceidratio, or one of "
-                "them after parentbased_. Every message is traced.",
+                "them after parentbased_. Using parentbased_always_on.",
             )
-        text = environ.get("OTEL_TRACES_SAMPLER_ARG", "").strip() or "1"
+        text = argument or "1"
         try:
             ratio = float(text)
         except ValueError:
             ratio = -1.0
         if not 0.0 <= ratio <= 1.0:
             return cls(parent_based=parent_based), (
-                f"OTEL_TRACES_SAMPLER_ARG: {text!r} is not a number from 0 to 1. Every message is traced.",
+                f"OTEL_TRACES_SAMPLER_ARG: {text!r} is not a number from 0 to 1. Using 1.",
             )
         return cls.ratio(ratio, parent_based=parent_based), ()
 

@@ -18,8 +18,10 @@ def test_settings_that_do_nothing_are_warnings_with_advice(monkeypatch: pytest.M
             "idempotency_table": "turnout-idempotency",
         }
     )
-    misspelt, idle = settings_without_effect(settings, {"TURNOUT_POLERS": "2"})
+    odd = {"TURNOUT_POLERS": "2", "AWS_ENDPOINT_URL_S3": "foo"}
+    misspelt, unusable, idle = settings_without_effect(settings, odd)
+    assert unusable.message.startswith("AWS_ENDPOINT_URL_S3: 'foo' is no endpoint")
     assert misspelt.message.startswith("TURNOUT_POLERS is not a setting")
     assert idle.message == "TURNOUT_IDEMPOTENCY_TABLE has no effect"
     assert idle.advice.startswith("set TURNOUT_IDEMPOTENCY=dynamodb to use the table")
-    assert misspelt.severity is idle.severity is Severity.WARNING
+    assert misspelt.severity is unusable.severity is idle.severity is Severity.WARNING

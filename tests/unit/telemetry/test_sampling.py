@@ -87,6 +87,14 @@ def test_an_unknown_sampler_is_reported_and_everything_is_traced() -> None:
     assert problems[0].startswith("OTEL_TRACES_SAMPLER: 'xray'")
 
 
+@pytest.mark.parametrize("argument", ["0.01", "5"])
+def test_a_ratio_for_no_sampler_is_reported_as_having_no_effect(argument: str) -> None:
+    found, (problem,) = Sampler.from_environ({"OTEL_TRACES_SAMPLER": " ", "OTEL_TRACES_SAMPLER_ARG": argument})
+    assert found == Sampler()
+    assert problem.startswith("OTEL_TRACES_SAMPLER_ARG has no effect: set OTEL_TRACES_SAMPLER=parentbased_traceidratio")
+    assert sampler("parentbased_always_on", argument) == Sampler(), "one switched it off, and may leave the rest"
+
+
 def test_a_ratio_without_an_argument_means_all() -> None:
     assert sampler("traceidratio").samples("f" * 32, None)
 

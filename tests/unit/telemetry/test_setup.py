@@ -21,7 +21,7 @@ import turnout
 from turnout.errors import Fault
 from turnout.message import Failure, Outcome, Reason
 from turnout.telemetry.sampling import Sampler
-from turnout.telemetry.setup import TraceSettings, start_tracing
+from turnout.telemetry.setup import TraceSettings, start_tracing, telemetry_problems
 from turnout.telemetry.tracing import LateTracing, NoTracing
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317"}
@@ -113,6 +113,62 @@ def test_what_cannot_be_used_is_reported_and_replaced() -> None:
         "OTEL_TRACES_SAMPLER",
         "OTEL_TRACES_EXPORTER",
     }
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint"),
+    [
+        ("grpc", "http://collector:4317"),
+        ("grpc", "collector:4317"),
+        ("grpc", "unix:/run/collector"),
+        ("grpc", "https://[::1]:4317"),
+        ("http/protobuf", "https://collector/otlp"),
+    ],
+)
+def test_an_endpoint_that_the_exporter_understands_is_no_problem(protocol: str, endpoint: str) -> None:
+    assert settings(OTEL_EXPORTER_OTLP_ENDPOINT=endpoint, OTEL_EXPORTER_OTLP_PROTOCOL=protocol).protocol == protocol
+
+
+@pytest.mark.parametrize(
+    ("protocol", "endpoint", "shown"),
+    [
+        ("grpc", "notaurl", "notaurl"),
+        ("grpc", "http://", "http://"),
+        ("grpc", "http://collector:port", "http://collector:port"),
+        ("http/protobuf", "collector:4318", "collector:4318"),
+        ("http/protobuf", "ftp://user:hunter22@collector", "ftp://***@collector"),
+    ],
+)
+def test_an_endpoint_that_is_none_is_reported_by_the_variable_that_names_it(
+    protocol: str, endpoint: str, shown: str
+) -> None:
+    for variable in ("OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"):
+        environ = {variable: endpoint, "OTEL_EXPORTER_OTLP_PROTOCOL": protocol}
+        assert TraceSettings.from_environ(environ).problems == (
+            f"{variable}: {shown!r} is not a URL such as http://localhost:4317.",
+        )
+
+
+def test_a_wrong_sampler_is_reported_before_tracing_is_switched_on() -> None:
+    off = TraceSettings.from_environ({"OTEL_TRACES_SAMPLER": "traceidratio", "OTEL_TRACES_SAMPLER_ARG": "5"})
+    assert off.protocol == ""
+    assert off.problems == ("OTEL_TRACES_SAMPLER_ARG: '5' is not a number from 0 to 1. Using 1.",)
+
+
+def test_what_is_wrong_for_traces_and_metrics_is_told_once() -> None:
+    assert telemetry_problems(
+        {
+            "OTEL_EXPORTER_OTLP_ENDPOINT": "notaurl",
+            "OTEL_TRACES_SAMPLER": "dice",
+            "OTEL_METRIC_EXPORT_INTERVAL": "soon",
+        }
+    ) == (
+        "OTEL_EXPORTER_OTLP_ENDPOINT: 'notaurl' is not a URL such as http://localhost:4317.",
+        "OTEL_TRACES_SAMPLER: 'dice' is not known; use always_on, always_off, traceidratio, or one of them after "
+        "parentbased_. Using parentbased_always_on.",
+        "OTEL_METRIC_EXPORT_INTERVAL: 'soon' is not a number above 0. Using 60000.",
+    )
+    assert telemetry_problems({}) == ()
 
 
 def test_problems_are_logged_when_tracing_starts(caplog: pytest.LogCaptureFixture) -> None:

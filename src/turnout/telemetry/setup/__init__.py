@@ -4,6 +4,10 @@ It does so when something is to be exported, and not before: a worker without an
 reads the variables, `traces` and `metrics` hold the exporters of the two signals.
 """
 
+from __future__ import annotations
+
+from collections.abc import Mapping
+
 from turnout.telemetry.setup.metrics import MetricExport, MetricSettings, start_export, start_metrics
 from turnout.telemetry.setup.traces import TraceSettings, start_spans, start_tracing
 
@@ -15,4 +19,11 @@ __all__ = [
     "start_metrics",
     "start_spans",
     "start_tracing",
+    "telemetry_problems",
 ]
+
+
+def telemetry_problems(environ: Mapping[str, str]) -> tuple[str, ...]:
+    """One sentence per `OTEL_*` variable that cannot be used. Whoever starts an exporter logs those of its signal."""
+    both = (*TraceSettings.from_environ(environ).problems, *MetricSettings.from_environ(environ).problems)
+    return tuple(dict.fromkeys(both))

@@ -12,6 +12,8 @@ from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple
 
+from turnout.urls import leads_to_a_server, without_password
+
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
@@ -31,7 +33,8 @@ class Endpoint(NamedTuple):
 def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) -> Endpoint:
     """How `signal` (`traces` or `metrics`) is exported; off when no variable names an endpoint."""
     name = signal.upper()
-    endpoint = _first(environ, f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    names = (f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    endpoint = _first(environ, *names)
     exporters = {each.strip().lower() for each in environ.get(f"OTEL_{name}_EXPORTER", "").split(",")} - {""}
     if exporters - {"otlp", "none"}:
         unknown = ", ".join(sorted(exporters - {"otlp", "none"}))
@@ -48,6 +51,9 @@ def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) 
                 f"Using {guess}."
             )
         protocol = guess
+    if not _usable(endpoint, protocol):
+        given = _named(environ, *names)
+        problems.append(f"{given}: {without_password(endpoint)!r} is not a URL such as http://localhost:4317.")
     timeout = number(
         environ, problems, _TIMEOUT_SECONDS, f"OTEL_EXPORTER_OTLP_{name}_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"
     )
@@ -67,6 +73,16 @@ def number(environ: Mapping[str, str], problems: list[str], default: float, *nam
         problems.append(f"{names[-1]}: {text!r} is not a number above 0. Using {default:g}.")
         return default
     return value
+
+
+def _usable(endpoint: str, protocol: str) -> bool:
+    """Whether the exporter can make sense of it. That of gRPC knows its own names, too: host:port, unix:/path."""
+    named = protocol == "grpc" and ":" in endpoint and not endpoint.startswith(("http:", "https:"))
+    return named or leads_to_a_server(endpoint)
+
+
+def _named(environ: Mapping[str, str], *names: str) -> str:
+    return next((name for name in names if environ.get(name, "").strip()), names[-1])
 
 
 def _first(environ: Mapping[str, str], *names: str) -> str:

@@ -52,10 +52,10 @@ class TraceSettings(msgspec.Struct, frozen=True):
         """Read the variables of the OpenTelemetry specification; off when none names an endpoint."""
         problems: list[str] = []
         protocol, timeout = read_endpoint(environ, "traces", problems)
+        sampler, wrong = Sampler.from_environ(environ)
+        problems += wrong  # also where tracing is off: whoever reads of it is about to switch it on
         if not protocol:
             return cls(problems=tuple(problems))
-        sampler, wrong = Sampler.from_environ(environ)
-        problems += wrong
         queue_size = int(number(environ, problems, _QUEUE_SIZE, "OTEL_BSP_MAX_QUEUE_SIZE"))
         batch_size = int(number(environ, problems, _BATCH_SIZE, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"))
         queue_size = max(queue_size, 1)
