@@ -35,8 +35,9 @@ FLUSH_SECONDS = 5.0
 def demo(events: int, seed: int, rules: Path | None, as_json: bool) -> None:
     """Route generated events through the real worker, on an embedded server, and check that nothing was lost.
 
-    Needs no AWS account, no Docker and no network, and touches no queue outside this machine. Exits 0 when every
-    event is where it has to be, 1 when any was lost, 130 when it was stopped before all were routed.
+    Needs no AWS account, no Docker and no network, and touches no queue outside this machine. An embedded queue stands
+    in for each target; what rules say of `delay` and `deduplicate` is not played, so that all can be counted. Exits 0
+    when every event is where it has to be, 1 when any was lost, 130 when it was stopped before all were routed.
     """
     from rich.console import Console
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import AsyncIterator, Mapping, Sequence
+from hashlib import sha256
 
 import httpx
 import msgspec
@@ -18,7 +19,7 @@ from turnout.errors import TurnoutError
 from turnout.message import Message
 from turnout.queues import queue_name
 from turnout.rules import Target
-from turnout.sqs.api import MAX_BATCH_ENTRIES, OutgoingMessage, Sqs
+from turnout.sqs.api import MAX_BATCH_ENTRIES, OutgoingMessage, SentBatch, Sqs
 from turnout.sqs.batching import batches
 from turnout.targets.queue import QueueDestination
 
@@ -44,12 +45,28 @@ class Queues(msgspec.Struct, frozen=True):
 
     def destination(self, sqs: Sqs, target: Target) -> QueueDestination:
         """Where the worker sends what is meant for `target`."""
-        return QueueDestination(sqs, self.targets[target.name])
+        return _StandIn(sqs, self.targets[target.name])
 
     @property
     def fifo(self) -> frozenset[str]:
         """Names of the targets whose queue takes a repeated event only once."""
         return frozenset(name for name, url in self.targets.items() if url.endswith(".fifo"))
+
+
+class _StandIn(QueueDestination):
+    """An embedded queue that can be drained and counted at once, whatever the rules say of delays and of repetition.
+
+    A delayed message would not be seen, and of several events that a rule's `deduplicate` takes for one only the first
+    would be there: both would be counted as lost. Here nothing is delayed, and one event is what has one body.
+    """
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """SendMessageBatch; raises `SqsError`."""
+        return await super().send([self._countable(message) for message in messages])
+
+    def _countable(self, message: OutgoingMessage) -> OutgoingMessage:
+        once = sha256(message.body.encode()).hexdigest() if self.ordered else None
+        return msgspec.structs.replace(message, delay_seconds=0, deduplication_id=once)
 
 
 async def create_queues(endpoint: str, targets: Sequence[Target]) -> Queues:

@@ -198,3 +198,20 @@ def eventually(condition: Callable[[], bool], seconds: float = 30.0) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.02)
+
+
+def test_rules_that_delay_and_deduplicate_are_played_and_nothing_counts_as_lost(tmp_path: Path) -> None:
+    rules = tmp_path / "rules.yaml"
+    rules.write_text(
+        "targets: {later: {queue: later}, once: {queue: once.fifo}}\n"
+        "unmatched: later\n"
+        "rules:\n"
+        "  - {id: delayed, when: exists(detail), send: [later], delay: 900}\n"
+        "  - {id: grouped, when: exists(detail-type), send: [once], group: detail-type, deduplicate: detail-type}\n"
+    )
+    code, out, err = played("--rules", rules, "--events", 200, "--json")
+    assert code == 0, err
+    books = json.loads(out)
+    assert (books["lost"], books["duplicates"]) == (0, 0)
+    assert books["delivered"]["later"] + sum(books["dead_lettered"].values()) == 200
+    assert books["delivered"]["once"] > 50, "not one of each type"

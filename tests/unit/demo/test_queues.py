@@ -95,3 +95,19 @@ def test_an_embedded_queue_stands_in_for_whatever_a_target_is() -> None:
         assert [stored.message.body for stored in sqs.messages(hook)] == ["not over HTTP"]
 
     asyncio.run(scene())
+
+
+def test_what_rules_say_of_delays_and_repetition_hides_nothing_from_the_audit() -> None:
+    async def scene() -> None:
+        sqs = MemorySqs()
+        source, dead, plain, ordered = (sqs.create_queue(name) for name in ("source", "dead", "plain", "ordered.fifo"))
+        queues = Queues(source, dead, {"plain": plain, "ordered": ordered})
+        destination = queues.destination(sqs, Target("plain", "https://sqs/1/plain"))
+        await destination.send([OutgoingMessage("later", delay_seconds=900)])
+        assert [message.body async for message in drain(sqs, plain)] == ["later"]
+        destination = queues.destination(sqs, Target("ordered", "https://sqs/1/ordered.fifo"))
+        bodies = ["first", "second", "first"]
+        await destination.send([OutgoingMessage(body, group_id="g", deduplication_id="one") for body in bodies])
+        assert [message.body async for message in drain(sqs, ordered)] == ["first", "second"]
+
+    asyncio.run(scene())
