@@ -36,8 +36,8 @@ class Claims:
     """The worker's side of the store.
 
     `wait_on_error` says what an unreachable store means: True hands messages back until it answers, False goes on
-    without it, at the price of a possible duplicate, and asks one that let it wait from time to time only. Neither
-    loses a message.
+    without it, at the price of a possible duplicate, and asks or tells one that let it wait from time to time only.
+    Neither loses a message.
     """
 
     def __init__(
@@ -66,17 +66,15 @@ class Claims:
         for account, key in zip(accounts, keys, strict=True):
             owners.setdefault(key, self._owner(account))
         unknown = Claim(busy_seconds=self._lease) if self._wait_on_error else _FREE
-        time = asyncio.get_running_loop().time
-        asked_at = time()
-        if asked_at < self._asked_again_at and not self._wait_on_error:
+        asked_at = asyncio.get_running_loop().time()
+        if self._goes_on_without():
             return [unknown] * len(accounts)
         if self._asked_again_at:
             self._asked_again_at = asked_at + _PAUSE_SECONDS  # for the others, until this one knows
         try:
             claims = await self._store.claim(owners, self._lease)
         except StoreUnavailable as error:
-            if time() - asked_at > _LONG_SECONDS:
-                self._asked_again_at = time() + _PAUSE_SECONDS
+            self._pause_after(asked_at)
             self._failed(str(error))
             return [unknown] * len(accounts)
         self._asked_again_at = 0.0
@@ -118,13 +116,25 @@ class Claims:
     async def record(self, accounts: Sequence[Account]) -> None:
         """Tell the store which targets took each event, and give the claims up."""
         done = {account.key: (self._owner(account), _taken(account)) for account in accounts if account.key}
-        if done:
+        if done and not self._goes_on_without():
             await self._told(self._store.record(done))
 
+    def _goes_on_without(self) -> bool:
+        """Whether the store, which did not answer in time, is to be left alone for now."""
+        return asyncio.get_running_loop().time() < self._asked_again_at and not self._wait_on_error
+
+    def _pause_after(self, asked_at: float) -> None:
+        """Leave the store alone for a while, when it took long to say nothing."""
+        now = asyncio.get_running_loop().time()
+        if now - asked_at > _LONG_SECONDS:
+            self._asked_again_at = now + _PAUSE_SECONDS
+
     async def _told(self, telling: Awaitable[None]) -> None:
+        asked_at = asyncio.get_running_loop().time()
         try:
             await telling
         except StoreUnavailable as error:
+            self._pause_after(asked_at)
             self._books.store_errors += 1
             log.error("not recorded, duplicates are possible: %s", error, extra={"code": "StoreUnavailable"})
 

@@ -1,7 +1,7 @@
 """The worker with an idempotency store: what SQS delivers again is not sent again."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from tests.unit.pipeline.virtual_time import run
@@ -13,6 +13,7 @@ from turnout.idempotency.memory import MemoryStore
 from turnout.message import Attribute, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
+from turnout.sqs.api import OutgoingMessage, SentBatch
 
 SEND = "SendMessageBatch"
 
@@ -181,6 +182,52 @@ def test_going_on_without_a_store_that_hangs_does_not_mean_that_every_batch_wait
         assert sorted(yard.bodies("crm")) == sorted(event("one", number) for number in range(301))
 
     run(main())
+
+
+class Silenced(Hanging):
+    """A store that from some moment on lets everybody wait, also those who tell it what was done."""
+
+    well = True
+
+    async def record(self, done: Mapping[str, tuple[str, frozenset[str]]]) -> None:
+        if not self.well:
+            await asyncio.sleep(4.0)
+            raise StoreUnavailable("no answer in time")
+        await super().record(done)
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_a_store_that_falls_silent_does_not_keep_what_is_done_from_being_deleted_unless_messages_are_to_wait(
+    waits: bool,
+) -> None:
+    async def main() -> float:
+        store = Silenced(1_000)
+        yard = with_store(store, idempotency_waits=waits)
+        send, gate = yard.sqs.send, asyncio.Event()
+
+        async def wait_and_send(queue: str, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            if queue == "http://sqs.memory/000000000000/crm":
+                await gate.wait()
+            return await send(queue, messages)
+
+        yard.sqs.send = wait_and_send  # type: ignore[method-assign]
+        loop = asyncio.get_running_loop()
+        await yard.publish(*(event("one", number) for number in range(100)))
+        async with yard.running(1_000):
+            while store.asked < 10:
+                await asyncio.sleep(0.1)
+            store.well = False
+            began = loop.time()
+            gate.set()
+            while len(yard.watch.accounts) < 100:
+                await asyncio.sleep(0.1)
+            took = loop.time() - began
+        assert len(yard.bodies("crm")) == 100
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 100}
+        return took
+
+    took = run(main())
+    assert took > 15.0 if waits else took < 9.0
 
 
 class Throttled(MemoryStore):
