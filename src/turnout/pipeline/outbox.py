@@ -178,6 +178,19 @@ class Outbox(Generic[T]):
             waiting.clear()
         return items
 
+    def due_after(self, at: float) -> int:
+        """How many items wait for a retry that is due later than loop time `at`."""
+        return sum(due > at for due, _, _ in self._later)
+
+    def hasten(self) -> None:
+        """Try at once what waits for a retry."""
+        if self._timer is not None:
+            self._timer.cancel()
+        now = asyncio.get_running_loop().time()
+        self._later = [(min(due, now), number, item) for due, number, item in self._later]
+        heapq.heapify(self._later)
+        self._retry_due()
+
     def _ready(self) -> bool:
         return (
             bool(self._buffer)

@@ -101,6 +101,15 @@ class Settler:
         account.outcome = Outcome.HANDED_BACK
         self._postponed[account.message.queue].put(_Postponement(account, math.ceil(seconds)))
 
+    def deletes_after(self, at: float) -> int:
+        """How many deletes have failed and are to be repeated later than loop time `at` only."""
+        return sum(outbox.due_after(at) for outbox in self._outboxes.values())
+
+    def hasten(self) -> None:
+        """Repeat at once the deletes that have failed: there is no later for them."""
+        for outbox in self._outboxes.values():
+            outbox.hasten()
+
     async def hand_back(self, accounts: Iterable[Account], *, record_seconds: float) -> None:
         """Make messages visible to other workers at once (visibility 0); should that fail, they return later.
 

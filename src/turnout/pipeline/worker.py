@@ -275,7 +275,7 @@ class Worker:
         await asyncio.wait(polling, timeout=min(self.config.last_poll_seconds, reserve))
         withdrawn: Counter[Account] = Counter()
         await self._finish(deadline, withdrawn)
-        if len(self.in_flight):
+        if any(account.outcome is None for account in self.in_flight):
             # A poll that we cut may live on at SQS and swallow what we hand back: first let the polls end.
             await asyncio.wait(polling, timeout=max(0.0, deadline - loop.time()))
             await self._finish(deadline, withdrawn)
@@ -284,6 +284,7 @@ class Worker:
         # From here on others may have what is handed back: who sent it still would send it twice.
         for sender in (*self._senders.values(), self.dead_letter_sender):
             sender.stop()
+        self._settler.hasten()
         held = [account for account in self.in_flight if account.outcome is None]
         end = loop.time() + reserve
         try:
@@ -298,6 +299,7 @@ class Worker:
         """Wait until nothing is left to do before the deadline.
 
         What would only be tried again after it is not waited for, but handed back; `withdrawn` counts it by message.
+        Deletes that would be are not waited for either, but tried a last time thereafter.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -305,6 +307,7 @@ class Worker:
                 withdrawn.update(delivery.account for delivery in sender.withdraw(deadline))
             # Of a message that only owes its letter no delivery is pending.
             hopeless = sum(account.outcome is None and count >= account.owed for account, count in withdrawn.items())
+            hopeless += self._settler.deletes_after(deadline)
             left = deadline - loop.time()
             if await self.in_flight.wait_until(hopeless, min(left, _LOOK_SECONDS)) or left <= 0:
                 return

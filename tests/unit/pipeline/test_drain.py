@@ -270,3 +270,29 @@ def test_an_idempotency_store_that_does_not_answer_cannot_keep_messages_from_bei
 
     for store in (Hung(10), Stuck(10)):
         run(with_store(store))
+
+
+def test_a_delete_that_would_be_repeated_after_the_deadline_is_repeated_at_once_and_not_left_out() -> None:
+    async def main() -> None:
+        yard = Late({}, backoff=Backoff(1e6, 1e6, 12))
+        yard.sqs.fail_calls("events", "DeleteMessageBatch", "ServiceUnavailable", times=1)
+        await yard.publish(event("one"))
+        seconds = await yard.stopped_after(lambda: bool(yard.worker.books.source(SOURCE).deletes.by_error))
+        assert seconds < 1.0, "nothing else was to be done"
+        assert yard.in_source() == {}, "else its target would get it again"
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+
+    run(main())
+
+
+def test_deletes_that_fail_to_the_end_of_a_drain_do_not_prolong_it() -> None:
+    async def main() -> None:
+        yard = Late({}, backoff=Backoff(1e6, 1e6, 12))
+        yard.sqs.fail_calls("events", "DeleteMessageBatch", "ServiceUnavailable")
+        await yard.publish(event("one"))
+        seconds = await yard.stopped_after(lambda: bool(yard.worker.books.source(SOURCE).deletes.by_error))
+        assert seconds <= DRAIN
+        assert list(yard.in_source()) == [event("one")]
+        assert yard.worker.books.in_flight == len(yard.worker.in_flight) == 1
+
+    run(main())
