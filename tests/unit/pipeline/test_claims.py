@@ -296,3 +296,30 @@ unmatched: drop
 rules:
   - {id: one, when: detail.to == 'one', send: [crm]}
 """
+
+
+def test_two_copies_of_an_event_in_one_receive_are_sent_once() -> None:
+    async def main() -> None:
+        yard = with_store(MemoryStore(100), clock=asyncio.get_running_loop().time)
+        await yard.publish(event("three", 1), event("three", 1))
+        async with yard.running():
+            await yard.watch.wait(3)
+        assert [yard.bodies(name) for name in ("crm", "archive", "audit")] == [[event("three", 1)]] * 3
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 2, Outcome.HANDED_BACK: 1}
+
+    run(main())
+
+
+def test_a_letter_says_which_targets_the_store_knew_to_have_the_event() -> None:
+    async def main() -> None:
+        store = MemoryStore(100)
+        key = event_key("event-1", "")
+        await store.claim({key: "one that died"}, 30.0)
+        await store.record({key: ("one that died", frozenset({"crm"}))})
+        yard = with_store(store)
+        yard.sqs.fail_entries("archive", SEND, "InvalidMessageContents")
+        await yard.route(event("three", 1))
+        (letter,) = yard.letters()
+        assert (letter.owed, letter.done) == (("archive",), ("crm", "audit"))
+
+    asyncio.run(main())

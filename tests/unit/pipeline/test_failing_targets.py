@@ -245,6 +245,23 @@ def test_a_letter_waits_for_the_dead_letter_queue_as_long_as_it_may_however_long
     run(main())
 
 
+def test_a_message_waits_a_minute_for_its_letter_however_long_one_may_wait_for_a_target() -> None:
+    async def main() -> float:
+        loop = asyncio.get_running_loop()
+        breaker = BreakerConfig(failures=1, probe_seconds=5.0, probe_cap_seconds=5.0)
+        yard = Yard(clock=loop.time, breaker=breaker, hold_seconds=900.0)
+        yard.sqs.fail_calls("events-dead", SEND, "ServiceUnavailable")
+        await yard.publish("no JSON")
+        async with yard.running(seconds=2_000):
+            while not yard.watch.accounts:
+                await asyncio.sleep(1)
+            waited = loop.time()
+        assert yard.worker.books.outcomes[Outcome.HANDED_BACK] == 1
+        return waited
+
+    assert 60.0 <= run(main()) < 70.0
+
+
 def test_a_clock_that_is_set_forward_takes_nothing_from_the_rest_that_a_target_may_ask_for(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

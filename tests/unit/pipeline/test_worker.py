@@ -164,6 +164,42 @@ def test_a_redriven_letter_is_sent_only_to_the_targets_it_is_owed() -> None:
     asyncio.run(main())
 
 
+def test_a_redriven_letter_that_fails_again_goes_on_counting_from_its_first_failure() -> None:
+    async def main() -> None:
+        before: dict[str, Attribute] = {}
+        letters = []
+        for _ in range(2):
+            yard = Yard()
+            yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
+            await yard.route(event("three"), attributes=before)
+            letters += yard.letters()
+            (stored,) = yard.stored(DEAD)
+            before = dict(stored.message.attributes)
+        first, second = letters
+        assert (first.attempts, second.attempts) == (4, 8)
+        assert second.first_failure == first.first_failure <= first.last_failure <= second.last_failure
+        assert (second.owed, second.done) == (("archive",), ("audit", "crm"))
+
+    asyncio.run(main())
+
+
+def test_a_letter_that_is_written_again_because_its_message_could_not_be_deleted_is_one_in_a_fifo_queue() -> None:
+    async def main() -> None:
+        dead = f"{DEAD}.fifo"
+        yard = Yard(fifo=("events-dead.fifo",), dead_letter_queue=dead)
+        yard.sqs.fail_calls("events", "DeleteMessageBatch", "ServiceUnavailable", times=4)
+        await yard.publish("no JSON")
+        async with yard.running():
+            await yard.watch.wait(1)
+            yard.sqs.advance(61)
+            await yard.watch.wait(2)
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 1, Outcome.DEAD_LETTERED: 1}
+        assert yard.worker.books.letters == {"INVALID_JSON": 2}
+        assert yard.bodies(dead) == ["no JSON"]
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("to", ["three", "nobody"])
 def test_a_letter_of_another_version_goes_back_as_it_came_since_nobody_here_knows_which_targets_have_it(
     to: str, caplog: pytest.LogCaptureFixture
