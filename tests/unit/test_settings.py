@@ -52,6 +52,14 @@ def test_the_tutorials_names_work_as_well(monkeypatch: pytest.MonkeyPatch) -> No
 
 
 @pytest.mark.usefixtures("queues")
+def test_events_are_remembered_no_shorter_than_sqs_keeps_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load_settings().idempotency_days >= 14
+    monkeypatch.setenv("TURNOUT_IDEMPOTENCY_DAYS", "13.9")
+    (problem,) = problems()
+    assert "TURNOUT_IDEMPOTENCY_DAYS" in problem
+
+
+@pytest.mark.usefixtures("queues")
 def test_our_own_name_wins_over_the_tutorials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GENESYS_SOURCE_QUEUE_URL", SOURCE + "-other")
     assert load_settings().source_queue_url == (SOURCE,)

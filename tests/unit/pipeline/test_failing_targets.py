@@ -435,6 +435,90 @@ def test_a_target_that_asks_for_ever_longer_rests_has_an_event_held_no_longer_th
     asyncio.run(main())
 
 
+class Picky(Resting):
+    """A destination that is down for some of its calls, refuses others for what the event is, and then takes all."""
+
+    def __init__(self, *answers: int) -> None:
+        super().__init__(0.0)
+        self.answers = answers
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        answer = self.answers[self.calls] if self.calls < len(self.answers) else 200
+        if answer == 503:
+            return await super().send(messages)
+        self.times.append(asyncio.get_running_loop().time())
+        if answer == 422:
+            raise TargetError("no", code="HTTP 422", fault=Fault.DATA, retryable=False, target=self.name)
+        return SentBatch((None,) * len(messages))
+
+
+@pytest.mark.parametrize(("answers", "left_alone"), [((503, 503, 422), True), ((503, 422, 503), False)])
+def test_who_refuses_an_event_for_what_it_is_works_and_is_no_longer_left_alone_nor_soon(
+    answers: Sequence[int], left_alone: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        picky = Picky(*answers)
+        breaker = BreakerConfig(failures=2, probe_seconds=5.0, probe_cap_seconds=5.0)
+        yard = yard_with(
+            picky, clock=asyncio.get_running_loop().time, breaker=breaker, hold_seconds=600.0, send_calls=1
+        )
+        await yard.publish(*(event("one", number) for number in range(5)))
+        async with yard.running(seconds=1_000):
+            while len(yard.watch.accounts) < 5:
+                await asyncio.sleep(1)
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 4, Outcome.DEAD_LETTERED: 1}
+        assert [letter.reason for letter in yard.letters()] == ["MESSAGE_REJECTED"]
+        assert (picky.times[-1] >= 5.0) is left_alone
+
+    run(main())
+    assert ("it is left alone" in caplog.text) is left_alone
+
+
+def test_an_entry_that_is_denied_among_others_that_are_taken_is_confirmed_and_not_tried_as_often_as_can_be() -> None:
+    async def main() -> None:
+        yard = Yard()
+        yard.sqs.fail_entries(
+            "crm", SEND, "KmsAccessDenied",
+            when=lambda message: isinstance(message, OutgoingMessage) and "event-3" in message.body,
+        )  # fmt: skip
+        await yard.route(*(event("one", number) for number in range(9)))
+        assert len(yard.bodies("crm")) == 8
+        assert [(letter.reason, letter.attempts) for letter in yard.letters()] == [("ACCESS_DENIED", 3)]
+
+    asyncio.run(main())
+
+
+class Busy:
+    """A FIFO queue that takes one event at once, and of each other one the third attempt."""
+
+    max_entries = 10
+    max_message_bytes = max_batch_bytes = 262_144
+    ordered = True
+    url = "http://sqs.memory/000000000000/crm.fifo"
+    name = "crm.fifo"
+
+    def __init__(self) -> None:
+        self.attempts: dict[str, int] = {}
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        failures = []
+        for index, message in enumerate(messages):
+            self.attempts[message.body] = attempt = self.attempts.get(message.body, 0) + 1
+            if "event-0" not in message.body and attempt < 3:
+                failures.append(EntryFailure(index, "ThrottlingException", "slow down", Fault.SYSTEM, True))
+        return SentBatch((None,) * len(messages), tuple(failures))
+
+
+def test_where_order_counts_what_waits_for_its_next_attempt_is_never_one_too_many() -> None:
+    async def main() -> None:
+        rules = RULES.replace("queue: crm,", "queue: crm.fifo,")
+        yard = yard_with(Busy(), rules=rules, max_in_flight=10, breaker=BreakerConfig(failures=1_000))
+        await yard.route(*(event("one", number) for number in range(10)))
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 10}, "none was handed back, to be overtaken"
+
+    asyncio.run(main())
+
+
 def test_a_target_that_asks_for_no_more_than_we_wait_by_ourselves_gets_all_its_attempts() -> None:
     async def main() -> None:
         resting = Resting(QUICK.cap_seconds)

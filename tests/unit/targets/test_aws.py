@@ -9,6 +9,7 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import pytest
 from tests.servers.raw import Peer, raw_server
@@ -17,6 +18,7 @@ from tests.unit.targets.endpoint import Endpoint, endpoint
 from turnout.errors import Fault, TargetError
 from turnout.idempotency.api import StoreUnavailable
 from turnout.idempotency.dynamodb import open_dynamo_store
+from turnout.message import Attribute
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.codes import short_code
 from turnout.targets.api import Destination
@@ -61,7 +63,12 @@ class Answer(NamedTuple):
 
 
 def send_each(
-    service: Endpoint, kind: type[Any], address: str, *answers: Answer, count: int = 1
+    service: Endpoint,
+    kind: type[Any],
+    address: str,
+    *answers: Answer,
+    count: int = 1,
+    message: OutgoingMessage = OutgoingMessage("{}"),  # noqa: B008 - it is immutable
 ) -> list[SentBatch | TargetError]:
     """What comes of `count` messages for each of the answers, in order."""
 
@@ -73,7 +80,7 @@ def send_each(
             for answer in answers:
                 service.body, service.status, service.cut = answer
                 try:
-                    results.append(await destination.send([OutgoingMessage("{}")] * count))
+                    results.append(await destination.send([message] * count))
                 except TargetError as error:
                     results.append(error)
         finally:
@@ -108,6 +115,46 @@ def test_each_entry_of_a_topics_batch_has_a_fate_of_its_own_and_silence_is_not_c
         (2, "InvalidParameter", DATA),
         (3, "BadAnswer", SYSTEM),
     ]
+
+
+def test_a_topic_gets_attributes_of_each_type_in_the_field_that_sns_reads_and_without_labels(service: Endpoint) -> None:
+    attributes = {
+        "tenant": Attribute("String.label", "a"),
+        "count": Attribute("Number", "7"),
+        "seal": Attribute("Binary", data=b"\x00\xff"),
+    }
+    message = OutgoingMessage("{}", attributes)
+    (sent,) = send_each(service, TopicDestination, TOPIC, Answer(publish_result(taken(0), "")), message=message)
+    assert isinstance(sent, SentBatch)
+    told = dict(parse_qsl(service.got[0].body.decode()))
+    entry = "PublishBatchRequestEntries.member.1.MessageAttributes.entry"
+    assert {
+        told[f"{entry}.{number}.Name"]: {
+            name.rpartition(".")[2]: value
+            for name, value in told.items()
+            if name.startswith(f"{entry}.{number}.Value.")
+        }
+        for number in (1, 2, 3)
+    } == {
+        "tenant": {"DataType": "String", "StringValue": "a"},
+        "count": {"DataType": "Number", "StringValue": "7"},
+        "seal": {"DataType": "Binary", "BinaryValue": "AP8="},
+    }
+
+
+@pytest.mark.parametrize(("event_type", "told"), [("v2.detail.events.conversation", None), (None, "event")])
+def test_a_bus_gets_the_events_own_detail_type_and_the_source_that_the_target_names(
+    service: Endpoint, event_type: str | None, told: str | None
+) -> None:
+    message = OutgoingMessage("{}", event_type=event_type)
+    send_each(service, BusDestination, "bus", Answer(b'{"Entries": [{"EventId": "e"}]}'), message=message)
+    (entry,) = json.loads(service.got[0].body)["Entries"]
+    assert entry == {
+        "EventBusName": "bus",
+        "Source": "turnout",
+        "DetailType": told or event_type,
+        "Detail": "{}",
+    }
 
 
 def test_each_entry_put_on_a_bus_has_a_fate_of_its_own_and_silence_is_not_consent(service: Endpoint) -> None:
