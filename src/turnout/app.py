@@ -40,10 +40,11 @@ from turnout.targets.certificates import problems_with_certificates
 from turnout.targets.destinations import open_destinations
 from turnout.targets.ways import problems_on_the_way
 from turnout.telemetry.logs import configure_logging
+from turnout.telemetry.metric import Reading
+from turnout.telemetry.metrics import reading_of
 from turnout.telemetry.records import TracingCounts
 from turnout.telemetry.redaction import redactor
 from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_tracing
-from turnout.telemetry.snapshot import Snapshot
 from turnout.telemetry.tracing import Tracing
 from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
@@ -195,15 +196,15 @@ async def _observed(
     watchdog = Watchdog(settings.watchdog_seconds)
     observer = Observer(worker, reloads=reloader, blocks=watchdog, tracing=counts)
 
-    def read() -> Snapshot:
-        return observer.request().result(timeout=settings.watchdog_seconds)
+    def read() -> Reading:
+        return reading_of(observer.request().result(timeout=settings.watchdog_seconds))
 
     async with contextlib.AsyncExitStack() as stack:
         watchdog.start()
         stack.callback(watchdog.stop)
         export = start_metrics(MetricSettings.from_environ(os.environ), read)
         if export is not None:
-            stack.push_async_callback(lambda: export.aclose(observer.take(), settings.telemetry_seconds))
+            stack.push_async_callback(lambda: export.aclose(reading_of(observer.take()), settings.telemetry_seconds))
         if settings.http_port is not None:
             # Only here, because most of what it imports is needed by nothing else.
             from turnout.service.feeds import Feeds

@@ -44,7 +44,7 @@ from turnout.service.processor import ProcessorProbes
 from turnout.service.signals import stop_on_signals
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.logs import configure_logging
-from turnout.telemetry.setup import MetricSettings, TraceSettings, start_export, start_spans
+from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_spans
 from turnout.variables import misspelt_settings
 
 __all__ = ["Job", "process", "worker_name"]
@@ -258,7 +258,7 @@ async def _observed(work: WorkSettings, processor: Processor, name: str) -> Asyn
     async with contextlib.AsyncExitStack() as stack:
         watchdog.start()
         stack.callback(watchdog.stop)
-        export = start_export(MetricSettings.from_environ(os.environ), probes.reading, lambda reading: reading)
+        export = start_metrics(MetricSettings.from_environ(os.environ), probes.reading)
         if export is not None:
             stack.push_async_callback(lambda: export.aclose(probes.reading(), work.telemetry_seconds))
         if work.http_port is not None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -40,8 +40,11 @@ class Metric(msgspec.Struct, frozen=True):
 
 
 class Reading(msgspec.Struct, frozen=True):
-    """All metrics of a process at one moment. Times are seconds since the epoch."""
+    """All metrics of a process at one moment. Times are seconds since the epoch.
 
-    metrics: Sequence[Metric]
+    `metrics` may be made while they are gone through, and then only once.
+    """
+
+    metrics: Iterable[Metric]
     started_at: float
     taken_at: float

@@ -12,16 +12,21 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from turnout import __version__
 from turnout.message import Reason
 from turnout.telemetry import semconv
-from turnout.telemetry.metric import Kind, Metric, Sample
+from turnout.telemetry.metric import Kind, Metric, Reading, Sample
 from turnout.telemetry.snapshot import PlaceSnapshot, Snapshot, TargetSnapshot
 
-__all__ = ["MOST_RULES", "OTHER_RULES", "read_metrics"]
+__all__ = ["MOST_RULES", "OTHER_RULES", "read_metrics", "reading_of"]
 
 MOST_RULES = 1_000
 """Rules with a series of their own, in the order they are tried; the others share one."""
 OTHER_RULES = "(other)"
 
 _BREAKER_STATES = ("closed", "open", "probing")
+
+
+def reading_of(snapshot: Snapshot) -> Reading:
+    """What is exported of a snapshot. The metrics are made when they are gone through: by the exporter's own thread."""
+    return Reading(read_metrics(snapshot), snapshot.started_at, snapshot.taken_at)
 
 
 def read_metrics(snapshot: Snapshot) -> Iterator[Metric]:

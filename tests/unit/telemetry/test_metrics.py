@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -15,8 +16,8 @@ from tests.unit.service.snapshots import NOW, snapshot, target
 from turnout import __version__
 from turnout.message import Reason
 from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS, Counted, Histogram
-from turnout.telemetry.metric import Kind, Metric, Sample
-from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, read_metrics
+from turnout.telemetry.metric import Kind, Metric, Reading, Sample
+from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, read_metrics, reading_of
 from turnout.telemetry.prometheus import prometheus_name, render
 from turnout.telemetry.setup import MetricSettings, start_metrics
 from turnout.telemetry.snapshot import (
@@ -43,6 +44,10 @@ def scraped(seen: Snapshot) -> Series:
             assert key not in found, f"{key} is there twice"
             found[key] = sample.value
     return found
+
+
+def reading() -> Reading:
+    return reading_of(snapshot())
 
 
 def value(series: Series, name: str, **labels: str) -> float:
@@ -291,10 +296,10 @@ def test_a_collector_gets_the_same_metrics_as_prometheus(protocol: str, monkeypa
         }
         for name, text in environ.items():
             monkeypatch.setenv(name, text)
-        export = start_metrics(MetricSettings.from_environ(environ), snapshot)
+        export = start_metrics(MetricSettings.from_environ(environ), reading)
         assert export is not None
         collector.wait_for_metrics(2)
-        asyncio.run(export.aclose(snapshot(received=1001, in_flight=11), 5))
+        asyncio.run(export.aclose(reading_of(snapshot(received=1001, in_flight=11)), 5))
         last = collector.wait_for_metrics(3)
         (service,) = [
             pair.value.string_value for pair in collector.metrics[-1].resource.attributes if pair.key == "service.name"
@@ -331,10 +336,10 @@ def test_a_silent_collector_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) ->
         }
         for name, value in environ.items():
             monkeypatch.setenv(name, value)
-        export = start_metrics(MetricSettings.from_environ(environ), snapshot)
+        export = start_metrics(MetricSettings.from_environ(environ), reading)
         assert export is not None
         started = time.monotonic()
-        asyncio.run(export.aclose(snapshot(), 0.2))
+        asyncio.run(export.aclose(reading(), 0.2))
         assert time.monotonic() - started < 15
 
 
@@ -344,11 +349,11 @@ def test_a_worker_that_does_not_answer_is_asked_again_next_time(
 ) -> None:
     asked = []
 
-    def read() -> Snapshot:
+    def read() -> Reading:
         asked.append(1)
         if len(asked) < 3:
             raise wrong
-        return snapshot()
+        return reading()
 
     with Collector().running() as collector:
         environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "10"}
@@ -358,8 +363,34 @@ def test_a_worker_that_does_not_answer_is_asked_again_next_time(
         export = start_metrics(MetricSettings.from_environ(environ), read)
         assert export is not None
         collector.wait_for_metrics(1)
-        asyncio.run(export.aclose(snapshot(), 5))
+        asyncio.run(export.aclose(reading(), 5))
     assert len(asked) >= 3
+
+
+def test_metrics_that_cannot_be_made_cost_one_export_and_hold_no_shutdown_up(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken() -> Iterator[Metric]:
+        yield from read_metrics(snapshot())
+        raise RuntimeError("a defect")
+
+    asked = []
+
+    def read() -> Reading:
+        asked.append(1)
+        return Reading(broken(), NOW - 3600, NOW) if len(asked) < 3 else reading()
+
+    with Collector().running() as collector:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "10"}
+        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+        for name, text in environ.items():
+            monkeypatch.setenv(name, text)
+        export = start_metrics(MetricSettings.from_environ(environ), read)
+        assert export is not None
+        collector.wait_for_metrics(1)
+        asyncio.run(export.aclose(Reading(broken(), NOW - 3600, NOW), 5))
+    told = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told == ["Metrics could not be exported."] * 3
 
 
 @pytest.mark.parametrize(
@@ -372,7 +403,7 @@ def test_a_worker_that_does_not_answer_is_asked_again_next_time(
     ],
 )
 def test_metrics_are_not_exported_unless_the_environment_wants_it(environ: dict[str, str]) -> None:
-    assert start_metrics(MetricSettings.from_environ(environ), snapshot) is None
+    assert start_metrics(MetricSettings.from_environ(environ), reading) is None
 
 
 def test_what_cannot_be_used_is_told(caplog: pytest.LogCaptureFixture) -> None:
@@ -381,7 +412,7 @@ def test_what_cannot_be_used_is_told(caplog: pytest.LogCaptureFixture) -> None:
         "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317",
     }
     with caplog.at_level(logging.WARNING):
-        assert start_metrics(MetricSettings.from_environ(environ), snapshot) is None
+        assert start_metrics(MetricSettings.from_environ(environ), reading) is None
     assert "OTEL_METRICS_EXPORTER: prometheus is not available here" in caplog.text
     wrong = MetricSettings.from_environ(
         {

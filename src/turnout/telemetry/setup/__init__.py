@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from turnout.telemetry.setup.metrics import MetricExport, MetricSettings, start_export, start_metrics
+from turnout.telemetry.setup.metrics import MetricExport, MetricSettings, start_metrics
 from turnout.telemetry.setup.traces import TraceSettings, start_spans, start_tracing
 
 __all__ = [
     "MetricExport",
     "MetricSettings",
     "TraceSettings",
-    "start_export",
     "start_metrics",
     "start_spans",
     "start_tracing",

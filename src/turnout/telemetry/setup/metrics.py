@@ -11,25 +11,21 @@ import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.metric import Kind, Metric, Reading
-from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.semconv import SCHEMA_URL
 from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource
-from turnout.telemetry.snapshot import Snapshot
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric as SdkMetric
     from opentelemetry.sdk.metrics.export import MetricExporter, MetricsData
     from opentelemetry.sdk.resources import Resource
 
-__all__ = ["MetricExport", "MetricSettings", "start_export", "start_metrics"]
-
-State = TypeVar("State")
+__all__ = ["MetricExport", "MetricSettings", "start_metrics"]
 
 _log = logging.getLogger(__name__)
 
@@ -61,32 +57,27 @@ class MetricSettings(msgspec.Struct, frozen=True):
         return cls(protocol, timeout, milliseconds / 1000, tuple(problems))
 
 
-class MetricExport(Generic[State]):
-    """Sends metrics until it is closed. `read` gives a state; it may block a while and raise TimeoutError.
-
-    `measure` makes a reading of it.
-    """
+class MetricExport:
+    """Sends metrics until it is closed. `read` may block a while and raise TimeoutError."""
 
     def __init__(
         self,
         exporter: MetricExporter,
         source: Resource,
         settings: MetricSettings,
-        read: Callable[[], State],
-        measure: Callable[[State], Reading],
+        read: Callable[[], Reading],
     ) -> None:
         self._exporter = exporter
         self._resource = source
         self._settings = settings
         self._read = read
-        self._measure = measure
         self._failing = False
         self._stopped = threading.Event()
         self._thread = threading.Thread(target=self._run, name="turnout-metrics", daemon=True)
         self._thread.start()
 
-    async def aclose(self, last: State, timeout_seconds: float) -> None:
-        """Send this last state and shut down, in at most `timeout_seconds`."""
+    async def aclose(self, last: Reading, timeout_seconds: float) -> None:
+        """Send this last reading and shut down, in at most `timeout_seconds`."""
         self._stopped.set()
         loop = asyncio.get_running_loop()
         done = asyncio.Event()
@@ -109,19 +100,19 @@ class MetricExport(Generic[State]):
     def _run(self) -> None:
         while not self._stopped.wait(self._settings.interval_seconds):
             try:
-                state = self._read()
+                reading = self._read()
             except (TimeoutError, RuntimeError):  # blocked, or gone: the next round will tell
                 continue
             except Exception:  # noqa: BLE001 - a defect of ours costs one round: nobody would notice that the thread has ended
                 _log.exception("Metrics could not be read, please report this.")
                 continue
-            self._export(state)
+            self._export(reading)
 
-    def _export(self, state: State) -> None:
+    def _export(self, reading: Reading) -> None:
         from opentelemetry.sdk.metrics.export import MetricExportResult
 
         try:
-            data = _data(self._measure(state), self._resource)
+            data = _data(reading, self._resource)
             # The timeout is the exporter's own, given when it was made.
             failed = self._exporter.export(data) is not MetricExportResult.SUCCESS
         except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the worker goes on
@@ -132,17 +123,10 @@ class MetricExport(Generic[State]):
         self._failing = failed
 
 
-def start_metrics(settings: MetricSettings, read: Callable[[], Snapshot]) -> MetricExport[Snapshot] | None:
-    """Start exporting a worker's metrics; see `start_export`."""
-    return start_export(settings, read, _of_worker)
-
-
-def start_export(
-    settings: MetricSettings, read: Callable[[], State], measure: Callable[[State], Reading]
-) -> MetricExport[State] | None:
+def start_metrics(settings: MetricSettings, read: Callable[[], Reading]) -> MetricExport | None:
     """Start exporting as these settings want it; None when they want nothing, or when the exporter does not start.
 
-    `read` and `measure` are called in a thread of its own. Endpoint, headers, TLS and compression are read by the
+    `read` is called in a thread of its own. Endpoint, headers, TLS and compression are read by the
     exporter itself.
     """
     for problem in settings.problems:
@@ -150,7 +134,7 @@ def start_export(
     if not settings.protocol:
         return None
     try:
-        return MetricExport(_exporter(settings), resource(), settings, read, measure)
+        return MetricExport(_exporter(settings), resource(), settings, read)
     except Exception:  # noqa: BLE001 - as above
         _log.exception("Metrics are not exported: the exporter could not be started. Check OTEL_EXPORTER_OTLP_*.")
         return None
@@ -164,10 +148,6 @@ def _exporter(settings: MetricSettings) -> MetricExporter:
     from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter as HttpExporter
 
     return HttpExporter(timeout=settings.timeout_seconds)
-
-
-def _of_worker(snapshot: Snapshot) -> Reading:
-    return Reading(tuple(read_metrics(snapshot)), snapshot.started_at, snapshot.taken_at)
 
 
 def _data(reading: Reading, source: Resource) -> MetricsData:
