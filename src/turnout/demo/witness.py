@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from turnout.message import Account, Attribute, Delivery, Outcome
+from turnout.message import Account, Outcome
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["Witness"]
@@ -28,6 +28,9 @@ class Witness:
         """When the last message was settled; until then, when the witness was made."""
         self.story: Account | None = None
         """The delivered message with the most deliveries so far."""
+        self.received = tracing.received
+        self.inject = tracing.inject
+        self.aclose = tracing.aclose
 
     @property
     def accounted(self) -> int:
@@ -44,14 +47,6 @@ class Witness:
             for wait in waits:
                 wait.cancel()
         return bool(done)
-
-    def received(self, accounts: Sequence[Account]) -> None:
-        """As `Tracing.received`."""
-        self._tracing.received(accounts)
-
-    def inject(self, delivery: Delivery, attributes: dict[str, Attribute]) -> tuple[dict[str, Attribute], str | None]:
-        """As `Tracing.inject`."""
-        return self._tracing.inject(delivery, attributes)
 
     def settled(self, accounts: Sequence[Account]) -> None:
         """As `Tracing.settled`, and note it."""
@@ -70,7 +65,3 @@ class Witness:
             self.story is None or len(account.deliveries) > len(self.story.deliveries)
         ):
             self.story = account
-
-    async def aclose(self, timeout_seconds: float) -> None:
-        """As `Tracing.aclose`."""
-        await self._tracing.aclose(timeout_seconds)

@@ -11,7 +11,7 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from turnout.message import Account, Attribute, Delivery, Message, Outcome
+from turnout.message import Account, Message, Outcome
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch, Sqs
 from turnout.telemetry.tracing import Tracing
 
@@ -122,21 +122,12 @@ class Settlements:
     def __init__(self, tracing: Tracing, source: BatchSource) -> None:
         self._tracing = tracing
         self._source = source
-
-    def received(self, accounts: Sequence[Account]) -> None:
-        """As `Tracing.received`."""
-        self._tracing.received(accounts)
-
-    def inject(self, delivery: Delivery, attributes: dict[str, Attribute]) -> tuple[dict[str, Attribute], str | None]:
-        """As `Tracing.inject`."""
-        return self._tracing.inject(delivery, attributes)
+        self.received = tracing.received
+        self.inject = tracing.inject
+        self.aclose = tracing.aclose
 
     def settled(self, accounts: Sequence[Account]) -> None:
         """As `Tracing.settled`, and tell the batch."""
         self._tracing.settled(accounts)
         for account in accounts:
             self._source.settled(account)
-
-    async def aclose(self, timeout_seconds: float) -> None:
-        """As `Tracing.aclose`."""
-        await self._tracing.aclose(timeout_seconds)
