@@ -14,7 +14,7 @@ from typing import Any, Generic, TypeVar
 
 from turnout.app import event_loop_factory
 
-__all__ = ["Container", "in_lambda"]
+__all__ = ["Container"]
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -32,8 +32,16 @@ class Container(Generic[T]):
         runner, _, opened = self._once()
         return runner.run(work(opened))
 
+    def open_early(self) -> None:
+        """Open it now, in the init phase, if this is Lambda (its runtime API is then named), and not at the first call.
+
+        In that phase there is a full processor, whatever the function's memory setting.
+        """
+        if "AWS_LAMBDA_RUNTIME_API" in os.environ:
+            self.open()
+
     def open(self) -> None:
-        """Open it now, if it is not open yet: what is slow belongs into Lambda's init phase."""
+        """Open it now, if it is not open yet."""
         self._once()
 
     def close(self) -> None:
@@ -41,7 +49,7 @@ class Container(Generic[T]):
         if self._open is not None:
             runner, context, _ = self._open
             self._open = None
-            runner.run(_left(context))
+            runner.run(context.__aexit__(None, None, None))
             runner.close()
 
     def _once(self) -> tuple[asyncio.Runner, AbstractAsyncContextManager[T], T]:
@@ -49,22 +57,9 @@ class Container(Generic[T]):
             runner = asyncio.Runner(loop_factory=event_loop_factory())
             context = self._opening()
             try:
-                opened = runner.run(_entered(context))
+                opened = runner.run(context.__aenter__())
             except BaseException:
                 runner.close()
                 raise
             self._open = (runner, context, opened)
         return self._open
-
-
-def in_lambda() -> bool:
-    """Whether this process is an execution environment of Lambda (its runtime API is then named)."""
-    return "AWS_LAMBDA_RUNTIME_API" in os.environ
-
-
-async def _entered(context: AbstractAsyncContextManager[T]) -> T:
-    return await context.__aenter__()
-
-
-async def _left(context: AbstractAsyncContextManager[Any]) -> None:
-    await context.__aexit__(None, None, None)

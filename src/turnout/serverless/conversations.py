@@ -21,7 +21,7 @@ from turnout.genesys.conversations import Presence
 from turnout.genesys.session import Genesys, open_genesys
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
-from turnout.serverless.container import Container, in_lambda
+from turnout.serverless.container import Container
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
 from turnout.serverless.log import begin_log, naming_request
 from turnout.serverless.measuring import counted_lines, print_lines
@@ -133,7 +133,4 @@ def handler(event: Any, context: Context) -> Response:
 
 
 _container = Container(open_follower)
-
-if in_lambda():
-    # Now, in the init phase, there is a full processor, whatever the function's memory setting.
-    _container.open()
+_container.open_early()

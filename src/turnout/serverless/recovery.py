@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from turnout.serverless.container import Container, in_lambda
+from turnout.serverless.container import Container
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
 from turnout.serverless.log import naming_request
 from turnout.serverless.measuring import counted_lines, print_lines
@@ -36,7 +36,4 @@ def handler(event: Any, context: Context) -> Response:
 
 
 _container = Container(open_recovery)
-
-if in_lambda():
-    # Now, in the init phase, there is a full processor, whatever the function's memory setting.
-    _container.open()
+_container.open_early()

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from turnout.app import load_ruleset, open_store, worker_config
-from turnout.serverless.container import Container, in_lambda
+from turnout.serverless.container import Container
 from turnout.serverless.events import Context, Response, messages_of, partial_response, seconds_left
 from turnout.serverless.log import begin_log, naming_request
 from turnout.serverless.measuring import batch_lines, print_lines
@@ -90,7 +90,4 @@ def handler(event: Any, context: Context) -> Response:
 
 
 _container = Container(open_router)
-
-if in_lambda():
-    # Now, in the init phase, there is a full processor, whatever the function's memory setting.
-    _container.open()
+_container.open_early()

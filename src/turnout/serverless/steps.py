@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any
 
-from turnout.serverless.container import Container, in_lambda
+from turnout.serverless.container import Container
 from turnout.serverless.events import Context, seconds_left
 from turnout.serverless.lettersteps import InvalidStep, LetterSteps
 from turnout.serverless.log import naming_request
@@ -70,7 +70,4 @@ def _run(step: Callable[[LetterSteps, Step, float], Awaitable[Step]], event: Any
 
 
 _container = Container(open_steps)
-
-if in_lambda():
-    # Now, in the init phase, there is a full processor, whatever the function's memory setting.
-    _container.open()
+_container.open_early()

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from turnout.serverless.container import Container, in_lambda
+from turnout.serverless.container import Container
 
 
 class Opening:
@@ -81,9 +81,14 @@ def test_what_was_closed_is_opened_anew_and_can_be_closed_twice() -> None:
 
 
 def test_lambda_is_known_by_its_runtime_api(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert not in_lambda()
+    opening = Opening()
+    container = Container(opening)
+    container.open_early()
+    assert opening.opened == 0
     monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
-    assert in_lambda()
+    container.open_early()
+    assert opening.opened == 1
+    container.close()
 
 
 def test_a_call_that_fails_leaves_it_open() -> None:
