@@ -39,11 +39,13 @@ __all__ = [
     "NotParked",
     "NotThere",
     "Refused",
+    "Step",
 ]
 
 log = logging.getLogger(__name__)
 
 Step = dict[str, Any]
+"""What a step takes and what it answers: a JSON object."""
 
 # An execution whose state grows over 262,144 bytes fails at once, and nothing can catch that. The state is the letter's
 # record, and what the steps answer or fail with.

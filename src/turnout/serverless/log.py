@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
+from turnout.recovery.letter import Letter
 from turnout.serverless.events import Context
 from turnout.telemetry.logs import configure_logging
 from turnout.variables import misspelt_settings
 
-__all__ = ["begin_log", "naming_request"]
+__all__ = ["about", "begin_log", "naming_request"]
 
 log = logging.getLogger(__name__)
 
@@ -44,3 +45,8 @@ def naming_request(context: Context) -> Iterator[None]:
         yield
     finally:
         logging.setLogRecordFactory(before)
+
+
+def about(letter: Letter) -> dict[str, str]:
+    """What a line about a letter names beside it, as its `extra`."""
+    return {"message_id": letter.id, "event_id": letter.event_id, "conversation_id": letter.conversation_id}

@@ -25,6 +25,7 @@ from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighti
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.choosing import Choice, Course, choose
+from turnout.serverless.log import about
 from turnout.serverless.telling import Teller
 
 __all__ = ["Became", "Recovery"]
@@ -156,7 +157,7 @@ class Recovery:
             raise ValueError(f"{choice.course} is nothing to attempt")
         number = record.attempts + 1 if choice.course is Course.DELIVER else 1
         if choice.detour:
-            log.warning("it goes to %s, %s", ", ".join(choice.aims), choice.detour, extra=_about(letter))
+            log.warning("it goes to %s, %s", ", ".join(choice.aims), choice.detour, extra=about(letter))
         end = asyncio.get_running_loop().time() + max(0.0, seconds)
         record = await self._note(letter, act.action, Phase.STARTED, number)
         seconds = _left(end)
@@ -205,7 +206,7 @@ class Recovery:
             if held is not None:
                 return await self._take_course(letter, held, end)
         self.counts[Became.HELD] += 1
-        log.info("another call is at this letter", extra=_about(letter))
+        log.info("another call is at this letter", extra=about(letter))
         return False
 
     async def _take_course(self, letter: Letter, record: Record, end: float) -> bool:
@@ -224,7 +225,7 @@ class Recovery:
             case Course.PARK:
                 self.counts[Became.PARKED] += 1
                 await self.park(letter, choice.why)
-                log.warning("left for an operator: %s", choice.why, extra=_about(letter))
+                log.warning("left for an operator: %s", choice.why, extra=about(letter))
                 return False
 
     async def _deliver(self, choice: Choice, letter: Letter, record: Record, end: float) -> bool:
@@ -258,7 +259,7 @@ class Recovery:
             await self.resolve(letter)
             return True
         self.counts[Became.FAILED] += 1
-        log.warning("not recovered, it stays: %s", outcome.sentence, extra=_about(letter))
+        log.warning("not recovered, it stays: %s", outcome.sentence, extra=about(letter))
         return False
 
     async def _let_go(self, letter: Letter) -> None:
@@ -266,7 +267,7 @@ class Recovery:
         try:
             await self._ledger.release([letter.id], by=self._by)
         except LedgerError as error:
-            log.warning("the letter is not given free before its lease ends: %s", error, extra=_about(letter))
+            log.warning("the letter is not given free before its lease ends: %s", error, extra=about(letter))
 
     async def _note(
         self,
@@ -283,7 +284,3 @@ class Recovery:
 
 def _left(end: float) -> float:
     return max(0.0, end - asyncio.get_running_loop().time())
-
-
-def _about(letter: Letter) -> dict[str, str]:
-    return {"message_id": letter.id, "event_id": letter.event_id, "conversation_id": letter.conversation_id}

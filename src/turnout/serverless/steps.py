@@ -9,13 +9,11 @@ from typing import Any
 
 from turnout.serverless.container import Container
 from turnout.serverless.events import Context, seconds_left
-from turnout.serverless.lettersteps import InvalidStep, LetterSteps
+from turnout.serverless.lettersteps import InvalidStep, LetterSteps, Step
 from turnout.serverless.log import naming_request
 from turnout.serverless.opening import open_recovery
 
 __all__ = ["archive", "classify", "correlate", "deliver", "notify", "open_steps", "park"]
-
-Step = dict[str, Any]
 
 # Kept of the time for noting the outcome and for the answer.
 _RESERVE_SECONDS = 1.0

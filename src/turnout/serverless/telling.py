@@ -15,6 +15,7 @@ from turnout.genesys.conversations import Correlation, Presence
 from turnout.genesys.session import Genesys
 from turnout.genesys.writeback import RetryStatus, StatusUpdate, WriteOutcome
 from turnout.recovery.letter import Letter
+from turnout.serverless.log import about
 
 __all__ = ["Teller", "event_of", "foremost"]
 
@@ -38,10 +39,10 @@ class Teller:
             async with asyncio.timeout(seconds):
                 found = await self._genesys.correlate(letter.conversation_id, letter.event_time, letter.sent)
         except TimeoutError:
-            log.warning("no time to look the conversation up", extra=_about(letter))
+            log.warning("no time to look the conversation up", extra=about(letter))
             return None
         if found.presence is Presence.FAILED and found.error is not None:
-            log.warning("the conversation could not be looked up: %s", found.error, extra=_about(letter))
+            log.warning("the conversation could not be looked up: %s", found.error, extra=about(letter))
         return found
 
     async def tell(
@@ -63,7 +64,7 @@ class Teller:
                 return await self._genesys.write_status(update)
         except (GenesysError, TimeoutError) as error:
             text = str(error) or "no time left"
-            log.warning("the status %s was not written: %s", status, text, extra=_about(letter))
+            log.warning("the status %s was not written: %s", status, text, extra=about(letter))
             return WriteOutcome.MISSING
 
 
@@ -88,7 +89,3 @@ def _participant(event: Mapping[str, Any], found: Conversation | None) -> str:
     if isinstance(named, str) and named:
         return named
     return next((each.id for each in foremost(found.participants)), "") if found is not None else ""
-
-
-def _about(letter: Letter) -> dict[str, str]:
-    return {"message_id": letter.id, "event_id": letter.event_id, "conversation_id": letter.conversation_id}
