@@ -17,7 +17,7 @@ from turnout.demo.events import DemoMessage
 from turnout.letter import read_letter_attribute
 from turnout.message import Message
 
-__all__ = ["DEAD_LETTERS", "Audit", "Findings", "Verdict"]
+__all__ = ["DEAD_LETTERS", "Audit", "Findings"]
 
 DEAD_LETTERS = "dead-letter"
 """The place, beside the targets, where a message may have to be."""
@@ -26,12 +26,6 @@ MOVED_BY_SQS = "MOVED_BY_SQS"
 """Counted as the reason of a dead letter that no worker wrote: SQS moved it after too many receives."""
 
 Fingerprint = bytes
-
-
-class Verdict(msgspec.Struct, frozen=True):
-    """Where one message has to go: to these places (targets, or `DEAD_LETTERS`); nowhere when it may be dropped."""
-
-    places: tuple[str, ...]
 
 
 class Findings(msgspec.Struct, frozen=True):
@@ -56,7 +50,7 @@ class Audit:
     def __init__(self, fifo: Collection[str] = ()) -> None:
         self._fifo = fifo
         """Targets that take a repeated event only once, because SQS deduplicates it."""
-        self._published: dict[Fingerprint, Verdict] = {}
+        self._published: dict[Fingerprint, tuple[str, ...]] = {}
         self._expected: Counter[tuple[str, Fingerprint]] = Counter()
         self._found: Counter[tuple[str, Fingerprint]] = Counter()
         self._owed: Counter[tuple[str, Fingerprint]] = Counter()
@@ -70,11 +64,11 @@ class Audit:
         """How many messages have to be found in all."""
         return (+self._expected).total()
 
-    def published(self, message: DemoMessage, verdict: Verdict) -> None:
-        """Expect `message` where `verdict` says, once more than so far."""
+    def published(self, message: DemoMessage, places: tuple[str, ...]) -> None:
+        """Expect `message` at each of `places` (targets, or `DEAD_LETTERS`), once more than so far."""
         body = _fingerprint(message.body)
-        self._published[body] = verdict
-        for place in verdict.places:
+        self._published[body] = places
+        for place in places:
             if place not in self._fifo or not self._expected[place, body]:
                 self._expected[place, body] += 1
 
@@ -105,9 +99,7 @@ class Audit:
         self._expect_no_longer(_fingerprint(message.body))
 
     def _expect_no_longer(self, body: Fingerprint) -> None:
-        verdict = self._published.get(body)
-        if verdict is not None:
-            self._expected.subtract((place, body) for place in verdict.places)
+        self._expected.subtract((place, body) for place in self._published.get(body, ()))
 
     def findings(self) -> Findings:
         """What the queues say, once all of them are drained."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 
-from turnout.demo.audit import DEAD_LETTERS, Verdict
+from turnout.demo.audit import DEAD_LETTERS
 from turnout.demo.events import DemoMessage
 from turnout.rules import Ruleset
 from turnout.rules.condition.interpret import Scope, holds
@@ -17,20 +17,20 @@ from turnout.rules.model import Mode, Unmatched
 __all__ = ["judge"]
 
 
-def judge(message: DemoMessage, ruleset: Ruleset) -> Verdict:
-    """The places where `message` has to be found in the end."""
+def judge(message: DemoMessage, ruleset: Ruleset) -> tuple[str, ...]:
+    """The places where `message` has to be found in the end: targets, or `DEAD_LETTERS`; none if it may be dropped."""
     if message.poison is not None:
-        return Verdict((DEAD_LETTERS,))
+        return (DEAD_LETTERS,)
     targets = _targets(message, ruleset)
     if targets:
-        return Verdict(targets)
+        return targets
     match ruleset.unmatched:
         case Unmatched.DROP:
-            return Verdict(())
+            return ()
         case Unmatched.DEAD_LETTER:
-            return Verdict((DEAD_LETTERS,))
+            return (DEAD_LETTERS,)
         case target:
-            return Verdict((target,))
+            return (target,)
 
 
 def _targets(message: DemoMessage, ruleset: Ruleset) -> tuple[str, ...]:

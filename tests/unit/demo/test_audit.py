@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from turnout.demo.audit import DEAD_LETTERS, MOVED_BY_SQS, Audit, Findings, Verdict
+from turnout.demo.audit import DEAD_LETTERS, MOVED_BY_SQS, Audit, Findings
 from turnout.demo.events import DemoMessage
 from turnout.letter import LETTER, LetterAttribute, sealed_attributes
 from turnout.message import Attribute, Message
 
-BOTH = Verdict(("critical", "standard"))
+BOTH = ("critical", "standard")
 
 
 def message(body: str, attributes: dict[str, Attribute] | None = None) -> Message:
@@ -24,10 +24,10 @@ def event(body: str) -> DemoMessage:
     return DemoMessage(body, "an event")
 
 
-def audit_of(*published: tuple[str, Verdict]) -> Audit:
+def audit_of(*published: tuple[str, tuple[str, ...]]) -> Audit:
     audit = Audit()
-    for body, verdict in published:
-        audit.published(event(body), verdict)
+    for body, places in published:
+        audit.published(event(body), places)
     return audit
 
 
@@ -39,7 +39,7 @@ def test_an_event_that_arrived_everywhere_leaves_nothing_lost() -> None:
 
 
 def test_what_has_to_be_found_counts_every_place() -> None:
-    assert audit_of(("a", BOTH), ("b", Verdict(())), ("{", Verdict((DEAD_LETTERS,)))).expected == 3
+    assert audit_of(("a", BOTH), ("b", ()), ("{", (DEAD_LETTERS,))).expected == 3
 
 
 def test_each_delivery_that_is_absent_is_lost() -> None:
@@ -49,7 +49,7 @@ def test_each_delivery_that_is_absent_is_lost() -> None:
 
 
 def test_an_event_published_twice_has_to_arrive_twice() -> None:
-    audit = audit_of(("a", Verdict(("critical",))), ("a", Verdict(("critical",))))
+    audit = audit_of(("a", ("critical",)), ("a", ("critical",)))
     audit.found_in_target("critical", message("a"))
     assert (audit.findings().lost, audit.findings().duplicates) == (1, 0)
     audit.found_in_target("critical", message("a"))
@@ -59,7 +59,7 @@ def test_an_event_published_twice_has_to_arrive_twice() -> None:
 def test_on_a_fifo_target_an_event_published_twice_has_to_arrive_once() -> None:
     audit = Audit(fifo={"in-order"})
     for _ in range(2):
-        audit.published(event("a"), Verdict(("in-order", "standard")))
+        audit.published(event("a"), ("in-order", "standard"))
     for target in ("in-order", "standard", "standard"):
         audit.found_in_target(target, message("a"))
     assert (audit.findings().lost, audit.findings().duplicates) == (0, 0)
@@ -73,26 +73,26 @@ def test_a_copy_too_many_is_a_duplicate_and_makes_up_for_nothing() -> None:
 
 
 def test_an_event_in_the_wrong_target_is_lost_and_a_surplus() -> None:
-    audit = audit_of(("a", Verdict(("critical",))))
+    audit = audit_of(("a", ("critical",)))
     audit.found_in_target("standard", message("a"))
     assert (audit.findings().lost, audit.findings().duplicates) == (1, 1)
 
 
 def test_a_changed_body_is_lost() -> None:
-    audit = audit_of(('{"a":1}', Verdict(("critical",))))
+    audit = audit_of(('{"a":1}', ("critical",)))
     audit.found_in_target("critical", message('{"a": 1}'))
     assert audit.findings().lost == 1
 
 
 def test_a_dropped_event_is_expected_nowhere() -> None:
-    audit = audit_of(("a", Verdict(())))
+    audit = audit_of(("a", ()))
     assert audit.findings().lost == 0
     audit.found_in_target("standard", message("a"))
     assert audit.findings().duplicates == 1
 
 
 def test_poison_has_to_be_a_dead_letter_and_is_counted_by_its_reason() -> None:
-    audit = audit_of(("{", Verdict((DEAD_LETTERS,))), ("[]", Verdict((DEAD_LETTERS,))))
+    audit = audit_of(("{", (DEAD_LETTERS,)), ("[]", (DEAD_LETTERS,)))
     audit.found_dead(letter("{", "INVALID_JSON"))
     assert audit.findings().lost == 1
     audit.found_dead(letter("[]", "NOT_AN_OBJECT"))

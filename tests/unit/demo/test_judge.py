@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from turnout.demo.audit import DEAD_LETTERS, Verdict
+from turnout.demo.audit import DEAD_LETTERS
 from turnout.demo.events import DemoMessage, generate
 from turnout.demo.judge import judge
 from turnout.message import Reason
@@ -49,12 +49,12 @@ def event(**detail: object) -> DemoMessage:
 
 def test_every_active_rule_that_holds_adds_its_targets_once(tmp_path: Path) -> None:
     rules = ruleset(tmp_path)
-    assert judge(event(priority="critical"), rules) == Verdict(("critical",))
-    assert judge(event(priority="critical", channel="voice"), rules) == Verdict(("critical", "standard"))
+    assert judge(event(priority="critical"), rules) == ("critical",)
+    assert judge(event(priority="critical", channel="voice"), rules) == ("critical", "standard")
 
 
 def test_nothing_is_added_after_a_rule_that_stops(tmp_path: Path) -> None:
-    assert judge(event(last=True, channel="voice"), ruleset(tmp_path)) == Verdict(("critical",))
+    assert judge(event(last=True, channel="voice"), ruleset(tmp_path)) == ("critical",)
 
 
 @pytest.mark.parametrize(
@@ -63,13 +63,13 @@ def test_nothing_is_added_after_a_rule_that_stops(tmp_path: Path) -> None:
 def test_an_event_that_no_rule_wants_goes_where_the_rules_say(
     tmp_path: Path, unmatched: str, places: tuple[str, ...]
 ) -> None:
-    assert judge(event(priority="low"), ruleset(tmp_path, unmatched)) == Verdict(places)
+    assert judge(event(priority="low"), ruleset(tmp_path, unmatched)) == places
 
 
 def test_poison_is_a_dead_letter_whatever_the_rules_say(tmp_path: Path) -> None:
     body = json.dumps({"detail": {"priority": "critical"}})
     poison = DemoMessage(body, "as if", poison=Reason.MISSING_FIELD)
-    assert judge(poison, ruleset(tmp_path)) == Verdict((DEAD_LETTERS,))
+    assert judge(poison, ruleset(tmp_path)) == (DEAD_LETTERS,)
 
 
 def test_the_judge_and_the_ruleset_are_of_one_opinion(tmp_path: Path) -> None:
@@ -77,9 +77,9 @@ def test_the_judge_and_the_ruleset_are_of_one_opinion(tmp_path: Path) -> None:
     file.write_text(LONG_AND_SPOKEN)
     rules = load_rules(file, require=("detail",))
     for message in generate(seed=2, count=500):
-        verdict, match = judge(message, rules), rules.match(message.body)
+        places, match = judge(message, rules), rules.match(message.body)
         if message.poison is None:
-            assert set(verdict.places) == set(match.targets)
+            assert set(places) == set(match.targets)
         else:
             assert match.rejected is not None
             assert match.rejected.reason is message.poison
