@@ -37,12 +37,10 @@ NESTING = 100_000
 class DemoMessage(msgspec.Struct, frozen=True):
     """One message to publish.
 
-    `kind` says what it is in an operator's words; `poison` is the reason its letter must carry, None for an event
-    that the rules decide on.
+    `poison` is the reason its letter must carry, None for an event that the rules decide on.
     """
 
     body: str
-    kind: str
     attributes: Mapping[str, Attribute] = {}
     poison: Reason | None = None
 
@@ -91,7 +89,7 @@ def _events(rng: Random) -> Iterator[DemoMessage]:
             event = story.pop()
             if not story:
                 open_stories.remove(story)
-        yield DemoMessage(_encode(event), str(event["detail-type"]))
+        yield DemoMessage(_encode(event))
 
 
 def _encode(value: object) -> str:
@@ -102,29 +100,28 @@ def _encode(value: object) -> str:
 
 
 def _not_json(rng: Random) -> DemoMessage:
-    return DemoMessage(
-        f"event {rng.getrandbits(64):016x} lost its braces: detail=voice", "not JSON", {}, Reason.INVALID_JSON
-    )
+    body = f"event {rng.getrandbits(64):016x} lost its braces: detail=voice"
+    return DemoMessage(body, poison=Reason.INVALID_JSON)
 
 
 def _truncated(rng: Random) -> DemoMessage:
     whole = _encode(tutorial_event(rng, START_MS))
-    return DemoMessage(whole[: len(whole) * 2 // 3], "JSON cut off in the middle", {}, Reason.INVALID_JSON)
+    return DemoMessage(whole[: len(whole) * 2 // 3], poison=Reason.INVALID_JSON)
 
 
 def _not_an_object(rng: Random) -> DemoMessage:
-    return DemoMessage(_encode(["event", rng.getrandbits(53)]), "a JSON array", {}, Reason.NOT_AN_OBJECT)
+    return DemoMessage(_encode(["event", rng.getrandbits(53)]), poison=Reason.NOT_AN_OBJECT)
 
 
 def _missing_detail(rng: Random) -> DemoMessage:
     event = tutorial_event(rng, START_MS)
     del event["detail"]
-    return DemoMessage(_encode(event), "no detail", {}, Reason.MISSING_FIELD)
+    return DemoMessage(_encode(event), poison=Reason.MISSING_FIELD)
 
 
 def _too_deep(rng: Random) -> DemoMessage:
     body = f'{{"id":"{rng.getrandbits(64):016x}","detail":' + "[" * NESTING + "]" * NESTING + "}"
-    return DemoMessage(body, "nested too deeply", {}, Reason.TOO_DEEP)
+    return DemoMessage(body, poison=Reason.TOO_DEEP)
 
 
 def _full_to_the_brim(rng: Random) -> DemoMessage:
@@ -138,9 +135,7 @@ def _full_to_the_brim(rng: Random) -> DemoMessage:
     del event["detail"]
     event["transcript"] = ""
     event["transcript"] = "hold the line please " * ((room - len(_encode(event))) // 21)
-    return DemoMessage(
-        _encode(event).ljust(room), "largest message, ten attributes, no detail", attributes, Reason.MISSING_FIELD
-    )
+    return DemoMessage(_encode(event).ljust(room), attributes, Reason.MISSING_FIELD)
 
 
 _POISON: tuple[Callable[[Random], DemoMessage], ...] = (

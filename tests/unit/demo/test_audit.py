@@ -21,7 +21,7 @@ def letter(body: str, reason: str, owed: tuple[str, ...] = ()) -> Message:
 
 
 def event(body: str) -> DemoMessage:
-    return DemoMessage(body, "an event")
+    return DemoMessage(body)
 
 
 def audit_of(*published: tuple[str, tuple[str, ...]]) -> Audit:

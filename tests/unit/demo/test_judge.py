@@ -44,7 +44,7 @@ def ruleset(path: Path, unmatched: str = "drop") -> Ruleset:
 
 
 def event(**detail: object) -> DemoMessage:
-    return DemoMessage(json.dumps({"detail": detail}), "an event")
+    return DemoMessage(json.dumps({"detail": detail}))
 
 
 def test_every_active_rule_that_holds_adds_its_targets_once(tmp_path: Path) -> None:
@@ -68,7 +68,7 @@ def test_an_event_that_no_rule_wants_goes_where_the_rules_say(
 
 def test_poison_is_a_dead_letter_whatever_the_rules_say(tmp_path: Path) -> None:
     body = json.dumps({"detail": {"priority": "critical"}})
-    poison = DemoMessage(body, "as if", poison=Reason.MISSING_FIELD)
+    poison = DemoMessage(body, poison=Reason.MISSING_FIELD)
     assert judge(poison, ruleset(tmp_path)) == (DEAD_LETTERS,)
 
 

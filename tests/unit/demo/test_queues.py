@@ -79,7 +79,7 @@ def test_an_event_that_the_source_refuses_is_an_error() -> None:
     async def scene() -> None:
         sqs = MemorySqs()
         queue = sqs.create_queue("source")
-        await publish(sqs, queue, [DemoMessage("\x00", "not sendable")])
+        await publish(sqs, queue, [DemoMessage("\x00")])
 
     with pytest.raises(TurnoutError, match="did not take an event"):
         asyncio.run(scene())
