@@ -62,7 +62,7 @@ class Destinations:
         if target.kind is Kind.URL:
             with _no_way(target.address):
                 shown = client_certificate(target, self._environ)
-            return self._endpoint(target.address, self._secret(target) if target.secret_from else "", shown)
+            return self.endpoint(target.address, self._secret(target) if target.secret_from else "", shown)
         # Imported on demand: most rules send to queues only.
         from turnout.targets import aws
 
@@ -88,14 +88,11 @@ class Destinations:
         """A queue."""
         return QueueDestination(self._sqs, queue_url(name_or_url, beside=self._beside))
 
-    def endpoint(self, url: str, secret: str = "") -> Destination:
-        """An HTTP(S) endpoint; what is sent there is signed when a secret is given.
+    def endpoint(self, url: str, secret: str = "", shown: ClientCertificate | None = None) -> Destination:
+        """An HTTP(S) endpoint; it is shown a certificate, and what is sent there is signed, where one is given.
 
         Raises `TargetError` when the environment says how to reach it, and that cannot be done.
         """
-        return self._endpoint(url, secret, None)
-
-    def _endpoint(self, url: str, secret: str, shown: ClientCertificate | None) -> Destination:
         with _no_way(url):
             client = self._http_client(proxy_for(url, self._environ), shown)
         return HttpDestination(client, url, secret=secret)
