@@ -11,7 +11,7 @@ import msgspec
 
 from turnout.errors import SqsQueueMissing
 from turnout.provision.plan import MAX_RECEIVES, QueuePlan
-from turnout.sqs.place import Place, find_place
+from turnout.sqs.place import find_place
 from turnout.sqs.session import AwsConfig, AwsSession, foreign_errors
 
 __all__ = ["Made", "Maker", "open_maker"]
@@ -42,13 +42,8 @@ class Maker:
     def __init__(self, client: Any) -> None:
         self._client = client
         self.endpoint = str(client.meta.endpoint_url)
-        self.place: Place = find_place(self.endpoint, None, {})
-        self.region = str(client.meta.region_name)
-
-    @property
-    def emulator(self) -> bool:
+        self.emulator = find_place(self.endpoint, None, {}).region is None
         """Whether the endpoint is not Amazon's."""
-        return self.place.region is None
 
     async def make(self, plans: Iterable[QueuePlan]) -> AsyncIterator[Made]:
         """Make each queue that is not there yet, in the order of the plans."""
