@@ -62,18 +62,14 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
     require = _required(settings, unusable)
     reading = read_rules(path, require=require, keep_patterns=True)  # so that warnings point into them
     errors = [Problem("", 0, 0, "", Code.SETTING, message) for message in unusable]
+    unreachable = _unreachable(reading)
     if only_rules:
-        notes += [problem.with_caret() for problem in reading.unresolved]
+        notes += (*[problem.with_caret() for problem in reading.unresolved], *unreachable)
     else:
-        errors += reading.unresolved
+        errors += (*reading.unresolved, *[Problem("", 0, 0, "", Code.SETTING, message) for message in unreachable])
         if settings is not None:
             notes += (*idle_settings(settings), *settings_without_port(settings))
             notes += double_roles(settings, reading.targets.values())
-    unreachable = _unreachable(reading)
-    if only_rules:
-        notes += unreachable
-    else:
-        errors += [Problem("", 0, 0, "", Code.SETTING, message) for message in unreachable]
     errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
     warnings = (*unread_files(path, reading.limits), *lint(reading))
     code = _ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0
