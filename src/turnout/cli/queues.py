@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from turnout.cli.rules_path import RulesPath
+from turnout.cli.rules.options import rules_option
 from turnout.queues import queue_name
-from turnout.settings import variable
 
 if TYPE_CHECKING:
     from turnout.provision.plan import QueuePlan
@@ -36,12 +35,7 @@ def queues() -> None:
 
 
 @queues.command(short_help="Make the source, dead-letter and target queues; print their variables.")
-@click.option(
-    "--rules",
-    "directory",
-    type=RulesPath(),
-    help=f"Directory of rule files, or one rule file.  [{variable('rules')}; default: rules]",
-)
+@rules_option
 @click.option(
     "--prefix",
     default="turnout",
@@ -51,7 +45,7 @@ def queues() -> None:
 )
 @click.option("--fifo", multiple=True, metavar="TARGET", help="Make this target's queue a FIFO queue; repeatable.")
 @click.option("--yes", is_flag=True, help="Do not ask, also in a real AWS account.")
-def create(directory: Path | None, prefix: str, fifo: Sequence[str], yes: bool) -> None:
+def create(directory: Path, prefix: str, fifo: Sequence[str], yes: bool) -> None:
     """Make the queues that the rules need: the source, its dead-letter queue, and one for each target, with redrive.
 
     For an emulator (AWS_ENDPOINT_URL) or an account for development; production has deploy/terraform. Queues that
@@ -64,8 +58,7 @@ def create(directory: Path | None, prefix: str, fifo: Sequence[str], yes: bool) 
     from turnout.rules.files.load import read_rules
     from turnout.rules.problems import RuleFilesError
 
-    path = directory or Path(os.environ.get(variable("rules")) or "rules")
-    reading, bare = read_rules(path), read_rules(path, environ={})
+    reading, bare = read_rules(directory), read_rules(directory, environ={})
     if reading.problems:
         raise RuleFilesError(reading.problems)
     if unknown := sorted(set(fifo) - set(reading.targets)):
