@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from urllib.parse import urlsplit
 
@@ -18,9 +18,8 @@ __all__ = ["address_argument", "asking", "look", "not_a_worker", "told", "worker
 TOKEN = "TURNOUT_HTTP_TOKEN"  # noqa: S105 - a name
 
 
-def address_argument(command: Callable[..., None]) -> Callable[..., None]:
-    """The ADDRESS of the commands that ask a running worker."""
-    return click.argument("address", required=False)(command)
+address_argument = click.argument("address", required=False)
+"""The ADDRESS of the commands that ask a running worker."""
 
 
 def worker_url(address: str | None) -> str:
