@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 
-__all__ = ["aside"]
+from turnout.telemetry.records import SpanSink
+
+__all__ = ["aside", "shut_down"]
+
+_log = logging.getLogger(__name__)
 
 
 async def aside(blocking: Callable[[], None], name: str, timeout_seconds: float, defect: Callable[[str], None]) -> bool:
@@ -33,3 +38,14 @@ async def aside(blocking: Callable[[], None], name: str, timeout_seconds: float,
     except TimeoutError:
         return False
     return True
+
+
+async def shut_down(sink: SpanSink, timeout_seconds: float, defect: Callable[[str], None]) -> None:
+    """Let a sink send what is waiting and stop; what it has not sent in time is given up, and that is told."""
+    if not await aside(sink.shutdown, "shutdown", timeout_seconds, defect):
+        sink.abandon()
+        _log.warning(
+            "The trace collector did not take the last spans within %.1f s; they are lost. "
+            "Check OTEL_EXPORTER_OTLP_ENDPOINT and the collector.",
+            timeout_seconds,
+        )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Sequence
 
-from turnout.telemetry.aside import aside
+from turnout.telemetry.aside import shut_down
 from turnout.telemetry.propagation import Context
 from turnout.telemetry.records import Span, SpanSink, TracingCounts
 from turnout.telemetry.sampling import Sampler
@@ -41,13 +41,8 @@ class FinishedSpans:
     async def aclose(self, timeout_seconds: float) -> None:
         """Send what is waiting and shut down, in at most `timeout_seconds`."""
         sink, self._sink = self._sink, None
-        if sink is not None and not await aside(sink.shutdown, "shutdown", timeout_seconds, _defect):
-            sink.abandon()
-            _log.warning(
-                "The trace collector did not take the last spans within %.1f s; they are lost. "
-                "Check OTEL_EXPORTER_OTLP_ENDPOINT and the collector.",
-                timeout_seconds,
-            )
+        if sink is not None:
+            await shut_down(sink, timeout_seconds, _defect)
 
 
 def _defect(where: str) -> None:

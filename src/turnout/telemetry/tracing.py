@@ -14,7 +14,7 @@ from typing import Protocol
 
 from turnout.message import REPLAY, Account, Attribute, Call, Delivery
 from turnout.telemetry import spans
-from turnout.telemetry.aside import aside
+from turnout.telemetry.aside import aside, shut_down
 from turnout.telemetry.propagation import (
     BAGGAGE,
     TRACE_HEADER,
@@ -284,13 +284,7 @@ class LateTracing:
             self._timer.cancel()
         self._build_calls([*self._ripe, *self._gathering])
         self._closed = True
-        if not await aside(self._sink.shutdown, "shutdown", timeout_seconds, self._defect):
-            self._sink.abandon()
-            _log.warning(
-                "The trace collector did not take the last spans within %.1f s; they are lost. "
-                "Check OTEL_EXPORTER_OTLP_ENDPOINT and the collector.",
-                timeout_seconds,
-            )
+        await shut_down(self._sink, timeout_seconds, self._defect)
 
     async def flush(self, timeout_seconds: float) -> None:
         """Send what is waiting, in at most `timeout_seconds`, and go on: for a process that may be frozen next."""
