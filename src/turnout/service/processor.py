@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from turnout.recovery.processor.metrics import read_metrics
 from turnout.recovery.processor.rounds import Processor
 from turnout.service.health import Health
-from turnout.service.view import NotAnswering
+from turnout.service.view import loop_blocked
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.metric import Metric, Reading
 
@@ -29,7 +29,7 @@ class ProcessorProbes:
     async def alive(self) -> Health:
         """Whether it gets somewhere."""
         if blocked := self._watchdog.blocked_seconds:
-            raise NotAnswering(f"the event loop has been blocked for {blocked:.1f} s; the log shows by what")
+            raise loop_blocked(blocked)
         counts = self._processor.counts
         silent = time.monotonic() - counts.beat_at
         hangs = counts.running and silent > _SILENT_SECONDS

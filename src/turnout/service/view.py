@@ -14,7 +14,7 @@ from turnout.service.observer import Observer
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.snapshot import Snapshot
 
-__all__ = ["NotAnswering", "View", "WorkerView"]
+__all__ = ["NotAnswering", "View", "WorkerView", "loop_blocked"]
 
 _ANSWER_SECONDS = 2.0
 """How long the worker's event loop may take for a snapshot."""
@@ -22,6 +22,11 @@ _ANSWER_SECONDS = 2.0
 
 class NotAnswering(Exception):
     """There is no answer to be had from a worker; the text says why."""
+
+
+def loop_blocked(seconds: float) -> NotAnswering:
+    """What to raise when the watchdog's event loop has not come round for so long."""
+    return NotAnswering(f"the event loop has been blocked for {seconds:.1f} s; the log shows by what")
 
 
 class View(Protocol):
@@ -52,13 +57,9 @@ class WorkerView:
     async def snapshot(self) -> Snapshot:
         """Ask the worker's event loop, and wait a little. Raises `NotAnswering`."""
         if blocked := self._watchdog.blocked_seconds:
-            raise NotAnswering(_blocked(blocked))
+            raise loop_blocked(blocked)
         try:
             async with asyncio.timeout(_ANSWER_SECONDS):
                 return await asyncio.wrap_future(self._observer.request())
         except (TimeoutError, RuntimeError):  # RuntimeError: the loop is closed
-            raise NotAnswering(_blocked(max(self._watchdog.blocked_seconds, _ANSWER_SECONDS))) from None
-
-
-def _blocked(seconds: float) -> str:
-    return f"the event loop has been blocked for {seconds:.1f} s; the log shows by what"
+            raise loop_blocked(max(self._watchdog.blocked_seconds, _ANSWER_SECONDS)) from None
