@@ -86,14 +86,15 @@ def test_an_event_that_does_not_say_when_or_of_which_conversation_it_is_goes_by_
         assert key(event) != key({**event, "id": "envelope-2"}), "nothing says that it is the same"
 
 
-def test_attribute_events_of_one_moment_differ_by_their_content() -> None:
-    def attributes(value: str, envelope: str) -> dict[str, Any]:
-        event = changed(attributes={"k": value})
+def test_attribute_events_and_outcomes_of_a_flow_of_one_moment_differ_by_their_content() -> None:
+    def of_kind(kind: str, value: str, envelope: str) -> dict[str, Any]:
+        event = changed(attributes={"k": value}, flowOutcomeId=value)
         event["id"] = envelope
-        event["detail"]["topicName"] = "v2.detail.events.conversation.c-1.attributes"
+        event["detail"]["topicName"] = f"v2.detail.events.conversation.c-1.{kind}"
         return event
 
-    assert key(attributes("a", "e-1")) == key(attributes("a", "e-2")) != key(attributes("b", "e-1"))
+    for kind in ("attributes", "flow.outcome"):
+        assert key(of_kind(kind, "a", "e-1")) == key(of_kind(kind, "a", "e-2")) != key(of_kind(kind, "b", "e-1"))
 
 
 def test_metrics_and_utterances_of_one_moment_are_several_events_and_each_is_known_again() -> None:
