@@ -13,6 +13,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import boto3
@@ -37,6 +38,7 @@ from turnout.recovery.ledger.records import (
     Status,
 )
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
+from turnout.recovery.ledger.sqlite.file import File
 
 Open = Callable[[], AbstractAsyncContextManager[Ledger]]
 Scenario = Callable[[Ledger], Awaitable[None]]
@@ -298,6 +300,18 @@ def test_who_resolves_a_letter_lets_go_of_it(run: Run, once_more: bool) -> None:
     run(scenario)
 
 
+# Not on moto, for the same reason.
+@pytest.mark.parametrize("opened", ["sqlite", "ministack"], indirect=True)
+def test_of_many_who_save_a_plan_under_one_name_at_once_exactly_one_has_saved_it(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        plans = [msgspec.structs.replace(PLAN, by=f"worker-{n}") for n in range(8)]
+        answers = await asyncio.gather(*(ledger.save_plan(plan, []) for plan in plans), return_exceptions=True)
+        assert [type(answer) for answer in answers].count(PlanExists) == 7
+        assert await ledger.plan("p1") == plans[answers.index(None)]
+
+    run(scenario)
+
+
 # Not on moto: a transaction that fails there puts the whole table back to what it was when it began, and so undoes
 # what others have written in the meantime.
 @pytest.mark.parametrize("opened", ["sqlite", "ministack"], indirect=True)
@@ -443,6 +457,45 @@ def test_a_file_that_cannot_be_used_is_told_as_unavailable(tmp_path: Path, spoil
                 pytest.fail("it opened")
         assert ("TURNOUT_DLQ_LEDGER" in str(told.value)) == (not path.is_file())
 
+    asyncio.run(main())
+
+
+def test_a_file_that_cannot_be_in_wal_mode_is_refused_with_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    async def main() -> None:
+        with pytest.raises(LedgerUnavailable, match="must be on a local disk"):
+            async with open_sqlite_ledger(Path(":memory:")):  # SQLite's own name for a place that has no WAL
+                pytest.fail("it opened")
+
+    asyncio.run(main())
+
+
+def test_every_commit_is_synced_and_no_item_is_without_its_plan_whatever_sqlite_was_built_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def connect(*arguments: Any, **options: Any) -> sqlite3.Connection:
+        connection = sqlite3.Connection(*arguments, **options)
+        connection.execute("PRAGMA synchronous = OFF")
+        connection.execute("PRAGMA foreign_keys = OFF")
+        return connection
+
+    def look(file: File) -> None:
+        assert file.rows("PRAGMA synchronous") == [(2,)], "FULL"
+        with pytest.raises(sqlite3.IntegrityError), file.transaction() as connection:
+            connection.execute("INSERT INTO items VALUES ('p0', 0, 'a', 'pending', '[]')")
+
+    async def main() -> None:
+        file = File(tmp_path / "ledger.db")
+        await file.open()
+        try:
+            await file.run(look, file)
+        finally:
+            await file.aclose()
+
+    monkeypatch.setattr("turnout.recovery.ledger.sqlite.file.sqlite3.connect", connect)
     asyncio.run(main())
 
 

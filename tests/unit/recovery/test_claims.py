@@ -23,13 +23,17 @@ class Claimed:
     def __init__(self) -> None:
         self.others: set[str] = set()
         self.asked: list[list[str]] = []
+        self.asked_anew: list[list[str]] = []
+        self.known: dict[str, Record] = {}
         self.released: list[str] = []
         self.answers = True
         self.hangs = 0
         self.defect: Exception | None = None
 
-    async def claim(self, letters: Collection[str], *, by: str, lease_seconds: float) -> Mapping[str, Record]:
-        self.asked.append(list(letters))
+    async def claim(
+        self, letters: Collection[str], *, by: str, lease_seconds: float, resolved: bool = False
+    ) -> Mapping[str, Record]:
+        (self.asked_anew if resolved else self.asked).append(list(letters))
         if self.defect is not None:
             defect, self.defect = self.defect, None
             raise defect
@@ -38,7 +42,7 @@ class Claimed:
             await asyncio.Event().wait()
         if not self.answers:
             raise LedgerUnavailable("no answer")
-        return {letter: Record(letter) for letter in letters if letter not in self.others}
+        return {letter: self.known.get(letter, Record(letter)) for letter in letters if letter not in self.others}
 
     async def release(self, letters: Collection[str], *, by: str) -> None:
         self.released += letters
@@ -79,6 +83,35 @@ def test_claims_are_renewed_until_their_letters_are_done_with() -> None:
         async with kept(claims):
             await asyncio.sleep(LEASE + 1)
         assert ledger.asked[1:] == [["m-1", "m-2"], ["m-2"], ["m-2"]]
+
+    run(story())
+
+
+@pytest.mark.parametrize(("attempts", "reached", "ours"), [(1, ("crm",), True), (0, ("crm",), False), (1, (), False)])
+def test_a_letter_that_others_have_worked_on_since_our_claim_ended_is_ours_no_more(
+    attempts: int, reached: tuple[str, ...], ours: bool
+) -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        await claims.take(["m-1"])
+        ledger.known["m-1"] = Record("m-1", attempts=1, reached=("crm",))
+        await asyncio.sleep(LEASE + 1)  # the process was frozen
+        assert await claims.stand("m-1", attempts, reached) is ours
+
+    run(story())
+
+
+def test_letters_that_are_dealt_with_once_more_are_claimed_as_that_and_so_are_their_renewals() -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        assert set(await claims.take(["m-1", "m-2"], once_more=["m-2"])) == {"m-1", "m-2"}
+        await claims.take(["m-3"])
+        async with kept(claims):
+            await asyncio.sleep(LEASE / 3 + 1)
+        assert ledger.asked == [["m-1"], ["m-3"], ["m-1", "m-3"]]
+        assert ledger.asked_anew == [["m-2"], ["m-2"]]
 
     run(story())
 
