@@ -24,7 +24,7 @@ from turnout.genesys.secret import masked
 
 __all__ = ["error_of_answer", "error_of_login", "error_of_transport", "parked", "unreadable"]
 
-_TRY_AGAIN = frozenset({408, 425, 429})
+_TRY_AGAIN = frozenset({408, 425})
 _NOT_THIS_REQUEST = frozenset({405, 406, 410, 415, 501})
 
 

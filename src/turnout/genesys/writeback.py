@@ -78,7 +78,7 @@ def _attributes(event: JsonObject) -> list[str]:
     attributes = _object(detail.get("attributes"))
     system = attributes.get("system")
     nested = [f"system.{name}" for name in system] if isinstance(system, dict) else []
-    return [name for name in attributes if name != "system" or not nested] + nested
+    return [*attributes, *nested]
 
 
 def _object(value: Json | Any) -> JsonObject:

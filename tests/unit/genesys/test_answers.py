@@ -107,6 +107,7 @@ def test_a_body_that_is_no_error_body_is_none_and_the_status_speaks(content: byt
         (b'{"code":7,"message":null}', "7", ""),
         (b'{"code":{"a":1},"message":["x"]}', "", ""),
         (b'{"code":true,"message":false}', "", ""),
+        (b'{"code":"<b>","message":"no"}', "", "no"),
         (b'{"code":"evil\\ncode","message":"two\\nlines\\u001b[31m \\ud800 end"}', "evil code", "two lines [31m end"),
     ],
 )
@@ -114,6 +115,11 @@ def test_error_bodies_are_read_with_care(content: bytes, code: str, message: str
     body = error_body(answer(400, content))
     assert body is not None
     assert (body.code, " ".join(body.message.split())) == (code, message)
+
+
+def test_a_correlation_id_in_a_body_that_is_none_is_not_told() -> None:
+    assert error_of_answer(answer(500, b'{"contextId":"abc-1"}'), "x").correlation_id == "abc-1"
+    assert error_of_answer(answer(500, b'{"contextId":"see http://x"}'), "x").correlation_id == ""
 
 
 def test_a_long_message_is_cut() -> None:
@@ -143,6 +149,8 @@ def test_a_secret_that_the_server_repeats_is_masked() -> None:
         ("1e300", 2_592_000.0),
         ("Sun, 06 Nov 2022 08:50:07 GMT", 30.0),
         ("Sun, 06 Nov 2022 08:49:07 GMT", 0.0),
+        ("Sun, 06 Nov 2022 08:50:07", 30.0),
+        ("Sun, 06 Nov 2022 09:50:07 +0100", 30.0),
         ("Sun, 06 Nov 99999 08:49:37 GMT", None),
     ],
 )
@@ -176,18 +184,45 @@ def test_a_failed_login_says_whether_client_address_or_time_is_to_blame(
     assert type(error_of_login(answer(status, content), ())) is kind
 
 
+def test_a_login_that_is_refused_says_what_to_check_and_what_the_server_said_without_the_secret() -> None:
+    body = b'{"error":"invalid_client","description":"no s3cret here"}'
+    found = error_of_login(answer(401, body, inin_correlation_id="head-1"), ["s3cret"])
+    assert str(found) == (
+        "log in: invalid_client: the OAuth client is refused: check client id and secret, that the client exists in "
+        "this region, and that its grant type is Client Credentials; the answer was: no *** here "
+        "(correlation id head-1)"
+    )
+    assert (found.status, found.code) == (401, "invalid_client")
+    assert str(error_of_login(answer(401, b"{}"), ())).endswith("its grant type is Client Credentials")
+
+
+@pytest.mark.parametrize(("content", "code"), [(JSON_404, "not.found"), (b"<html>nginx</html>", "HTTP 404")])
+def test_what_is_no_login_server_is_told_by_its_status(content: bytes, code: str) -> None:
+    found = error_of_login(answer(404, content), ())
+    assert str(found) == f"log in: {code}: check region and login URL: what answered is no login server"
+    assert found.status == 404
+
+
+def test_a_rate_limit_is_told_as_one() -> None:
+    assert "the rate limit is used up" in str(error_of_answer(answer(429), "look up"))
+    assert "the rate limit" not in str(error_of_answer(answer(503), "look up"))
+
+
 @pytest.mark.parametrize(
-    ("error", "kind"),
+    ("error", "kind", "said"),
     [
-        (httpx.ConnectError("x"), GenesysUnavailable),
-        (httpx.ReadTimeout("x"), GenesysUnavailable),
-        (TimeoutError(), GenesysUnavailable),
-        (httpx.RemoteProtocolError("x"), GenesysUnavailable),
-        (httpx.UnsupportedProtocol("x"), GenesysUnsupported),
-        (httpx.InvalidURL("x"), GenesysUnsupported),
+        (httpx.ConnectError("x"), GenesysUnavailable, "the connection failed"),
+        (httpx.ReadTimeout("x"), GenesysUnavailable, "no answer in time"),
+        (TimeoutError(), GenesysUnavailable, "no answer in time"),
+        (httpx.RemoteProtocolError("x"), GenesysUnavailable, "the connection failed"),
+        (httpx.UnsupportedProtocol("x"), GenesysUnsupported, "the URL cannot be used"),
+        (httpx.InvalidURL("x"), GenesysUnsupported, "the URL cannot be used"),
     ],
 )
-def test_failures_without_an_answer_are_judged_in_one_place(error: Exception, kind: type[GenesysError]) -> None:
+def test_failures_without_an_answer_are_judged_in_one_place(
+    error: Exception, kind: type[GenesysError], said: str
+) -> None:
     found = error_of_transport(error, "look up")
     assert type(found) is kind
     assert found.code == type(error).__name__
+    assert str(found).startswith(f"look up: {found.code}: {said}")

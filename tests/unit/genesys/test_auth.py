@@ -118,6 +118,20 @@ def test_a_hundred_tasks_share_one_failed_login() -> None:
     assert all(type(one) is GenesysDenied for one in outcomes)
 
 
+def test_tasks_that_wait_for_a_login_share_its_failure_and_whoever_comes_later_tries_again() -> None:
+    server = LoginServer(lambda number: httpx.Response(503))
+
+    async def use(tokens: Tokens) -> None:
+        outcomes = await asyncio.gather(*(tokens.token() for _ in range(10)), return_exceptions=True)
+        assert [type(one) for one in outcomes] == [GenesysUnavailable] * 10
+        assert len(server.times) == 3, "the attempts of one login"
+        with pytest.raises(GenesysUnavailable):
+            await tokens.token()
+        assert len(server.times) == 6
+
+    server.run(use)
+
+
 def test_when_the_task_that_logs_in_is_cancelled_another_does_it() -> None:
     stub = stub_with_a_conversation()
     stub.login_delay = 0.05
@@ -404,6 +418,22 @@ def test_no_error_log_or_repr_gives_the_secret_away(
     told = [*traceback.format_exception(error), repr(error), repr(vars(error)), repr(error.__context__), caplog.text]
     told += [str(vars(record)) for record in caplog.records]
     assert not any(form in text for text in told for form in forms(secret))
+
+
+@pytest.mark.parametrize("form", range(4))
+@pytest.mark.parametrize("status", [400, 500])
+def test_a_secret_is_masked_in_whatever_form_the_login_server_repeats_it(status: int, form: int) -> None:
+    secret = "odd +/characters"  # of which each form is another
+    said = f"not with {sorted(forms(secret))[form]}"
+    server = LoginServer(lambda number: httpx.Response(status, json={"error": "x", "description": said}))
+
+    async def use(tokens: Tokens) -> None:
+        with pytest.raises(GenesysError) as caught:
+            await tokens.token()
+        assert str(caught.value).endswith("the answer was: not with ***")
+
+    assert len(forms(secret)) == 4
+    server.run(use, client_secret=Secret(secret))
 
 
 def test_no_failed_call_gives_the_token_away(caplog: pytest.LogCaptureFixture) -> None:

@@ -120,6 +120,42 @@ def test_a_429_holds_everybody() -> None:
     assert run(scenario()) == [42.0] * 3
 
 
+def test_a_shorter_wait_that_is_asked_for_later_does_not_end_a_longer_one() -> None:
+    async def scenario() -> list[float]:
+        limiter = RateLimiter(300)
+        limiter.hold(42)
+        limiter.hold(5)
+        return await times(limiter, 3)
+
+    assert run(scenario()) == [42.0] * 3
+
+
+def test_another_limit_that_is_used_up_does_not_end_a_longer_wait() -> None:
+    async def scenario() -> list[float]:
+        limiter = RateLimiter(300)
+        for _ in range(2):
+            await limiter.turn("ask")
+        limiter.done(told(10, reset=50))
+        limiter.hold(42)
+        limiter.done(told(20, allowed=20, reset=5))
+        return await times(limiter, 2)
+
+    assert run(scenario()) == [42.0] * 2
+
+
+@pytest.mark.parametrize("reset", [8, 9, 10])
+def test_of_the_limits_of_a_window_the_tightest_counts_whichever_is_told_first(reset: int) -> None:
+    async def scenario(first: int, second: int) -> list[float]:
+        limiter = RateLimiter(300)
+        for _ in range(2):
+            await limiter.turn("ask")
+        limiter.done(told(first, reset=9))
+        limiter.done(told(second, reset=reset))
+        return await times(limiter, 2)
+
+    assert run(scenario(10, 299)) == run(scenario(298, 10)) == [0.0, 9.0]
+
+
 def test_a_wait_that_is_too_long_parks_the_work_at_once_and_says_for_how_long() -> None:
     async def scenario() -> GenesysParked:
         limiter = RateLimiter(300, longest_wait_seconds=180)

@@ -195,4 +195,6 @@ def test_the_tutorials_attributes_are_known_too() -> None:
 
     assert may_be_caused_by_us(event({"system": {"retryAttempt": 1, "retryStatus": "retrying"}}), PREFIX)
     assert may_be_caused_by_us(event({"system": {"retryStatus": "retrying"}, "language": "de"}), PREFIX)
+    assert may_be_caused_by_us(event({"system": {"retryAttempt": 1}}), PREFIX)
+    assert may_be_caused_by_us(event({"system.retryAttempt": 1}), PREFIX)
     assert not may_be_caused_by_us(event({"language": "de"}), PREFIX)

@@ -116,6 +116,21 @@ def test_letters_that_are_dealt_with_once_more_are_claimed_as_that_and_so_are_th
     run(story())
 
 
+def test_letters_that_are_resolved_are_neither_claimed_anew_nor_released() -> None:
+    async def story() -> None:
+        ledger = Claimed()
+        claims = claims_of(ledger)
+        await claims.take(["m-1", "m-2"])
+        claims.forget(["m-1"])
+        async with kept(claims):
+            await asyncio.sleep(LEASE / 3 + 1)
+        await claims.release()
+        assert ledger.asked[1:] == [["m-2"]]
+        assert ledger.released == ["m-2"]
+
+    run(story())
+
+
 def test_claims_of_which_the_answer_did_not_come_are_released_with_the_others() -> None:
     async def story() -> None:
         ledger = Claimed()

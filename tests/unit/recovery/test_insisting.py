@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import math
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.unit.pipeline.virtual_time import run
 
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.insisting import note_outcomes
@@ -38,3 +42,42 @@ def test_between_attempts_to_note_what_has_arrived_the_ledger_is_left_alone(
             assert third - second > 0.09
 
     asyncio.run(story())
+
+
+class Failing:
+    """A ledger that takes nothing."""
+
+    def __init__(self) -> None:
+        self.asked: list[float] = []
+
+    async def record(self, entries: Sequence[Entry]) -> object:
+        self.asked.append(asyncio.get_running_loop().time())
+        raise LedgerUnavailable("throttled")
+
+
+ARRIVED = Entry("m-1", Action.RETRY, Phase.DONE, "jo", targets=("crm",))
+FAILED = Entry("m-2", Action.RETRY, Phase.FAILED, "jo")
+
+
+@pytest.mark.parametrize(
+    ("entries", "seconds", "asked"),
+    [
+        ([ARRIVED], math.inf, [0, 1, 3, 7, 15, 30, 60]),
+        ([FAILED, ARRIVED], math.inf, [0, 1, 3, 7, 15, 30, 60]),
+        ([FAILED], math.inf, [0]),
+        ([ARRIVED], 7.0, [0, 1, 3, 7]),
+        ([ARRIVED], 6.9, [0, 1, 3]),
+        ([ARRIVED], 0.5, [0]),
+    ],
+)
+def test_the_ledger_is_asked_for_a_minute_where_something_has_arrived_and_never_beyond_the_time_there_is(
+    entries: Sequence[Entry], seconds: float, asked: list[float]
+) -> None:
+    ledger: Any = Failing()
+
+    async def story() -> None:
+        with pytest.raises(LedgerUnavailable):
+            await note_outcomes(ledger, entries, seconds=seconds)
+
+    run(story())
+    assert ledger.asked == asked
