@@ -58,11 +58,11 @@ class Archiving:
             try:
                 stored = await self._store.put(key, document, identity(letter))
             except ArchiveError as error:
-                wait = self._patience.wait(attempt, error.retry_after) if error.retryable else None
+                wait = self._patience.wait(attempt, None) if error.retryable else None
                 if wait is None:
                     # Without the key, which differs for each letter: the same reason of many is then counted as one.
                     failures = {self._store.name: error.reason}
-                    return Outcome((), failures, again=error.retryable, retry_after=error.retry_after)
+                    return Outcome((), failures, again=error.retryable)
                 await self._sleep(wait)
                 attempt += 1
             else:

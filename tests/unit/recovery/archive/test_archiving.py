@@ -18,6 +18,7 @@ from turnout.recovery.archive.archiving import Archiving
 from turnout.recovery.archive.document import ArchiveFormatError
 from turnout.recovery.archive.restoring import Restoring
 from turnout.recovery.archive.source import ArchiveSource
+from turnout.recovery.causes import load_causes
 from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
@@ -155,6 +156,30 @@ def test_the_empty_object_that_the_s3_console_makes_of_a_folder_is_no_letter_and
         await store.put("dlq/archives/z.json", b"", "")
         with pytest.raises(ArchiveFormatError, match=r"z\.json: is no archived letter"):
             assert [each async for each in ArchiveSource(store, "dlq/archives/").letters()]
+
+    asyncio.run(story())
+
+
+def test_a_letter_whose_key_looks_like_a_folder_is_a_letter() -> None:
+    async def story() -> None:
+        store = MemoryArchive()
+        await Archiving(store, KeyTemplate("letters/{event_id}/"), by="jo")([Work(read_letter(shapes.own()))])
+        assert [key[-1] for key in store.documents] == ["/"]
+        assert len([each async for each in ArchiveSource(store, "letters/").letters()]) == 1
+
+    asyncio.run(story())
+
+
+def test_what_is_archived_is_judged_by_an_operators_causes_when_it_is_read() -> None:
+    own = "{version: 1, codes: {eventbridge: {NO_RESOURCE: {cause: TARGET_MISSING, disposition: permanent}}}}"
+
+    async def story() -> None:
+        store = MemoryArchive()
+        letter = read_letter(shapes.rule("NO_RESOURCE"), queue=DEAD)
+        await archiving(store)([Work(letter)])
+        (found,) = [each async for each in ArchiveSource(store, "dlq/", causes=load_causes(own)).letters()]
+        assert (letter.disposition, found.disposition) == ("needs-fix", "permanent")
+        assert found.queue_name == "dead"
 
     asyncio.run(story())
 

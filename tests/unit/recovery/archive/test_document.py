@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.unit.recovery import letters
 
+from turnout.letter import PARKED
 from turnout.message import Attribute, Message
 from turnout.recovery import read_letter
 from turnout.recovery.archive import ArchiveFormatError, archive_document, identity, read_document
@@ -37,6 +38,45 @@ def test_the_document_says_what_failed_why_and_what_happened_to_it() -> None:
     assert (processing["archived_by"], processing["origin"], processing["owed"]) == ("jo", "turnout", ["crm"])
     assert (processing["attempts"], processing["receive_count"], processing["whole"]) == (5, 3, True)
     assert processing["trace_id"] == "4bf92f3577b34da6a3ce929d0e0e4736"
+
+
+def test_the_document_says_all_that_happened_to_the_letter_on_its_way() -> None:
+    found = letters.own() | {
+        "MessageAttributes": letters.own()["MessageAttributes"] | letters.strings(**{PARKED: "full"})
+    }
+    letter = read_letter(found, queue="https://sqs.eu-west-1.amazonaws.com/111122223333/dead")
+    assert json.loads(archive_document(letter, by="jo", at=AT))["processing"] == {
+        "letter": "5b0f9d5c-0000-4000-8000-000000000001",
+        "archived_by": "jo",
+        "origin": "turnout",
+        "chain": ["turnout"],
+        "queue": "dead",
+        "source": "events",
+        "rules": ["vip", "voice"],
+        "owed": ["crm"],
+        "done": ["audit", "archive"],
+        "attempts": 5,
+        "receive_count": 3,
+        "conversation_id": letters.CONVERSATION,
+        "event_time": "2025-12-12T15:15:07.000+00:00",
+        "first_failure": "2025-12-12T15:15:10.000+00:00",
+        "last_failure": "2025-12-12T15:16:10.000+00:00",
+        "sent": "2025-12-12T15:16:30.101+00:00",
+        "trace_id": "4bf92f3577b34da6a3ce929d0e0e4736",
+        "ruleset": "f1",
+        "whole": True,
+        "notes": ["Put here by recovery: full"],
+    }
+    assert archived(letters.pipe())["processing"]["whole"] is False
+
+
+def test_what_only_one_of_several_layers_says_is_found() -> None:
+    arn = "arn:aws:sqs:eu-west-1:111122223333:dead"
+    found = letters.own()
+    found["Attributes"]["DeadLetterQueueSourceArn"] = arn
+    processing = archived(found)["processing"]
+    assert (processing["chain"], processing["source"]) == (["sqs-redrive", "turnout"], arn)
+    assert (processing["trace_id"], processing["ruleset"]) == ("4bf92f3577b34da6a3ce929d0e0e4736", "f1")
 
 
 def test_the_document_says_what_its_payload_is_known_again_by() -> None:
@@ -132,6 +172,10 @@ def test_the_identity_tells_letters_apart_and_not_attempts() -> None:
     assert identity(letter) == identity(read_letter(letters.own() | {"ReceiptHandle": "another"}))
     assert identity(letter) != identity(read_letter(letters.own(owed=("audit",))))
     assert identity(letter) != identity(read_letter(letters.own() | {"MessageId": "another"}))
+    assert identity(letter) != identity(read_letter(letters.own() | {"Body": "another"}))
+    in_another_order = dict(reversed(letters.own()["MessageAttributes"].items()))
+    assert len(in_another_order) > 1
+    assert identity(letter) == identity(read_letter(letters.own() | {"MessageAttributes": in_another_order}))
 
 
 def _without(name: str) -> bytes:

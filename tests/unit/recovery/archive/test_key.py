@@ -44,6 +44,15 @@ def test_a_letter_whose_event_has_no_time_has_that_of_its_failure_or_its_sending
     assert template.key(letter) == f"a/{at:%Y-%m-%d}/e1"
 
 
+def test_a_letter_has_the_time_of_its_event_before_that_of_its_failure_and_that_before_when_it_was_sent() -> None:
+    template = KeyTemplate("{timestamp}-{event_id}")
+    failed: dict[str, str] = {"first_failure": "2025-12-10T08:00:00.000+00:00"}
+    without_time = '{"id": "e1"}'
+    assert template.key(read_letter(letters.own(**failed))) == f"20251212T151507Z-{letters.EVENT_ID}"
+    assert template.key(read_letter(letters.own(without_time, event_id="e1", **failed))) == "20251210T080000Z-e1"
+    assert template.key(read_letter(letters.message(without_time))) == "20251212T151630Z-e1"
+
+
 def test_no_field_is_longer_than_s3_lets_all_of_them_be() -> None:
     found = letters.rule("NO_PERMISSIONS") | {"Body": json.dumps({"id": "e" * 2_000, "detail-type": "." + "t" * 2_000})}
     assert KeyTemplate("a/{event_type}/{event_id}").key(read_letter(found)) == f"a/{'t' * 150}/{'e' * 150}"
