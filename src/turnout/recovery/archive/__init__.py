@@ -4,7 +4,7 @@
 `archiving` and `restoring` are the actions, `source` reads an archive like any other place of letters.
 """
 
-from turnout.recovery.archive.document import Archived, ArchiveFormatError, archive_document, identity, read_document
+from turnout.recovery.archive.document import ArchiveFormatError, archive_document, identity, read_document
 from turnout.recovery.archive.key import DEFAULT_TEMPLATE, KeyTemplate
 from turnout.recovery.archive.memory import MemoryArchive
 from turnout.recovery.archive.store import ArchiveStore, Stored
@@ -13,7 +13,6 @@ __all__ = [
     "DEFAULT_TEMPLATE",
     "ArchiveFormatError",
     "ArchiveStore",
-    "Archived",
     "KeyTemplate",
     "MemoryArchive",
     "Stored",

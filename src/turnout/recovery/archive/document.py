@@ -19,14 +19,12 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from turnout.errors import TurnoutError
 from turnout.message import Attribute, Message
 from turnout.recovery.letter import Letter, Payload
 from turnout.recovery.messages import as_message
 
-__all__ = ["ArchiveFormatError", "Archived", "archive_document", "identity", "read_document"]
+__all__ = ["ArchiveFormatError", "archive_document", "identity", "read_document"]
 
 _KIND = "dlq-archive"
 _VERSION = 1
@@ -35,13 +33,6 @@ _STACK_TRACE = "stackTrace"
 
 class ArchiveFormatError(TurnoutError):
     """What is under a key is no archived letter, or not one that this Turnout can bring back."""
-
-
-class Archived(msgspec.Struct, frozen=True):
-    """An archived letter, read back: the message to send, and the queue it was in (an URL; may be empty)."""
-
-    message: Message
-    queue: str
 
 
 def archive_document(letter: Letter, *, by: str, at: datetime) -> bytes:
@@ -78,8 +69,11 @@ def identity(letter: Letter) -> str:
     return hashlib.sha256(found.encode()).hexdigest()
 
 
-def read_document(document: bytes, key: str) -> Archived:
-    """The archived letter in a document that is kept under `key`. Raises `ArchiveFormatError`."""
+def read_document(document: bytes, key: str) -> Message:
+    """The message in a document that is kept under `key`, with the URL of the queue it was in, if it was in one.
+
+    Raises `ArchiveFormatError`.
+    """
     try:
         found = json.loads(document)
     except (ValueError, RecursionError) as error:
@@ -100,8 +94,7 @@ def read_document(document: bytes, key: str) -> Archived:
         raise ArchiveFormatError(f"{key}: the body is not readable, so it cannot be brought back")
     if hashlib.sha256(_bytes(body)).hexdigest() != message.get("sha256"):
         raise ArchiveFormatError(f"{key}: the body is not what was archived: its SHA-256 differs")
-    queue = str(message.get("Queue") or "")
-    return Archived(as_message(message | {"Body": body}, queue), queue)
+    return as_message(message | {"Body": body}, str(message.get("Queue") or ""))
 
 
 def _processing(letter: Letter, by: str) -> dict[str, Any]:

@@ -47,8 +47,7 @@ class ArchiveSource:
             if key.endswith("/") and not document:
                 continue  # what S3's console makes of a folder
             count += 1
-            archived = read_document(document, key)
-            letter = read_letter(archived.message, queue=archived.queue, causes=self._causes)
+            letter = read_letter(read_document(document, key), causes=self._causes)
             yield msgspec.structs.replace(letter, id=f"{FROM_ARCHIVE}{letter.id}")
 
     async def give_back(self, letters: Collection[Letter]) -> None:

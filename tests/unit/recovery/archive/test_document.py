@@ -129,7 +129,7 @@ def test_control_characters_are_escaped() -> None:
     document = archive_document(read_letter(letters.message("a\x00\x1f\x7f\u2028b")), by="jo", at=AT)
     assert b"\\u0000\\u001f" in document
     assert document.isascii()
-    assert read_document(document, "k").message.body == "a\x00\x1f\x7f\u2028b"
+    assert read_document(document, "k").body == "a\x00\x1f\x7f\u2028b"
 
 
 def test_what_is_no_unicode_is_base64() -> None:
@@ -143,7 +143,7 @@ def test_a_wrapping_that_is_no_unicode_is_base64_and_comes_back_too() -> None:
     document = archive_document(read_letter(letters.message(body)), by="jo", at=AT)
     written = json.loads(document)
     assert (written["payload"], written["message"]["BodyEncoding"]) == ('{"a": 1}', "base64")
-    assert read_document(document, "k").message.body == body
+    assert read_document(document, "k").body == body
 
 
 texts = st.text(st.characters(exclude_categories=()), max_size=60)
@@ -163,8 +163,8 @@ def test_what_comes_back_is_what_was_found(body: str, given_attributes: dict[str
     found = Message("m-1", "handle", body, "https://sqs.eu-west-1.amazonaws.com/1/dead", given_attributes)
     document = archive_document(read_letter(found), by="jo", at=AT)
     back = read_document(document, "k")
-    assert (back.message.body, back.message.attributes, back.queue) == (body, given_attributes, found.queue)
-    assert identity(read_letter(back.message)) == identity(read_letter(found))
+    assert (back.body, back.attributes, back.queue) == (body, given_attributes, found.queue)
+    assert identity(read_letter(back)) == identity(read_letter(found))
 
 
 def test_the_identity_tells_letters_apart_and_not_attempts() -> None:

@@ -46,10 +46,13 @@ def test_a_letter_whose_event_has_no_time_has_that_of_its_failure_or_its_sending
 
 def test_a_letter_has_the_time_of_its_event_before_that_of_its_failure_and_that_before_when_it_was_sent() -> None:
     template = KeyTemplate("{timestamp}-{event_id}")
-    failed: dict[str, str] = {"first_failure": "2025-12-10T08:00:00.000+00:00"}
+    failed = "2025-12-10T08:00:00.000+00:00"
     without_time = '{"id": "e1"}'
-    assert template.key(read_letter(letters.own(**failed))) == f"20251212T151507Z-{letters.EVENT_ID}"
-    assert template.key(read_letter(letters.own(without_time, event_id="e1", **failed))) == "20251210T080000Z-e1"
+    assert template.key(read_letter(letters.own(first_failure=failed))) == f"20251212T151507Z-{letters.EVENT_ID}"
+    assert (
+        template.key(read_letter(letters.own(without_time, event_id="e1", first_failure=failed)))
+        == "20251210T080000Z-e1"
+    )
     assert template.key(read_letter(letters.message(without_time))) == "20251212T151630Z-e1"
 
 
