@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
@@ -25,6 +25,7 @@ from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable, PlanExists, UnknownPlan
 from turnout.recovery.ledger.dynamodb import INDEX, open_dynamo_ledger
+from turnout.recovery.ledger.dynamodb.table import Table
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import (
     Action,
@@ -499,6 +500,26 @@ def test_every_commit_is_synced_and_no_item_is_without_its_plan_whatever_sqlite_
     asyncio.run(main())
 
 
+def test_a_full_disk_is_told_as_that_and_what_was_begun_is_undone(tmp_path: Path) -> None:
+    def fill(file: File) -> None:
+        file.connection.execute("PRAGMA max_page_count = 20")  # SQLite answers as it does for a full disk
+        with file.transaction() as connection:
+            for number in range(1_000):
+                connection.execute("INSERT INTO plans VALUES (?, 1, ?)", (f"p{number}", "x" * 4_000))
+
+    async def main() -> None:
+        file = File(tmp_path / "ledger.db")
+        await file.open()
+        try:
+            with pytest.raises(LedgerUnavailable, match="disk is full"):
+                await file.run(fill, file)
+            assert await file.run(file.rows, "SELECT count(*) FROM plans") == [(0,)]
+        finally:
+            await file.aclose()
+
+    asyncio.run(main())
+
+
 def test_a_new_file_that_another_process_is_at_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "ledger.db"
 
@@ -824,9 +845,10 @@ def cancelled(monkeypatch: pytest.MonkeyPatch, reasons: list[dict[str, str]], to
     return len(transactions)
 
 
-def test_a_transaction_that_can_never_be_done_is_told_of_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    too_large = {"Code": "ValidationError", "Message": "Item size has exceeded the maximum allowed size"}
-    told = "letters does not take this: ValidationError: Item size"
+@pytest.mark.parametrize("code", ["ValidationError", "ItemCollectionSizeLimitExceeded"])
+def test_a_transaction_that_can_never_be_done_is_told_of_at_once(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
+    too_large = {"Code": code, "Message": "Item size has exceeded the maximum allowed size"}
+    told = f"letters does not take this: {code}: Item size"
     assert cancelled(monkeypatch, [{"Code": "None"}, too_large], told) == 1
 
 
@@ -838,7 +860,9 @@ def test_a_transaction_that_is_throttled_is_not_told_as_one_that_others_are_in_t
     assert cancelled(monkeypatch, [{"Code": reason}, {"Code": "None"}], told) == 2
 
 
-def conflicts(monkeypatch: pytest.MonkeyPatch, times: int, scenario: Scenario) -> None:
+def conflicts(
+    monkeypatch: pytest.MonkeyPatch, times: int, scenario: Scenario, code: str = "TransactionConflictException"
+) -> None:
     """Where a transaction is in the way of the first so many writes of each kind to a single item."""
     refused: dict[str, int] = {}
     record = {"body": {"S": '{"letter": "a"}'}}
@@ -846,7 +870,7 @@ def conflicts(monkeypatch: pytest.MonkeyPatch, times: int, scenario: Scenario) -
     def handle(request: Request) -> bytes:
         if request.operation in ("PutItem", "UpdateItem") and refused.get(request.operation, 0) < times:
             refused[request.operation] = refused.get(request.operation, 0) + 1
-            return refusal("TransactionConflictException", "Transaction is ongoing for the item")
+            return refusal(code, "Transaction is ongoing for the item")
         return answer({"Attributes": record} if request.operation == "UpdateItem" else b"{}", x_amzn_requestid="1")
 
     async def main() -> None:
@@ -860,12 +884,44 @@ def conflicts(monkeypatch: pytest.MonkeyPatch, times: int, scenario: Scenario) -
     asyncio.run(main())
 
 
-def test_a_claim_and_a_plan_wait_for_a_transaction_that_is_in_their_way(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("code", ["TransactionConflictException", "TransactionInProgressException"])
+def test_a_claim_and_a_plan_wait_for_a_transaction_that_is_in_their_way(
+    monkeypatch: pytest.MonkeyPatch, code: str
+) -> None:
     async def story(ledger: Ledger) -> None:
         assert "a" in await ledger.claim("a", by="me", lease_seconds=1)
         await ledger.save_plan(PLAN, [])
 
-    conflicts(monkeypatch, 2, story)
+    conflicts(monkeypatch, 2, story, code)
+
+
+def test_who_resolves_a_letter_does_not_end_the_claim_of_who_got_it_in_that_moment(
+    monkeypatch: pytest.MonkeyPatch, servers: dict[str, Server]
+) -> None:
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "test")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "test")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", servers["ministack"].url)
+    table = f"t{uuid4().hex}"
+    create_table(table)
+    transact = Table.transact
+    quicker: list[str] = []
+
+    async def main() -> None:
+        async with open_ledger(f"dynamodb:{table}", region="us-east-1") as ledger:
+
+            async def after_another(self: Table, operations: Sequence[dict[str, Any]]) -> None:
+                if not quicker:
+                    quicker.extend(await ledger.claim("a", by="other", lease_seconds=30))
+                await transact(self, operations)
+
+            await ledger.see([SIGHTING], by="jo")
+            await ledger.claim("a", by="jo", lease_seconds=-1)  # it has ended already
+            monkeypatch.setattr(Table, "transact", after_another)
+            assert (await ledger.record([RESOLVED]))["a"].resolved_ms > 0
+            assert quicker == ["a"]
+            assert await ledger.claim("a", by="third", lease_seconds=30, resolved=True) == {}
+
+    asyncio.run(main())
 
 
 def test_a_transaction_that_stays_in_the_way_of_a_claim_is_told_as_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:

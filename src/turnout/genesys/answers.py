@@ -88,7 +88,7 @@ def error_body(answer: Answer, secrets: Sequence[str] = ()) -> ErrorBody | None:
 
 def retry_after(answer: Answer, now: datetime | None = None) -> float | None:
     """Seconds that the answer asks us to wait: a number or a date (RFC 9110, 10.2.3), at most 30 days."""
-    text = answer.headers.get("retry-after", "").strip()
+    text = answer.headers.get("retry-after", "")
     seconds = seconds_in(text)
     if seconds is None and text:
         try:
