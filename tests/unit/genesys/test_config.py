@@ -1,6 +1,7 @@
 """Settings of Genesys, and the hosts they lead to."""
 
 import pickle
+import re
 
 import msgspec
 import pytest
@@ -98,6 +99,8 @@ def test_each_region_has_an_api_and_a_login_host(region: str) -> None:
     ("api", "login", "expected"),
     [
         ("https://api.new.example/", "", Hosts("https://api.new.example", "https://login.new.example")),
+        ("https://myapi.example", "", Hosts("https://myapi.example", "https://myapi.example")),
+        (" https://api.new.example/a/ ", "", Hosts("https://api.new.example/a", "https://login.new.example/a")),
         ("http://127.0.0.1:8080", "", Hosts("http://127.0.0.1:8080", "http://127.0.0.1:8080")),
         ("https://gw.example/genesys", "https://id.example", Hosts("https://gw.example/genesys", "https://id.example")),
         ("", "https://id.example", Hosts("https://api.mypurecloud.ie", "https://id.example")),
@@ -108,13 +111,52 @@ def test_urls_that_are_given_take_the_place_of_the_regions(api: str, login: str,
 
 
 @pytest.mark.parametrize(
-    "url", ["ftp://x", "x", "https://", "https://u:hunter2@x", "https://x/?k=hunter2", "https://[", "https://x:99999"]
+    "text",
+    [" EU-west-1 ", "mypurecloud.ie", "apps.mypurecloud.ie", "login.mypurecloud.ie", "http://api.mypurecloud.ie/"],
+)
+def test_a_region_is_known_by_whatever_people_copy_from_their_browser(text: str) -> None:
+    assert hosts(text) == Hosts("https://api.mypurecloud.ie", "https://login.mypurecloud.ie")
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (" ", "is not set: the region of the organisation"),
+        ("eu-west-11", "'eu-west-11' is no region of Genesys Cloud; did you mean eu-west-1?"),
+        ("api.mypurecloud.i", "did you mean mypurecloud.ie?"),
+        ("xyz", "'xyz' is no region of Genesys Cloud (a region not listed needs the API URL instead)"),
+    ],
+)
+def test_what_is_no_region_is_told_with_the_one_that_may_be_meant(text: str, said: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(said)):
+        hosts(text)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://x",
+        "x",
+        "https://",
+        "https://:8443",
+        "https://u:hunter2@x",
+        "https://hunter2@x",
+        "https://:hunter2@x",
+        "https://x/?k=hunter2",
+        "https://x/#hunter2",
+        "https://x/a hunter2",
+        "https://x/{hunter2}",
+        "https://[",
+        "https://x:0",
+        "https://x:99999",
+    ],
 )
 def test_what_is_no_base_url_is_refused_without_repeating_it(url: str) -> None:
     (api,) = problems(TURNOUT_GENESYS_API_URL=url)
     (login,) = problems(TURNOUT_GENESYS_LOGIN_URL=url)
     assert api.startswith("TURNOUT_GENESYS_API_URL: ")
     assert login.startswith("TURNOUT_GENESYS_LOGIN_URL: ")
+    assert "hunter2" not in api + login
 
 
 def test_a_secret_shows_itself_only_when_asked() -> None:
@@ -125,8 +167,11 @@ def test_a_secret_shows_itself_only_when_asked() -> None:
         msgspec.json.encode(config)
     with pytest.raises(TypeError):
         pickle.dumps(secret)
-    assert secret == Secret("hunter2-hunter2")
+    assert secret == Secret("hunter2-hunter2") != Secret("hunter2")
+    assert len({secret, Secret("hunter2-hunter2"), Secret("hunter2")}) == 2
+    assert secret != "hunter2-hunter2"
     assert not Secret("")
+    assert secret
 
 
 def test_secrets_in_a_text_are_masked_the_longest_first() -> None:
