@@ -35,7 +35,7 @@ from turnout.targets.aws import AwsClients
 from turnout.telemetry.setup.environment import read_endpoint
 from turnout.variables import idle_settings, misspelt_settings, settings_without_port, unusable_variables
 
-__all__ = ["Examination", "examine", "settings_without_effect"]
+__all__ = ["Examination", "examine", "examine_telemetry", "settings_without_effect"]
 
 _AT_ONCE = 8
 """Questions under way at a time, each about one thing: AWS's describing calls are throttled early."""
@@ -73,7 +73,7 @@ async def examine(settings: Settings, environ: Mapping[str, str]) -> Examination
     answers = await _each(slots, [ask_endpoint(each, environ) for each in endpoints])
     for target, answer in zip(endpoints, answers, strict=True):
         findings += judge_target(target, answer or {}, environ)
-    findings += await _telemetry(environ)
+    findings += await examine_telemetry(environ)
     findings += await _genesys(environ)
     worst_first = list(Severity)
     return Examination(caller, tuple(sorted(findings, key=lambda each: worst_first.index(each.severity))))
@@ -161,11 +161,16 @@ async def _stores(settings: Settings, environ: Mapping[str, str], clients: AwsCl
     return findings
 
 
-async def _telemetry(environ: Mapping[str, str]) -> list[Finding]:
-    if not read_endpoint(environ, "traces", []).protocol:
-        return list(judge_otlp("", None))
-    endpoint = environ.get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") or environ["OTEL_EXPORTER_OTLP_ENDPOINT"]
-    return list(judge_otlp(endpoint, await connect(endpoint)))
+async def examine_telemetry(environ: Mapping[str, str]) -> list[Finding]:
+    """Whether traces and metrics can leave."""
+    traces, metrics = (read_endpoint(environ, signal, []).url for signal in ("traces", "metrics"))
+    # Traces are missed where they do not leave; metrics are at /metrics all the same.
+    endpoints = [traces] if metrics in ("", traces) else [traces, metrics]
+    return [
+        finding
+        for endpoint in endpoints
+        for finding in judge_otlp(endpoint, await connect(endpoint) if endpoint else None)
+    ]
 
 
 async def _genesys(environ: Mapping[str, str]) -> list[Finding]:

@@ -58,6 +58,7 @@ def judge_target(target: Target, answer: Mapping[str, Any] | Silence, environ: M
 
 def judge_otlp(endpoint: str, silence: Silence | None) -> Iterator[Finding]:
     """Whether traces and metrics can leave. Without them nothing is lost but sight."""
+    shown = without_secrets(endpoint) if "://" in endpoint else endpoint
     if not endpoint:
         yield warning(
             "telemetry",
@@ -69,11 +70,11 @@ def judge_otlp(endpoint: str, silence: Silence | None) -> Iterator[Finding]:
         yield warning(
             "telemetry",
             "OTLP",
-            f"{endpoint} takes no connections: {silence.message}",
-            "start the collector, or correct OTEL_EXPORTER_OTLP_ENDPOINT",
+            f"{shown} takes no connections: {silence.message}",
+            "start the collector, or correct the OTEL_EXPORTER_OTLP_ variable that names it",
         )
     else:
-        yield fine("telemetry", "OTLP", f"{endpoint} takes connections")
+        yield fine("telemetry", "OTLP", f"{shown} takes connections")
 
 
 def judge_genesys(silence: Silence | None) -> Iterator[Finding]:

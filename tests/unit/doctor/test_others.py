@@ -209,6 +209,13 @@ def test_telemetry_that_cannot_leave_is_a_warning_only() -> None:
     assert worst(judge_otlp("http://x:4317", None), "telemetry") is Severity.OK
 
 
+@pytest.mark.parametrize("silence", [None, FAILED])
+def test_what_may_be_a_key_in_the_url_of_a_collector_is_not_shown(silence: Silence | None) -> None:
+    (finding,) = judge_otlp("https://user:key@collector.example.com/v1/traces?key=key", silence)
+    assert "https://collector.example.com/..." in finding.message
+    assert "key" not in finding.message
+
+
 def test_genesys_that_refuses_says_which_role_is_wanted() -> None:
     (finding,) = judge_genesys(DENIED)
     assert finding.severity is Severity.ERROR

@@ -1,8 +1,13 @@
 """What the doctor says of the settings themselves, before it asks anybody."""
 
-import pytest
+import asyncio
+import contextlib
+import socket
 
-from turnout.doctor.examine import settings_without_effect
+import pytest
+from tests.servers.processes import free_port
+
+from turnout.doctor.examine import examine_telemetry, settings_without_effect
 from turnout.doctor.findings import Severity
 from turnout.settings import load_settings
 
@@ -25,3 +30,17 @@ def test_settings_that_do_nothing_are_warnings_with_advice(monkeypatch: pytest.M
     assert idle.message == "TURNOUT_IDEMPOTENCY_TABLE has no effect"
     assert idle.advice.startswith("set TURNOUT_IDEMPOTENCY=dynamodb to use the table")
     assert misspelt.severity is unusable.severity is idle.severity is Severity.WARNING
+
+
+def test_a_collector_of_metrics_alone_that_is_away_is_found_beside_one_of_traces_that_is_there() -> None:
+    away = f"http://127.0.0.1:{free_port()}"
+    with contextlib.closing(socket.create_server(("127.0.0.1", 0))) as collector:
+        there = f"http://127.0.0.1:{collector.getsockname()[1]}"
+        both = {"OTEL_EXPORTER_OTLP_ENDPOINT": there, "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": away}
+        found = asyncio.run(examine_telemetry(both))
+        assert [(each.severity, each.message.partition(" ")[0]) for each in found] == [
+            (Severity.OK, there),
+            (Severity.WARNING, away),
+        ]
+        assert len(asyncio.run(examine_telemetry({"OTEL_EXPORTER_OTLP_ENDPOINT": there}))) == 1
+        assert len(asyncio.run(examine_telemetry(both | {"OTEL_METRICS_EXPORTER": "none"}))) == 1

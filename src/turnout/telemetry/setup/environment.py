@@ -28,6 +28,8 @@ class Endpoint(NamedTuple):
 
     protocol: str = ""
     timeout_seconds: float = _TIMEOUT_SECONDS
+    url: str = ""
+    """As it is written in the variable that names it."""
 
 
 def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) -> Endpoint:
@@ -57,7 +59,7 @@ def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) 
     timeout = number(
         environ, problems, _TIMEOUT_SECONDS, f"OTEL_EXPORTER_OTLP_{name}_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"
     )
-    return Endpoint(protocol, timeout)
+    return Endpoint(protocol, timeout, endpoint)
 
 
 def number(environ: Mapping[str, str], problems: list[str], default: float, *names: str) -> float:

@@ -44,7 +44,7 @@ class MetricSettings(msgspec.Struct, frozen=True):
     def from_environ(cls, environ: Mapping[str, str]) -> MetricSettings:
         """Read the variables of the OpenTelemetry specification; off when none names an endpoint."""
         problems: list[str] = []
-        protocol, timeout = read_endpoint(environ, "metrics", problems)
+        protocol, timeout, _ = read_endpoint(environ, "metrics", problems)
         if not protocol:
             return cls(problems=tuple(problems))
         milliseconds = number(environ, problems, _INTERVAL_SECONDS * 1000, "OTEL_METRIC_EXPORT_INTERVAL")

@@ -51,7 +51,7 @@ class TraceSettings(msgspec.Struct, frozen=True):
     def from_environ(cls, environ: Mapping[str, str]) -> TraceSettings:
         """Read the variables of the OpenTelemetry specification; off when none names an endpoint."""
         problems: list[str] = []
-        protocol, timeout = read_endpoint(environ, "traces", problems)
+        protocol, timeout, _ = read_endpoint(environ, "traces", problems)
         sampler, wrong = Sampler.from_environ(environ)
         problems += wrong  # also where tracing is off: whoever reads of it is about to switch it on
         if not protocol:
