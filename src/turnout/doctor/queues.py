@@ -15,7 +15,7 @@ from turnout.doctor.policies import grants
 from turnout.settings import Settings, variable
 from turnout.sqs.api import MAX_MESSAGE_BYTES
 
-__all__ = ["judge_queue"]
+__all__ = ["days", "judge_queue", "number"]
 
 _FEW_RECEIVES = 3
 _MANY_RECEIVES = 100
@@ -29,7 +29,7 @@ def judge_queue(queue: QueueFacts, settings: Settings, caller: Caller) -> Iterat
     if isinstance(attributes, Silence):
         yield _unreadable(queue, attributes)
         return
-    yield fine("queue", queue.name, f"{_what(queue)}, {_number(attributes, 'ApproximateNumberOfMessages'):,} waiting")
+    yield fine("queue", queue.name, f"{_what(queue)}, {number(attributes, 'ApproximateNumberOfMessages'):,} waiting")
     if queue.role is Role.SOURCE:
         yield from _redrive(queue, attributes)
         yield from _backlog(queue, attributes)
@@ -118,25 +118,25 @@ def _retention(queue: QueueFacts, attributes: Attributes, to: str) -> Iterator[F
             check, queue.name, f"the settings of {to} are not known{said}", f"allow GetQueueAttributes on {to}"
         )
         return
-    ours, theirs = (_number(each, "MessageRetentionPeriod") for each in (attributes, target))
+    ours, theirs = (number(each, "MessageRetentionPeriod") for each in (attributes, target))
     if not ours or not theirs:  # AWS always says; ElasticMQ never does
         yield unknown(
             check, queue.name, f"how long it and {to} keep messages is not told", "in AWS the latter must keep longer"
         )
     elif queue.url.endswith(".fifo") or theirs > ours:
-        yield fine(check, queue.name, f"kept {_days(ours)}, then {_days(theirs)} in {to}")
+        yield fine(check, queue.name, f"kept {days(ours)}, then {days(theirs)} in {to}")
     else:
         yield error(
             check,
             queue.name,
-            f"{to} keeps messages {_days(theirs)}, this queue {_days(ours)}: redriven messages keep their age, so some "
+            f"{to} keeps messages {days(theirs)}, this queue {days(ours)}: redriven messages keep their age, so some "
             "are gone before anybody sees them",
             f"set MessageRetentionPeriod of {to} to 1209600 (14 days)",
         )
 
 
 def _backlog(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
-    held = _number(attributes, "ApproximateNumberOfMessagesNotVisible")
+    held = number(attributes, "ApproximateNumberOfMessagesNotVisible")
     if held > _IN_FLIGHT_LIMIT * 0.8:
         yield warning(
             "in-flight",
@@ -158,7 +158,7 @@ def _visibility(queue: QueueFacts, settings: Settings) -> Iterator[Finding]:
 
 def _mappings(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
     check = "visibility"
-    visible = _number(attributes, "VisibilityTimeout")
+    visible = number(attributes, "VisibilityTimeout")
     if queue.mappings is None or isinstance(queue.mappings, Silence):
         return
     for mapping in queue.mappings:
@@ -185,8 +185,8 @@ def _mappings(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
 
 
 def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
-    waiting = _number(attributes, "ApproximateNumberOfMessages")
-    held = _number(attributes, "ApproximateNumberOfMessagesNotVisible")
+    waiting = number(attributes, "ApproximateNumberOfMessages")
+    held = number(attributes, "ApproximateNumberOfMessagesNotVisible")
     if waiting or held:
         said = f"{waiting:,} letters wait here" if waiting else "no letter can be seen here now"
         yield warning(
@@ -222,14 +222,14 @@ def _ways_on(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
 
 
 def _delay(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
-    if delay := _number(attributes, "DelaySeconds"):
+    if delay := number(attributes, "DelaySeconds"):
         yield warning(
             "delay", queue.name, f"everything sent here waits {delay} s", "set DelaySeconds to 0, unless that is wanted"
         )
 
 
 def _size(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
-    most = _number(attributes, "MaximumMessageSize") or MAX_MESSAGE_BYTES
+    most = number(attributes, "MaximumMessageSize") or MAX_MESSAGE_BYTES
     if most >= MAX_MESSAGE_BYTES or queue.role is Role.SOURCE:
         yield fine("size", queue.name, f"messages up to {most // 1024:,} KiB")
 
@@ -295,10 +295,12 @@ def _policy(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
         )
 
 
-def _number(attributes: Attributes, name: str) -> int:
+def number(attributes: Attributes, name: str) -> int:
+    """An attribute that is a number; 0 when the queue does not tell it."""
     text = attributes.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else 0
 
 
-def _days(seconds: int) -> str:
+def days(seconds: int) -> str:
+    """A time as people say it."""
     return f"{seconds / _DAY:g} days" if seconds >= _DAY else f"{seconds / 3600:.3g} hours"

@@ -1,11 +1,15 @@
-"""Judges what only several queues show together: order, sizes, and rules that ask what a queue cannot do."""
+"""Judges what only several queues show together: order, sizes, for how long letters are kept, and rules that ask what a
+queue cannot do.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 
 from turnout.doctor.facts import QueueFacts, Role, Silence
 from turnout.doctor.findings import Finding, error, fine, warning
+from turnout.doctor.queues import days, number
 from turnout.queues import queue_key
 from turnout.rules.model import Rule
 from turnout.sqs.api import MAX_MESSAGE_BYTES
@@ -18,6 +22,7 @@ def judge_together(queues: Sequence[QueueFacts], rules: Sequence[Rule]) -> Itera
     sources = [queue for queue in queues if queue.role is Role.SOURCE]
     yield from _order(queues, sources)
     yield from _sizes(queues, sources)
+    yield from _retention(queues, sources)
     yield from _rules(queues, rules)
     yield from _roles(queues)
 
@@ -48,6 +53,24 @@ def _sizes(queues: Sequence[QueueFacts], sources: Sequence[QueueFacts]) -> Itera
             yield error("size", queue.name, f"{what}: letters of larger messages cannot be written", advice)
         else:
             yield warning("size", queue.name, f"{what}: larger events are dead-lettered", advice)
+
+
+def _retention(queues: Sequence[QueueFacts], sources: Sequence[QueueFacts]) -> Iterator[Finding]:
+    """Where the sources redrive to is judged with each of them; letters may be written to another queue."""
+    redriven = {_redrive_arn(queue) for queue in sources}
+    ours = max((_kept(queue) for queue in sources), default=0)
+    for queue in queues:
+        if queue.role is not Role.DEAD_LETTER or isinstance(queue.attributes, Silence):
+            continue
+        if queue.attributes.get("QueueArn") in redriven or not 0 < _kept(queue) < ours:
+            continue
+        yield warning(
+            "retention",
+            queue.name,
+            f"letters are kept {days(_kept(queue))} here, events {days(ours)} in their source: some are gone before "
+            "anybody sees them",
+            "set MessageRetentionPeriod to 1209600 (14 days)",
+        )
 
 
 def _rules(queues: Sequence[QueueFacts], rules: Sequence[Rule]) -> Iterator[Finding]:
@@ -88,8 +111,19 @@ def _fifo(queue: QueueFacts) -> bool:
     return queue.url.endswith(".fifo")
 
 
+def _kept(queue: QueueFacts) -> int:
+    return 0 if isinstance(queue.attributes, Silence) else number(queue.attributes, "MessageRetentionPeriod")
+
+
+def _redrive_arn(queue: QueueFacts) -> str:
+    try:
+        policy = "" if isinstance(queue.attributes, Silence) else queue.attributes.get("RedrivePolicy", "")
+        return str(json.loads(policy or "{}")["deadLetterTargetArn"])
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
 def _most(queue: QueueFacts) -> int:
     if isinstance(queue.attributes, Silence):
         return 0
-    text = queue.attributes.get("MaximumMessageSize", "")
-    return int(text) if text.isascii() and text.isdigit() else MAX_MESSAGE_BYTES
+    return number(queue.attributes, "MaximumMessageSize") or MAX_MESSAGE_BYTES

@@ -205,6 +205,18 @@ def test_a_smaller_size_limit_behind_a_larger_one_is_found() -> None:
     assert bad(judge_together([source(small), letters(small), target(small)], ())) == []
 
 
+def test_letters_that_are_written_elsewhere_than_sqs_redrives_to_are_kept_as_long_as_events() -> None:
+    elsewhere = source({"RedrivePolicy": redrive(queue="moved-by-sqs")})
+    short, long = ({"MessageRetentionPeriod": seconds} for seconds in ("7200", "345600"))
+    for queue in (elsewhere, source({"RedrivePolicy": ""}), source({"RedrivePolicy": "[]"})):
+        (finding,) = bad(judge_together([queue, letters(short)], ()))
+        assert (finding.severity, finding.check, finding.subject) == (Severity.WARNING, "retention", "letters")
+        assert "letters are kept 2 hours here, events 4 days" in finding.message
+        assert bad(judge_together([queue, letters(long)], ())) == []
+    assert bad(judge_together([source(), letters(short)], ())) == [], "judged with the source, whose letters SQS moves"
+    assert bad(judge_together([elsewhere, letters({"MessageRetentionPeriod": ""})], ())) == [], "it does not tell"
+
+
 def test_a_target_that_is_the_source_goes_round_and_round() -> None:
     again = target(name="events")
     assert worst(judge_together([source(), again], ()), "roles") is Severity.ERROR
