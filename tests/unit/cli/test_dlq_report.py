@@ -126,6 +126,38 @@ def test_letters_can_be_looked_at_while_the_ledger_cannot_be_read(exported: Path
     assert "what was done with it before is not known: the ledger" in shown.stderr
 
 
+def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_and_by_whom(exported: Path) -> None:
+    ledger = exported.parent / "ledger.sqlite"
+    gone = Sighting("m-gone", "events-dead", "e-gone", "Interaction Completed", "RATE_LIMIT_EXCEEDED", "transient")
+    done = [
+        Entry("m-gone", Action.RETRY, Phase.STARTED, "ops@desk:1", 2),
+        Entry("m-gone", Action.RETRY, Phase.DONE, "ops@desk:1", 2, targets=("crm",)),
+        Entry("m-gone", Action.ARCHIVE, Phase.DONE, "ops@desk:1", targets=("s3://b/k",), note="s3://b/k"),
+    ]
+
+    async def remember() -> None:
+        async with open_ledger(str(ledger)) as opened:
+            await opened.see([gone], by="worker-1")
+            await opened.record(done)
+
+    def show(*arguments: str) -> Result:
+        given = ["show", *arguments, "--file", str(exported)]
+        return CliRunner().invoke(dlq, given, env={"TURNOUT_DLQ_LEDGER": str(ledger)}, catch_exceptions=False)
+
+    asyncio.run(remember())
+    for name in ("m-gone", "e-gone"):
+        shown = show(name)
+        assert (shown.exit_code, f"no letter in events-dead has the id {name}" in shown.stderr) == (1, True)
+        assert shown.stdout.startswith("letter        m-gone\n")
+        assert "seen done by worker-1: RATE_LIMIT_EXCEEDED transient\n" in shown.stdout
+        assert "retry done (attempt 2) by ops@desk:1: crm\n" in shown.stdout
+        assert "archive done by ops@desk:1: s3://b/k\n" in shown.stdout
+    assert show("m-gone", "--json").stdout == "", "an object a line is a letter that is there"
+    assert show("nobody").stdout == ""
+    ledger.write_text("no ledger at all, but long enough to be read as the beginning of one " * 20)
+    assert "whether something was done with it is not known: the ledger" in show("m-gone").stderr
+
+
 def test_a_letter_that_several_targets_are_owed_is_shown_with_why_each_of_them_is(exported: Path) -> None:
     failures = {"crm": "RETRIES_EXHAUSTED: no answer", "audit": "ACCESS_DENIED: refused for tel:+14295550100"}
     letter = read_letter({**letters.own(owed=("crm", "audit"), failures=failures), "MessageId": "m-9"}, queue=QUEUE)

@@ -18,7 +18,7 @@ from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import default_causes
 from turnout.recovery.ledger.api import LedgerError
-from turnout.recovery.ledger.records import Entry
+from turnout.recovery.ledger.records import Entry, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
@@ -35,12 +35,17 @@ __all__ = ["show"]
 @pii_option
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each letter, one a line.")
 def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool) -> None:
-    """Show one letter. ID is that of the letter, of its event or of its conversation."""
+    """Show one letter. ID is that of the letter, of its event or of its conversation.
+
+    Of a letter that is not there any more, and exit code 1 says so, the ledger still tells what was done with it.
+    """
     settings = settings_of_command()
     seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)
     if not seen.letters:
         notes = "".join(f"\nnote: {note}" for note in seen.notes)
         more = "; there may be more: raise --limit" if seen.limited else ""
+        if not as_json:
+            _print_known(settings, seen.source, letter_id, Redaction(os.environ, show_pii=show_pii))
         raise click.ClickException(
             f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read{more}{notes}"
         )
@@ -71,6 +76,32 @@ def _history(settings: DlqSettings, letter: str) -> list[Entry]:
         return []
 
 
+def _print_known(settings: DlqSettings, source: str, named: str, redaction: Redaction) -> None:
+    """What the ledger knows of letters that are not there any more, by their id or that of their event."""
+
+    async def asked() -> list[tuple[Record, list[Entry]]]:
+        async with open_services(settings) as services:
+            ledger = await services.ledger()
+            found = dict(await ledger.records([named]))
+            found |= {each.letter: each async for each in ledger.find(source) if each.event_id == named}
+            return [(record, await ledger.history(record.letter)) for record in found.values()]
+
+    if not ledger_is_there(settings):
+        return
+    try:
+        known = asyncio.run(asked())
+    except LedgerError as error:
+        click.echo(f"note: whether something was done with it is not known: {error}", err=True)
+        return
+    for record, history in known:
+        _line("letter", record.letter)
+        _line("queue", record.queue)
+        _line("cause", f"{record.cause} ({record.disposition})" if record.cause else "")
+        _line("event", " ".join(part for part in (redaction.text(record.event_type), record.event_id) if part))
+        _line("status", record.status)
+        _print_history(history, redaction)
+
+
 def _entry(entry: Entry) -> dict[str, object]:
     return {
         "at": _at(entry).isoformat(timespec="milliseconds"),
@@ -88,11 +119,22 @@ def _at(entry: Entry) -> datetime:
     return datetime.fromtimestamp(entry.at_ms / 1000, UTC)
 
 
-def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
-    def line(name: str, text: str) -> None:
-        if text:
-            click.echo(f"{name:<14}{printable(text)}")
+def _line(name: str, text: str) -> None:
+    if text:
+        click.echo(f"{name:<14}{printable(text)}")
 
+
+def _print_history(history: list[Entry], redaction: Redaction) -> None:
+    for entry in history:
+        # An archive notes the object that it made, which is the target as well.
+        said = " ".join(dict.fromkeys(part for part in (", ".join(entry.targets), redaction.text(entry.note)) if part))
+        number = f" (attempt {entry.attempt})" if entry.attempt > 1 else ""
+        what = f"{entry.action} {entry.phase}{number} by {entry.by}{said and f': {said}'}"
+        _line("history" if entry is history[0] else "", f"{stamp(_at(entry))} {what}")
+
+
+def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
+    line = _line
     line("letter", letter.id)
     line("queue", letter.queue)
     line("cause", f"{letter.cause} ({letter.disposition}): {redaction.text(letter.verdict.because)}")
@@ -117,9 +159,7 @@ def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
             part for part in (layer.source and f"from {layer.source}", layer.target and f"to {layer.target}") if part
         )
         line("way" if number == 1 else "", f"{number}. {layer.origin} {where}")
-    for entry in history:
-        said = " ".join(part for part in (", ".join(entry.targets), redaction.text(entry.note)) if part)
-        line("history" if entry is history[0] else "", f"{stamp(_at(entry))} {entry.action} {entry.phase} {said}")
+    _print_history(history, redaction)
     for name, text in redaction.attributes(letter.attributes).items():
         line("attribute", f"{name}: {text}")
     click.echo()
