@@ -8,7 +8,7 @@ archived or replayed never comes through here.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from turnout.message import Attribute
 from turnout.rules.contact import MASK, is_contact_data
@@ -32,6 +32,10 @@ class Redaction:
     def text(self, text: str) -> str:
         """A sentence, such as an error message."""
         return self._text(text)
+
+    def texts(self, texts: Iterable[str]) -> list[str]:
+        """Several of them, such as the names of targets."""
+        return [self._text(text) for text in texts]
 
     def line(self, text: str) -> str:
         """A text in one line, of which a terminal obeys nothing and every file takes all."""

@@ -22,9 +22,9 @@ def stamp(moment: datetime | None) -> str:
 
 
 def letter_summary(letter: Letter, redaction: Redaction) -> dict[str, object]:
-    """What a list tells of a letter."""
+    """What a list tells of a letter. Ids and names come from others, who may have made them of contact data."""
     return {
-        "id": letter.id,
+        "id": redaction.text(letter.id),
         "failed": _iso(letter.last_failure or letter.sent or letter.event_time),
         "cause": letter.cause,
         "disposition": letter.disposition,
@@ -32,13 +32,13 @@ def letter_summary(letter: Letter, redaction: Redaction) -> dict[str, object]:
         "error": redaction.text(letter.error),
         "origin": letter.origin,
         "payload": letter.payload,
-        "event_id": letter.event_id,
+        "event_id": redaction.text(letter.event_id),
         "event_type": redaction.text(letter.event_type),
-        "conversation_id": letter.conversation_id,
-        "rules": list(letter.rules),
-        "owed": list(letter.owed),
-        "done": list(letter.done),
-        "target": letter.delivery.target if letter.delivery else "",
+        "conversation_id": redaction.text(letter.conversation_id),
+        "rules": redaction.texts(letter.rules),
+        "owed": redaction.texts(letter.owed),
+        "done": redaction.texts(letter.done),
+        "target": redaction.text(letter.delivery.target) if letter.delivery else "",
         "attempts": letter.attempts,
         "receive_count": letter.receive_count,
     }
@@ -64,15 +64,15 @@ def letter_record(letter: Letter, redaction: Redaction) -> dict[str, object]:
 def _layer(layer: Layer, redaction: Redaction) -> dict[str, object]:
     return {
         "origin": layer.origin,
-        "source": layer.source,
-        "target": layer.target,
-        "rules": list(layer.rules),
-        "owed": list(layer.owed),
-        "failures": {target: redaction.text(why) for target, why in layer.failures.items()},
-        "done": list(layer.done),
+        "source": redaction.text(layer.source),
+        "target": redaction.text(layer.target),
+        "rules": redaction.texts(layer.rules),
+        "owed": redaction.texts(layer.owed),
+        "failures": {redaction.text(target): redaction.text(why) for target, why in layer.failures.items()},
+        "done": redaction.texts(layer.done),
         "attempts": layer.attempts,
         "payload": layer.payload,
-        "pointer": dict(layer.pointer),
+        "pointer": {name: redaction.text(str(text)) for name, text in layer.pointer.items()},
         "trace_id": layer.trace_id,
         "evidence": [_evidence(each, redaction) for each in layer.evidence],
     }

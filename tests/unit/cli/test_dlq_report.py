@@ -158,6 +158,26 @@ def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_a
     assert "whether something was done with it is not known: the ledger" in show("m-gone").stderr
 
 
+@pytest.mark.parametrize("command", [["list"], ["list", "--json"], ["show"], ["show", "--json"], ["export", "-"]])
+def test_ids_and_names_that_are_contact_data_are_hidden_like_all_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: list[str]
+) -> None:
+    monkeypatch.setenv("TURNOUT_DLQ_LEDGER", str(tmp_path / "none.sqlite"))
+    number, mail = "+14295550100", "jane@example.org"
+    body = {"id": number, "detail-type": f"call to {number}", "detail": {"interactionId": f"tel:{number}"}}
+    message = letters.rule("THROTTLING", "no answer", json.dumps(body), TARGET_ARN=f"arn:aws:sqs:x:1:{mail}")
+    file = tmp_path / "dead.jsonl"
+    whole = export_line(read_letter({**message, "MessageId": number}, queue=QUEUE))
+    file.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + whole)
+    arguments = [*command, *([number] if command[0] == "show" else []), "--file", str(file)]
+    hidden = CliRunner().invoke(dlq, arguments, catch_exceptions=False)
+    shown = CliRunner().invoke(dlq, [*arguments, "--show-pii"], catch_exceptions=False)
+    assert (hidden.exit_code, shown.exit_code) == (0, 0)
+    assert "***" in hidden.stdout
+    assert (number in shown.stdout, mail in shown.stdout) == (True, True)
+    assert (number in hidden.stdout, mail in hidden.stdout) == (False, False)
+
+
 def test_a_letter_that_several_targets_are_owed_is_shown_with_why_each_of_them_is(exported: Path) -> None:
     failures = {"crm": "RETRIES_EXHAUSTED: no answer", "audit": "ACCESS_DENIED: refused for tel:+14295550100"}
     letter = read_letter({**letters.own(owed=("crm", "audit"), failures=failures), "MessageId": "m-9"}, queue=QUEUE)

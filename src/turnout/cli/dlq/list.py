@@ -77,13 +77,13 @@ def print_letters(letters: tuple[Letter, ...], redaction: Redaction, console: Co
     table.columns[-1].justify = "right"
     for letter in letters:
         table.add_row(
-            Text(printable(letter.id)),
+            Text(printable(redaction.text(letter.id))),
             _failed(letter),
             str(letter.cause),
             Text(str(letter.disposition), DISPOSITION_STYLES[letter.disposition]),
             Text(_code(letter, redaction) or "-"),
             Text(_event(letter, redaction)),
-            Text(_owed(letter)),
+            Text(_owed(letter, redaction)),
             str(letter.receive_count or "-"),
         )
     console.print(table)
@@ -92,13 +92,13 @@ def print_letters(letters: tuple[Letter, ...], redaction: Redaction, console: Co
 def _lines(letter: Letter, redaction: Redaction) -> Text:
     """What the table has of a letter, one under the other."""
     text = Text.assemble(
-        (printable(letter.id), "bold"),
+        (printable(redaction.text(letter.id)), "bold"),
         f"\n  {_failed(letter)}  {letter.cause} ",
         (f"({letter.disposition})", DISPOSITION_STYLES[letter.disposition]),
         f"  {_code(letter, redaction)}",
         f"\n  {_event(letter, redaction)}",
     )
-    if (owed := _owed(letter)) != "-":
+    if (owed := _owed(letter, redaction)) != "-":
         text.append(f", owed to {owed}")
     if letter.receive_count:
         text.append(f", seen {count(letter.receive_count, 'time')}")
@@ -117,11 +117,11 @@ def _event(letter: Letter, redaction: Redaction) -> str:
     return printable(redaction.text(letter.event_type)) or str(letter.origin)
 
 
-def _owed(letter: Letter) -> str:
+def _owed(letter: Letter, redaction: Redaction) -> str:
     delivery = letter.delivery
     if delivery is None:
         return "-"
-    return printable(", ".join(delivery.owed) or arn_name(delivery.target))
+    return printable(redaction.text(", ".join(delivery.owed) or arn_name(delivery.target)))
 
 
 def _sentence(seen: Look) -> str:

@@ -54,7 +54,7 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
         history = _history(settings, letter.id)
         if as_json:
             record = letter_record(letter, redaction)
-            record["history"] = [_entry(entry) for entry in history]
+            record["history"] = [_entry(entry, redaction) for entry in history]
             click.echo(json.dumps(record))
         else:
             _print(letter, history, redaction)
@@ -94,24 +94,24 @@ def _print_known(settings: DlqSettings, source: str, named: str, redaction: Reda
         click.echo(f"note: whether something was done with it is not known: {error}", err=True)
         return
     for record, history in known:
-        _line("letter", record.letter)
+        _line("letter", redaction.text(record.letter))
         _line("queue", record.queue)
         _line("cause", f"{record.cause} ({record.disposition})" if record.cause else "")
-        _line("event", " ".join(part for part in (redaction.text(record.event_type), record.event_id) if part))
+        _line("event", redaction.text(" ".join(part for part in (record.event_type, record.event_id) if part)))
         _line("status", record.status)
         _print_history(history, redaction)
 
 
-def _entry(entry: Entry) -> dict[str, object]:
+def _entry(entry: Entry, redaction: Redaction) -> dict[str, object]:
     return {
         "at": _at(entry).isoformat(timespec="milliseconds"),
         "action": entry.action,
         "phase": entry.phase,
         "attempt": entry.attempt,
         "by": entry.by,
-        "targets": list(entry.targets),
+        "targets": redaction.texts(entry.targets),
         "plan": entry.plan,
-        "note": entry.note,
+        "note": redaction.text(entry.note),
     }
 
 
@@ -127,20 +127,27 @@ def _line(name: str, text: str) -> None:
 def _print_history(history: list[Entry], redaction: Redaction) -> None:
     for entry in history:
         # An archive notes the object that it made, which is the target as well.
-        said = " ".join(dict.fromkeys(part for part in (", ".join(entry.targets), redaction.text(entry.note)) if part))
+        said = " ".join(
+            dict.fromkeys(
+                part for part in (redaction.text(", ".join(entry.targets)), redaction.text(entry.note)) if part
+            )
+        )
         number = f" (attempt {entry.attempt})" if entry.attempt > 1 else ""
         what = f"{entry.action} {entry.phase}{number} by {entry.by}{said and f': {said}'}"
         _line("history" if entry is history[0] else "", f"{stamp(_at(entry))} {what}")
 
 
 def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
-    line = _line
+    def line(name: str, text: str) -> None:
+        # Ids and names come from others, who may have made them of contact data.
+        _line(name, redaction.text(text))
+
     line("letter", letter.id)
     line("queue", letter.queue)
-    line("cause", f"{letter.cause} ({letter.disposition}): {redaction.text(letter.verdict.because)}")
-    line("", redaction.text(letter.error))
+    line("cause", f"{letter.cause} ({letter.disposition}): {letter.verdict.because}")
+    line("", letter.error)
     line("what to do", default_causes().advice(letter.cause))
-    line("event", " ".join(part for part in (redaction.text(letter.event_type), letter.event_id) if part))
+    line("event", " ".join(part for part in (letter.event_type, letter.event_id) if part))
     line("conversation", letter.conversation_id)
     line("happened", stamp(letter.event_time))
     line("first failed", stamp(letter.first_failure))
@@ -150,10 +157,10 @@ def _print(letter: Letter, history: list[Entry], redaction: Redaction) -> None:
     line("rules", ", ".join(letter.rules))
     line("owed to", ", ".join(letter.owed))
     for target, why in letter.failures.items():
-        line("", f"{target}: {redaction.text(why)}")
+        line("", f"{target}: {why}")
     line("done", ", ".join(letter.done))
     for note in letter.notes:
-        line("note", redaction.text(note))
+        line("note", note)
     for number, layer in enumerate(letter.chain, start=1):
         where = " ".join(
             part for part in (layer.source and f"from {layer.source}", layer.target and f"to {layer.target}") if part

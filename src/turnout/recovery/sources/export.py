@@ -74,7 +74,10 @@ def header_line(source: str, exported: datetime, count: int, redacted: Redacted)
 def export_line(letter: Letter, redaction: Redaction | None = None) -> str:
     """The line of a letter, with its line end; whole without `redaction`."""
     record = exported_message(letter)
+    event_id, event_type = letter.event_id, letter.event_type
     if redaction is not None:
+        record["MessageId"] = redaction.text(letter.id)
+        event_id, event_type = redaction.text(event_id), redaction.text(event_type)
         hidden = redaction.attributes(letter.message.attributes)
         record["Body"] = redaction.body(letter.message.body)
         # SQS knows no empty attribute.
@@ -85,8 +88,8 @@ def export_line(letter: Letter, redaction: Redaction | None = None) -> str:
         "origin": letter.origin,
         "cause": letter.cause,
         "disposition": letter.disposition,
-        "event_id": letter.event_id,
-        "event_type": letter.event_type,
+        "event_id": event_id,
+        "event_type": event_type,
     }
     # Escaped, so that half of a surrogate pair survives.
     return json.dumps(record, ensure_ascii=True, separators=(",", ":")) + "\n"
