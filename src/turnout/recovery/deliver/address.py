@@ -81,7 +81,7 @@ def _nothing_owed(letter: Letter) -> str:
         return "no target is owed, as it was never routed: repair the rules or the event, then replay to the source"
     if any(layer.origin is Origin.SQS_REDRIVE for layer in letter.chain):
         return "its consumer gave it up, and no target: replay it to the queue it came from (--to-source)"
-    return "nothing says where it was to go: choose a target"
+    return "nothing says where it was to go: choose, with --to-target, --to-queue or --to-url"
 
 
 def source_queue(letter: Letter, configured: tuple[str, ...]) -> str:
