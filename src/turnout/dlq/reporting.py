@@ -72,7 +72,12 @@ async def gathered(
 
 
 def _again(place: Place, selection: Selection) -> Command:
-    source = {"--queue": place.queue, "--failed-events": place.failed_events, "--file": place.file}
+    source = {
+        "--queue": place.queue,
+        "--failed-events": place.failed_events,
+        "--file": place.file,
+        "--archived": place.archive,
+    }
     times = {"--since": selection.since, "--until": selection.until}
     return Command(
         source=tuple(word for option, value in source.items() if value for word in (option, value)),
@@ -82,6 +87,7 @@ def _again(place: Place, selection: Selection) -> Command:
             *(word for each in sorted(selection.ids) for word in ("--id", each)),
         ),
         targets=tuple(sorted(selection.targets)),
+        causes=bool(selection.causes),
         dispositions=bool(selection.dispositions),
         where=selection.where.text if selection.where else "",
     )

@@ -1,20 +1,24 @@
 """What to do next: letters that need the same are put together, with the commands for them.
 
-Nothing here does anything, and no command that changes something is given without its dry run before it.
+Each command takes the letters of its own pile, and no others of the report: whatever else the same options would select
+is kept out by `--where`. Nothing here does anything, and no command that changes something is given without its dry run
+before it.
 """
 
 from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import msgspec
 
 from turnout.recovery.causes import Cause, CauseTable, Disposition
-from turnout.recovery.letter import Letter, Payload
+from turnout.recovery.letter import Letter
+from turnout.recovery.report import words
 from turnout.recovery.report.model import Step
-from turnout.recovery.report.words import short
+from turnout.recovery.report.ways import CHOOSE, WITHOUT_EVENT, Way, is_owed_to, travels, way_of
+from turnout.recovery.selection import Selection
 
 __all__ = ["Command", "steps", "targets_of"]
 
@@ -22,7 +26,10 @@ _MOST_STEPS = 12
 _ORDER = (Disposition.NEEDS_FIX, Disposition.TRANSIENT, Disposition.UNKNOWN, Disposition.PERMANENT)
 """A repair first: what lies behind it fails again until it is made."""
 _ALL_TARGETS = ""
-_WITHOUT_EVENT = ("", "", "", False)
+_NOT_SAID = {
+    Way.NOWHERE: f"Nothing says where they were to go: {CHOOSE}.",
+    Way.UNSAID: f"Nothing says which targets have them already: {CHOOSE}; it may get them twice.",
+}
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,15 +41,37 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     """What else selected them, but for cause, disposition, target and `--where`."""
     targets: tuple[str, ...] = ()
     """Those that were selected."""
+    causes: bool = False
+    """Whether only some causes were selected."""
     dispositions: bool = False
     """Whether only some dispositions were selected."""
     where: str = ""
 
-    def delivery(self, letter: Letter) -> tuple[str, ...]:
-        """The command that delivers letters like this one, and where to."""
-        if self.source[:1] == ("--failed-events",):
-            return ("replay", "--to-api", self.source[1])
-        return ("retry",) if letter.delivery is not None else ("replay", "--to-source")
+    @property
+    def listed(self) -> bool:
+        """Whether an API of failed events lists them."""
+        return self.source[:1] == ("--failed-events",)
+
+    @property
+    def archived(self) -> bool:
+        """Whether they are in the archive, into which they cannot be put again."""
+        return self.source[:1] == ("--archived",)
+
+    def way(self, letter: Letter) -> Way:
+        """How this letter can be delivered, from where it was read."""
+        return way_of(letter, listed=self.listed)
+
+    def delivery(self, way: Way) -> tuple[str, ...]:
+        """The command that delivers letters of this way, and where to. Of `NAME` nobody but its reader knows more."""
+        match way:
+            case Way.API:
+                return ("replay", "--to-api", self.source[1])
+            case Way.SOURCE:
+                return ("replay", "--to-source")
+            case Way.NOWHERE | Way.UNSAID:
+                return ("retry", "--to-target", "NAME")
+            case Way.OWED | Way.NONE:
+                return ("retry",)
 
     def __call__(self, verb: str, *options: str, where: str = "") -> str:
         """A command line, quoted for a shell."""
@@ -55,15 +84,23 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
         return shlex.join(["turnout", "dlq", verb, *words, *options])
 
 
+_Kind = tuple[str, str, Way, tuple[str, ...], tuple[str, ...], bool]
+
+
 class _Pile(msgspec.Struct):
-    """Letters that need the same."""
+    """Letters that need the same. `way` is None where it makes no difference, as none of them is to be delivered."""
 
     cause: Cause
     disposition: Disposition
     target: str
-    whole: bool
-    count: int
+    way: Way | None
     first: Letter
+    count: int = 0
+    kinds: set[_Kind] = msgspec.field(default_factory=set)
+    causes: set[str] = msgspec.field(default_factory=set)
+    dispositions: set[str] = msgspec.field(default_factory=set)
+    origins: set[str] = msgspec.field(default_factory=set)
+    """Who wrapped them or failed to deliver them."""
 
 
 def targets_of(letter: Letter) -> tuple[str, ...]:
@@ -78,72 +115,158 @@ def steps(
     letters: Sequence[Letter], causes: CauseTable, again: Command, redact: Callable[[str], str]
 ) -> tuple[tuple[Step, ...], int]:
     """What to do with these letters, and how many steps more there would be; `again` names them."""
-    piles: dict[tuple[str, str, str, bool], _Pile] = {}
+    piles: dict[tuple[str, str, str, Way | None], _Pile] = {}
+    kinds: dict[_Kind, Letter] = {}
     for letter in letters:
-        whole = letter.payload is Payload.WHOLE
-        # Something is to be repaired at each target on its own.
-        targets = targets_of(letter) if letter.disposition is Disposition.NEEDS_FIX and whole else ()
-        for target in targets or (_ALL_TARGETS,):
-            key = (letter.cause.value, letter.disposition.value, target, whole) if whole else _WITHOUT_EVENT
-            pile = piles.setdefault(
-                key,
-                _Pile(letter.cause, letter.disposition, target, whole, 0, letter),
-            )
+        way = again.way(letter)
+        kind = _kind(letter, way)
+        kinds.setdefault(kind, letter)
+        for pile in _piles_of(letter, way, piles, again):
             pile.count += 1
+            pile.kinds.add(kind)
+            pile.causes.add(letter.cause.value)
+            pile.dispositions.add(letter.disposition.value)
+            pile.origins.update(layer.origin.value for layer in letter.chain)
     ordered = sorted(
-        piles.values(), key=lambda pile: (not pile.whole, _ORDER.index(pile.disposition), -pile.count, pile.target)
+        piles.values(),
+        key=lambda pile: (
+            pile.way is Way.NONE,
+            _ORDER.index(pile.disposition),
+            pile.way is not None and pile.way.chosen,
+            -pile.count,
+            pile.target,
+        ),
     )
-    kinds = {(pile.cause, pile.disposition) for pile in piles.values() if pile.whole}
-    mixed = {cause for cause, count in Counter(cause for cause, _ in kinds).items() if count > 1}
+    whole = {(pile.cause, pile.disposition) for pile in piles.values() if pile.way is not Way.NONE}
+    mixed = {cause for cause, count in Counter(cause for cause, _ in whole).items() if count > 1}
     shown = tuple(
-        _step(pile, causes, again, redact, exactly=again.dispositions or pile.cause in mixed)
+        _without_event(pile, again, redact)
+        if pile.way is Way.NONE
+        else _step(pile, causes, again, redact, kinds, exactly=again.dispositions or pile.cause in mixed)
         for pile in ordered[:_MOST_STEPS]
     )
     return shown, len(ordered) - len(shown)
 
 
-def _step(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str], str], *, exactly: bool) -> Step:
+def _kind(letter: Letter, way: Way) -> _Kind:
+    """Letters of one kind are in the same piles, and are selected by the same options."""
+    named = tuple(layer.target for layer in letter.chain)
+    deliverable = letter.delivery is not None
+    return (letter.cause.value, letter.disposition.value, way, letter.owed, named, deliverable)
+
+
+def _piles_of(
+    letter: Letter, way: Way, piles: dict[tuple[str, str, str, Way | None], _Pile], again: Command
+) -> Iterable[_Pile]:
+    def pile(key: tuple[str, str, str, Way | None]) -> _Pile:
+        if key not in piles:
+            piles[key] = _Pile(letter.cause, letter.disposition, key[2], key[3], letter)
+        return piles[key]
+
+    if way is Way.NONE:
+        return (pile(("", "", _ALL_TARGETS, way)),)
+    needed = None if letter.disposition is Disposition.PERMANENT else way
+    # Something is to be repaired at each target on its own.
+    targets = targets_of(letter) if letter.disposition is Disposition.NEEDS_FIX else ()
+    if again.targets:
+        targets = tuple(target for target in targets if _is_named(again.targets, target))
+    return [
+        pile((letter.cause.value, letter.disposition.value, target, needed)) for target in targets or (_ALL_TARGETS,)
+    ]
+
+
+def _is_named(wanted: Sequence[str], target: str) -> bool:
+    """Whether `--target` with one of these means this target."""
+    return target in wanted or (target.startswith("arn:") and target.rpartition(":")[2].rpartition("/")[2] in wanted)
+
+
+def _without_event(pile: _Pile, again: Command, redact: Callable[[str], str]) -> Step:
+    where = travels(Way.NONE)
+    if again.listed:
+        where += ' and @event_id == ""'
+    selection = []
+    if again.causes:
+        selection += [word for cause in sorted(pile.causes) for word in ("--cause", cause)]
+    if again.dispositions:
+        selection += [word for each in sorted(pile.dispositions) for word in ("--disposition", each)]
+    commands = [again("show", pile.first.id)]
+    if not again.archived:
+        commands += [again("archive", *selection, *dry, where=where) for dry in (("--dry-run",), ())]
+    title = f"{words.letters(pile.count)} without the event"
+    return Step(title, WITHOUT_EVENT, tuple(map(redact, commands)), pile.count, pile.disposition)
+
+
+def _where(pile: _Pile, options: Selection, kinds: Mapping[_Kind, Letter], again: Command) -> str:
+    """What keeps those letters out that the options select, and that are of another pile; empty when there are none."""
+    strangers = {kind for kind, letter in kinds.items() if kind not in pile.kinds and options(letter)}
+    ways = {again.way(kinds[kind]) for kind in strangers}
+    conditions = []
+    if Way.NONE in ways:
+        conditions.append(travels(Way.API) if again.listed else '@payload == "whole"')
+    # What comes between the report and the command may be owed elsewhere: it must not go to the source queue.
+    if pile.way is not None and (pile.way is Way.SOURCE or ways - {Way.NONE, pile.way}):
+        origins = pile.origins & {"turnout", "sqs-redrive", "lambda-record"}
+        conditions.append(travels(pile.way, origins))
+    if pile.target and pile.way in ways:
+        conditions.append(is_owed_to(pile.target, pile.first))
+    return " and ".join(conditions)
+
+
+def _step(
+    pile: _Pile,
+    causes: CauseTable,
+    again: Command,
+    redact: Callable[[str], str],
+    kinds: Mapping[_Kind, Letter],
+    *,
+    exactly: bool,
+) -> Step:
     """The step for a pile. `exactly`: there are letters of the same cause that need something else."""
     selection = ["--cause", pile.cause]
     if exactly:
         selection += ["--disposition", pile.disposition]
     if pile.target:
         selection += ["--target", pile.target]
-    letters = f"{pile.count:,} letter{'' if pile.count == 1 else 's'}"
+    options = Selection(
+        causes=frozenset({pile.cause}),
+        dispositions=frozenset({pile.disposition} if exactly else ()),
+        targets=frozenset({pile.target} if pile.target else ()),
+    )
+    where = _where(pile, options, kinds, again)
+    one = pile.count == 1
+    letters = words.letters(pile.count)
     advice = causes.advice(pile.cause)
+    chosen = pile.way is not None and pile.way.chosen
+    delivery = again.delivery(pile.way or Way.NONE)
 
-    def command(verb: str, *options: str, where: str = "") -> str:
-        return redact(again(verb, *options, where=where))
+    show = redact(again("show", pile.first.id))
 
-    way = again.delivery(pile.first)
-    dry, real = (*selection, "--dry-run"), tuple(selection)
-    if not pile.whole:
-        return Step(
-            f"{letters} without the event",
-            "They carry a pointer to it, or a part of it: nothing here can deliver them. Find the event at its source, "
-            "then archive the letter.",
-            (
-                command("show", pile.first.id),
-                command("archive", "--dry-run", where='@payload != "whole"'),
-                command("archive", where='@payload != "whole"'),
-            ),
-            pile.count,
-            pile.disposition,
-        )
+    def both(*command: str) -> tuple[str, ...]:
+        """The dry run, and what it is one of; of a target that is still to be chosen the dry run only."""
+        dry = redact(again(*command, *selection, "--dry-run", where=where))
+        return (dry,) if chosen else (dry, redact(again(*command, *selection, where=where)))
+
+    if chosen and pile.cause is not Cause.LETTER_UNREADABLE and pile.disposition is not Disposition.UNKNOWN:
+        advice = f"{advice} {_NOT_SAID[pile.way or Way.NOWHERE]}".strip()
     commands: tuple[str, ...]
     match pile.disposition:
+        case Disposition.TRANSIENT if chosen:
+            title, commands = f"{letters} need{'s' if one else ''} a target", (show, *both(*delivery))
+        case Disposition.TRANSIENT if pile.way is Way.SOURCE:
+            title, commands = f"{letters} can be replayed to where {'it' if one else 'they'} came from", both(*delivery)
         case Disposition.TRANSIENT:
-            title, commands = f"{letters} can be retried", (command(*way, *dry), command(*way, *real))
+            title, commands = f"{letters} can be retried", both(*delivery)
         case Disposition.NEEDS_FIX:
-            wait = f" for a repair at {redact(short(pile.target))}" if pile.target else " for a repair"
-            title = f"{letters} wait{'s' if pile.count == 1 else ''}{wait}"
-            commands = (command("show", pile.first.id), command(*way, *dry), command(*way, *real))
+            wait = f" for a repair at {redact(words.short(pile.target))}" if pile.target else " for a repair"
+            title = f"{letters} wait{'s' if one else ''}{wait}"
+            commands = (show, *both(*delivery))
         case Disposition.PERMANENT:
-            title = f"{letters} cannot be delivered as {'it is' if pile.count == 1 else 'they are'}"
-            commands = (command("archive", *dry), command("archive", *real))
+            title = f"{letters} cannot be delivered as {'it is' if one else 'they are'}"
+            commands = (show,) if again.archived else both("archive")
         case Disposition.UNKNOWN:
-            title = f"{letters} need{'s' if pile.count == 1 else ''} somebody to look"
-            commands = (command("show", pile.first.id),)
-            if pile.cause is not Cause.LETTER_UNREADABLE:  # which this Turnout delivers to nothing but a chosen target
-                commands += (command(*way, "--id", pile.first.id, "--dry-run"),)
+            title = f"{letters} need{'s' if one else ''} somebody to look"
+            commands = (show,)
+            if pile.way is not Way.UNSAID:  # which this Turnout delivers to nothing but a chosen target
+                way = ("replay", "--to-source") if pile.way is Way.NOWHERE else delivery
+                commands += (redact(again(*way, "--id", pile.first.id, "--dry-run")),)
     return Step(f"{title} ({pile.cause})", advice, commands, pile.count, pile.disposition)

@@ -203,7 +203,9 @@ def test_letters_of_eventbridge_and_lambda_go_to_the_arn_that_did_not_take_them(
 
 
 def test_of_a_letter_that_says_no_place_the_options_that_choose_one_are_told() -> None:
-    with pytest.raises(Unfit, match="nothing says where it was to go: choose, with --to-target, --to-queue or --to-url"):
+    with pytest.raises(
+        Unfit, match="nothing says where it was to go: choose, with --to-target, --to-queue or --to-url"
+    ):
         Delivering(Places()).aims(Work(read_letter(shapes.message(shapes.BODY))))
 
 

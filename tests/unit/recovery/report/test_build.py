@@ -158,11 +158,20 @@ def test_commands_take_no_more_letters_than_the_report_had() -> None:
     first, second = report([transient, gone], again=again).steps
     assert first.commands[-1] == (
         "turnout dlq retry --file dead.jsonl --since 2026-11-27T00:00:00.000+00:00 --target crm "
-        """--where 'detail.channel == '"'"'voice'"'"' or @attempts > 3' """
+        """--where '(detail.channel == '"'"'voice'"'"' or @attempts > 3) and (@payload == "whole")' """
         "--cause RATE_LIMIT_EXCEEDED --disposition transient"
     )
     assert "(detail.channel == " in second.commands[-1]
     assert " and (@payload != " in second.commands[-1]
+
+
+def test_commands_for_archived_letters_name_the_archive_and_put_nothing_into_it_again() -> None:
+    again = Command(source=("--archived", "dlq/archives/"))
+    broken = one(letters.own(reason="INVALID_JSON", fault="data", owed=(), done=(), rules=()), 1)
+    made = report([broken, one(letters.bus_v2("THROTTLING", ["e-1"]), 2), one(letters.rule("TIMEOUT"), 3)], again=again)
+    commands = [command for step in made.steps for command in step.commands]
+    assert all(" --archived dlq/archives/ " in command for command in commands)
+    assert {command.split()[2] for command in commands} == {"show", "retry"}
 
 
 def test_for_letters_of_another_version_no_delivery_is_suggested() -> None:

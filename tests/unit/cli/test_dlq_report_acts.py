@@ -1,0 +1,211 @@
+"""The commands that `turnout dlq report` prints, run on the queue that they were printed for."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import re
+import shlex
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner, Result
+from tests.unit.recovery import letters
+from tests.unit.recovery.report.stories import event
+
+from turnout.cli.dlq import dlq
+from turnout.dlq.reporting import _again
+from turnout.dlq.sources import Place
+from turnout.message import Attribute, Message
+from turnout.recovery.selection import Selection
+from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.memory import MemorySqs
+
+DEAD, SOURCE, CRM, OTHER = (
+    f"http://sqs.memory/000000000000/{name}" for name in ("dead", "genesys-events", "crm-queue", "crm")
+)
+RULES = """
+unmatched: dead-letter
+targets:
+  crm: {queue: crm-queue}
+rules:
+  - id: all
+    when: exists(id)
+    send: [crm]
+"""
+ARN = "arn:aws:sqs:us-east-1:000000000000:crm"
+SOURCE_ARN = "arn:aws:sqs:us-east-1:000000000000:genesys-events"
+
+THROTTLED = "ThrottlingException: Rate exceeded"
+
+
+def application(number: int) -> dict[str, Any]:
+    """An in-house envelope, which names no place."""
+    return letters.message(json.dumps({"original_message": json.dumps(event(number)), "error": THROTTLED}))
+
+
+def own(number: int, **fields: Any) -> dict[str, Any]:
+    return letters.own(json.dumps(event(number)), source="genesys-events", done=(), **fields)
+
+
+def rule(number: int, code: str) -> dict[str, Any]:
+    return letters.rule(code, "said so", json.dumps(event(number)), TARGET_ARN=ARN)
+
+
+def cut(number: int) -> dict[str, Any]:
+    """A letter of ours without room for its targets."""
+    said = {"ERROR_CODE": "RETRIES_EXHAUSTED", "ERROR_MESSAGE": THROTTLED}
+    return letters.message(json.dumps(event(number)), letters.strings(**said))
+
+
+def mixed() -> list[tuple[dict[str, Any], bool]]:
+    """Letters of few causes and many origins, and whether SQS itself moved them from the source queue."""
+    denied: dict[str, Any] = {"reason": "ACCESS_DENIED", "fault": "config", "message": "not allowed"}
+    broken: dict[str, Any] = {"reason": "INVALID_JSON", "fault": "data", "owed": (), "rules": ()}
+    return [
+        *((application(number), False) for number in range(5)),
+        *((application(10 + number), True) for number in range(2)),
+        *((own(20 + number, message=THROTTLED), False) for number in range(3)),
+        *((rule(30 + number, "THROTTLING"), False) for number in range(4)),
+        *((letters.bus_v2("THROTTLING", [f"e-{number}"]), False) for number in range(6)),
+        (cut(40), False),
+        *((own(50 + number, **denied), False) for number in range(2)),
+        *((rule(60 + number, "NO_PERMISSIONS"), False) for number in range(3)),
+        *((own(70 + number, **broken), False) for number in range(2)),
+        (letters.bus_v2("INPUT_TRANSFORMATION_FAILURE", ["e-9"]), False),
+        (letters.message(json.dumps(event(80))), False),
+        (letters.message(json.dumps(event(81))), True),
+    ]
+
+
+class Prompt(MemorySqs):
+    """An empty answer at once, in place of one after a second."""
+
+    async def receive(
+        self, queue: str, *, max_messages: int = 10, wait_seconds: int = 20, visibility_seconds: int | None = None
+    ) -> list[Message]:
+        return await super().receive(
+            queue, max_messages=max_messages, wait_seconds=0, visibility_seconds=visibility_seconds
+        )
+
+
+@pytest.fixture(params=["first to last", "last to first"])
+def queues(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MemorySqs:
+    """A queue with the letters of `mixed`, its source queue, and the queues that these are owed to.
+
+    Which letter is the first of its pile must not decide on the others.
+    """
+    sqs = Prompt()
+    for url in (DEAD, SOURCE, CRM, OTHER):
+        assert sqs.create_queue(url.rpartition("/")[2]) == url
+
+    @contextlib.asynccontextmanager
+    async def opened(client: str) -> AsyncIterator[MemorySqs]:
+        yield sqs
+
+    async def fill(found: list[tuple[dict[str, Any], bool]]) -> None:
+        for message, moved in found:
+            attributes = {
+                name: Attribute(value["DataType"], value["StringValue"])
+                for name, value in message.get("MessageAttributes", {}).items()
+            }
+            await sqs.send(DEAD, [OutgoingMessage(message["Body"], attributes)])
+            if moved:
+                sqs.messages(DEAD)[-1].source = SOURCE_ARN
+
+    monkeypatch.setattr("turnout.sqs.clients.open_sqs", opened)
+    monkeypatch.setattr("turnout.recovery.sources.queue._EMPTY_ANSWERS", 1)
+    (tmp_path / "rules.yaml").write_text(RULES)
+    for name, value in {
+        "TURNOUT_DLQ_LEDGER": str(tmp_path / "ledger.sqlite"),
+        "TURNOUT_DEAD_LETTER_QUEUE_URL": DEAD,
+        "TURNOUT_RULES": str(tmp_path / "rules.yaml"),
+        "TURNOUT_DLQ_ARCHIVE_BUCKET": "acme-dead-letters",
+        "AWS_ACCESS_KEY_ID": "test",
+        "AWS_SECRET_ACCESS_KEY": "test",
+        "AWS_DEFAULT_REGION": "us-east-1",
+    }.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.delenv("TURNOUT_SOURCE_QUEUE_URL", raising=False)
+    asyncio.run(fill(mixed() if request.param == "first to last" else mixed()[::-1]))
+    return sqs
+
+
+def run(command: str) -> Result:
+    return CliRunner().invoke(dlq, shlex.split(command)[2:], catch_exceptions=False)
+
+
+def reported(*options: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(run(shlex.join(["turnout", "dlq", "report", "--json", *options])).stdout)
+    return found
+
+
+def changing(step: dict[str, Any]) -> list[str]:
+    return [one for one in step["commands"] if shlex.split(one)[2] != "show" and "--id" not in shlex.split(one)]
+
+
+def test_every_command_acts_on_as_many_letters_as_its_step_says_and_leaves_none_alone(queues: MemorySqs) -> None:
+    made = reported()
+    assert made["totalFailures"] == sum(step["count"] for step in made["next"]) == len(mixed())
+    titles = {step["title"]: step for step in made["next"]}
+    assert set(titles) == {
+        "7 letters can be retried (RATE_LIMIT_EXCEEDED)",
+        "2 letters can be replayed to where they came from (RATE_LIMIT_EXCEEDED)",
+        "5 letters need a target (RATE_LIMIT_EXCEEDED)",
+        "1 letter needs a target (RATE_LIMIT_EXCEEDED)",
+        "2 letters wait for a repair at crm (AUTHENTICATION_REJECTED)",
+        "3 letters wait for a repair at sqs crm (AUTHENTICATION_REJECTED)",
+        "2 letters cannot be delivered as they are (PAYLOAD_MALFORMED)",
+        "7 letters without the event",
+        "1 letter needs somebody to look (UNKNOWN)",
+    }
+    for step in made["next"]:
+        for command in changing(step):
+            if "--dry-run" not in command:
+                continue
+            said = run(command.replace("--to-target NAME", "--to-target crm")).stdout
+            found = re.search(r": ([0-9]+) letters? of ([0-9]+) read", said)
+            assert found is not None, said
+            assert int(found[1]) == step["count"], f"{command}\n{said}"
+            assert "left alone" not in said, f"{command}\n{said}"
+
+
+def test_what_the_commands_deliver_comes_to_where_it_is_owed_and_nothing_else_to_the_source(queues: MemorySqs) -> None:
+    for step in reported()["next"]:
+        for command in changing(step):
+            if "--dry-run" in command or " archive " in command:
+                continue
+            result = run(f"{command} --yes --rate 1000")
+            assert result.exit_code == 0, result.output
+            assert f"{step['count']} done." in result.stdout
+    assert {url: len(queues.messages(url)) for url in (SOURCE, CRM, OTHER)} == {SOURCE: 2, CRM: 5, OTHER: 7}
+    assert {json.loads(each.message.body)["error"] for each in queues.messages(SOURCE)} == {THROTTLED}
+
+
+def test_a_report_of_one_cause_archives_no_pointers_of_another(queues: MemorySqs) -> None:
+    (step,) = (each for each in reported("--cause", "PAYLOAD_MALFORMED")["next"] if "without" in each["title"])
+    said = run(next(command for command in step["commands"] if "--dry-run" in command)).stdout
+    assert f"{step['count']} letter of " in said
+
+
+def test_a_report_of_one_target_has_no_commands_for_another(queues: MemorySqs) -> None:
+    async def owed_to_two() -> None:
+        for owed in (("crm", "audit"), ("audit",)):
+            made = own(90, reason="QUEUE_MISSING", fault="config", owed=owed)
+            attributes = {
+                name: Attribute(value["DataType"], value["StringValue"])
+                for name, value in made["MessageAttributes"].items()
+            }
+            await queues.send(DEAD, [OutgoingMessage(made["Body"], attributes)])
+
+    asyncio.run(owed_to_two())
+    steps = reported("--target", "crm", "--cause", "TARGET_MISSING")["next"]
+    assert [step["title"] for step in steps] == ["1 letter waits for a repair at crm (TARGET_MISSING)"]
+
+
+def test_a_report_of_the_archive_has_commands_that_read_the_archive() -> None:
+    again = _again(Place(archive="dlq/archives/"), Selection())
+    assert again("retry") == "turnout dlq retry --archived dlq/archives/"
