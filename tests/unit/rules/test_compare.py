@@ -72,7 +72,11 @@ def test_a_target_with_another_queue_is_elsewhere_and_one_with_another_name_is_n
     old = ruleset(tmp_path, A)
     moved = ruleset(tmp_path, A, head=HEAD.replace("queue: high", "queue: higher"))
     renamed = ruleset(tmp_path, A.replace("[high]", "[top]"), head=HEAD.replace("high: {", "top: {"))
-    assert compared(old, moved, {"x": 9}).elsewhere == 1
+    (change,) = compared(old, moved, {"x": 9}).changes
+    assert (change.is_elsewhere, change.before, change.after) == (True, ("high",), ("high",))
+    assert change.moved == ("high",)
+    (change,) = compared(moved, ruleset(tmp_path, A.replace("high", "standard")), {"x": 9}).changes
+    assert change.moved == (), "what goes to another target has not moved with it"
     assert compared(old, renamed, {"x": 9}).changes == ()
 
 

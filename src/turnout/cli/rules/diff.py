@@ -133,7 +133,8 @@ def _print(comparison: Comparison, with_excerpt: bool) -> None:
 
 def _what(change: Change) -> str:
     if change.is_elsewhere:
-        return f"{', '.join(change.before)} -> {', '.join(change.after)}"
+        moved = f" (another address: {', '.join(change.moved)})" if change.moved else ""
+        return f"{', '.join(change.before)} -> {', '.join(change.after)}{moved}"
     return f"{', '.join(change.after)}: other {', '.join(change.differs)}"
 
 

@@ -45,6 +45,8 @@ class Change(msgspec.Struct):
     rules_gone: tuple[str, ...]
     rules_new: tuple[str, ...]
     differs: tuple[str, ...]
+    moved: tuple[str, ...]
+    """Targets before and after that have another address than before: the same name, another queue."""
     count: int
     place: str
     event_id: str | None
@@ -93,7 +95,7 @@ def compare(old: Ruleset, new: Ruleset, samples: Iterable[Sample]) -> Comparison
             continue
         gone = tuple(name for name in rules[0] if name not in rules[1])
         arrived = tuple(name for name in rules[1] if name not in rules[0])
-        key = before.names, after.names, gone, arrived, differs
+        key = before.names, after.names, gone, arrived, differs, _moved(old, new, before, after)
         found = changes.get(key)
         if found is None:
             match = matches[1] if matches[0].rejected else matches[0]
@@ -119,8 +121,7 @@ def _outcome(ruleset: Ruleset, match: Match) -> _Outcome:
     if match.targets:
         addresses: dict[_Address, tuple[str, Send]] = {}
         for name in match.targets:
-            target = ruleset.targets[name]
-            addresses.setdefault((target.kind, target.address), (name, match.send(name)))
+            addresses.setdefault(_address(ruleset, name), (name, match.send(name)))
         return _Outcome(match.targets, addresses)
     if match.rejected is not None:
         instead = f"(dead-lettered as {match.rejected.reason})"
@@ -129,6 +130,19 @@ def _outcome(ruleset: Ruleset, match: Match) -> _Outcome:
     else:
         instead = f"(dead-lettered as {Reason.UNMATCHED})"
     return _Outcome((instead,), {(None, instead): (instead, NOTHING_EXTRA)})
+
+
+def _moved(old: Ruleset, new: Ruleset, before: _Outcome, after: _Outcome) -> tuple[str, ...]:
+    """The targets of both that are called the same and are not."""
+    if before.addresses.keys() == after.addresses.keys():
+        return ()
+    both = (name for name in before.names if name in after.names and name in old.targets and name in new.targets)
+    return tuple(name for name in both if _address(old, name) != _address(new, name))
+
+
+def _address(ruleset: Ruleset, name: str) -> _Address:
+    target = ruleset.targets[name]
+    return target.kind, target.address
 
 
 def _differences(before: _Outcome, after: _Outcome) -> tuple[str, ...]:

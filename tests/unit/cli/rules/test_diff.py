@@ -49,6 +49,16 @@ def test_fail_on_change_exits_1_only_when_there_is_one(tmp_path: Path) -> None:
     assert run(tmp_path, "--fail-on-change", limit=5).exit_code == 0
 
 
+def test_a_target_that_is_called_the_same_and_has_another_queue_is_named(tmp_path: Path) -> None:
+    old = str(write(tmp_path, HEAD + RULE, "old.yaml"))
+    new = str(write(tmp_path, HEAD.replace("queue: high", "queue: higher") + RULE, "new.yaml"))
+    event = json.dumps(EVENTS[1]).encode()
+    result = CliRunner().invoke(rules, ["diff", old, new, "--events", "-"], input=event)
+    assert result.stdout.splitlines()[0] == "       1  high -> high (another address: high)"
+    result = CliRunner().invoke(rules, ["diff", old, new, "--events", "-", "--json"], input=event)
+    assert json.loads(result.stdout)["changes"][0]["moved"] == ["high"]
+
+
 @pytest.mark.parametrize("written", [b'{\n"id": "e"\n}\n', b"[{}]", b"\xe4\n", b'{"id": "\xe4"}\n'])
 def test_what_cannot_be_compared_is_no_all_clear(tmp_path: Path, written: bytes) -> None:
     old = str(write(tmp_path, HEAD + RULE))
@@ -87,6 +97,7 @@ def test_json_has_every_change(tmp_path: Path) -> None:
             "rules_gone": [],
             "rules_new": ["long"],
             "differs": [],
+            "moved": [],
             "count": 2,
             "place": "line 1",
             "event_id": "e-1",
