@@ -22,6 +22,7 @@ from turnout.rules.contact import excerpt
 from turnout.rules.showing import printable
 from turnout.rules.trials.compare import Change, Comparison, Sample, compare
 from turnout.telemetry.redaction import redactor
+from turnout.urls import leads_to_a_server, without_password
 
 __all__ = ["diff"]
 
@@ -62,6 +63,11 @@ def diff(
     """
     if (events is None) is (queue is None):
         raise click.UsageError("give either --events or --queue")
+    if queue is not None and not leads_to_a_server(queue):
+        raise click.UsageError(
+            f"--queue: {without_password(queue)!r} is not a queue URL; it looks like "
+            "https://sqs.eu-west-1.amazonaws.com/123456789012/events"
+        )
     note_unread(old, new)
     before, after = load_rules(old, require=require), load_rules(new, require=require)
     samples = _lines(events) if events is not None else iter(_messages(str(queue), sample))

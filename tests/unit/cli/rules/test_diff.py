@@ -133,5 +133,12 @@ def test_messages_of_a_queue_are_looked_at_and_stay_there(tmp_path: Path, monkey
     assert len(asyncio.run(sqs.receive(queue, wait_seconds=0))) == 3
 
 
+@pytest.mark.parametrize("queue", ["", "events", "https://"])
+def test_a_queue_that_is_no_url_is_refused_before_anybody_is_asked(tmp_path: Path, queue: str) -> None:
+    result = run(tmp_path, "--queue", queue)
+    assert result.exit_code == 2
+    assert f"--queue: {queue!r} is not a queue URL" in result.stderr
+
+
 async def _fill(sqs: MemorySqs, queue: str) -> None:
     await sqs.send(queue, [OutgoingMessage(json.dumps(event)) for event in EVENTS])
