@@ -71,7 +71,7 @@ def test_the_page_tells_what_lies_there_and_what_to_do_without_any_script(tmp_pa
         await expect(page).to_have_title("412 letters in events-dlq · Turnout")
         await expect(page.locator("h1")).to_have_text("412 letters in events-dlq")
         await expect(page.get_by_role("heading", level=2)).to_have_count(11)
-        split = page.get_by_role("img", name="230 can be retried, 122 wait for a repair, 38 cannot be delivered")
+        split = page.get_by_role("img", name="213 can be retried, 122 wait for a repair, 38 cannot be delivered")
         await expect(split).to_have_count(1)
         await expect(page.locator(".steps > li")).to_have_count(7)
         await expect(page.locator(".groups tbody tr").first).to_contain_text("RATE_LIMIT_EXCEEDED")

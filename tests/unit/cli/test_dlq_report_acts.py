@@ -150,6 +150,15 @@ def changing(step: dict[str, Any]) -> list[str]:
 def test_every_command_acts_on_as_many_letters_as_its_step_says_and_leaves_none_alone(queues: MemorySqs) -> None:
     made = reported()
     assert made["totalFailures"] == sum(step["count"] for step in made["next"]) == len(mixed())
+    assert made["outlook"] == {
+        "retry": 7,
+        "replay": 2,
+        "target": 6,
+        "repair": 5,
+        "archive": 2,
+        "look": 2,
+        "without-event": 7,
+    }
     titles = {step["title"]: step for step in made["next"]}
     assert set(titles) == {
         "7 letters can be retried (RATE_LIMIT_EXCEEDED)",

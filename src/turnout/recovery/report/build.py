@@ -16,6 +16,7 @@ from turnout.recovery.report.correlation import FAILED
 from turnout.recovery.report.diagnosis import diagnosis, failed_at
 from turnout.recovery.report.health import health
 from turnout.recovery.report.model import Group, Interaction, Report, Sample
+from turnout.recovery.report.outlook import outlook
 from turnout.recovery.report.shares import shares
 from turnout.recovery.report.steps import Command, steps, targets_of
 from turnout.recovery.report.timeline import ages, timeline
@@ -76,6 +77,7 @@ def build_report(
         oldest=min(dated, default=None),
         newest=max(dated, default=None),
         incomplete=sum(letter.payload is not Payload.WHOLE for letter in letters),
+        outlook=outlook(letters, sources.again),
         conversations=len({letter.conversation_id for letter in letters} - {""}),
         groups=_groups(letters, redaction),
         causes=shares(counted(letter.cause for letter in letters)),

@@ -35,6 +35,7 @@ def as_document(report: Report) -> dict[str, Any]:
         "oldest": _time(report.oldest),
         "newest": _time(report.newest),
         "incomplete": report.incomplete,
+        "outlook": {each.name: each.count for each in report.outlook},
         "conversations": report.conversations,
         "groups": [
             {

@@ -50,10 +50,7 @@ def render_markdown(report: Report) -> str:
 
 
 def _glance(report: Report) -> str:
-    counts = {share.name: share.count for share in report.dispositions}
-    said = [f"**{counts[name]:,}** {text}" for name, text in words.DISPOSITIONS.items() if counts.get(name)]
-    if report.incomplete:
-        said[-1] += f"; {words.letters(report.incomplete)} without the event"
+    said = [f"**{each.count:,}** {each.words}" for each in report.outlook]
     oldest = f"; the oldest failed {words.instant(report.oldest)}" if report.oldest else ""
     return ", ".join(said) + oldest + "."
 

@@ -18,6 +18,7 @@ __all__ = [
     "Group",
     "Health",
     "Interaction",
+    "Outlook",
     "Report",
     "Sample",
     "Share",
@@ -31,6 +32,17 @@ class Share(msgspec.Struct, frozen=True):
 
     name: str
     count: int
+
+
+class Outlook(msgspec.Struct, frozen=True):
+    """How many letters can be helped in the same way. Every letter is in one of them."""
+
+    name: str
+    words: str
+    """What is said of them, behind their number."""
+    count: int
+    disposition: Disposition | None
+    """None of letters without the event: nothing helps them, whatever would have."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +197,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     newest: datetime | None
     incomplete: int
     """Letters that carry no event, or only a part of it: nothing can deliver them."""
+    outlook: tuple[Outlook, ...]
+    """What can be done with them, at a glance; its counts are those of the steps."""
     conversations: int
     """How many different ones."""
     groups: tuple[Group, ...]

@@ -31,15 +31,6 @@ class Bar(msgspec.Struct, frozen=True):
     width: float
 
 
-class Part(msgspec.Struct, frozen=True):
-    """The letters of one disposition: `width` in percent of all."""
-
-    name: str
-    words: str
-    count: int
-    width: float
-
-
 def render_html(report: Report) -> str:
     """The page."""
     templates = Environment(
@@ -64,7 +55,6 @@ def render_html(report: Report) -> str:
         report=report,
         style=style,
         plot=stacked(report.timeline) if report.timeline is not None else None,
-        parts=_parts(report),
         lists=[
             ("Targets", "Where letters did not arrive", _bars(report.targets, shortened=True)),
             ("Rules", "Which rules sent them there", _bars(report.rules, shortened=True)),
@@ -74,17 +64,7 @@ def render_html(report: Report) -> str:
         ages=_bars([Share(age.label, age.count) for age in report.ages], every=True),
         age_seconds=(report.generated_at - report.oldest).total_seconds() if report.oldest else None,
         statuses=words.STATUSES,
-        dispositions=words.DISPOSITIONS,
     )
-
-
-def _parts(report: Report) -> list[Part]:
-    counts = {share.name: share.count for share in report.dispositions}
-    return [
-        Part(name, said, counts[name], 100 * counts[name] / report.total)
-        for name, said in words.DISPOSITIONS.items()
-        if counts.get(name)
-    ]
 
 
 def _bars(shares: Sequence[Share], *, shortened: bool = False, every: bool = False) -> list[Bar]:

@@ -72,14 +72,10 @@ def _headline(report: Report) -> Text:
 
 
 def _glance(report: Report) -> Text:
-    counts = {share.name: share.count for share in report.dispositions}
     text = Text()
-    for name, said in words.DISPOSITIONS.items():
-        if counts.get(name):
-            text.append(", " if text else "")
-            text.append(f"{counts[name]:,} {said}", style=_STYLES[name])
-    if report.incomplete:
-        text.append(f"; {words.letters(report.incomplete)} without the event")
+    for each in report.outlook:
+        text.append(", " if text else "")
+        text.append(f"{each.count:,} {each.words}", style=_STYLES[each.disposition] if each.disposition else "")
     if report.oldest is not None:
         age = words.span((report.generated_at - report.oldest).total_seconds())
         text.append(f"; the oldest failed {age} ago", style="dim")

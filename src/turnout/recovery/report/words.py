@@ -4,20 +4,10 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from turnout.recovery.causes import Disposition
-
-__all__ = ["DISPOSITIONS", "NOTHING", "STATUSES", "instant", "letters", "percent", "short", "span", "worked"]
+__all__ = ["NOTHING", "STATUSES", "instant", "letters", "percent", "short", "span", "worked"]
 
 NOTHING = "\u2013"
 """Where there is nothing to say."""
-
-DISPOSITIONS: dict[str, str] = {
-    Disposition.TRANSIENT: "can be retried",
-    Disposition.NEEDS_FIX: "wait for a repair",
-    Disposition.PERMANENT: "cannot be delivered",
-    Disposition.UNKNOWN: "need a look",
-}
-"""What each disposition says of letters, in the order in which they are shown."""
 
 STATUSES: dict[str, str] = {
     "pending": "nothing done yet",

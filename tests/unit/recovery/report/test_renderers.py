@@ -137,6 +137,30 @@ def test_commands_on_a_terminal_are_whole_lines_that_can_be_copied() -> None:
     assert any(line.endswith("--target arn:aws:sqs:eu-west-1:111122223333:crm --dry-run") for line in commands)
 
 
+def test_every_form_says_at_a_glance_how_many_letters_each_step_can_help() -> None:
+    throttled = {"error": "ThrottlingException: Rate exceeded"}
+    nowhere = json.dumps({"original_message": letters.BODY, **throttled})
+    some = [
+        *(letters.own(message=throttled["error"]) for _ in range(4)),
+        *(letters.message(nowhere) for _ in range(3)),
+        *(letters.bus_v2("THROTTLING", ["e-1"]) for _ in range(2)),
+        letters.message(nowhere, None, DeadLetterQueueSourceArn="arn:aws:sqs:eu-west-1:111122223333:orders"),
+    ]
+    made = report([read_letter(one, queue=QUEUE) for one in some])
+    assert {each.name: each.count for each in made.outlook} == {
+        "retry": 4,
+        "replay": 1,
+        "target": 3,
+        "without-event": 2,
+    }
+    said = "4 can be retried, 1 can be replayed to where they came from, 3 need a target, 2 without the event"
+    assert said in printed(made)
+    assert said in render_markdown(made).replace("**", "")
+    assert f'aria-label="{said}"' in render_html(made)
+    assert json.loads(render_json(made))["outlook"] == {"retry": 4, "replay": 1, "target": 3, "without-event": 2}
+    assert sorted(step.count for step in made.steps) == [1, 2, 3, 4]
+
+
 def test_an_empty_queue_is_told_in_every_format() -> None:
     made = report([], known=None)
     assert json.loads(render_json(made))["totalFailures"] == 0
