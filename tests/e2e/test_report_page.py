@@ -124,7 +124,12 @@ def test_long_words_of_others_are_broken_and_do_not_widen_the_page(tmp_path: Pat
         assert await page.evaluate("document.documentElement.scrollWidth") <= 320
 
     long = "n" * 200
-    browse(tmp_path, story, made=report(notes=(long,), selection=f"--where detail.name == '{long}'"), width=320)
+    browse(
+        tmp_path,
+        story,
+        made=report(notes=(long,), caveats=(long,), selection=f"--where detail.name == '{long}'"),
+        width=320,
+    )
 
 
 @pytest.mark.parametrize("width", [320, 641, 768, 865, 1280])

@@ -43,9 +43,10 @@ async def gathered(
             read += 1
             if selection(letter):
                 letters.append(letter)
-        name, notes = source.name, list(source.notes)
+        name, caveats = source.name, list(source.notes)
+    notes = []
     if read >= limit:
-        notes.append(f"Only {limit:,} letters were read; there may be more. Raise --limit.")
+        caveats.append(f"Only {limit:,} letters were read; there may be more. Raise --limit.")
     interactions: dict[str, Interaction] = {}
     if correlate:
         interactions = await correlated(letters, GenesysCorrelate(await services.genesys()))
@@ -67,6 +68,7 @@ async def gathered(
         records=records,
         known=known,
         interactions=interactions,
+        caveats=tuple(caveats),
         notes=tuple(notes),
     )
 

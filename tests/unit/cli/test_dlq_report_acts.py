@@ -215,6 +215,21 @@ def test_a_report_of_one_target_has_no_commands_for_another(queues: MemorySqs) -
     assert [step["title"] for step in steps] == ["1 letter waits for a repair at crm (TARGET_MISSING)"]
 
 
+def test_letters_that_somebody_else_holds_are_told_at_the_top(queues: MemorySqs) -> None:
+    held = asyncio.run(queues.receive(DEAD, max_messages=10, visibility_seconds=120))
+    hidden = f"About {len(held)} more cannot be seen now: somebody has received them"
+    for form, first in (("table", 1), ("md", 4), ("html", 0)):
+        lines = run(f"turnout dlq report --format {form}").stdout.splitlines()
+        if form == "html":
+            lines = lines[lines.index("<header>") : lines.index("</header>")]
+            assert any(line.startswith(f'<p class="caveat">{hidden}') for line in lines)
+        else:
+            assert f"{len(mixed()) - len(held)} letters in dead" in lines[0]
+            assert lines[first].lstrip("*").startswith(hidden)
+        assert sum(hidden in line for line in lines) == 1
+    assert reported()["notes"][0].startswith(hidden)
+
+
 def test_a_report_of_the_archive_has_commands_that_read_the_archive() -> None:
     again = _again(Place(archive="dlq/archives/"), Selection())
     assert again("retry") == "turnout dlq retry --archived dlq/archives/"

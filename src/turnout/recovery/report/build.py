@@ -44,6 +44,7 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     known: Sequence[Record] | None = None
     """All that the ledger knows of the queue; None: nobody asked it."""
     interactions: Mapping[str, Interaction] = {}
+    caveats: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
 
@@ -103,6 +104,7 @@ def build_report(
             for letter in (letters if one_by_one else ())
         ),
         correlations=shares(Counter(one.presence for one in sources.interactions.values())),
+        caveats=sources.caveats,
         notes=(
             *sources.notes,
             *_unshown_steps(unshown),

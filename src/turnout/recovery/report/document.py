@@ -71,7 +71,7 @@ def as_document(report: Report) -> dict[str, Any]:
             }
             for step in report.steps
         ],
-        "notes": report.notes,
+        "notes": (*report.caveats, *report.notes),
     }
 
 

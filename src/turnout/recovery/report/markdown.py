@@ -20,6 +20,8 @@ def render_markdown(report: Report) -> str:
     facts = [report.selection and _text(report.selection), words.instant(report.generated_at)]
     facts.append("personal data is hidden" if report.redacted else "**contains personal data**")
     lines += [" · ".join(filter(None, facts)), ""]
+    for caveat in report.caveats:
+        lines += [f"**{_text(caveat)}**", ""]
     if report.total:
         lines += [_glance(report), ""]
         lines += ["## What to do next", ""]

@@ -217,5 +217,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     records: tuple[Diagnosis, ...]
     correlations: tuple[Share, ...]
     """Looked-up conversations by presence; empty when nobody looked."""
+    caveats: tuple[str, ...]
+    """What the figures do not say: letters that were not seen, or will not be there for long. To be read first."""
     notes: tuple[str, ...]
-    """What the reader should know about how this was read."""
+    """What else the reader should know about how this was made."""

@@ -44,7 +44,7 @@ def print_report(report: Report, console: Console) -> None:
 
 
 def _body(report: Report) -> list[RenderableType]:
-    parts: list[RenderableType] = [_headline(report)]
+    parts: list[RenderableType] = [_headline(report), *(Text(each, style="yellow") for each in report.caveats)]
     if report.total:
         parts += [_glance(report), Text(), _groups(report)]
         if report.timeline is not None:
