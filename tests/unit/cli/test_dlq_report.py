@@ -190,6 +190,22 @@ def test_a_letter_that_several_targets_are_owed_is_shown_with_why_each_of_them_i
     assert list(json.loads(as_json)["chain"][0]["failures"]) == ["crm", "audit"]
 
 
+def test_of_a_letter_that_nothing_can_deliver_as_it_is_show_says_the_same_as_the_report(exported: Path) -> None:
+    nowhere = json.dumps({"original_message": letters.BODY, "error": "ThrottlingException: Rate exceeded"})
+    for message, said in (
+        (letters.bus_v2("NO_SUCH_CODE", ["e-1"]), "nothing here can deliver it"),
+        (letters.bus_v2("THROTTLING", ["e-1"]), "nothing here can deliver it"),
+        (letters.message(nowhere), "choose, with --to-target, --to-queue or --to-url"),
+    ):
+        letter = read_letter({**message, "MessageId": "m-9"}, queue=QUEUE)
+        exported.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(letter))
+        shown = CliRunner().invoke(dlq, ["show", "m-9", "--file", str(exported)], catch_exceptions=False).stdout
+        (step,) = document("--file", str(exported))["next"]
+        assert f"what to do    {step['advice']}\n" in shown
+        assert said in step["advice"]
+        assert "retry one before you retry all" not in shown
+
+
 def test_conversations_are_looked_up_and_one_that_fails_leaves_the_others_alone(exported: Path) -> None:
     stub = Stub()
     stub.interactions = {

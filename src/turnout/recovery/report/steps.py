@@ -17,7 +17,7 @@ from turnout.recovery.causes import Cause, CauseTable, Disposition
 from turnout.recovery.letter import Letter
 from turnout.recovery.report import words
 from turnout.recovery.report.model import Step
-from turnout.recovery.report.ways import CHOOSE, WITHOUT_EVENT, Way, is_owed_to, travels, way_of
+from turnout.recovery.report.ways import Way, advice, is_owed_to, travels, way_of
 from turnout.recovery.selection import Selection
 
 __all__ = ["Command", "steps", "targets_of"]
@@ -26,10 +26,6 @@ _MOST_STEPS = 12
 _ORDER = (Disposition.NEEDS_FIX, Disposition.TRANSIENT, Disposition.UNKNOWN, Disposition.PERMANENT)
 """A repair first: what lies behind it fails again until it is made."""
 _ALL_TARGETS = ""
-_NOT_SAID = {
-    Way.NOWHERE: f"Nothing says where they were to go: {CHOOSE}.",
-    Way.UNSAID: f"Nothing says which targets have them already: {CHOOSE}; it may get them twice.",
-}
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,7 +136,7 @@ def steps(
     whole = {(pile.cause, pile.disposition) for pile in piles.values() if pile.way is not Way.NONE}
     mixed = {cause for cause, count in Counter(cause for cause, _ in whole).items() if count > 1}
     shown = tuple(
-        _without_event(pile, again, redact)
+        _without_event(pile, causes, again, redact)
         if pile.way is Way.NONE
         else _step(pile, causes, again, redact, kinds, exactly=again.dispositions or pile.cause in mixed)
         for pile in ordered[:_MOST_STEPS]
@@ -180,7 +176,7 @@ def _is_named(wanted: Sequence[str], target: str) -> bool:
     return target in wanted or (target.startswith("arn:") and target.rpartition(":")[2].rpartition("/")[2] in wanted)
 
 
-def _without_event(pile: _Pile, again: Command, redact: Callable[[str], str]) -> Step:
+def _without_event(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str], str]) -> Step:
     where = travels(Way.NONE)
     if again.listed:
         where += ' and @event_id == ""'
@@ -193,7 +189,8 @@ def _without_event(pile: _Pile, again: Command, redact: Callable[[str], str]) ->
     if not again.archived:
         commands += [again("archive", *selection, *dry, where=where) for dry in (("--dry-run",), ())]
     title = f"{words.letters(pile.count)} without the event"
-    return Step(title, WITHOUT_EVENT, tuple(map(redact, commands)), pile.count, pile.disposition)
+    what_to_do = advice(causes, pile.cause, pile.disposition, Way.NONE)
+    return Step(title, what_to_do, tuple(map(redact, commands)), pile.count, pile.disposition)
 
 
 def _where(pile: _Pile, options: Selection, kinds: Mapping[_Kind, Letter], again: Command) -> str:
@@ -235,9 +232,8 @@ def _step(
     where = _where(pile, options, kinds, again)
     one = pile.count == 1
     letters = words.letters(pile.count)
-    advice = causes.advice(pile.cause)
     chosen = pile.way is not None and pile.way.chosen
-    delivery = again.delivery(pile.way or Way.NONE)
+    delivery = again.delivery(pile.way or Way.OWED)
 
     show = redact(again("show", pile.first.id))
 
@@ -246,8 +242,7 @@ def _step(
         dry = redact(again(*command, *selection, "--dry-run", where=where))
         return (dry,) if chosen else (dry, redact(again(*command, *selection, where=where)))
 
-    if chosen and pile.cause is not Cause.LETTER_UNREADABLE and pile.disposition is not Disposition.UNKNOWN:
-        advice = f"{advice} {_NOT_SAID[pile.way or Way.NOWHERE]}".strip()
+    what_to_do = advice(causes, pile.cause, pile.disposition, pile.way or Way.OWED)
     commands: tuple[str, ...]
     match pile.disposition:
         case Disposition.TRANSIENT if chosen:
@@ -269,4 +264,4 @@ def _step(
             if pile.way is not Way.UNSAID:  # which this Turnout delivers to nothing but a chosen target
                 way = ("replay", "--to-source") if pile.way is Way.NOWHERE else delivery
                 commands += (redact(again(*way, "--id", pile.first.id, "--dry-run")),)
-    return Step(f"{title} ({pile.cause})", advice, commands, pile.count, pile.disposition)
+    return Step(f"{title} ({pile.cause})", what_to_do, commands, pile.count, pile.disposition)

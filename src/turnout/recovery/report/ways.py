@@ -10,14 +10,15 @@ import json
 from collections.abc import Collection
 from enum import StrEnum
 
+from turnout.recovery.causes import Cause, CauseTable, Disposition
 from turnout.recovery.deliver.address import sourced
 from turnout.recovery.deliver.requesting import replay_id
 from turnout.recovery.letter import Letter, Payload
 
-__all__ = ["CHOOSE", "WITHOUT_EVENT", "Way", "is_owed_to", "travels", "way_of"]
+__all__ = ["Way", "advice", "is_owed_to", "travels", "way_of"]
 
-CHOOSE = "choose, with --to-target, --to-queue or --to-url"
-WITHOUT_EVENT = (
+_CHOOSE = "choose, with --to-target, --to-queue or --to-url"
+_WITHOUT_EVENT = (
     "A pointer to the event, or a part of it, is all that there is: nothing here can deliver it. Find the event at its "
     "source, then archive the letter."
 )
@@ -43,6 +44,12 @@ class Way(StrEnum):
     def chosen(self) -> bool:
         """Whether somebody has to choose where it goes."""
         return self in (Way.UNSAID, Way.NOWHERE)
+
+
+_NOT_SAID = {
+    Way.NOWHERE: f"Nothing says where to send it: {_CHOOSE}.",
+    Way.UNSAID: f"Nothing says which targets have it already: {_CHOOSE}; what you choose may get it twice.",
+}
 
 
 def way_of(letter: Letter, *, listed: bool = False) -> Way:
@@ -78,6 +85,16 @@ def travels(way: Way, origins: Collection[str] = ()) -> str:
             return '(@payload == "whole" or @event_id != "")'
         case Way.NONE:
             return '@payload != "whole"'
+
+
+def advice(causes: CauseTable, cause: Cause, disposition: Disposition, way: Way) -> str:
+    """What to do next with letters of this way, in sentences: for their cause, and for what the way lacks."""
+    if way is Way.NONE:
+        return _WITHOUT_EVENT
+    said = causes.advice(cause)
+    if way.chosen and disposition in (Disposition.TRANSIENT, Disposition.NEEDS_FIX):
+        return f"{said} {_NOT_SAID[way]}".strip()
+    return said
 
 
 def is_owed_to(target: str, letter: Letter) -> str:
