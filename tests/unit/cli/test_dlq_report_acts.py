@@ -8,6 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +18,10 @@ from tests.unit.recovery import letters
 from tests.unit.recovery.report.stories import event
 
 from turnout.cli.dlq import dlq
-from turnout.dlq.reporting import _again
-from turnout.dlq.sources import Place
+from turnout.dlq.services import Services
+from turnout.dlq.sources import Place, open_source
 from turnout.message import Attribute, Message
-from turnout.recovery.selection import Selection
+from turnout.recovery.sources.api import Source
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
 
@@ -230,6 +231,14 @@ def test_letters_that_somebody_else_holds_are_told_at_the_top(queues: MemorySqs)
     assert reported()["notes"][0].startswith(hidden)
 
 
-def test_a_report_of_the_archive_has_commands_that_read_the_archive() -> None:
-    again = _again(Place(archive="dlq/archives/"), Selection())
-    assert again("retry") == "turnout dlq retry --archived dlq/archives/"
+def test_a_report_of_the_archive_has_commands_that_read_the_archive(
+    queues: MemorySqs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def as_if_archived(services: Services, place: Place, **options: Any) -> AbstractAsyncContextManager[Source]:
+        assert place == Place(archive="dlq/archives/")
+        return open_source(services, Place(), **options)
+
+    monkeypatch.setattr("turnout.dlq.reporting.open_source", as_if_archived)
+    commands = [one for step in reported("--archived", "dlq/archives/")["next"] for one in step["commands"]]
+    assert commands
+    assert all("--archived dlq/archives/" in one for one in commands)
