@@ -77,8 +77,8 @@ def diff(
     else:
         _print(comparison, with_excerpt)
     if comparison.events == comparison.rejected and (comparison.events or fail_on_change):
-        said = "nothing was compared: no event is there that rules can be tried on; give one event per line, as JSON"
-        click.echo(said, err=True)
+        advice = "; give one event per line, as JSON" if queue is None else ""
+        click.echo(f"nothing was compared: no event is there that rules can be tried on{advice}", err=True)
         sys.exit(2)
     sys.exit(1 if fail_on_change and comparison.changes else 0)
 

@@ -131,6 +131,9 @@ def test_messages_of_a_queue_are_looked_at_and_stay_there(tmp_path: Path, monkey
     assert "2 events: 1 would go elsewhere" in result.stdout
     assert "such as message " in result.stdout
     assert len(asyncio.run(sqs.receive(queue, wait_seconds=0))) == 3
+    empty = run(tmp_path, "--queue", sqs.create_queue("empty"), "--fail-on-change")
+    assert empty.exit_code == 2
+    assert empty.stderr == "nothing was compared: no event is there that rules can be tried on\n"
 
 
 @pytest.mark.parametrize("queue", ["", "events", "https://"])
