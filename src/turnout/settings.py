@@ -10,7 +10,7 @@ from __future__ import annotations
 import ipaddress
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -314,7 +314,7 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
         given: dict[str, Any] = {variable(name): value for name, value in (flags or {}).items()}
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError([_in_plain_words(dict(problem)) for problem in error.errors()]) from None
+        raise SettingsError([_in_plain_words(dict(problem), given) for problem in error.errors()]) from None
 
 
 def required_paths() -> tuple[str, ...]:
@@ -329,7 +329,7 @@ def split_items(text: str) -> tuple[str, ...]:
     return tuple(item.strip() for item in _ITEM.findall(text) if item.strip())
 
 
-def _in_plain_words(problem: dict[str, Any]) -> str:
+def _in_plain_words(problem: dict[str, Any], flags: Collection[str]) -> str:
     name = str(problem["loc"][0])
     name = variable(name) if name in Settings.model_fields else name  # so it is called where a default is wrong
     kind, limits, given = problem["type"], problem.get("ctx", {}), problem.get("input")
@@ -359,4 +359,11 @@ def _in_plain_words(problem: dict[str, Any]) -> str:
             text = str(limits["error"])
         case _:
             text = str(problem["msg"])
-    return f"{name}: {text}"
+    return f"{_source(name, flags)}: {text}"
+
+
+def _source(name: str, flags: Collection[str]) -> str:
+    """The variable that a setting came from: its own, unless only the synonym is set."""
+    synonym = next((also for field, also in _SYNONYMS.items() if variable(field) == name), "")
+    own = name in flags or os.environ.get(name)
+    return synonym if os.environ.get(synonym) and not own else name

@@ -51,6 +51,20 @@ def test_the_tutorials_names_work_as_well(monkeypatch: pytest.MonkeyPatch) -> No
     assert load_settings().dead_letter_queue_url == DEAD
 
 
+def test_what_is_wrong_is_told_by_the_name_that_it_was_given_by(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GENESYS_SOURCE_QUEUE_URL", SOURCE)
+    monkeypatch.setenv("GENESYS_DLQ_URL", SOURCE)
+    assert problems() == ("GENESYS_DLQ_URL: is also a source queue: letters would be routed again for ever",)
+    (problem,) = problems(dead_letter_queue_url="dead")
+    assert problem.startswith("TURNOUT_DEAD_LETTER_QUEUE_URL: 'dead' is not a queue URL")
+    monkeypatch.setenv("TURNOUT_DEAD_LETTER_QUEUE_URL", "dead")
+    (problem,) = problems()
+    assert problem.startswith("TURNOUT_DEAD_LETTER_QUEUE_URL: 'dead' is not a queue URL")
+    monkeypatch.setenv("TURNOUT_DEAD_LETTER_QUEUE_URL", "")
+    (problem,) = problems()
+    assert problem.startswith("GENESYS_DLQ_URL: ")
+
+
 @pytest.mark.usefixtures("queues")
 def test_events_are_remembered_no_shorter_than_sqs_keeps_a_message(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_settings().idempotency_days >= 14
