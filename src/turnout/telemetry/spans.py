@@ -22,7 +22,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from turnout.errors import Fault
 from turnout.message import REPLAY, Account, Call, Delivery, Failure, Outcome, Reason, State
 from turnout.telemetry import semconv
 from turnout.telemetry.records import (
@@ -241,7 +240,7 @@ def _describe_letter(account: Account, attributes: dict[str, Value]) -> None:
     failure = _cause(account)
     if failure is not None:
         attributes[semconv.LETTER_REASON] = failure.reason.value
-        attributes[semconv.LETTER_FAULT] = Fault(failure.fault).value
+        attributes[semconv.LETTER_FAULT] = failure.fault.value
     owed = [delivery.target for delivery in account.deliveries if delivery.state is not State.DONE]
     if owed:
         attributes[semconv.LETTER_OWED] = owed
