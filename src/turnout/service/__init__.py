@@ -1,1 +1,4 @@
-"""Around the worker: signals, health, supervision. Knows the pipeline, is known by `app` and `cli` only."""
+"""Around the worker, and around the processor of dead letters: signals, health, supervision, the HTTP port.
+
+Knows the pipeline and the processor; is known by `app`, `fleet`, `recovering` and the commands.
+"""
