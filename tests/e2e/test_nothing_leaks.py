@@ -21,7 +21,7 @@ import msgspec
 import pytest
 from tests.e2e.test_observed import port_of
 from tests.e2e.turnout import Queues, run_to_the_end, running, wait_until
-from tests.servers.otlp import Collector, unused_port
+from tests.servers.otlp import Collector
 from tests.servers.processes import Server, free_port
 
 from turnout.cli.tail import line
@@ -162,7 +162,7 @@ def story(server: Server, tmp_path_factory: pytest.TempPathFactory) -> dict[str,
         environment = queues.environment() | SECRETS | {
             "TURNOUT_RULES": str(tmp_path),
             "HOOK_URL": hook,
-            "AWAY_URL": hook.replace(hook.rpartition(":")[2].partition("/")[0], str(unused_port())),
+            "AWAY_URL": hook.replace(hook.rpartition(":")[2].partition("/")[0], str(free_port())),
             "GONE_QUEUE_URL": queues.urls["critical"] + "-gone",
             "TURNOUT_HTTP_PORT": str(free_port()),
             "TURNOUT_LOG_LEVEL": "debug",

@@ -36,7 +36,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import Metric, ResourceMetrics
 from opentelemetry.proto.trace.v1.trace_pb2 import Span as WireSpan
 
-__all__ = ["CollectedLink", "CollectedSpan", "Collector", "silent_endpoint", "unused_port"]
+__all__ = ["CollectedLink", "CollectedSpan", "Collector", "silent_endpoint"]
 
 Value = str | int | float | bool | list[str]
 
@@ -300,13 +300,6 @@ def silent_endpoint() -> Iterator[str]:
         for connection in accepted:
             connection.close()
         thread.join(5)
-
-
-def unused_port() -> int:
-    """A port of 127.0.0.1 on which nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def main() -> None:

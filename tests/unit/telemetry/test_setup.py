@@ -14,7 +14,8 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
-from tests.servers.otlp import Collector, silent_endpoint, unused_port
+from tests.servers.otlp import Collector, silent_endpoint
+from tests.servers.processes import free_port
 from tests.unit.telemetry.stories import Match, Story
 
 import turnout
@@ -202,7 +203,7 @@ def test_grpc_itself_says_only_errors_unless_the_environment_wants_more(monkeypa
 
 @contextmanager
 def nobody() -> Iterator[str]:
-    yield f"http://127.0.0.1:{unused_port()}"
+    yield f"http://127.0.0.1:{free_port()}"
 
 
 @contextmanager
