@@ -132,6 +132,7 @@ def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_a
     done = [
         Entry("m-gone", Action.RETRY, Phase.STARTED, "ops@desk:1", 2),
         Entry("m-gone", Action.RETRY, Phase.DONE, "ops@desk:1", 2, targets=("crm",)),
+        Entry("m-gone", Action.PARK, Phase.DONE, "worker-1", 3, note="waits for a repair"),
         Entry("m-gone", Action.ARCHIVE, Phase.DONE, "ops@desk:1", targets=("s3://b/k",), note="s3://b/k"),
     ]
 
@@ -151,6 +152,7 @@ def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_a
         assert shown.stdout.startswith("letter        m-gone\n")
         assert "seen done by worker-1: RATE_LIMIT_EXCEEDED transient\n" in shown.stdout
         assert "retry done (attempt 2) by ops@desk:1: crm\n" in shown.stdout
+        assert "park done by worker-1: waits for a repair\n" in shown.stdout
         assert "archive done by ops@desk:1: s3://b/k\n" in shown.stdout
     assert show("m-gone", "--json").stdout == "", "an object a line is a letter that is there"
     assert show("nobody").stdout == ""

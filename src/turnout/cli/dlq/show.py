@@ -18,7 +18,7 @@ from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import default_causes
 from turnout.recovery.ledger.api import LedgerError
-from turnout.recovery.ledger.records import Entry, Record
+from turnout.recovery.ledger.records import Action, Entry, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.report.ways import Way, advice, way_of
@@ -134,7 +134,9 @@ def _print_history(history: list[Entry], redaction: Redaction) -> None:
                 part for part in (redaction.text(", ".join(entry.targets)), redaction.text(entry.note)) if part
             )
         )
-        number = f" (attempt {entry.attempt})" if entry.attempt > 1 else ""
+        # What is parked carries the number of the attempt that it will not get.
+        tried = entry.attempt > 1 and entry.action in (Action.RETRY, Action.REPLAY)
+        number = f" (attempt {entry.attempt})" if tried else ""
         what = f"{entry.action} {entry.phase}{number} by {entry.by}{said and f': {said}'}"
         _line("history" if entry is history[0] else "", f"{stamp(_at(entry))} {what}")
 
