@@ -125,7 +125,7 @@ def test_a_port_for_other_machines_needs_a_token_and_never_shows_it(queues: Queu
     outside = queues.environment() | {"TURNOUT_HTTP_PORT": "0", "TURNOUT_HTTP_HOST": "0.0.0.0"}
     refused = run_to_the_end(outside, "run", "--rules", str(rules))
     assert refused.returncode == 2
-    assert "TURNOUT_HTTP_TOKEN is not set" in refused.stderr
+    assert "TURNOUT_HTTP_TOKEN: is not set" in refused.stderr
     assert token not in run_to_the_end(outside | {"TURNOUT_HTTP_TOKEN": token, "TURNOUT_POLLERS": "x"}, "run").stderr
 
 
