@@ -1,20 +1,20 @@
 """What the pipeline calls at the three moments that tracing cares about: received, about to send, settled.
 
-Here live the protocol and the two ways to honour it. What spans look like is in `spans`, how contexts are read and
-written in `propagation`, how spans leave the process in `setup`.
+Here live the protocol and the two ways to honour it. What spans look like is in `spans`, when those of batch calls are
+built in `gathering`, how contexts are read and written in `propagation`, how spans leave the process in `setup`.
 """
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Sequence
 from random import getrandbits
 from typing import Protocol
 
-from turnout.message import REPLAY, Account, Attribute, Call, Delivery
+from turnout.message import REPLAY, Account, Attribute, Delivery
 from turnout.telemetry import spans
 from turnout.telemetry.aside import aside, shut_down
+from turnout.telemetry.gathering import Gathering, trace_of
 from turnout.telemetry.propagation import (
     BAGGAGE,
     TRACE_HEADER,
@@ -24,16 +24,7 @@ from turnout.telemetry.propagation import (
     format_context,
     trace_root,
 )
-from turnout.telemetry.records import (
-    CallTrace,
-    Link,
-    Span,
-    SpanSink,
-    Trace,
-    TracingCounts,
-    new_span_id,
-    new_trace,
-)
+from turnout.telemetry.records import SpanSink, Trace, TracingCounts, new_trace
 from turnout.telemetry.sampling import Sampler
 
 __all__ = ["LateTracing", "NoTracing", "Tracing"]
@@ -44,8 +35,6 @@ _MAX_ATTRIBUTES = 10
 """Message attributes that SQS allows; see `turnout.sqs.api`."""
 
 _LOW_BITS = (1 << 64) - 1
-_GATHER_SECONDS = 1.0
-"""How long a send call's span waits for further traced messages of the call, so as to link to them."""
 
 
 class Tracing(Protocol):
@@ -111,10 +100,7 @@ class LateTracing:
         self._sampler = sampler or Sampler()
         self._slow_ns = int(slow_seconds * 1e9)
         self.counts = counts or TracingCounts()
-        self._gathering: list[Call] = []
-        """Send calls whose span may not be built yet; those in `_ripe` have waited for a whole tick of the timer."""
-        self._ripe: list[Call] = []
-        self._timer: asyncio.TimerHandle | None = None
+        self._calls = Gathering(sink, self.counts, self._defect)
         self._closed = False
 
     def received(self, accounts: Sequence[Account]) -> None:
@@ -141,10 +127,7 @@ class LateTracing:
                 sampled = self._sampler.samples(remote.trace, remote)
                 account.trace = Trace(remote.trace, trace_root(remote.trace), remote.span, sampled, remote.state)
                 if remote.span:
-                    call = account.receive
-                    if not isinstance(call.span, CallTrace):
-                        call.span = _new_call_trace()
-                    call.span.contexts.append((remote, account.message.id))
+                    trace_of(account.receive).contexts.append((remote, account.message.id))
         except Exception:  # noqa: BLE001 - tracing never fails the pipeline
             self._defect("received")
 
@@ -202,75 +185,9 @@ class LateTracing:
             self.counts.spans_dropped += own
             return
         self.counts.messages += 1
-        receive = account.receive
-        if not isinstance(receive.span, CallTrace):
-            receive.span = _new_call_trace()
-        finished: list[Span] = []
-        if not receive.span.built:
-            receive.span.built = True
-            finished.append(spans.build_call(receive, receive.span))
-        for delivery in account.deliveries:
-            self._gather(delivery, trace, finished)
-        if account.letter is not None:
-            self._gather(account.letter, trace, finished)
+        finished = self._calls.completed(account, trace)
         finished += spans.build(account, trace)
         self._sink.emit(finished)
-
-    def _gather(self, delivery: Delivery, trace: Trace, finished: list[Span]) -> None:
-        """Link the calls of this delivery to its `create` span; build the spans of those that are complete."""
-        for call in delivery.calls[-spans.MOST_CALLS :]:
-            span = call.span
-            if not isinstance(span, CallTrace):
-                if call.count == 1:
-                    span = CallTrace(trace.id, new_span_id(), parent=delivery.span_id)
-                else:
-                    span = _new_call_trace()
-                    self._await_others(call)
-                call.span = span
-            if span.built:
-                continue
-            if span.parent:  # a child says it by that
-                span.message_id = delivery.message_id if call is delivery.calls[-1] else ""
-            else:
-                span.links.append(Link(trace.id, delivery.span_id, delivery.message_id))
-            span.seen += 1
-            if span.seen >= call.count:
-                span.built = True
-                finished.append(spans.build_call(call, span))
-
-    def _await_others(self, call: Call) -> None:
-        self._gathering.append(call)
-        self._start_timer()
-
-    def _start_timer(self) -> None:
-        if self._timer is None:
-            try:
-                loop = asyncio.get_running_loop()
-            except RuntimeError:  # no loop, no timer: built at the latest by `aclose`
-                return
-            self._timer = loop.call_later(_GATHER_SECONDS, self._tick)
-
-    def _tick(self) -> None:
-        self._timer = None
-        ripe, self._ripe, self._gathering = self._ripe, self._gathering, []
-        self._build_calls(ripe)
-        if self._ripe:
-            self._start_timer()
-
-    def _build_calls(self, calls: Sequence[Call]) -> None:
-        """Build the spans of these send calls, whichever of their messages have been traced by now."""
-        try:
-            finished = []
-            for call in calls:
-                if isinstance(call.span, CallTrace) and not call.span.built:
-                    call.span.built = True
-                    finished.append(spans.build_call(call, call.span))
-            if len(finished) > self._sink.room():
-                self.counts.spans_dropped += len(finished)
-            elif finished:
-                self._sink.emit(finished)
-        except Exception:  # noqa: BLE001 - tracing never fails the pipeline
-            self._defect("build_calls")
 
     async def aclose(self, timeout_seconds: float) -> None:
         """Send what is waiting and shut down, in at most `timeout_seconds`.
@@ -280,20 +197,13 @@ class LateTracing:
         """
         if self._closed:
             return
-        if self._timer is not None:
-            self._timer.cancel()
-        self._build_calls([*self._ripe, *self._gathering])
+        self._calls.end()
         self._closed = True
         await shut_down(self._sink, timeout_seconds, self._defect)
 
     async def flush(self, timeout_seconds: float) -> None:
         """Send what is waiting, in at most `timeout_seconds`, and go on: for a process that may be frozen next."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        calls = [*self._ripe, *self._gathering]
-        self._ripe, self._gathering = [], []
-        self._build_calls(calls)
+        self._calls.end()
         if not await aside(self._sink.flush, "flush", timeout_seconds, self._defect):
             _log.warning("The trace collector did not take the spans within %.1f s; they may be late.", timeout_seconds)
 
@@ -303,7 +213,3 @@ class LateTracing:
 
 
 _OFF = NoTracing()
-
-
-def _new_call_trace() -> CallTrace:
-    return CallTrace(new_trace(), new_span_id())

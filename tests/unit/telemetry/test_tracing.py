@@ -609,7 +609,7 @@ class Announcing(Sink):
 
 
 def test_a_send_span_waits_for_the_others_of_its_batch_but_not_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("turnout.telemetry.tracing._GATHER_SECONDS", 0.02)
+    monkeypatch.setattr("turnout.telemetry.gathering._GATHER_SECONDS", 0.02)
     sink = Announcing()
 
     async def tell() -> None:
@@ -646,7 +646,7 @@ def half_told(hooks: LateTracing) -> None:
 
 
 def test_after_a_flush_a_send_span_waits_for_the_others_of_its_batch_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("turnout.telemetry.tracing._GATHER_SECONDS", 0.02)
+    monkeypatch.setattr("turnout.telemetry.gathering._GATHER_SECONDS", 0.02)
     sink = Announcing(2)
     hooks = tracing(sink)
 
@@ -666,11 +666,11 @@ def test_a_flush_leaves_nothing_waiting_and_may_find_nothing_that_waits() -> Non
     async def tell() -> None:
         await hooks.flush(1.0)
         half_told(hooks)
-        timer = hooks._timer
+        timer = hooks._calls._timer
         await hooks.flush(1.0)
         assert timer is not None
         assert timer.cancelled()
-        assert (hooks._timer, hooks._ripe, hooks._gathering) == (None, [], [])
+        assert (hooks._calls._timer, hooks._calls._ripe, hooks._calls._gathering) == (None, [], [])
 
     asyncio.run(tell())
     assert hooks.counts.errors == 0
@@ -682,19 +682,19 @@ def test_however_many_batches_wait_for_others_one_timer_is_enough_and_none_runs_
 
     async def tell() -> None:
         half_told(hooks)
-        timer = hooks._timer
+        timer = hooks._calls._timer
         assert timer is not None
         half_told(hooks)
-        assert hooks._timer is timer
+        assert hooks._calls._timer is timer
         timer.cancel()
-        hooks._tick()
+        hooks._calls._tick()
         assert sink.named("send a") == []
-        assert hooks._timer is not None
-        assert hooks._timer is not timer, "from now on they wait for a whole tick"
-        hooks._timer.cancel()
-        hooks._tick()
+        assert hooks._calls._timer is not None
+        assert hooks._calls._timer is not timer, "from now on they wait for a whole tick"
+        hooks._calls._timer.cancel()
+        hooks._calls._tick()
         assert len(sink.named("send a")) == 2
-        assert hooks._timer is None
+        assert hooks._calls._timer is None
 
     asyncio.run(tell())
 
