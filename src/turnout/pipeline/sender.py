@@ -1,8 +1,8 @@
 """Sends deliveries to one target: batches them, judges what comes back entry by entry, repeats or gives up.
 
 One sender serves one target; the dead-letter queue has one as well. What is sent is composed elsewhere (`compose`),
-when it leaves is decided by the outbox, whether the target is to be left alone by the breaker, what a finished delivery
-means for its message by the router.
+when it leaves is decided by the outbox, whether the target is to be left alone by the breaker, how long a delivery is
+tried in `patience`, what a finished delivery means for its message by the router.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from turnout.pipeline.books import PlaceBooks, TargetBooks
 from turnout.pipeline.breaker import Breaker, BreakerConfig, BreakerState
 from turnout.pipeline.fitting import size_of, untraced
 from turnout.pipeline.outbox import Outbox
+from turnout.pipeline.patience import Patience
 from turnout.pipeline.rate import Rate
 from turnout.pipeline.reasons import composing_failed, given_up, taken_none
 from turnout.pipeline.slots import Slots
@@ -33,9 +34,6 @@ from turnout.telemetry.logs import about
 __all__ = ["Sender", "SenderConfig"]
 
 log = logging.getLogger(__name__)
-
-# Right after a deployment a queue or a permission can be missing for a moment; so much for one delivery alone.
-_CONFIG_ATTEMPTS = 3
 
 
 class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,7 +101,7 @@ class Sender:
         self.breaker = Breaker(config.breaker)
         self._compose = compose
         self._refit = refit or untraced
-        self._since = since
+        self._patience = Patience(self.breaker, config.backoff, config.hold_seconds, since)
         self._settled = settled
         self._overflow = overflow
         self._config = config
@@ -293,7 +291,7 @@ class Sender:
                 "%s %s fails, %s: %s", self._kind, self.name, what, failure.message,
                 extra={"target": self.name, "code": failure.code},
             )  # fmt: skip
-        for delivery in self._outbox.remove(lambda delivery: config or self._held_too_long(delivery, now)):
+        for delivery in self._outbox.remove(lambda delivery: config or self._patience.held_too_long(delivery, now)):
             self._give_up(delivery, given_up(failure, delivery.attempts))
         for delivery in self._outbox.trim(max(0, self._config.max_held - count)):
             self._overflow(self, delivery)
@@ -306,11 +304,12 @@ class Sender:
         """Seconds until the next attempt, or None when there is none: the delivery has failed for good, or is one too
         many to wait (and was seen to). `rest` is what the target asks for; `beside` others of the same call wait too.
         """
+        now = asyncio.get_running_loop().time()
         if rest > self._config.backoff.cap_seconds:  # else it is no longer than we wait by ourselves
-            rest = min(rest, self._rest_left(delivery))
+            rest = min(rest, self._patience.rest_left(delivery, now))
         if failure.code == MESSAGE_TOO_LONG and self._refitted(delivery):
             delay = 0.0
-        elif rest < 0.0 or self._exhausted(delivery, failure):
+        elif rest < 0.0 or self._patience.exhausted(delivery, failure, now):
             self._give_up(delivery, given_up(failure, delivery.attempts))
             return None
         elif self._crowded(beside):
@@ -326,13 +325,6 @@ class Sender:
             extra=about(delivery.account, target=self.name, code=failure.code),
         )  # fmt: skip
         return delay
-
-    def _rest_left(self, delivery: Delivery) -> float:
-        """Seconds for which the target may still ask to be left alone with a delivery; negative when that is over.
-
-        Twelve attempts, each after a quarter of an hour, would hold it for hours, whatever the operator allows for.
-        """
-        return self._config.hold_seconds - (asyncio.get_running_loop().time() - delivery.calls[0].at)
 
     def _crowded(self, beside: int) -> bool:
         """Whether as many deliveries wait for a retry as may, though the target does not fail as a whole.
@@ -352,21 +344,6 @@ class Sender:
             return False
         delivery.message, delivery.size = message, size
         return True
-
-    def _exhausted(self, delivery: Delivery, failure: EntryFailure) -> bool:
-        if failure.fault is Fault.CONFIG:
-            if self.breaker.state is not BreakerState.CLOSED:
-                return True
-            return delivery.attempts >= min(self._config.backoff.attempts, _CONFIG_ATTEMPTS)
-        if not failure.retryable:
-            return True
-        if self.breaker.state is BreakerState.CLOSED:
-            return delivery.attempts >= self._config.backoff.attempts
-        # While the target as a whole is down, attempts say nothing about this delivery; time does.
-        return self._held_too_long(delivery, asyncio.get_running_loop().time())
-
-    def _held_too_long(self, delivery: Delivery, now: float) -> bool:
-        return now - self._since(delivery) > self._config.hold_seconds
 
     def _give_up(self, delivery: Delivery, failure: Failure) -> None:
         delivery.state = State.FAILED
