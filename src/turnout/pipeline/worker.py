@@ -1,6 +1,7 @@
 """The worker: the pipeline's parts put together, their life from start through drain to stop.
 
-`run` shows the whole life on one screen. The parts know each other only through callbacks handed out here.
+`run` shows the whole life on one screen; in which order the parts end is in `drain`. The parts know each other only
+through callbacks handed out here.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
@@ -22,6 +22,7 @@ from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.crew import Crew
 from turnout.pipeline.deadletter import DeadLetters
+from turnout.pipeline.drain import Drain
 from turnout.pipeline.heartbeat import Heartbeat
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.outgoing import Composer
@@ -41,11 +42,6 @@ from turnout.telemetry.tracing import Tracing
 __all__ = ["Worker", "WorkerConfig"]
 
 log = logging.getLogger(__name__)
-
-# At the end of a drain, what the deadline leaves for handing back and for the last deletes (at most half of it).
-_HAND_BACK_SECONDS = 3.0
-# How often a drain looks for what has become hopeless meanwhile.
-_LOOK_SECONDS = 0.25
 
 
 class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
@@ -264,53 +260,19 @@ class Worker:
         raise RuntimeError(f"{self._lost} was cancelled by what it had called: the worker ends, please report this")
 
     async def _drain(self, polling: Sequence[asyncio.Task[None]]) -> None:
-        loop = asyncio.get_running_loop()
-        reserve = min(_HAND_BACK_SECONDS, self.config.drain_seconds / 2)
-        deadline = loop.time() + self.config.drain_seconds - reserve
         log.info("stopping: %d messages in flight, draining", len(self.in_flight))
-        for poller, task in zip(self._pollers, polling, strict=True):
-            poller.stop()
-            if poller.waiting:
-                task.cancel()
-        await asyncio.wait(polling, timeout=min(self.config.last_poll_seconds, reserve))
-        withdrawn: Counter[Account] = Counter()
-        await self._finish(deadline, withdrawn)
-        if any(account.outcome is None for account in self.in_flight):
-            # A poll that we cut may live on at SQS and swallow what we hand back: first let the polls end.
-            await asyncio.wait(polling, timeout=max(0.0, deadline - loop.time()))
-            await self._finish(deadline, withdrawn)
-        for task in polling:
-            task.cancel()
-        # From here on others may have what is handed back: who sent it still would send it twice.
-        for sender in (*self._senders.values(), self.dead_letter_sender):
-            sender.stop()
-        self._settler.hasten()
-        held = [account for account in self.in_flight if account.outcome is None]
-        end = loop.time() + reserve
-        try:
-            async with asyncio.timeout(reserve):
-                await self._settler.hand_back(held, record_seconds=reserve / 2)
-        except TimeoutError:
+        drain = Drain(
+            senders=lambda: (*self._senders.values(), self.dead_letter_sender),
+            settler=self._settler,
+            in_flight=self.in_flight,
+            seconds=self.config.drain_seconds,
+            last_poll_seconds=self.config.last_poll_seconds,
+        )
+        await drain.finish(self._pollers, polling)
+        if not await drain.hand_back():
             log.warning("no time left to hand messages back: they return when their visibility ends")
-        await self.in_flight.wait_until(0, end - loop.time())
+        await drain.last_deletes()
         log.info("stopped: %s", self.books.balance(len(self.in_flight)))
-
-    async def _finish(self, deadline: float, withdrawn: Counter[Account]) -> None:
-        """Wait until nothing is left to do before the deadline.
-
-        What would only be tried again after it is not waited for, but handed back; `withdrawn` counts it by message.
-        Deletes that would be are not waited for either, but tried a last time thereafter.
-        """
-        loop = asyncio.get_running_loop()
-        while True:
-            for sender in (*self._senders.values(), self.dead_letter_sender):
-                withdrawn.update(delivery.account for delivery in sender.withdraw(deadline))
-            # Of a message that only owes its letter no delivery is pending.
-            hopeless = sum(account.outcome is None and count >= account.owed for account, count in withdrawn.items())
-            hopeless += self._settler.deletes_after(deadline)
-            left = deadline - loop.time()
-            if await self.in_flight.wait_until(hopeless, min(left, _LOOK_SECONDS)) or left <= 0:
-                return
 
     def _sender(self, target: Target) -> Sender:
         # A reload that leaves a target where it is keeps its sender, with what waits there and its breaker.
