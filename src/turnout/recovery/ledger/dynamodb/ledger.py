@@ -1,4 +1,4 @@
-"""The ledger in a DynamoDB table. What stands where in the table is told by the package."""
+"""The ledger in a DynamoDB table. What stands where in the table is told by the package, and how by `rows`."""
 
 from __future__ import annotations
 
@@ -11,29 +11,9 @@ from typing import TypeVar
 import msgspec
 
 from turnout.recovery.ledger.api import LedgerUnavailable, PlanExists, UnknownPlan
-from turnout.recovery.ledger.dynamodb.table import (
-    INDEX,
-    TRIES,
-    Attributes,
-    ConditionFailed,
-    Table,
-    TransactionLost,
-    key,
-    open_table,
-)
-from turnout.recovery.ledger.records import (
-    Entry,
-    Item,
-    ItemState,
-    Plan,
-    PlanState,
-    Record,
-    Sighting,
-    changed,
-    item_state,
-    resolves,
-    seen,
-)
+from turnout.recovery.ledger.dynamodb.rows import as_text, entry_in, item_in, plan_in, record_in, writes_of_change
+from turnout.recovery.ledger.dynamodb.table import INDEX, TRIES, ConditionFailed, Table, TransactionLost, open_table
+from turnout.recovery.ledger.records import Entry, Item, Plan, PlanState, Record, Sighting, changed, resolves, seen
 
 __all__ = ["DynamoLedger", "open_dynamo_ledger"]
 
@@ -41,11 +21,6 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 _AT_ONCE = 10
-
-_to_record = msgspec.json.Decoder(Record).decode
-_to_entry = msgspec.json.Decoder(Entry).decode
-_to_plan = msgspec.json.Decoder(Plan).decode
-_to_targets = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 @contextlib.asynccontextmanager
@@ -106,7 +81,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":pk": {"S": f"letter#{letter}"}, ":entry": {"S": "entry#"}},
             ConsistentRead=True,
         )
-        numbered = [(int(row["number"]["N"]), _read(_to_entry, row)) async for row in rows]
+        numbered = [(int(row["number"]["N"]), entry_in(row)) async for row in rows]
         return [entry for _, entry in sorted(numbered, key=lambda pair: pair[0])]
 
     async def find(self, queue: str, *, since_ms: int = 0) -> AsyncIterator[Record]:
@@ -117,7 +92,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":shelf": {"S": f"queue#{queue}"}, ":since": {"N": str(since_ms)}},
         )
         async for row in rows:
-            yield _read(_to_record, row)
+            yield record_in(row)
 
     async def claim(
         self, letters: Collection[str], *, by: str, lease_seconds: float, resolved: bool = False
@@ -139,7 +114,7 @@ class DynamoLedger:
                     **({} if resolved else {":no": {"BOOL": False}}),
                 },
             )
-            return _read(_to_record, row) if row else None
+            return record_in(row) if row else None
 
         granted = await _each(letters, claim)
         return {letter: record for letter, record in granted.items() if record is not None}
@@ -166,7 +141,7 @@ class DynamoLedger:
                     f"item#{item.letter}",
                     position={"N": str(position)},
                     state={"S": item.state},
-                    targets={"S": _text(item.targets)},
+                    targets={"S": as_text(item.targets)},
                 )
                 for position, item in enumerate(items)
             ]
@@ -177,7 +152,7 @@ class DynamoLedger:
                 self._table.row(
                     f"plan#{plan.id}",
                     "plan",
-                    body={"S": _text(plan)},
+                    body={"S": as_text(plan)},
                     shelf={"S": "plans"},
                     changed={"N": str(plan.created_ms)},
                 )
@@ -190,7 +165,7 @@ class DynamoLedger:
     async def plan(self, plan_id: str) -> Plan | None:
         """See `Ledger.plan`."""
         row = await self._table.get(f"plan#{plan_id}", "plan")
-        return _read(_to_plan, row) if row else None
+        return plan_in(row) if row else None
 
     async def plans(self) -> list[Plan]:
         """See `Ledger.plans`. The index follows a change within a second or so."""
@@ -200,7 +175,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":shelf": {"S": "plans"}},
             ScanIndexForward=False,
         )
-        return [_read(_to_plan, row) async for row in rows]
+        return [plan_in(row) async for row in rows]
 
     async def items(self, plan_id: str) -> list[Item]:
         """See `Ledger.items`."""
@@ -211,7 +186,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":pk": {"S": f"plan#{plan_id}"}, ":item": {"S": "item#"}},
             ConsistentRead=True,
         )
-        found = [(int(row["position"]["N"]), _item(row)) async for row in rows]
+        found = [(int(row["position"]["N"]), item_in(row)) async for row in rows]
         return [item for _, item in sorted(found, key=lambda pair: pair[0])]
 
     async def end_plan(self, plan_id: str, state: PlanState, *, note: str = "") -> None:
@@ -220,12 +195,12 @@ class DynamoLedger:
         if plan is None:
             raise UnknownPlan(f"there is no plan {plan_id}")
         ended = msgspec.structs.replace(plan, state=state, note=note)
-        values = {":body": {"S": _text(ended)}}
+        values = {":body": {"S": as_text(ended)}}
         await self._table.update(f"plan#{plan_id}", "plan", "SET body = :body", "attribute_exists(pk)", values)
 
     async def _record_of(self, letter: str) -> Record | None:
         row = await self._table.get(f"letter#{letter}", "record")
-        return _read(_to_record, row) if row else None
+        return record_in(row) if row else None
 
     async def _add(self, entry: Entry) -> Record:
         return await self._change(entry.letter, lambda record: (changed(record, entry), entry))
@@ -236,12 +211,12 @@ class DynamoLedger:
         for attempt in range(TRIES):
             row = await self._table.get(f"letter#{letter}", "record")
             version = int(row["version"]["N"]) if row else 0
-            after, entry = change(_read(_to_record, row) if row else None)
+            after, entry = change(record_in(row) if row else None)
             holder = row.get("holder", {}).get("S", "") if row else ""
             # Who resolves a letter lets go of it, and of nobody else's hold.
             lets_go = entry is not None and resolves(entry) and holder == entry.by
             try:
-                await self._table.transact(self._operations(after, version, entry, lets_go=lets_go))
+                await self._table.transact(writes_of_change(self._table, after, version, entry, lets_go=lets_go))
             except TransactionLost as lost:
                 if 1 in lost.failed and (written := await self._record_of(letter)):
                     return written  # the entry is there already
@@ -255,48 +230,6 @@ class DynamoLedger:
         if throttled:
             raise self._table.takes_too_little()
         raise LedgerUnavailable(f"the letter {letter} is changed by too many at once; try again")
-
-    def _operations(
-        self, record: Record, version: int, entry: Entry | None, *, lets_go: bool = False
-    ) -> list[Attributes]:
-        """The record if it is still as it was, the entry if it is new, and the item of its plan if there is one."""
-        set_all = "version = :after, shelf = :shelf, changed = :changed, resolved = :resolved, expires = :expires"
-        of_record = {
-            "TableName": self._table.name,
-            "Key": key(f"letter#{record.letter}", "record"),
-            "UpdateExpression": f"SET body = :body, {set_all}{' REMOVE holder, held_until' if lets_go else ''}",
-            "ConditionExpression": ("version = :before" if version else "attribute_not_exists(pk)")
-            + (" AND holder = :by" if lets_go else ""),
-            "ExpressionAttributeValues": {
-                ":body": {"S": _text(record)},
-                ":after": {"N": str(version + 1)},
-                ":shelf": {"S": f"queue#{record.queue}"},
-                ":changed": {"N": str(record.changed_ms)},
-                ":resolved": {"BOOL": bool(record.resolved_ms)},
-                ":expires": self._table.expires(),
-                **({":before": {"N": str(version)}} if version else {}),
-                **({":by": {"S": record.by}} if lets_go else {}),
-            },
-        }
-        operations: list[Attributes] = [{"Update": of_record}]
-        if entry is None:
-            return operations
-        row = self._table.row(
-            f"letter#{record.letter}", f"entry#{entry.identity}", number={"N": str(version)}, body={"S": _text(entry)}
-        )
-        new = {"TableName": self._table.name, "Item": row, "ConditionExpression": "attribute_not_exists(pk)"}
-        operations.append({"Put": new})
-        if entry.plan and (state := item_state(entry)):
-            of_item = {
-                "TableName": self._table.name,
-                "Key": key(f"plan#{entry.plan}", f"item#{entry.letter}"),
-                "UpdateExpression": "SET #state = :state",
-                "ConditionExpression": "attribute_exists(pk)",
-                "ExpressionAttributeNames": {"#state": "state"},
-                "ExpressionAttributeValues": {":state": {"S": state}},
-            }
-            operations.append({"Update": of_item})
-        return operations
 
 
 def _now_ms() -> int:
@@ -319,20 +252,3 @@ async def _each(keys: Iterable[K], call: Callable[[K], Awaitable[T]]) -> dict[K,
             raise result
         answers[each] = result
     return answers
-
-
-def _text(value: object) -> str:
-    return msgspec.json.encode(value).decode()
-
-
-def _read(decode: Callable[[str], T], row: Attributes, name: str = "body") -> T:
-    try:
-        return decode(row[name]["S"])
-    except (KeyError, msgspec.MsgspecError) as error:
-        where = f"{row['pk']['S']} {row['sk']['S']}"
-        raise LedgerUnavailable(f"the ledger holds what this Turnout cannot read, under {where}: {error}") from error
-
-
-def _item(row: Attributes) -> Item:
-    letter = row["sk"]["S"].removeprefix("item#")
-    return Item(letter, _read(_to_targets, row, "targets"), ItemState(row["state"]["S"]))
