@@ -7,7 +7,7 @@ import logging
 from turnout.errors import Fault
 from turnout.message import Delivery, Failure, Reason
 from turnout.sqs.api import EntryFailure, SentBatch
-from turnout.targets.api import MISSING, TOO_LONG
+from turnout.targets.api import EVENT_DENIED, MISSING, TOO_LONG
 from turnout.telemetry.logs import about
 
 __all__ = ["composing_failed", "given_up", "taken_none"]
@@ -39,9 +39,13 @@ def given_up(failure: EntryFailure, attempts: int) -> Failure:
 def taken_none(sent: SentBatch) -> EntryFailure | None:
     """Why a call that went through is one that failed: the target took nothing, and that for its own sake.
 
-    So SNS and EventBridge throttle: the answer is 200, and every entry of it has failed. One entry that was taken shows
-    that the target works; entries that are refused for what they are show nothing. None when it is no failed call.
+    So SNS and EventBridge throttle, and EventBridge denies a source: the answer is 200, and every entry of it has
+    failed. One entry that was taken shows that the target works; entries that are refused for what they are show
+    nothing. What may pass is told before what an operator has to repair: on that things wait. None when it is no failed
+    call.
     """
     if len(sent.failures) < len(sent.message_ids):
         return None
-    return next((each for each in sent.failures if each.fault is Fault.SYSTEM and each.retryable), None)
+    passing = (each for each in sent.failures if each.fault is Fault.SYSTEM and each.retryable)
+    denied = (each for each in sent.failures if each.fault is Fault.CONFIG and each.code not in EVENT_DENIED)
+    return next(passing, None) or next(denied, None)

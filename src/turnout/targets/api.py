@@ -7,13 +7,16 @@ from typing import Protocol
 
 from turnout.sqs.api import OutgoingMessage, SentBatch
 
-__all__ = ["INVALID_URL", "MESSAGE_TOO_LONG", "MISSING", "TOO_LONG", "Destination"]
+__all__ = ["EVENT_DENIED", "INVALID_URL", "MESSAGE_TOO_LONG", "MISSING", "TOO_LONG", "Destination"]
 
 MESSAGE_TOO_LONG = "MessageTooLong"
 """The code of an entry's failure when the destination itself takes less than `max_message_bytes`."""
 
 TOO_LONG = frozenset({MESSAGE_TOO_LONG, "HTTP 413", "RequestTooLargeException"})
 """Codes with which destinations of any kind refuse a message for its size."""
+
+EVENT_DENIED = frozenset({"NotAuthorizedForDetailTypeException"})
+"""Codes of what an operator has to allow for one kind of event: others the destination may take."""
 
 INVALID_URL = "InvalidURL"
 """The code of a call that was not made, because an endpoint's URL is none."""

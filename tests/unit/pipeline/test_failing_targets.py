@@ -165,6 +165,54 @@ def test_a_queue_that_refuses_every_entry_for_its_own_sake_is_left_alone_as_well
     asyncio.run(main())
 
 
+class Denying(Throttling):
+    """A bus that takes no event that has the word `denied`, and says so entry by entry."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__()
+        self.code = code
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        self.calls += 1
+        self.took += [message.body for message in messages if "denied" not in message.body]
+        denied = (index for index, message in enumerate(messages) if "denied" in message.body)
+        failures = tuple(EntryFailure(index, self.code, "not for you", Fault.CONFIG, False) for index in denied)
+        return SentBatch((None,) * len(messages), failures)
+
+
+def test_a_bus_that_takes_nothing_of_ours_is_confirmed_and_then_no_longer_asked_for_each_event() -> None:
+    async def main() -> None:
+        bus = Denying("NotAuthorizedForSourceException")
+        yard = yard_with(bus, breaker=BreakerConfig(probe_seconds=600.0, probe_cap_seconds=600.0))
+        await yard.route(*(event("one", number, text="denied") for number in range(30)))
+        assert bus.calls == 3
+        sender = yard.worker.senders["crm"]
+        assert (sender.breaker.state, sender.breaker.fault) == (BreakerState.OPEN, Fault.CONFIG)
+        assert [(letter.reason, letter.fault, letter.owed) for letter in yard.letters()] == [
+            ("ACCESS_DENIED", "config", ("crm",))
+        ] * 30
+
+    asyncio.run(main())
+
+
+def test_one_kind_of_event_that_a_bus_does_not_take_keeps_no_other_kind_from_it() -> None:
+    async def main() -> None:
+        bus = Denying("NotAuthorizedForDetailTypeException")
+        yard = yard_with(bus, breaker=BreakerConfig(probe_seconds=600.0, probe_cap_seconds=600.0))
+        sender = yard.worker.senders["crm"]
+        async with yard.running():
+            for number in range(5):
+                await yard.publish(event("one", number, text="denied"))
+                await yard.watch.wait(number + 1)
+            assert sender.breaker.state is BreakerState.CLOSED
+            await yard.publish(event("one", 9))
+            await yard.watch.wait(6)
+        assert bus.took == [event("one", 9)]
+        assert [letter.reason for letter in yard.letters()] == ["ACCESS_DENIED"] * 5
+
+    asyncio.run(main())
+
+
 def test_an_event_that_is_refused_for_what_it_is_does_not_make_a_throttled_call_a_good_one() -> None:
     async def main() -> None:
         yard = yard_with(Throttling(), breaker=BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0))
