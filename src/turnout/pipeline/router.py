@@ -9,6 +9,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable, Mapping
+from itertools import islice
 
 import msgspec
 
@@ -32,6 +33,9 @@ log = logging.getLogger(__name__)
 # For so long a message goes back to its queue when none of its targets works; each return costs it a receive.
 POSTPONE_SECONDS = 300.0
 
+
+# No letter of ours owes so many: what somebody else wrote into one must not cost as much memory as it likes.
+_MOST_OWED = 1_000
 
 _Decided = list[tuple[Account, list[Delivery]]]
 """Messages and the deliveries to make of them, one at least."""
@@ -121,8 +125,31 @@ class Router:
             return deliveries
         left = [delivery for delivery in deliveries if delivery.target not in account.taken]
         self._books.suppressed += len(deliveries) - len(left)
-        if not left:
+        if not left and account.deliveries:
+            self._dead_letters.write(account, time.time_ns())
+        elif not left:
             self._settler.delete((account,), Outcome.DELIVERED)
+        return left
+
+    def _still_owed(self, account: Account, owed: Iterable[str], ruleset: Ruleset) -> list[Delivery]:
+        """What a redriven letter is owed to, and no rule of today names: its deliveries, but for those that have no
+        target any more. These have failed, and stand in the account already.
+        """
+        match = account.match
+        named = account.taken.union(match.targets if isinstance(match, Match) else ())
+        now = account.evaluated_ns
+        left: list[Delivery] = []
+        lost: list[Delivery] = []
+        for target in islice(dict.fromkeys(owed), _MOST_OWED):
+            if target in named:
+                continue
+            delivery = Delivery(account, target, now)
+            if target in ruleset.targets:
+                left.append(delivery)
+                continue
+            delivery.state, delivery.failure, delivery.settled_ns = _FAILED, _undeclared(target), now
+            lost.append(delivery)
+        account.deliveries = lost
         return left
 
     def _open(self, decided: _Decided, senders: Mapping[str, Sender]) -> None:
@@ -138,7 +165,7 @@ class Router:
             if full and all(delivery.target in full for delivery in deliveries):
                 self._settler.postpone(account, POSTPONE_SECONDS)
                 continue
-            account.deliveries = deliveries
+            account.deliveries = [*account.deliveries, *deliveries] if account.deliveries else deliveries
             account.owed = len(deliveries)
             for delivery in deliveries:
                 lines[delivery.target].append(delivery)
@@ -199,6 +226,9 @@ class Router:
         before = read_letter_attribute(attributes)
         if before is not None:
             account.taken = frozenset(before.done)
+            if not account.taken.union(before.owed).issuperset(targets):
+                return self._untaken(account, deliveries)  # the rules of today have another way for it
+            deliveries += self._still_owed(account, before.owed, ruleset)
         elif version := foreign_version(attributes):
             return self._fail(account, Reason.LETTER_UNREADABLE, _unreadable(version))
         return self._untaken(account, deliveries)
@@ -245,6 +275,14 @@ class Router:
         account.failure = Failure(reason, fault, text)
         self._dead_letters.write(account, account.evaluated_ns)
         return []
+
+
+def _undeclared(target: str) -> Failure:
+    text = (
+        f"its letter is owed to '{target[:100]}', which is no target of the rules any more: declare that target again "
+        "and redrive it, or choose where it goes (turnout dlq replay --to-target)"
+    )
+    return Failure(Reason.QUEUE_MISSING, Fault.CONFIG, text)
 
 
 def _unreadable(version: int) -> str:

@@ -164,6 +164,63 @@ def test_a_redriven_letter_is_sent_only_to_the_targets_it_is_owed() -> None:
     asyncio.run(main())
 
 
+NOT_TO_ARCHIVE = RULES.replace("send: [crm, archive, audit]", "send: [crm, audit]")
+
+
+async def redriven(rules: str, *, refuse: tuple[str, ...] = ("archive",)) -> Yard:
+    """A yard with these rules, to which the letter of an event was redriven that some targets had refused."""
+    yard = Yard()
+    for target in refuse:
+        yard.sqs.fail_entries(target, SEND, "InvalidMessageContents")
+    await yard.route(event("three"))
+    (stored,) = yard.stored(DEAD)
+    again = Yard(rules, fifo=["fresh"])
+    await again.route(stored.message.body, attributes=dict(stored.message.attributes))
+    return again
+
+
+def test_a_redriven_letter_reaches_the_target_it_is_owed_to_also_when_no_rule_sends_there_any_more() -> None:
+    async def main() -> None:
+        yard = await redriven(NOT_TO_ARCHIVE)
+        assert [yard.bodies(name) for name in ("crm", "archive", "audit")] == [[], [event("three")], []]
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+
+    asyncio.run(main())
+
+
+def test_a_redriven_letter_that_is_owed_to_no_target_of_today_is_a_letter_again_and_says_so() -> None:
+    async def main() -> None:
+        yard = await redriven(NOT_TO_ARCHIVE.replace("  archive: {queue: archive, priority: 5}\n", ""))
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.fault, letter.owed) == ("QUEUE_MISSING", "config", ("archive",))
+        assert sorted(letter.done) == ["audit", "crm"]
+        assert "owed to 'archive', which is no target of the rules any more" in letter.message
+        assert [yard.bodies(name) for name in ("crm", "archive", "audit")] == [[], [], []]
+
+    asyncio.run(main())
+
+
+def test_what_a_redriven_letter_owes_to_targets_of_today_they_get_and_the_letter_goes_on_owing_the_rest() -> None:
+    async def main() -> None:
+        rules = NOT_TO_ARCHIVE.replace("  archive: {queue: archive, priority: 5}\n", "")
+        yard = await redriven(rules, refuse=("crm", "archive"))
+        assert [len(yard.bodies(name)) for name in ("crm", "archive", "audit")] == [1, 0, 0]
+        (letter,) = yard.letters()
+        assert (letter.owed, sorted(letter.done)) == (("archive",), ["audit", "crm"])
+
+    asyncio.run(main())
+
+
+def test_a_redriven_letter_for_which_the_rules_have_another_way_takes_that_one() -> None:
+    async def main() -> None:
+        rules = RULES.replace("  crm:", "  fresh: {queue: fresh}\n  crm:")
+        yard = await redriven(rules.replace("send: [crm, archive, audit]", "send: [crm, fresh, audit]"))
+        assert [len(yard.bodies(name)) for name in ("crm", "archive", "audit", "fresh")] == [0, 0, 0, 1]
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+
+    asyncio.run(main())
+
+
 def test_a_redriven_letter_that_fails_again_goes_on_counting_from_its_first_failure() -> None:
     async def main() -> None:
         before: dict[str, Attribute] = {}
