@@ -6,6 +6,7 @@ What a store is lives in `turnout.idempotency`; here is only its use by the work
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import socket
@@ -56,11 +57,14 @@ class Claims:
         self._books = books
         self._asked_again_at = 0.0
         """Event-loop time before which a store that did not answer in time is not asked."""
+        self._asking = 0
+        self._answered = asyncio.Event()
         self._renewing = asyncio.Semaphore(_RENEWALS)
         self._process = f"{socket.gethostname()}:{os.getpid()}:{os.urandom(4).hex()}"
 
     async def claim(self, accounts: Sequence[Account]) -> Sequence[Claim]:
-        """One answer per account, in order. Claimed accounts get their `key`."""
+        """One answer per account, in order. Claimed accounts get their `key`; while that is asked, those that may be
+        claimed have it: who gives up an account meanwhile gives up the claim."""
         keys = [self._account_key(account) for account in accounts]
         owners: dict[str, str] = {}
         for account, key in zip(accounts, keys, strict=True):
@@ -71,18 +75,29 @@ class Claims:
             return [unknown] * len(accounts)
         if self._asked_again_at:
             self._asked_again_at = asked_at + _PAUSE_SECONDS  # for the others, until this one knows
+        for account, key in zip(accounts, keys, strict=True):
+            if owners[key] == self._owner(account):
+                account.key = key
+        self._asking += 1
         try:
             claims = await self._store.claim(owners, self._lease)
         except StoreUnavailable as error:
+            for account in accounts:
+                account.key = ""
             self._pause_after(asked_at)
             self._failed(str(error))
             return [unknown] * len(accounts)
+        finally:
+            self._asking -= 1
+            if not self._asking:
+                self._answered.set()
         self._asked_again_at = 0.0
         if failed := [claim.unavailable for claim in claims.values() if claim.unavailable]:
             self._failed(failed[0])
         answers = []
         for account, key in zip(accounts, keys, strict=True):
             claim = claims[key]
+            account.key = ""
             if claim.unavailable:
                 if not self._wait_on_error:
                     account.key = key  # the store answers for others, and may be told what was done
@@ -95,6 +110,14 @@ class Claims:
                 account.key = key
             answers.append(claim)
         return answers
+
+    async def answered(self, seconds: float) -> None:
+        """Wait for so long at most until no claim is under way: only then is it known what there is to give up."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._asking:
+                    self._answered.clear()
+                    await self._answered.wait()
 
     def _failed(self, why: str) -> None:
         self._books.store_errors += 1

@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 
 from turnout.message import Account
+from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.poller import Poller
+from turnout.pipeline.router import Router
 from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
 
@@ -34,12 +36,16 @@ class Drain:
         self,
         *,
         senders: Callable[[], Sequence[Sender]],
+        router: Router,
+        claims: Claims | None,
         settler: Settler,
         in_flight: InFlight,
         seconds: float,
         last_poll_seconds: float,
     ) -> None:
         self._senders = senders
+        self._router = router
+        self._claims = claims
         self._settler = settler
         self._in_flight = in_flight
         self._reserve = min(_HAND_BACK_SECONDS, seconds / 2)
@@ -70,12 +76,17 @@ class Drain:
         # From here on others may have what is handed back: who sent it still would send it twice.
         for sender in self._senders():
             sender.stop()
+        self._router.stop()
         self._settler.hasten()
+        now = asyncio.get_running_loop().time()
+        self._end, recorded_by = now + self._reserve, now + self._reserve / 2
+        if self._claims is not None:
+            await self._claims.answered(self._reserve / 4)
         held = [account for account in self._in_flight if account.outcome is None]
-        self._end = asyncio.get_running_loop().time() + self._reserve
         try:
-            async with asyncio.timeout(self._reserve):
-                await self._settler.hand_back(held, record_seconds=self._reserve / 2)
+            async with asyncio.timeout_at(self._end):
+                left = recorded_by - asyncio.get_running_loop().time()
+                await self._settler.hand_back(held, record_seconds=left)
         except TimeoutError:
             return False
         return True

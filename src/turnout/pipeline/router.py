@@ -84,12 +84,20 @@ class Router:
         self._dead_letters = dead_letters
         self._claims = claims
         self._books = books
+        self._stopped = False
+
+    def stop(self) -> None:
+        """Route nothing more: what comes now is handed back."""
+        self._stopped = True
 
     async def run(self) -> None:
         """Route until cancelled."""
         while True:
+            received = await self._received.get()
+            if self._stopped:
+                continue
             # What a drain handed back in the meantime is no longer ours.
-            accounts = [account for account in await self._received.get() if account.outcome is None]
+            accounts = [account for account in received if account.outcome is None]
             routes = self.routes  # one set of rules and senders for the batch, whatever is loaded meanwhile
             decided = self._decide(accounts, routes.ruleset)
             if self._claims is not None:
@@ -103,6 +111,8 @@ class Router:
         if not decided:
             return []
         answers = await claims.claim([account for account, _ in decided])
+        if given_up := [account for account, _ in decided if account.outcome is not None]:
+            await claims.record(given_up)  # handed back without an answer: nobody is to wait for these claims
         left = []
         waiting: dict[str, float] = {}
         for (account, deliveries), claim in zip(decided, answers, strict=True):

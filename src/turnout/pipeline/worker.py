@@ -113,7 +113,7 @@ class Worker:
         self._slots = Slots(config.send_calls_total)
         self._senders: dict[Target, Sender] = {}
         received: asyncio.Queue[list[Account]] = asyncio.Queue(maxsize=config.pollers * len(config.sources))
-        claims = (
+        self._claims = claims = (
             None
             if store is None
             else Claims(
@@ -263,6 +263,8 @@ class Worker:
         log.info("stopping: %d messages in flight, draining", len(self.in_flight))
         drain = Drain(
             senders=lambda: (*self._senders.values(), self.dead_letter_sender),
+            router=self._router,
+            claims=self._claims,
             settler=self._settler,
             in_flight=self.in_flight,
             seconds=self.config.drain_seconds,

@@ -8,6 +8,7 @@ from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event, ruleset
 
 from turnout.idempotency.api import Claim
+from turnout.idempotency.keys import event_key
 from turnout.idempotency.memory import MemoryStore
 from turnout.message import Outcome
 from turnout.pipeline.backoff import Backoff
@@ -270,6 +271,40 @@ def test_an_idempotency_store_that_does_not_answer_cannot_keep_messages_from_bei
 
     for store in (Hung(10), Stuck(10)):
         run(with_store(store))
+
+
+class Slow(MemoryStore):
+    """A store that has done what it is asked at once, or later, and says so later still."""
+
+    def __init__(self, before: float, after: float) -> None:
+        super().__init__(100, clock=now)
+        self.before, self.after = before, after
+
+    async def claim(self, keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+        await asyncio.sleep(self.before)
+        claims = await super().claim(keys, lease_seconds)
+        await asyncio.sleep(self.after)
+        return claims
+
+
+@pytest.mark.parametrize(("before", "after"), [(0.0, 60.0), (0.0, 22.5), (22.2, 0.2), (22.9, 0.0)])
+def test_a_claim_that_is_under_way_at_the_end_of_a_drain_is_given_up_so_that_the_next_worker_need_not_wait(
+    before: float, after: float
+) -> None:
+    async def main() -> None:
+        # Messages are handed back from 22 s on, and the claims are told of it for at most 1.5 s.
+        store = Slow(before, after)
+        yard = Late({"change": 1.0})
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        await yard.publish(event("one", 1), event("one", 2))
+        assert await yard.stopped_after(lambda: len(yard.worker.in_flight) == 2) <= DRAIN
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 2}
+        store.before = store.after = 0.0
+        keys = {event_key(f"event-{number}", ""): "the next worker" for number in (1, 2)}
+        assert await store.claim(keys, 60.0) == dict.fromkeys(keys, Claim())
+        assert yard.bodies("crm") == []
+
+    run(main())
 
 
 def test_a_delete_that_would_be_repeated_after_the_deadline_is_repeated_at_once_and_not_left_out() -> None:
