@@ -97,6 +97,7 @@ class Code(StrEnum):
     OTHER_TYPE = "TR518"
     LENGTH = "TR519"
     NULL_OF_SEVERAL = "TR520"
+    SENT_ONCE = "TR521"
 
 
 class ExpressionError(ValueError):

@@ -10,6 +10,7 @@ from tests.unit.rules.language import HEAD, write
 from turnout import load_rules
 from turnout.errors import RulesError
 from turnout.rules.condition.ast import Root
+from turnout.rules.files.load import read_rules
 from turnout.rules.limits import Limits
 from turnout.rules.model import Mode
 from turnout.rules.problems import RuleFilesError
@@ -302,6 +303,13 @@ def test_a_target_is_defined_once(tmp_path: Path) -> None:
     write(tmp_path, "targets: {high: {queue: q}}\n", "2.yaml")
     (problem,) = problems(tmp_path)
     assert problem.startswith("2.yaml:1:11: TR114 target 'high' is already defined")
+
+
+def test_a_target_that_a_rule_names_twice_is_pointed_out_where_it_stands_again(tmp_path: Path) -> None:
+    reading = read_rules(write(tmp_path, RULE.replace("[standard]", "[standard, high, standard]"), "1.yaml"))
+    (warning,) = reading.warnings
+    assert reading.problems == []
+    assert str(warning).replace(str(tmp_path) + os.sep, "").startswith("1.yaml:6:28: r: TR521 'standard' stands twice")
 
 
 def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ is load.py's.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from turnout.message import sendable
@@ -80,6 +80,7 @@ class RuleReader:
         self._fields.reporter.rule = identifier
         self._fields.check_fields(node, schema.RULE, "a rule", node)
         send = self._fields.names(node.get("send"), "send", required=True)
+        self._warn_of_doubled(send)
         condition, source, written = self._condition(node)
         rule = Rule(
             id=identifier,
@@ -160,6 +161,14 @@ class RuleReader:
                 code, message, mark.line - 1, mark.column - 1, mark.width, severity=Severity.WARNING
             )
         return compiled.condition, compiled.source, written if self._keep_patterns else None
+
+    def _warn_of_doubled(self, send: Sequence[ScalarNode]) -> None:
+        seen: set[str] = set()
+        for node in send:
+            if node.text in seen:
+                message = f"'{node.text}' stands twice here; an event is sent to a target once"
+                self._fields.reporter.node(Code.SENT_ONCE, message, node, severity=Severity.WARNING)
+            seen.add(node.text)
 
     def _mode(self, node: Node | None) -> Mode:
         if node is None:
