@@ -44,6 +44,7 @@ ERROR_MESSAGE = "ERROR_MESSAGE"
 LETTER_VERSION = 1
 
 _MESSAGE_LIMIT = 1000  # characters of the failure's sentence; EventBridge cuts its own at about the same length
+_ID_LIMIT = 1000  # characters of an event's id; a longer one stands in the body alone, where all of it is
 _EACH_LIMIT = 200  # the same for each of several targets
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -156,8 +157,11 @@ def _ever_smaller(letter: LetterAttribute, moved: dict[str, dict[str, str]]) -> 
     code = {ERROR_CODE: Attribute("String", letter.reason)}
     text = sendable(letter.message)[:_MESSAGE_LIMIT]
     message = {ERROR_MESSAGE: Attribute("String", text)} if text else {}
-    # An id comes out of the event, and half a surrogate pair is what no reader of JSON has to take.
-    event_id = None if letter.event_id is None else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", letter.event_id)
+    # An id comes out of the event: as long as it likes, it would take the place of what stands nowhere else; and half a
+    # surrogate pair is what no reader of JSON has to take.
+    event_id = letter.event_id
+    if event_id is not None:
+        event_id = None if len(event_id) > _ID_LIMIT else _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", event_id)
     failures = {target: sendable(why)[:_EACH_LIMIT] for target, why in letter.failures.items()}
     full = msgspec.structs.replace(
         letter, version=LETTER_VERSION, message=text, event_id=event_id, failures=failures, attributes=moved

@@ -113,6 +113,16 @@ def test_a_letter_attribute_that_is_not_ours_is_ignored() -> None:
 texts = st.text(st.characters(codec="utf-8"), max_size=50) | st.text(max_size=20)
 
 
+def test_an_event_id_as_long_as_a_letter_takes_the_place_of_nothing_that_stands_nowhere_else() -> None:
+    originals = {f"a{number}": Attribute("String", "value") for number in range(10)}
+    letter = msgspec.structs.replace(LETTER_OF_ONE, event_id="i" * 600_000)
+    sealed = sealed_attributes(letter, originals, 600_000)
+    read = read_letter_attribute(sealed)
+    assert read is not None
+    assert read == msgspec.structs.replace(LETTER_OF_ONE, version=1, event_id=None, attributes=read.attributes)
+    assert original_attributes(sealed) == originals
+
+
 def test_a_letter_about_an_event_with_half_a_surrogate_pair_in_its_id_can_be_read() -> None:
     letter = msgspec.structs.replace(LETTER_OF_ONE, event_id="e-\ud83d")
     read = read_letter_attribute(sealed_attributes(letter, {}, 10))
