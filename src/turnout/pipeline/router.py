@@ -23,6 +23,7 @@ from turnout.pipeline.sender import Sender
 from turnout.pipeline.settler import Settler
 from turnout.queues import queue_name
 from turnout.rules import Match, Ruleset
+from turnout.rules.files.schema import NAME
 from turnout.rules.model import Unmatched
 from turnout.telemetry.logs import about
 
@@ -143,7 +144,8 @@ class Router:
 
     def _still_owed(self, account: Account, owed: Iterable[str], ruleset: Ruleset) -> list[Delivery]:
         """What a redriven letter is owed to, and no rule of today names: its deliveries, but for those that have no
-        target any more. These have failed, and stand in the account already.
+        target any more. These have failed, and stand in the account already. What can be no target's name somebody else
+        wrote there.
         """
         match = account.match
         named = account.taken.union(match.targets if isinstance(match, Match) else ())
@@ -151,7 +153,7 @@ class Router:
         left: list[Delivery] = []
         lost: list[Delivery] = []
         for target in islice(dict.fromkeys(owed), _MOST_OWED):
-            if target in named:
+            if target in named or not NAME.fullmatch(target):
                 continue
             delivery = Delivery(account, target, now)
             if target in ruleset.targets:
@@ -289,7 +291,7 @@ class Router:
 
 def _undeclared(target: str) -> Failure:
     text = (
-        f"its letter is owed to '{target[:100]}', which is no target of the rules any more: declare that target again "
+        f"its letter is owed to '{target}', which is no target of the rules any more: declare that target again "
         "and redrive it, or choose where it goes (turnout dlq replay --to-target)"
     )
     return Failure(Reason.QUEUE_MISSING, Fault.CONFIG, text)

@@ -211,6 +211,18 @@ def test_what_a_redriven_letter_owes_to_targets_of_today_they_get_and_the_letter
     asyncio.run(main())
 
 
+def test_what_somebody_else_wrote_into_a_letter_as_the_names_of_targets_is_owed_to_none() -> None:
+    async def main() -> None:
+        names = ["\n", "x" * 101, "", "crm"]
+        letter = json.dumps({"version": 1, "owed": names, "done": ["crm"]})
+        yard = Yard()
+        await yard.route(event("one"), attributes={LETTER: Attribute("String", letter)})
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+        assert (yard.letters(), yard.bodies("crm")) == ([], [])
+
+    asyncio.run(main())
+
+
 def test_a_redriven_letter_for_which_the_rules_have_another_way_takes_that_one() -> None:
     async def main() -> None:
         rules = RULES.replace("  crm:", "  fresh: {queue: fresh}\n  crm:")
