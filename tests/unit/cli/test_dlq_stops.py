@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
@@ -157,15 +158,17 @@ def test_who_meets_the_letters_of_another_run_is_told_when_they_are_free_again(q
     assert "When it was killed: wait 2 minutes, then go on. That is at " in result.stdout
 
 
-def killed_run(sqs: MemorySqs, number: int) -> str:
-    """The name of a plan over so many letters, of which a run that was killed still holds all."""
+def killed_run(sqs: MemorySqs, number: int, *, days_ago: float = 0) -> str:
+    """The name of a plan over so many letters, of which a run that was killed (or somebody else) still holds all."""
     group_of(sqs, number)
 
     async def story() -> None:
         held = await sqs.receive(DEAD, max_messages=10, visibility_seconds=120)
         options = {"place": f"queue:{DEAD}", "to": f"queue:{CRM}", "what": "Replay"}
         async with open_ledger(os.environ["TURNOUT_DLQ_LEDGER"]) as ledger:
-            plan = Plan("replay-1", Action.REPLAY, "dead.fifo", "jo", 1, options)
+            plan = Plan(
+                "replay-1", Action.REPLAY, "dead.fifo", "jo", int((time.time() - days_ago * 86_400) * 1000), options
+            )
             await ledger.save_plan(plan, [Item(message.id) for message in held])
 
     asyncio.run(story())
@@ -217,3 +220,33 @@ def test_to_wait_without_a_plan_is_refused(queues: MemorySqs) -> None:
     result = CliRunner().invoke(dlq, ["replay", "--queue", DEAD, "--to-queue", CRM, "--yes", "--wait"])
     assert result.exit_code == 2
     assert "--wait goes with --resume" in result.output
+
+
+def test_a_plan_whose_letters_are_gone_comes_to_an_end_and_says_how_many(queues: MemorySqs) -> None:
+    plan = killed_run(queues, 2, days_ago=5)
+    queues.advance(4 * 86_400 + 1)
+    result = go_on(plan)
+    assert "gone: 2 letters of the plan: they are not there, and dead.fifo keeps a letter for 4 days" in result.stdout
+    assert "Plan replay-1 is finished. Letters of it that are gone: 2.\n" in result.stdout
+    assert result.exit_code == 1
+    assert asyncio.run(plan_state()) == ("finished", "2 letters gone before their turn")
+    assert go_on("replay-1").exit_code == 0, "it was told once"
+
+
+def test_to_look_at_a_plan_does_not_end_it(queues: MemorySqs) -> None:
+    assert "gone: 2 letters" in go_on(killed_run(queues, 2, days_ago=5), "--dry-run").stdout
+    assert asyncio.run(plan_state()) == ("open", "")
+
+
+def test_while_its_letters_may_only_be_in_flight_a_plan_stays_open_and_says_until_when(queues: MemorySqs) -> None:
+    result = go_on(killed_run(queues, 2, days_ago=4.5))
+    assert "not there: 2 letters of the plan cannot be seen in dead.fifo now." in result.stdout
+    assert "either is gone for sure: --resume ends the plan then.\n" in result.stdout
+    assert (result.exit_code, asyncio.run(plan_state())) == (1, ("open", ""))
+
+
+async def plan_state() -> tuple[str, str]:
+    async with open_ledger(os.environ["TURNOUT_DLQ_LEDGER"]) as ledger:
+        plan = await ledger.plan("replay-1")
+    assert plan is not None
+    return plan.state, plan.note

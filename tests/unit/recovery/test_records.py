@@ -117,5 +117,11 @@ def test_an_item_follows_the_entries_that_name_its_plan() -> None:
 def test_a_sighting_tells_what_the_letter_is_and_no_more(queue: str) -> None:
     letter = read_letter(letters.rule("THROTTLING"), queue=queue)
     assert Sighting.of(letter) == Sighting(
-        letter.id, "dlq", letters.EVENT_ID, letters.EVENT_TYPE, "RATE_LIMIT_EXCEEDED", "transient"
+        letter.id,
+        "dlq",
+        letters.EVENT_ID,
+        letters.EVENT_TYPE,
+        "RATE_LIMIT_EXCEEDED",
+        "transient",
+        letter.message.sent_ms,
     )

@@ -176,17 +176,19 @@ class _Course:
             max_failures=settings.max_failures,
         )
         if made.absent and not self._source.keeps:
-            self._say_absent()
+            self._say_absent(made)
         if self._stop.is_set():  # while it was reading: of what there is, it may have seen nothing
             click.echo("Nothing was changed.")
             return INTERRUPTED
         if not (made.works or made.finishing or made.gone):
-            if self._care.resume and not made.absent:
-                await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
+            if self._care.resume and not made.absent and not self._care.dry_run:
+                await self._finish(made)
             if made.unselected and self._job.unselected:
                 click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
             click.echo("Nothing to do now." if made.absent else "Nothing to do.")
-            left = made.unfit or self._source.unseen
+            # Who goes on with it until nothing is left is told once what was lost.
+            lost = made.expired and self._plan.state is not PlanState.FINISHED
+            left = made.unfit or lost or self._source.unseen
             return 1 if made.absent or (left and not self._care.dry_run) else 0
         if self._care.dry_run:
             click.echo("Nothing was changed: this was a dry run.")
@@ -201,6 +203,13 @@ class _Course:
             # Now, since a run that is killed says nothing at its end.
             click.echo(f"Plan {self._plan.id}, in the ledger {ledger_place(settings)}.")
         return await self._act_on(made)
+
+    async def _finish(self, made: Draft) -> None:
+        """Note that nothing of the plan is left. What is gone is not called resolved: nobody dealt with it."""
+        note = f"{count(len(made.expired), 'letter')} gone before their turn" if made.expired else ""
+        await self._ledger.end_plan(self._plan.id, PlanState.FINISHED, note=note)
+        if made.expired:
+            click.echo(f"Plan {self._plan.id} is finished. Letters of it that are gone: {len(made.expired):,}.")
 
     @property
     def _go_on(self) -> str:
@@ -247,17 +256,24 @@ class _Course:
         self._waited = not self._stop.is_set()
         return self._waited
 
-    def _say_absent(self) -> None:
+    def _say_absent(self, made: Draft) -> None:
         if self._waited:
             click.echo(
                 "No run that was killed holds them any more: somebody else does, or has taken them out, or their time "
                 "in the queue was over."
             )
+            self._say_until(made)
             return
         click.echo(
             f"If a run was killed, they are there again at {_let_go()} at the latest. To wait for them: "
             f"{self._go_on}{'' if self._care.wait else ' --wait'}"
         )
+        self._say_until(made)
+
+    def _say_until(self, made: Draft) -> None:
+        if made.absent_until_ms is not None:
+            until = time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(made.absent_until_ms / 1000 + 60))
+            click.echo(f"What is not there at {until} either is gone for sure: --resume ends the plan then.")
 
     async def _act_on(self, made: Draft) -> int:
         settings = self._settings
@@ -285,14 +301,14 @@ class _Course:
         left = [
             item
             for item in await self._ledger.items(self._plan.id)
-            if item.state not in (ItemState.FAILED, ItemState.RESOLVED)
+            if item.state not in (ItemState.FAILED, ItemState.RESOLVED) and item.letter not in made.expired
         ]
         if tally.too_many_failures(settings.max_failures):
             why = f"more than {settings.max_failures:g} % failed"
             click.echo(f"Stopped: {why}.")
             await self._ledger.end_plan(self._plan.id, PlanState.STOPPED, note=why)
         elif not left:
-            await self._ledger.end_plan(self._plan.id, PlanState.FINISHED)
+            await self._finish(made)
             if not tally.total:
                 click.echo("Nothing was left of this plan: it is finished.")
         if left:
@@ -304,7 +320,7 @@ class _Course:
             )
         if left and self._stop.is_set() and not runner.gave_up:
             return INTERRUPTED
-        return 1 if left or tally.failed or made.unfit else 0
+        return 1 if left or tally.failed or made.unfit or made.expired else 0
 
     def _say_left(self, left: int, tally: Tally) -> None:
         click.echo(f"{count(left, 'letter')} of this plan left. To go on: {self._go_on}")

@@ -16,6 +16,7 @@ from rich.text import Text
 from turnout.cli.screen import wide_console
 from turnout.cli.words import count
 from turnout.recovery.redaction import Redaction
+from turnout.recovery.report.words import span
 from turnout.recovery.running.planning import Draft
 from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
@@ -52,6 +53,12 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
         click.echo(f"already done: {len(made.gone):,}: they are in {source.name} no more")
     if made.absent:
         click.echo(f"not there: {count(len(made.absent), 'letter')} of the plan cannot be seen in {source.name} now.")
+    if made.expired:
+        kept = span(source.retention_seconds or 0)
+        click.echo(
+            f"gone: {count(len(made.expired), 'letter')} of the plan: they are not there, and {source.name} keeps a "
+            f"letter for {kept}, which is over."
+        )
     if made.limited:
         click.echo("There may be more letters than were read: raise --limit.")
     for note in source.notes:

@@ -25,6 +25,7 @@ class ArchiveSource:
 
     undeliverable = ""
     keeps = True
+    retention_seconds = None
     unseen = 0
     notes = ()
 

@@ -109,6 +109,8 @@ class Sighting(_Storable, frozen=True):
     event_type: str = ""
     cause: str = ""
     disposition: str = ""
+    sent_ms: int = 0
+    """When it was sent, as its queue says. 0: nobody says."""
 
     @classmethod
     def of(cls, letter: Letter) -> Sighting:
@@ -120,6 +122,7 @@ class Sighting(_Storable, frozen=True):
             letter.event_type,
             letter.cause,
             letter.disposition,
+            letter.message.sent_ms,
         )
 
 
@@ -177,6 +180,8 @@ class Record(_Storable, frozen=True):
     note: str = ""
     cut: int = 0
     """Of the attempts those that were cut short. They say nothing about the letter, nor about its targets."""
+    sent_ms: int = 0
+    """`Sighting.sent_ms`."""
 
 
 class PlanState(StrEnum):
@@ -246,6 +251,7 @@ def seen(record: Record | None, sighting: Sighting, by: str, at_ms: int) -> tupl
         last_seen_ms=at_ms,
         changed_ms=known.changed_ms or at_ms,
         by=known.by or by,
+        sent_ms=sighting.sent_ms,
     )
     note = " ".join(part for part in (sighting.cause, sighting.disposition) if part)
     return after, Entry(sighting.letter, Action.SEEN, Phase.DONE, by, at_ms=at_ms, note=note) if first else None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 
@@ -16,6 +17,7 @@ from turnout.recovery.deliver.api import Act, Unfit, Work
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action, Item, ItemState, Phase, Record, Status
 from turnout.recovery.letter import Letter
+from turnout.recovery.running.expiry import gone_at_ms
 from turnout.recovery.sources.api import Source
 
 __all__ = ["Draft", "anew", "draft", "draft_again", "is_settled"]
@@ -44,6 +46,10 @@ class Draft(msgspec.Struct):
     """Whether there may be more letters than were read."""
     absent: tuple[str, ...] = ()
     """Ids of letters that a plan is still to act on, and the source has not (or not now)."""
+    absent_until_ms: int | None = None
+    """From when on all of these are gone for sure, if they do not turn up again; None when nothing proves that."""
+    expired: tuple[str, ...] = ()
+    """Ids of letters that a plan was still to act on, and that are gone: no queue keeps a letter for so long."""
     gone: tuple[str, ...] = ()
     """Ids of letters that the source has not, because they are dealt with: by this plan, which could not note that they
     were deleted, or by another one."""
@@ -105,11 +111,13 @@ async def draft_again(
     again: bool = False,
     made_ms: int | None = None,
     wait: Callable[[int], Awaitable[bool]] | None = None,
+    clock: Callable[[], float] = time.time,
 ) -> Draft:
     """A draft of what is left of a plan: its items that have neither failed nor been resolved.
 
-    With `again`, `made_ms` is when the plan was made: what was dealt with since is not dealt with once more. `wait` is
-    called once when so many letters are absent, while the others are held, and says whether to look again.
+    `made_ms` is when the plan was made: with `again`, what was dealt with since is not dealt with once more. `wait` is
+    called once when so many letters are absent, while the others are held, and says whether to look again. `clock`
+    tells epoch seconds.
     """
     left = {item.letter: item for item in items if item.state not in (ItemState.FAILED, ItemState.RESOLVED)}
     made = Draft()
@@ -127,8 +135,19 @@ async def draft_again(
         found = {letter.id for letter in selected}
         missing = [item for each, item in left.items() if each not in found]
         open_ = [item.letter for item in missing if item.state is not ItemState.DONE]
-        elsewhere = await _resolved(ledger, open_, since_ms)
-        made.absent = tuple(letter for letter in open_ if letter not in elsewhere)
+        records = await _records(ledger, open_)
+        elsewhere = {each.letter for each in records.values() if each.resolved_ms and each.resolved_ms >= since_ms}
+        open_ = [letter for letter in open_ if letter not in elsewhere]
+        gone_at = {
+            letter: gone_at_ms(records.get(letter), source.name, source.retention_seconds, made_ms) for letter in open_
+        }
+        now_ms = clock() * 1000
+        made.expired = tuple(letter for letter, at_ms in gone_at.items() if at_ms is not None and at_ms < now_ms)
+        made.absent = tuple(letter for letter in open_ if letter not in made.expired)
+        until = [gone_at[letter] for letter in made.absent]
+        made.absent_until_ms = max((each for each in until if each is not None), default=None)
+        if None in until:
+            made.absent_until_ms = None
         made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
         if wait is None or not made.absent or made.limited or not await wait(len(made.absent)):
             break
@@ -141,15 +160,12 @@ async def draft_again(
     return made
 
 
-async def _resolved(ledger: Ledger, letters: Sequence[str], since_ms: float) -> set[str]:
-    """Those that were resolved at or after a moment."""
-    resolved: set[str] = set()
+async def _records(ledger: Ledger, letters: Sequence[str]) -> dict[str, Record]:
+    """What the ledger knows of letters, in pages."""
+    records: dict[str, Record] = {}
     for first in range(0, len(letters), _PAGE):
-        records = await ledger.records(letters[first : first + _PAGE])
-        resolved.update(
-            letter for letter, record in records.items() if record.resolved_ms and record.resolved_ms >= since_ms
-        )
-    return resolved
+        records.update(await ledger.records(letters[first : first + _PAGE]))
+    return records
 
 
 async def _sort(

@@ -43,6 +43,11 @@ class Source(Protocol):
         ...
 
     @property
+    def retention_seconds(self) -> float | None:
+        """For how long at most it keeps a letter; None when there is no end to that, or none that is sure."""
+        ...
+
+    @property
     def unseen(self) -> int:
         """About how many more letters cannot be seen now, because somebody else holds them."""
         ...

@@ -56,6 +56,7 @@ class FailedEventsSource:
 
     undeliverable = ""
     keeps = True
+    retention_seconds = None
     unseen = 0
     notes = ()
 

@@ -28,6 +28,7 @@ class FileSource:
     """Implements `turnout.recovery.sources.api.Source`. Make it with `open_file_source`."""
 
     keeps = True
+    retention_seconds = None
     unseen = 0
 
     def __init__(self, path: Path, lines: list[str], causes: CauseTable | None) -> None:

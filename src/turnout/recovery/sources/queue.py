@@ -8,6 +8,7 @@ was not deleted.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator, Collection, Mapping
 
 from turnout.errors import SqsRejected
@@ -26,6 +27,8 @@ _EMPTY_ANSWERS = 2
 """SQS asks a part of its servers, so that one empty answer does not mean an empty queue."""
 _FEWEST_RECEIVES = 3
 """A queue that gives messages away after fewer receives is not looked into."""
+_CHANGING_SECONDS = 3_600
+"""A change of a queue's retention takes up to 15 minutes, and until then it is not known for how long it keeps what."""
 
 
 async def open_queue_source(
@@ -60,7 +63,15 @@ async def open_queue_source(
             f"about {lie:,} lie in it."
         )
     return QueueSource(
-        sqs, queue, Holding(sqs, queue, visibility_seconds), causes, receives, notes, unseen, wait_seconds
+        sqs,
+        queue,
+        Holding(sqs, queue, visibility_seconds),
+        causes,
+        receives,
+        notes,
+        unseen,
+        _retention(attributes),
+        wait_seconds,
     )
 
 
@@ -70,6 +81,16 @@ def unseen_note(unseen: int) -> str:
         f"About {unseen:,} more cannot be seen now: somebody has received them, another run or a consumer. They "
         "come back when their visibility timeout ends, unless they are deleted before."
     )
+
+
+def _retention(attributes: Mapping[str, str]) -> float | None:
+    """For how many seconds the queue keeps a message; None while that is not sure."""
+    try:
+        seconds = float(attributes["MessageRetentionPeriod"])
+        changed = float(attributes.get("LastModifiedTimestamp") or 0)
+    except (ValueError, KeyError):
+        return None
+    return seconds if changed + _CHANGING_SECONDS < time.time() else None
 
 
 def _redrive(attributes: Mapping[str, str]) -> tuple[int | None, str]:
@@ -97,11 +118,13 @@ class QueueSource:
         max_receives: int | None,
         notes: list[str],
         unseen: int,
+        retention_seconds: float | None,
         wait_seconds: int,
     ) -> None:
         self.url = queue
         self.name = queue_name(queue)
         self.unseen = unseen
+        self.retention_seconds = retention_seconds
         self._sqs = sqs
         self._holding = holding
         self._causes = causes

@@ -56,6 +56,7 @@ class Place:
     undeliverable = ""
     keeps = False
     unseen = 0
+    retention_seconds = None
     notes = ()
 
     def __init__(self, here: Sequence[Letter], diary: list[str]) -> None:

@@ -805,6 +805,7 @@ class Listed:
     undeliverable = ""
     keeps = False
     unseen = 0
+    retention_seconds = None
     notes = ()
 
     def __init__(self, letters: list[Letter]) -> None:
