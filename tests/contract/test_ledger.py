@@ -24,7 +24,7 @@ from tests.servers.processes import Server
 from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable, PlanExists, UnknownPlan
-from turnout.recovery.ledger.dynamodb import INDEX, open_dynamo_ledger
+from turnout.recovery.ledger.dynamodb import INDEX, DynamoLedger, open_dynamo_ledger
 from turnout.recovery.ledger.dynamodb.table import Table
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import (
@@ -311,6 +311,38 @@ def test_of_many_who_save_a_plan_under_one_name_at_once_exactly_one_has_saved_it
         assert await ledger.plan("p1") == plans[answers.index(None)]
 
     run(scenario)
+
+
+# Not on moto, for the same reason.
+@pytest.mark.parametrize("opened", ["sqlite", "ministack"], indirect=True)
+def test_of_two_who_save_a_plan_under_one_name_at_once_the_items_are_those_of_the_one_that_was_saved(run: Run) -> None:
+    async def scenario(ledger: Ledger) -> None:
+        plans = [msgspec.structs.replace(PLAN, by=f"worker-{n}") for n in range(4)]
+        saves = (ledger.save_plan(plan, [Item(plan.by), Item("both")]) for plan in plans)
+        answers = await asyncio.gather(*saves, return_exceptions=True)
+        assert [item.letter for item in await ledger.items("p1")] == [plans[answers.index(None)].by, "both"]
+
+    run(scenario)
+
+
+def test_a_plan_of_which_not_all_is_written_is_none_and_can_be_written_to_its_end(
+    opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def died(self: Table, rows: Sequence[object]) -> None:
+        raise LedgerUnavailable("gone")
+
+    async def main() -> None:
+        async with opened() as ledger:
+            if isinstance(ledger, DynamoLedger):
+                with monkeypatch.context() as patch:
+                    patch.setattr(Table, "write", died)
+                    with pytest.raises(LedgerUnavailable):
+                        await ledger.save_plan(PLAN, [Item("a")])
+            assert (await ledger.plan("p1"), await ledger.plans(), await ledger.items("p1")) == (None, [], [])
+            await ledger.save_plan(PLAN, [Item("a")])
+            assert (await ledger.plans(), await ledger.items("p1")) == ([PLAN], [Item("a")])
+
+    asyncio.run(main())
 
 
 # Not on moto: a transaction that fails there puts the whole table back to what it was when it began, and so undoes

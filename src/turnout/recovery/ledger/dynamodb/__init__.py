@@ -3,7 +3,7 @@
     pk              sk               what
     letter#<id>     record           the record, its version, and who holds the letter until when
     letter#<id>     entry#<identity> one entry of its history
-    plan#<id>       plan             the plan
+    plan#<id>       plan             the plan; while its items are being `writing`, it only takes the name
     plan#<id>       item#<letter>    one item of it
 
 The global secondary index `shelves` (string `shelf`, number `changed`; all attributes) finds the records of a queue

@@ -134,6 +134,16 @@ class DynamoLedger:
         taken = PlanExists(f"there is a plan {plan.id} already")
         if await self.plan(plan.id) is not None:
             raise taken
+        # First the name is taken, so that nobody else writes items under it. Until all are there, it is no plan.
+        try:
+            await self._table.add(
+                self._table.row(f"plan#{plan.id}", "plan", body={"S": as_text(plan)}, writing={"BOOL": True})
+            )
+        except ConditionFailed as error:
+            # Ours, when the answer to its first writing was lost and the call repeated.
+            row = await self._table.get(f"plan#{plan.id}", "plan")
+            if not row or plan_in(row) != plan:
+                raise taken from error
         await self._table.write(
             [
                 self._table.row(
@@ -146,26 +156,17 @@ class DynamoLedger:
                 for position, item in enumerate(items)
             ]
         )
-        # The plan comes last: until it is there, its items are nobody's.
-        try:
-            await self._table.add(
-                self._table.row(
-                    f"plan#{plan.id}",
-                    "plan",
-                    body={"S": as_text(plan)},
-                    shelf={"S": "plans"},
-                    changed={"N": str(plan.created_ms)},
-                )
-            )
-        except ConditionFailed as error:
-            # Ours, when the answer to its first writing was lost and the call repeated.
-            if await self.plan(plan.id) != plan:
-                raise taken from error
+        await self._table.set(
+            f"plan#{plan.id}",
+            "plan",
+            "SET shelf = :shelf, changed = :changed REMOVE writing",
+            {":shelf": {"S": "plans"}, ":changed": {"N": str(plan.created_ms)}},
+        )
 
     async def plan(self, plan_id: str) -> Plan | None:
         """See `Ledger.plan`."""
         row = await self._table.get(f"plan#{plan_id}", "plan")
-        return plan_in(row) if row else None
+        return plan_in(row) if row and "writing" not in row else None
 
     async def plans(self) -> list[Plan]:
         """See `Ledger.plans`. The index follows a change within a second or so."""
