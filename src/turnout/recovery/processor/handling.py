@@ -21,7 +21,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.effects import Archive, Attempt, Conversations, Deliver, NotDeliverable, Told
-from turnout.recovery.processor.policy import Next, Policy, decide
+from turnout.recovery.processor.policy import ONCE_MORE, Next, Policy, decide
 from turnout.recovery.processor.resting import Resting
 from turnout.recovery.report.correlation import FAILED
 from turnout.recovery.sources.api import Source
@@ -116,6 +116,9 @@ class Handler:
             except NotDeliverable as error:
                 await self._park(letter, record, str(error))
                 return Result.PARKED
+            if not aims and await self._is_begun_anew(letter):
+                await self._park(letter, record, ONCE_MORE)
+                return Result.PARKED
             if self._resting.wait(aims) > 0:
                 return Result.PUT_OFF
             if not await self._turn():
@@ -148,6 +151,13 @@ class Handler:
                 return Result.PUT_OFF
             if (end := await self._after_failure(letter, record, attempt, made)) is not None:
                 return end
+
+    async def _is_begun_anew(self, letter: Letter) -> bool:
+        """Whether an attempt was begun after one that was done: nobody makes that but to deal with it once more."""
+        lines = await self._tools.ledger.history(letter.id)
+        acts = [line for line in lines if line.action in (Action.RETRY, Action.REPLAY)]
+        done = next((at for at, line in enumerate(acts) if line.phase is Phase.DONE), len(acts))
+        return any(line.phase is Phase.STARTED for line in acts[done:])
 
     async def _after_failure(self, letter: Letter, record: Record, attempt: int, made: Attempt) -> Result | None:
         """What a failed attempt leaves to do; None, after a pause, when that is another attempt."""

@@ -12,9 +12,16 @@ from turnout.recovery.causes import Disposition
 from turnout.recovery.ledger.records import Record, Status
 from turnout.recovery.letter import Letter, Payload
 
-__all__ = ["Decision", "Next", "Policy", "decide"]
+__all__ = ["ONCE_MORE", "Decision", "Next", "Policy", "decide", "is_begun_anew"]
+
+ONCE_MORE = (
+    "it was dealt with before, and dealing with it once more (--again) has begun and not ended well: "
+    "go on with that plan (--resume), or begin anew with --again"
+)
 
 _SETTLED = frozenset({Status.RETRIED, Status.REPLAYED, Status.ARCHIVED})
+_PARKED = frozenset({Status.PARKED, Status.UNKNOWN_CATEGORY})
+_BEGUN = frozenset({Status.IN_PROGRESS, Status.FAILED_RETRY, Status.FAILED_REPLAY, Status.FAILED_ARCHIVE})
 
 
 class Next(StrEnum):
@@ -64,6 +71,9 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
 def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
     """What is next for this letter, which the ledger knows as `record`."""
+    if is_begun_anew(record):
+        # To take it out would be the end of what its operator wants done, and is not.
+        return Decision(Next.LEAVE) if record.status in _PARKED else Decision(Next.PARK, ONCE_MORE)
     if record.resolved_ms or record.status in _SETTLED:
         return Decision(Next.REMOVE)
     if _waits(letter, record, policy):
@@ -84,6 +94,11 @@ def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
             return Decision(Next.PARK, f"waits for a repair: {letter.verdict.because}")
         case Disposition.UNKNOWN:
             return Decision(Next.PARK, "; ".join(filter(None, (letter.verdict.because, letter.done_unknown))))
+
+
+def is_begun_anew(record: Record) -> bool:
+    """Whether a letter was dealt with, and somebody has begun since to do that once more."""
+    return bool(record.resolved_ms) and record.status in _BEGUN | _PARKED
 
 
 def _waits(letter: Letter, record: Record, policy: Policy) -> bool:

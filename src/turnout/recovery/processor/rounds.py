@@ -25,7 +25,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import UNFINISHED, Counts, Ended, Result
 from turnout.recovery.processor.handling import Handler, Tools
-from turnout.recovery.processor.policy import Policy
+from turnout.recovery.processor.policy import Policy, is_begun_anew
 from turnout.recovery.processor.resting import Resting
 from turnout.recovery.processor.spans import trace_turn
 from turnout.recovery.processor.turns import Turns
@@ -253,12 +253,13 @@ class Processor:
         if not letters:
             return
         known = await self._tools.ledger.see([Sighting.of(letter) for letter in letters], by=by)
-        open_ = [letter.id for letter in letters if not known[letter.id].resolved_ms]
-        granted = await self._claims.take(open_) if open_ else {}
+        anew = [letter.id for letter in letters if is_begun_anew(known[letter.id])]
+        open_ = [letter.id for letter in letters if letter.id in anew or not known[letter.id].resolved_ms]
+        granted = await self._claims.take(open_, once_more=anew) if open_ else {}
         await self._handler.look_ahead((letter, granted[letter.id]) for letter in letters if letter.id in granted)
         for letter in letters:
             record = granted.get(letter.id) or known[letter.id]
-            if letter.id not in granted and not record.resolved_ms:
+            if letter.id not in granted and letter.id in open_:
                 turns.groups.of(letter).waits = True
                 self._count(letter.id, Result.ELSEWHERE, turns)
                 continue

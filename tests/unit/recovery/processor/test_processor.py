@@ -350,6 +350,41 @@ def test_a_letter_that_comes_again_after_it_was_resolved_is_deleted_and_nothing_
     on_bench(tmp_path, story, transient(1))
 
 
+@pytest.mark.parametrize("failed", [False, True])
+@pytest.mark.parametrize("resolved", [True, False])
+def test_what_a_run_began_to_deal_with_once_more_and_did_not_is_left_to_people(
+    tmp_path: Path, resolved: bool, failed: bool
+) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.refuses_deletes = not resolved
+        await bench.once()
+        bench.place.refuses_deletes = False
+        bench.place.here["m-1"] = transient(1)
+        before = await bench.ledger.history("m-1")
+        begun = [Entry("m-1", Action.RETRY, Phase.STARTED, "jo", 2)]
+        begun += [Entry("m-1", Action.RETRY, Phase.FAILED, "jo", 2, note="busy")] * failed
+        await bench.ledger.record(begun)
+        assert await bench.once() == {"parked": 1}
+        assert await bench.once() == {"waiting": 1}
+        assert list(bench.place.here) == ["m-1"]
+        assert "once more (--again)" in (await bench.ledger.history("m-1"))[-1].note
+        assert len(await bench.ledger.history("m-1")) == len(before) + len(begun) + 1
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_what_a_run_deals_with_once_more_at_this_moment_is_left_to_it(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.once()
+        bench.place.here["m-1"] = transient(1)
+        await bench.ledger.claim(["m-1"], by="jo", lease_seconds=600, resolved=True)
+        await bench.ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "jo", 2)])
+        assert (await bench.once())["elsewhere"] >= 1
+        assert (await bench.status("m-1"), list(bench.place.here)) == ("in_progress", ["m-1"])
+
+    on_bench(tmp_path, story, transient(1))
+
+
 def test_what_arrived_at_one_of_two_targets_is_sent_to_the_other_only(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.delivery.answers = [Attempt(("crm",), {"*": "busy"})]
