@@ -126,6 +126,15 @@ def test_letters_can_be_looked_at_while_the_ledger_cannot_be_read(exported: Path
     assert "what was done with it before is not known: the ledger" in shown.stderr
 
 
+def test_what_to_do_with_one_letter_is_what_the_report_says_by_the_table_of_the_settings(exported: Path) -> None:
+    table = exported.parent / "causes.yaml"
+    table.write_text("version: 1\ncauses: {RATE_LIMIT_EXCEEDED: {category: CRM, advice: Ask the team of the CRM.}}\n")
+    environ = {"TURNOUT_DLQ_CAUSES": str(table)}
+    assert "Ask the team of the CRM." in run("--file", str(exported), **environ).stdout
+    shown = CliRunner().invoke(dlq, ["show", "m-1", "--file", str(exported)], env=environ, catch_exceptions=False)
+    assert "what to do    Ask the team of the CRM.\n" in shown.stdout
+
+
 def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_and_by_whom(exported: Path) -> None:
     ledger = exported.parent / "ledger.sqlite"
     gone = Sighting("m-gone", "events-dead", "e-gone", "Interaction Completed", "RATE_LIMIT_EXCEEDED", "transient")

@@ -9,6 +9,7 @@ import msgspec
 from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
+from turnout.recovery.causes import CauseTable
 from turnout.recovery.letter import Letter
 from turnout.recovery.selection import Selection
 
@@ -25,6 +26,8 @@ class Look(msgspec.Struct, frozen=True):
     limited: bool
     """Whether there may be more than were read."""
     notes: tuple[str, ...]
+    causes: CauseTable
+    """By which they were classified."""
 
 
 def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) -> Look:
@@ -41,6 +44,6 @@ def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) 
                 read += 1
                 if selection(letter):
                     kept.append(letter)
-            return Look(source.name, tuple(kept), read, read >= limit, source.notes)
+            return Look(source.name, tuple(kept), read, read >= limit, source.notes, services.causes())
 
     return asyncio.run(reading())

@@ -16,12 +16,11 @@ from turnout.dlq.reporting import ledger_is_there
 from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
-from turnout.recovery.causes import default_causes
 from turnout.recovery.ledger.api import LedgerError
 from turnout.recovery.ledger.records import Action, Entry, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.redaction import Redaction
-from turnout.recovery.report.ways import Way, advice, way_of
+from turnout.recovery.report.ways import advice, way_of
 from turnout.recovery.selection import Selection
 from turnout.recovery.view import letter_record, stamp
 from turnout.rules.showing import printable
@@ -59,7 +58,7 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
             click.echo(json.dumps(record))
         else:
             way = way_of(letter, listed=bool(place.failed_events))
-            _print(letter, way, history, redaction)
+            _print(letter, advice(seen.causes, letter.cause, letter.disposition, way), history, redaction)
 
 
 def _history(settings: DlqSettings, letter: str) -> list[Entry]:
@@ -141,7 +140,7 @@ def _print_history(history: list[Entry], redaction: Redaction) -> None:
         _line("history" if entry is history[0] else "", f"{stamp(_at(entry))} {what}")
 
 
-def _print(letter: Letter, way: Way, history: list[Entry], redaction: Redaction) -> None:
+def _print(letter: Letter, what_to_do: str, history: list[Entry], redaction: Redaction) -> None:
     def line(name: str, text: str) -> None:
         # Ids and names come from others, who may have made them of contact data.
         _line(name, redaction.text(text))
@@ -150,7 +149,7 @@ def _print(letter: Letter, way: Way, history: list[Entry], redaction: Redaction)
     line("queue", letter.queue)
     line("cause", f"{letter.cause} ({letter.disposition}): {letter.verdict.because}")
     line("", letter.error)
-    line("what to do", advice(default_causes(), letter.cause, letter.disposition, way))
+    line("what to do", what_to_do)
     line("event", " ".join(part for part in (letter.event_type, letter.event_id) if part))
     line("conversation", letter.conversation_id)
     line("happened", stamp(letter.event_time))
