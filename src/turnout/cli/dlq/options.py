@@ -42,8 +42,15 @@ class Moment(click.ParamType[datetime]):
         return found
 
 
-def _of(kind: type[Cause] | type[Disposition]) -> click.Choice[Any]:
-    return click.Choice([str(each) for each in kind], case_sensitive=False)
+class _OneOf(click.Choice[Any]):
+    """Taken in any case, and listed as reports write it."""
+
+    def __init__(self, kind: type[Cause] | type[Disposition]) -> None:
+        super().__init__([str(each) for each in kind], case_sensitive=False)
+
+    def get_invalid_choice_message(self, value: Any, ctx: click.Context | None) -> str:
+        """What is said to somebody who gave something else."""
+        return f"{value!r} is not one of {', '.join(self.choices)}."
 
 
 _PLACE = (
@@ -68,7 +75,7 @@ _SELECTION = (
         "--cause",
         "causes",
         multiple=True,
-        type=_of(Cause),
+        type=_OneOf(Cause),
         metavar="CAUSE",
         help="Only letters that failed for this, such as TARGET_MISSING.",
     ),
@@ -76,7 +83,7 @@ _SELECTION = (
         "--disposition",
         "dispositions",
         multiple=True,
-        type=_of(Disposition),
+        type=_OneOf(Disposition),
         metavar="WORD",
         help="Only letters that are transient, needs-fix, permanent or unknown: what would help them.",
     ),

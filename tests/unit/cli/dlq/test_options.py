@@ -138,3 +138,11 @@ def test_what_is_no_text_in_utf_8_is_refused_before_anything_looks_for_it(words:
     assert result.exit_code == 2
     assert f"{named} is not text in UTF-8" in result.output
     assert "secret" not in result.output
+
+
+def test_causes_are_taken_in_any_case_and_listed_as_reports_write_them() -> None:
+    assert given("--cause", "target_MISSING")["selection"].causes == {Cause.TARGET_MISSING}
+    result = CliRunner().invoke(dlq, ["list", "--cause", "NOPE"])
+    assert result.exit_code == 2
+    assert "'NOPE' is not one of RATE_LIMIT_EXCEEDED, AUTHENTICATION_REJECTED, " in result.output
+    assert "is not one of transient, needs-fix, " in CliRunner().invoke(dlq, ["list", "--disposition", "x"]).output
