@@ -13,10 +13,14 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from tests.unit.cli.test_dlq_report import exported  # noqa: F401 - a fixture
+from tests.unit.recovery import letters
+from tests.unit.recovery.report.stories import NOW
 
 from turnout.cli.dlq import dlq
+from turnout.recovery import read_letter
 from turnout.recovery.ledger.api import UnknownPlan
 from turnout.recovery.running.planning import Draft
+from turnout.recovery.sources.export import Redacted, export_line, header_line
 
 
 def test_a_plan_whose_ledger_is_elsewhere_is_not_looked_for_in_a_new_one(
@@ -91,3 +95,16 @@ def test_ctrl_c_while_letters_are_read_does_not_pass_for_nothing_to_do(
     monkeypatch.chdir(exported.parent)
     result = CliRunner().invoke(dlq, ["replay", "--file", str(exported), "--to-file", "sent.jsonl", "--yes"])
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (128 + signal.SIGINT, "Nothing was changed.")
+
+
+def test_a_plan_shows_no_key_that_a_target_is_called_by(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("TURNOUT_DLQ_LEDGER", raising=False)
+    target = "https://jo:s3cret@crm.example/in?token=k3y"
+    letter = read_letter(letters.rule("THROTTLING", TARGET_ARN=target))
+    text = header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(letter)
+    Path("dead.jsonl").write_text(text)
+    place = ["--file", "dead.jsonl", "--where", '@cause != "tel:+14295550100"']
+    result = CliRunner().invoke(dlq, ["retry", *place, "--dry-run"], catch_exceptions=False)
+    assert "https://***@crm.example/in?token=***" in result.stdout
+    assert not any(each in result.stdout for each in ("s3cret", "k3y", "4295550100"))

@@ -29,7 +29,9 @@ _MOST_ROWS = 20
 
 def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_failures: float) -> None:
     """The plan. `what` says what is to happen to the letters, and which are meant."""
-    click.echo(f"{what}: {count(len(made.works), 'letter')} of {made.read:,} read in {source.name}.")
+    redaction = Redaction(os.environ)  # of URLs that hold keys, of selections that name somebody
+    name = redaction.text(source.name)
+    click.echo(f"{redaction.text(what)}: {count(len(made.works), 'letter')} of {made.read:,} read in {name}.")
     if made.works:
         rows = Counter(
             (", ".join(map(_place, made.aims.get(work.letter.id, ()))) or "nothing more", str(work.letter.cause))
@@ -38,25 +40,25 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
         table = Table("to", "cause", "letters", header_style="bold")
         table.columns[2].justify = "right"
         for (aims, cause), number in rows.most_common(_MOST_ROWS):
-            table.add_row(Text(printable(aims), overflow="fold"), cause, f"{number:,}")
+            table.add_row(Text(printable(redaction.text(aims)), overflow="fold"), cause, f"{number:,}")
         wide_console().print(table)
         if len(rows) > _MOST_ROWS:
             click.echo(f"... and {count(len(rows) - _MOST_ROWS, 'more row')}.")
     for reason, number in made.unfit.most_common():
-        click.echo(f"left alone: {number:,}: {printable(reason)}")
+        click.echo(f"left alone: {number:,}: {printable(redaction.text(reason))}")
     if made.finishing:
         rest = (
             "nothing is taken out here; --again acts on them once more" if source.keeps else "they are only taken out"
         )
         click.echo(f"already done: {len(made.finishing):,}: {rest}")
     if made.gone:
-        click.echo(f"already done: {len(made.gone):,}: they are in {source.name} no more")
+        click.echo(f"already done: {len(made.gone):,}: they are in {name} no more")
     if made.absent:
-        click.echo(f"not there: {count(len(made.absent), 'letter')} of the plan cannot be seen in {source.name} now.")
+        click.echo(f"not there: {count(len(made.absent), 'letter')} of the plan cannot be seen in {name} now.")
     if made.expired:
         kept = span(source.retention_seconds or 0)
         click.echo(
-            f"gone: {count(len(made.expired), 'letter')} of the plan: they are not there, and {source.name} keeps a "
+            f"gone: {count(len(made.expired), 'letter')} of the plan: they are not there, and {name} keeps a "
             f"letter for {kept}, which is over."
         )
     if made.limited:
