@@ -108,3 +108,19 @@ def test_a_plan_shows_no_key_that_a_target_is_called_by(tmp_path: Path, monkeypa
     result = CliRunner().invoke(dlq, ["retry", *place, "--dry-run"], catch_exceptions=False)
     assert "https://***@crm.example/in?token=***" in result.stdout
     assert not any(each in result.stdout for each in ("s3cret", "k3y", "4295550100"))
+
+
+def test_what_is_done_with_already_where_nothing_is_taken_out_is_not_done_once_more(
+    exported: Path,  # noqa: F811
+) -> None:
+    arguments = ["replay", "--file", str(exported), "--to-file", "sent.jsonl", "--yes", "--rate", "1000"]
+    first = CliRunner().invoke(dlq, [*arguments, "--id", "m-1"], catch_exceptions=False)
+    assert "\n1 done.\n" in first.stdout
+    rest = CliRunner().invoke(dlq, arguments, catch_exceptions=False)
+    assert "already done: 1: nothing is taken out here; --again acts on them once more\n" in rest.stdout
+    assert "\n2 done.\n" in rest.stdout
+    again = CliRunner().invoke(dlq, arguments, catch_exceptions=False)
+    assert again.exit_code == 0
+    assert again.stdout.splitlines()[1] == "already done: 3: nothing is taken out here; --again acts on them once more"
+    assert again.stdout.endswith("\nNothing to do.\n")
+    assert "done." not in again.stdout

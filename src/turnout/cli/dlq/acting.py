@@ -175,6 +175,8 @@ class _Course:
             rate=settings.rate,
             max_failures=settings.max_failures,
         )
+        if self._source.keeps and not self._care.resume:
+            made.finishing.clear()  # as was said: nothing is taken out, and nothing is left to do with them
         if made.absent and not self._source.keeps:
             self._say_absent(made)
         if self._stop.is_set():  # while it was reading: of what there is, it may have seen nothing
