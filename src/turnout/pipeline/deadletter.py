@@ -129,7 +129,9 @@ class DeadLetters:
         message = delivery.account.message
         attributes, trace_header = self._attributes(delivery, most_bytes)
         if not self._queue.endswith(".fifo"):
-            return OutgoingMessage(message.body, attributes, trace_header=trace_header)
+            # The group of a fair queue says whose message it is; that of a FIFO queue says what it comes after.
+            group = None if message.queue.endswith(".fifo") else message.system.get("MessageGroupId")
+            return OutgoingMessage(message.body, attributes, group_id=group, trace_header=trace_header)
         return OutgoingMessage(
             message.body,
             attributes,

@@ -252,6 +252,34 @@ def test_a_redriven_letter_that_fails_again_goes_on_counting_from_its_first_fail
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("group", ["acme", None])
+def test_a_letter_keeps_the_group_of_a_fair_queue_so_that_a_noisy_tenant_holds_up_no_others_there(
+    group: str | None,
+) -> None:
+    async def main() -> None:
+        yard = Yard()
+        await yard.sqs.send(SOURCE, [OutgoingMessage("no JSON", group_id=group)])
+        async with yard.running():
+            await yard.watch.wait(1)
+        (letter,) = yard.stored(DEAD)
+        assert (letter.message.group_id, letter.message.deduplication_id) == (group, None)
+
+    asyncio.run(main())
+
+
+def test_a_letter_from_a_fifo_queue_makes_no_fair_queue_of_a_standard_one() -> None:
+    async def main() -> None:
+        source = f"{SOURCE}.fifo"
+        yard = Yard(fifo=("events.fifo",), sources=(source,))
+        await yard.sqs.send(source, [OutgoingMessage("no JSON", group_id="c-1", deduplication_id="1")])
+        async with yard.running():
+            await yard.watch.wait(1)
+        (letter,) = yard.stored(DEAD)
+        assert letter.message.group_id is None
+
+    asyncio.run(main())
+
+
 def test_a_letter_that_is_written_again_because_its_message_could_not_be_deleted_is_one_in_a_fifo_queue() -> None:
     async def main() -> None:
         dead = f"{DEAD}.fifo"
