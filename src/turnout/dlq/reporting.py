@@ -64,7 +64,7 @@ async def gathered(
         letters=letters,
         source=name,
         selection="" if selection == Selection() else str(selection),
-        again=_again(place, selection),
+        again=_again(place, selection, services.settings),
         records=records,
         known=known,
         interactions=interactions,
@@ -73,7 +73,7 @@ async def gathered(
     )
 
 
-def _again(place: Place, selection: Selection) -> Command:
+def _again(place: Place, selection: Selection, settings: DlqSettings) -> Command:
     source = {
         "--queue": place.queue,
         "--failed-events": place.failed_events,
@@ -92,6 +92,7 @@ def _again(place: Place, selection: Selection) -> Command:
         causes=bool(selection.causes),
         dispositions=bool(selection.dispositions),
         where=selection.where.text if selection.where else "",
+        one_source=len([url for url in settings.source_queue.split(",") if url.strip()]) == 1,
     )
 
 

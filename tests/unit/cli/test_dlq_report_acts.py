@@ -242,3 +242,36 @@ def test_a_report_of_the_archive_has_commands_that_read_the_archive(
     commands = [one for step in reported("--archived", "dlq/archives/")["next"] for one in step["commands"]]
     assert commands
     assert all("--archived dlq/archives/" in one for one in commands)
+
+
+@pytest.mark.parametrize("configured", ["", SOURCE])
+def test_the_command_for_a_letter_that_says_nothing_works_and_asks_for_its_source_where_no_setting_names_it(
+    queues: MemorySqs, monkeypatch: pytest.MonkeyPatch, configured: str
+) -> None:
+    monkeypatch.setenv("TURNOUT_SOURCE_QUEUE_URL", configured)
+    steps = [each for each in reported()["next"] if each["title"] == "1 letter needs somebody to look (UNKNOWN)"]
+    commands = [step["commands"][-1] for step in steps]
+    assert ["--source-queue URL" in command for command in commands].count(True) == (0 if configured else 1)
+    for command in commands:
+        said = run(command.replace("URL", SOURCE)).stdout
+        assert ": 1 letter of " in said
+        assert "left alone" not in said
+
+
+def test_a_letter_that_waits_for_two_repairs_is_said_to_be_counted_for_both(queues: MemorySqs) -> None:
+    async def owed() -> None:
+        for number, targets in enumerate([("crm", "audit"), ("audit",), ("audit",)]):
+            made = own(90 + number, reason="QUEUE_MISSING", fault="config", owed=targets)
+            attributes = {
+                name: Attribute(value["DataType"], value["StringValue"])
+                for name, value in made["MessageAttributes"].items()
+            }
+            await queues.send(DEAD, [OutgoingMessage(made["Body"], attributes)])
+
+    asyncio.run(owed())
+    steps = {step["title"]: step["advice"] for step in reported("--cause", "TARGET_MISSING")["next"]}
+    assert len(steps) == 2
+    (crm,) = (what for title, what in steps.items() if title.startswith("1 letter waits for a repair at crm"))
+    (audit,) = (what for title, what in steps.items() if title.startswith("3 letters wait for a repair at audit"))
+    assert crm.endswith(" It waits for another target as well: counted there, too.")
+    assert audit.endswith(" 1 of these waits for another target as well: counted there, too.")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import shlex
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
@@ -42,6 +42,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     dispositions: bool = False
     """Whether only some dispositions were selected."""
     where: str = ""
+    one_source: bool = True
+    """Whether the settings name one source queue, which a replay takes for letters that do not say theirs."""
 
     @property
     def listed(self) -> bool:
@@ -92,6 +94,8 @@ class _Pile(msgspec.Struct):
     way: Way | None
     first: Letter
     count: int = 0
+    elsewhere: int = 0
+    """Of these, how many are in the pile of another target, too."""
     kinds: set[_Kind] = msgspec.field(default_factory=set)
     causes: set[str] = msgspec.field(default_factory=set)
     dispositions: set[str] = msgspec.field(default_factory=set)
@@ -117,8 +121,10 @@ def steps(
         way = again.way(letter)
         kind = _kind(letter, way)
         kinds.setdefault(kind, letter)
-        for pile in _piles_of(letter, way, piles, again):
+        its = _piles_of(letter, way, piles, again)
+        for pile in its:
             pile.count += 1
+            pile.elsewhere += len(its) > 1
             pile.kinds.add(kind)
             pile.causes.add(letter.cause.value)
             pile.dispositions.add(letter.disposition.value)
@@ -153,7 +159,7 @@ def _kind(letter: Letter, way: Way) -> _Kind:
 
 def _piles_of(
     letter: Letter, way: Way, piles: dict[tuple[str, str, str, Way | None], _Pile], again: Command
-) -> Iterable[_Pile]:
+) -> Sequence[_Pile]:
     def pile(key: tuple[str, str, str, Way | None]) -> _Pile:
         if key not in piles:
             piles[key] = _Pile(letter.cause, letter.disposition, key[2], key[3], letter)
@@ -243,6 +249,9 @@ def _step(
         return (dry,) if chosen else (dry, redact(again(*command, *selection, where=where)))
 
     what_to_do = advice(causes, pile.cause, pile.disposition, pile.way or Way.OWED)
+    if pile.elsewhere:
+        said = "It waits" if one else f"{pile.elsewhere:,} of these wait{'s' if pile.elsewhere == 1 else ''}"
+        what_to_do = f"{what_to_do} {said} for another target as well: counted there, too."
     commands: tuple[str, ...]
     match pile.disposition:
         case Disposition.TRANSIENT if chosen:
@@ -262,6 +271,8 @@ def _step(
             title = f"{letters} need{'s' if one else ''} somebody to look"
             commands = (show,)
             if pile.way is not Way.UNSAID:  # which this Turnout delivers to nothing but a chosen target
-                way = ("replay", "--to-source") if pile.way is Way.NOWHERE else delivery
+                way = delivery
+                if pile.way is Way.NOWHERE:
+                    way = ("replay", "--to-source", *(() if again.one_source else ("--source-queue", "URL")))
                 commands += (redact(again(*way, "--id", pile.first.id, "--dry-run")),)
     return Step(f"{title} ({pile.cause})", what_to_do, commands, pile.count, pile.disposition)
