@@ -165,6 +165,7 @@ def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_a
         assert "archive done by ops@desk:1: s3://b/k\n" in shown.stdout
     assert show("m-gone", "--json").stdout == "", "an object a line is a letter that is there"
     assert show("nobody").stdout == ""
+    assert "the ledger knows no letter of that id either" in show("nobody").stderr
     ledger.write_text("no ledger at all, but long enough to be read as the beginning of one " * 20)
     assert "whether something was done with it is not known: the ledger" in show("m-gone").stderr
 

@@ -27,6 +27,11 @@ from turnout.rules.showing import printable
 
 __all__ = ["show"]
 
+_NOT_BY_CONVERSATION = (
+    "the ledger knows no letter of that id either; it is asked by the id of a letter or its event, not by that of a "
+    "conversation"
+)
+
 
 @click.command(short_help="Show one letter: why it failed, its way, its history, its body.")
 @click.argument("letter_id", metavar="ID")
@@ -44,8 +49,8 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
     if not seen.letters:
         notes = "".join(f"\nnote: {note}" for note in seen.notes)
         more = "; there may be more: raise --limit" if seen.limited else ""
-        if not as_json:
-            _print_known(settings, seen.source, letter_id, Redaction(os.environ, show_pii=show_pii))
+        if not as_json and not _print_known(settings, seen.source, letter_id, Redaction(os.environ, show_pii=show_pii)):
+            notes += f"\nnote: {_NOT_BY_CONVERSATION}"
         raise click.ClickException(
             f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read{more}{notes}"
         )
@@ -77,8 +82,11 @@ def _history(settings: DlqSettings, letter: str) -> list[Entry]:
         return []
 
 
-def _print_known(settings: DlqSettings, source: str, named: str, redaction: Redaction) -> None:
-    """What the ledger knows of letters that are not there any more, by their id or that of their event."""
+def _print_known(settings: DlqSettings, source: str, named: str, redaction: Redaction) -> bool:
+    """What the ledger knows of letters that are not there any more, by their id or that of their event.
+
+    False when it was read, and knows none.
+    """
 
     async def asked() -> list[tuple[Record, list[Entry]]]:
         async with open_services(settings) as services:
@@ -88,12 +96,12 @@ def _print_known(settings: DlqSettings, source: str, named: str, redaction: Reda
             return [(record, await ledger.history(record.letter)) for record in found.values()]
 
     if not ledger_is_there(settings):
-        return
+        return True
     try:
         known = asyncio.run(asked())
     except LedgerError as error:
         click.echo(f"note: whether something was done with it is not known: {error}", err=True)
-        return
+        return True
     for record, history in known:
         _line("letter", redaction.text(record.letter))
         _line("queue", record.queue)
@@ -101,6 +109,7 @@ def _print_known(settings: DlqSettings, source: str, named: str, redaction: Reda
         _line("event", redaction.text(" ".join(part for part in (record.event_type, record.event_id) if part)))
         _line("status", record.status)
         _print_history(history, redaction)
+    return bool(known)
 
 
 def _entry(entry: Entry, redaction: Redaction) -> dict[str, object]:
