@@ -10,6 +10,9 @@ from turnout import load_rules
 from turnout.errors import RulesError
 from turnout.genesys import config
 from turnout.rules.environment import is_withheld
+from turnout.rules.explain.explain import explain
+from turnout.rules.files.load import read_rules
+from turnout.rules.lint import lint
 from turnout.settings import SECRETS, variable
 
 RULES = """
@@ -73,3 +76,52 @@ def test_attributes_by_which_letters_and_replays_are_known_are_not_for_rules(tmp
     )
     with pytest.raises(RulesError, match=r"'Turnout\.Replay' begins like Turnout's own attributes"):
         load_rules(tmp_path)
+
+
+SECRET = "(s3cr3t"
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "when: matches(detail.x, '${KEY}')",
+        "when: matches(detail.x, ${KEY})",
+        "when: cidr(detail.x, ('${KEY}'))",
+        "pattern: {detail: {x: [{cidr: '${KEY}/8'}]}}",
+        "pattern: {detail: {x: [{numeric: ['${KEY}', 1]}]}}",
+        "pattern: {detail: {x: [{numeric: ['=', 1, '${KEY}', 2]}]}}",
+    ],
+)
+def test_an_error_about_what_a_variable_holds_does_not_tell_it(tmp_path: Path, rule: str) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        f"targets: {{t: {{queue: q}}}}\nunmatched: drop\nrules:\n- id: r\n  send: [t]\n  {rule}\n"
+    )
+    with pytest.raises(RulesError) as caught:
+        load_rules(tmp_path, environ={"KEY": SECRET})
+    assert "${KEY}" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("rule", "value"),
+    [
+        ("when: detail.x == '${KEY}'", "s3*cr3t"),
+        ("when: wildcard(detail.x, '${KEY}')", "s3cr3t"),
+        ("when: detail.x > ${KEY} and detail.x < 'z'", "-31337"),
+        ("when: detail.x == '${KEY}' and detail.x > 5", "31337"),
+        ("pattern: {detail: {x: ['${KEY}', {suffix: '${KEY}'}]}}", "s3*cr3t"),
+    ],
+)
+def test_warnings_and_explanations_name_the_variable_and_not_what_it_holds(
+    tmp_path: Path, rule: str, value: str
+) -> None:
+    (tmp_path / "rules.yaml").write_text(
+        f"targets: {{t: {{queue: q}}}}\nunmatched: drop\nrules:\n- id: r\n  send: [t]\n  {rule}\n"
+    )
+    reading = read_rules(tmp_path, environ={"KEY": value}, keep_patterns=True)
+    assert not reading.problems
+    (written,) = reading.rules
+    shown = [str(found) for found in lint(reading)]
+    shown.append(str(explain(written.condition, {"detail": {"x": True}}, source=written.source)))
+    assert "${KEY}" in shown[-1]
+    assert not [text for text in shown if value.strip("-") in text]

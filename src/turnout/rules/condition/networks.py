@@ -53,8 +53,11 @@ def literal_address(text: str) -> Address | None:
     return address(text) if _V4.fullmatch(text) or _V6.fullmatch(text) else None
 
 
-def aws_network(text: str) -> Network:
-    """The network of a pattern's `cidr`. Raises ValueError in EventBridge's words, which refuses single addresses."""
+def aws_network(text: str, written: str = "") -> Network:
+    """The network of a pattern's `cidr`. Raises ValueError in EventBridge's words, which refuses single addresses.
+
+    `written` stands in the error in place of the address: what the environment holds may be a secret.
+    """
     parts = text.split("/")
     if len(parts) != 2 or not parts[1]:
         raise ValueError("Malformed CIDR, one '/' required")
@@ -65,7 +68,7 @@ def aws_network(text: str) -> Network:
         raise ValueError("Malformed CIDR, mask bits must not be negative")
     found = literal_address(parts[0])
     if found is None:
-        shown = parts[0][:_LONGEST_ADDRESS].encode("ascii", "backslashreplace").decode()
+        shown = (written or parts[0])[:_LONGEST_ADDRESS].encode("ascii", "backslashreplace").decode()
         raise ValueError(f"Nonstandard IP address: {shown}")
     if bits >= found.max_prefixlen:
         raise ValueError(f"IPv{found.version} mask bits must be < {found.max_prefixlen}")

@@ -70,8 +70,11 @@ ALIASES = {
 """What people call them elsewhere."""
 
 
-def predicate(function: str, argument: Literal, limits: Limits) -> Predicate:
-    """The predicate of `function(path, argument)`. Raises `ExpressionError` when the argument does not fit."""
+def predicate(function: str, argument: Literal, limits: Limits, *, quote: bool = True) -> Predicate:
+    """The predicate of `function(path, argument)`. Raises `ExpressionError` when the argument does not fit.
+
+    With `quote` the error may hold parts of the argument; what the environment holds may be a secret.
+    """
     at = argument.at or Span(0, 1)
     if function == "contains":
         return Contains(argument)
@@ -87,13 +90,19 @@ def predicate(function: str, argument: Literal, limits: Limits) -> Predicate:
             _check_wildcard(text, at, limits)
             return Wildcard(text)
         case "matches":
-            _check_regex(text, at, limits)
+            _check_regex(text, at, limits, quote=quote)
             return Matches(text)
         case _:
             try:
                 return InNetwork(str(networks.network(text)))
             except ValueError as error:
-                raise ExpressionError(Code.NETWORK, f"not a network in CIDR notation: {error}", at) from error
+                reason = f"not a network in CIDR notation{_reason(error, quote=quote)}"
+                raise ExpressionError(Code.NETWORK, reason, at) from error
+
+
+def _reason(error: ValueError, *, quote: bool) -> str:
+    """What a library says of an argument, in which it quotes it."""
+    return f": {error}" if quote else "; look at what the environment holds for it"
 
 
 def _check_wildcard(text: str, at: Span, limits: Limits) -> None:
@@ -105,7 +114,7 @@ def _check_wildcard(text: str, at: Span, limits: Limits) -> None:
         raise ExpressionError(Code.LIMIT, f"more than {limits.wildcard_stars} '*' in a wildcard pattern", at)
 
 
-def _check_regex(text: str, at: Span, limits: Limits) -> None:
+def _check_regex(text: str, at: Span, limits: Limits, *, quote: bool) -> None:
     if len(text) > limits.regex_length:
         raise ExpressionError(Code.LIMIT, f"more than {limits.regex_length} characters in a regular expression", at)
     try:
@@ -114,4 +123,5 @@ def _check_regex(text: str, at: Span, limits: Limits) -> None:
         hint = "counted repetitions multiply what they repeat: write smaller counts, or * and +"
         raise ExpressionError(Code.LIMIT, f"{error}; {hint}", at) from error
     except regexes.RegexError as error:
-        raise ExpressionError(Code.REGEX, f"not a regular expression that RE2 takes: {error}", at) from error
+        reason = f"not a regular expression that RE2 takes{_reason(error, quote=quote)}"
+        raise ExpressionError(Code.REGEX, reason, at) from error

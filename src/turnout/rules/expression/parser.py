@@ -356,7 +356,7 @@ class _Parser(Cursor):
         raise ExpressionError(Code.ARGUMENT, f"the first argument must be a path{bare}: {FUNCTIONS[name.text]}", at)
 
     def _predicate(self, name: Token, term: Term, opened: Token) -> Condition:
-        token = self.token
+        began, token = self.position, self.token
         argument = self._primary()
         if not isinstance(argument, Literal):
             at = Span(token.at.start, max(token.at.end, self.end))
@@ -365,7 +365,9 @@ class _Parser(Cursor):
                 Code.ARGUMENT, f"the second argument must be a value: {FUNCTIONS[name.text]}{several}", at
             )
         self.expect(")", f"')': {FUNCTIONS[name.text]}", opened=opened)
-        return Test(term, predicate(name.text, argument, self._limits), Span(name.at.start, self.end))
+        of_environment = any("${" in each.text for each in self._tokens[began : self.position])
+        found = predicate(name.text, argument, self._limits, quote=not of_environment)
+        return Test(term, found, Span(name.at.start, self.end))
 
     def _quantifier(self, name: Token, opened: Token) -> Condition:
         """`any(path, condition)`; a condition may leave out its left side: `all(path, > 5)`."""

@@ -15,7 +15,8 @@ def from_yaml(node: Node, resolve: Callable[[ScalarNode], str]) -> PatternNode:
     if isinstance(node, ScalarNode):
         value = node.value
         if isinstance(value, str):
-            return ValueNode(resolve(node), _mark(node))
+            resolved = resolve(node)
+            return ValueNode(resolved, _mark(node), "" if resolved == value else value)
         return ValueNode(value, _mark(node), node.text)
     begin = Mark(node.line + 1, node.column + 1)
     if isinstance(node, ListNode):

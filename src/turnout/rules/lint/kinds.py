@@ -106,6 +106,8 @@ def warn_of_kinds(rule: Rule, kinds: Kinds, findings: Findings) -> None:
         if meant is None or each.path in told or not named.isdisjoint(_thought_of(each, meant)):
             continue
         told.add(each.path)
+        if findings.reads_environment(rule, each.test):
+            continue
         findings.condition(Code.OTHER_TYPE, _message(each, meant), rule, each.test)
 
 

@@ -53,6 +53,8 @@ def warn_of_literals(rule: Rule, findings: Findings) -> None:
     for condition in walk(rule.condition):
         if not isinstance(condition, Test):
             continue
+        if findings.reads_environment(rule, condition):
+            continue
         for item in _literals(condition.predicate):
             text = str(item.value)
             if text not in texts and (message := _message(condition, item, is_pattern)):

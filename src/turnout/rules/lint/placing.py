@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from turnout.rules.condition.ast import Condition, Span, walk
+from turnout.rules.environment import REFERENCE
 from turnout.rules.files.load import Reading, WrittenRule
 from turnout.rules.files.nodes import ScalarNode
 from turnout.rules.files.reporting import Reporter
@@ -61,6 +62,10 @@ class Findings:
         """What a part of a condition says, as written; empty when its place is not known."""
         span = span_of(part)
         return " ".join(rule.source[span.start : span.end].split()) if span else ""
+
+    def reads_environment(self, rule: Rule, part: Condition) -> bool:
+        """Whether a variable has a part in it: its value may be a secret, and another one where the rules will run."""
+        return "${" in rule.source and REFERENCE.search(self.text(rule, part)) is not None
 
     @staticmethod
     def _reporter(written: WrittenRule, rule: Rule) -> Reporter:

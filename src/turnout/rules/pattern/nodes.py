@@ -46,7 +46,10 @@ class Mark(msgspec.Struct, frozen=True, gc=False):
 
 
 class ValueNode(msgspec.Struct, frozen=True, gc=False):
-    """A string, number, boolean or null. `spelling` is how a number was written; for other values it is unused."""
+    """A string, number, boolean or null. `spelling` is how it was written, when that is not what the value says.
+
+    That is so of numbers, and of texts that the environment had a part in: what is shown of them names the variable.
+    """
 
     value: Scalar
     mark: Mark
@@ -120,9 +123,13 @@ def shown(found: PatternNode | str) -> str:
     """A name or value as a message shows it: strings without quotes, arrays and objects by their bracket."""
     if isinstance(found, ArrayNode | ObjectNode):
         return "[" if isinstance(found, ArrayNode) else "{"
-    value = found if isinstance(found, str) else found.value
+    value = found if isinstance(found, str) else _written_value(found)
     text = quoted(value)[1:-1] if isinstance(value, str) else quoted(value)
     return text[:_LONGEST_SHOWN]
+
+
+def _written_value(node: ValueNode) -> Scalar:
+    return node.spelling if node.spelling and isinstance(node.value, str) else node.value
 
 
 def to_json(node: PatternNode) -> tuple[str, dict[int, Span]]:
@@ -134,7 +141,7 @@ def to_json(node: PatternNode) -> tuple[str, dict[int, Span]]:
 def _written(node: PatternNode, start: int, spans: dict[int, Span]) -> str:
     if isinstance(node, ValueNode):
         is_spelt = node.spelling and node.is_number and _JSON_NUMBER.fullmatch(node.spelling)
-        text = node.spelling if is_spelt else quoted(node.value)
+        text = node.spelling if is_spelt else quoted(_written_value(node))
     elif isinstance(node, ArrayNode):
         text, separator = "[", ""
         for item in node.items:

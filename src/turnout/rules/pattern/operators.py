@@ -94,8 +94,9 @@ def _numeric(operand: PatternNode, limits: Limits) -> Predicate:
 
 def _cidr(operand: PatternNode, limits: Limits) -> Predicate:
     text = _string("cidr", operand)
+    written = operand.spelling if isinstance(operand, ValueNode) else ""
     try:
-        return InNetwork(str(networks.aws_network(text)))
+        return InNetwork(str(networks.aws_network(text, written)))
     except ValueError as error:
         raise Refused(Code.PATTERN_NETWORK, str(error), operand.mark) from error
 
