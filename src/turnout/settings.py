@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ipaddress
 import os
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -27,10 +26,11 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from turnout.errors import SettingsError
+from turnout.items import split_items
 from turnout.queues import queue_key
-from turnout.urls import without_password
+from turnout.wrong_settings import check_queue_urls, in_plain_words
 
-__all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "split_items", "variable"]
+__all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "variable"]
 
 PREFIX = "TURNOUT_"
 
@@ -39,14 +39,6 @@ SECRETS = frozenset({"http_token"})
 
 # What other tutorials and deployments call the same thing.
 _SYNONYMS = {"source_queue_url": "GENESYS_SOURCE_QUEUE_URL", "dead_letter_queue_url": "GENESYS_DLQ_URL"}
-
-# One of several paths or URLs: whatever stands before a comma that is neither in brackets, which may nest once as in
-# `[?(@.x[0] == 1)]`, nor in quotes. What is never closed hides no comma.
-_STRING = r"""(?:'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*")"""
-_INNER = rf"""\[(?:{_STRING}|[^\]\['"])*\]"""
-_ITEM = re.compile(rf"""(?:\[(?:{_STRING}|{_INNER}|[^\]\['"])*\]|{_STRING}|[^,])+""", re.DOTALL)
-
-_QUEUE_URL = re.compile(r"https?://[^/\s@]+(/[^/\s?#]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
 def variable(field: str) -> str:
@@ -221,7 +213,7 @@ class Settings(BaseSettings):
     @field_validator("source_queue_url")
     @classmethod
     def _sources_are_urls(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        _check_queue_urls(*value)
+        check_queue_urls(*value)
         if len(set(map(queue_key, value))) != len(value):
             raise ValueError("names the same queue twice")
         return value
@@ -232,7 +224,7 @@ class Settings(BaseSettings):
     @field_validator("dead_letter_queue_url")
     @classmethod
     def _dead_letters_are_a_url_of_their_own(cls, value: str, info: ValidationInfo) -> str:
-        _check_queue_urls(value)
+        check_queue_urls(value)
         if queue_key(value) in map(queue_key, info.data.get("source_queue_url", ())):
             raise ValueError("is also a source queue: letters would be routed again for ever")
         return value
@@ -296,15 +288,6 @@ def _text(value: object) -> str:
     return ",".join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
-def _check_queue_urls(*urls: str) -> None:
-    wrong = [repr(without_password(url)) for url in urls if not _QUEUE_URL.fullmatch(url)]
-    if wrong:
-        what = "is not a queue URL; it" if len(wrong) == 1 else "are not queue URLs; one"
-        raise ValueError(
-            f"{', '.join(wrong)} {what} looks like https://sqs.eu-west-1.amazonaws.com/123456789012/events"
-        )
-
-
 def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
     """The settings from the environment, overridden by `flags` (setting name to text or value).
 
@@ -314,7 +297,7 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
         given: dict[str, Any] = {variable(name): value for name, value in (flags or {}).items()}
         return Settings(**given)
     except ValidationError as error:
-        raise SettingsError([_in_plain_words(dict(problem), given) for problem in error.errors()]) from None
+        raise SettingsError([_sentence(dict(problem), given) for problem in error.errors()]) from None
 
 
 def required_paths() -> tuple[str, ...]:
@@ -324,46 +307,10 @@ def required_paths() -> tuple[str, ...]:
     return default if given is None else split_items(given)
 
 
-def split_items(text: str) -> tuple[str, ...]:
-    """What is separated by commas, such as required paths, without what is empty."""
-    return tuple(item.strip() for item in _ITEM.findall(text) if item.strip())
-
-
-def _in_plain_words(problem: dict[str, Any], flags: Collection[str]) -> str:
+def _sentence(problem: Mapping[str, Any], flags: Collection[str]) -> str:
     name = str(problem["loc"][0])
     name = variable(name) if name in Settings.model_fields else name  # so it is called where a default is wrong
-    kind, limits, given = problem["type"], problem.get("ctx", {}), problem.get("input")
-    match kind:
-        case "missing":
-            synonym = next((also for field, also in _SYNONYMS.items() if variable(field) == name), None)
-            text = f"is not set (or {synonym})" if synonym else "is not set"
-        case "too_short":
-            text = "is not set"
-        case "int_parsing" | "int_type" | "int_from_float":
-            text = f"must be a whole number, but is {given!r}"
-        case "float_parsing" | "float_type" | "finite_number":
-            text = f"must be a number, but is {given!r}"
-        case "string_unicode":
-            text = "has bytes that are no text in UTF-8"
-        case "greater_than_equal":
-            text = f"must be {limits['ge']} or more, but is {given}"
-        case "greater_than":
-            text = f"must be more than {limits['gt']}, but is {given}"
-        case "less_than_equal":
-            text = f"must be {limits['le']} or less, but is {given}"
-        case "bool_parsing" | "bool_type":
-            text = f"must be true or false, but is {given!r}"
-        case "literal_error":
-            text = f"must be {limits['expected']}, but is {given!r}"
-        case "value_error":
-            text = str(limits["error"])
-        case _:
-            text = str(problem["msg"])
-    return f"{_source(name, flags)}: {text}"
-
-
-def _source(name: str, flags: Collection[str]) -> str:
-    """The variable that a setting came from: its own, unless only the synonym is set."""
     synonym = next((also for field, also in _SYNONYMS.items() if variable(field) == name), "")
-    own = name in flags or os.environ.get(name)
-    return synonym if os.environ.get(synonym) and not own else name
+    # The synonym is named where it alone is set.
+    only_synonym = os.environ.get(synonym) and not (name in flags or os.environ.get(name))
+    return f"{synonym if only_synonym else name}: {in_plain_words(problem, synonym)}"

@@ -10,8 +10,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
 LAYERS = (
     ("errors",),
-    ("queues", "urls"),
-    ("message",),
+    ("items", "queues", "urls"),
+    ("message", "wrong_settings"),
     ("rules", "sqs", "telemetry"),
     ("letter", "targets", "idempotency", "settings"),
     ("pipeline", "recovery", "genesys"),

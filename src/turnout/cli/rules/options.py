@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from turnout.cli.rules_path import RulesPath
+from turnout.items import split_items
 
 __all__ = ["json_option", "require_option", "rules_option"]
 
@@ -22,10 +23,6 @@ rules_option = click.option(
 
 
 def _required(context: click.Context, option: click.Parameter, value: str) -> tuple[str, ...]:
-    if not value:
-        return ()
-    from turnout.settings import split_items  # only here: pydantic takes long to import
-
     return split_items(value)
 
 
