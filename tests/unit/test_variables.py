@@ -186,14 +186,18 @@ def test_the_check_and_a_worker_that_cannot_start_tell_what_cannot_be_used(
         monkeypatch.setenv(name, value)
     notes = [f"note: {sentence}" for sentence in UNUSABLE]
     assert set(notes) <= set(CliRunner().invoke(check).stderr.splitlines())
-    for command in (run, doctor):
-        monkeypatch.setenv("TURNOUT_POLLERS", "many")
-        assert CliRunner().invoke(command).stderr.splitlines()[-4:] == notes
+    monkeypatch.setenv("TURNOUT_POLLERS", "many")
+    assert CliRunner().invoke(doctor).stderr.splitlines()[-4:] == notes
+    refused = CliRunner().invoke(run)  # to it, wrong endpoints are problems
+    assert refused.stderr.splitlines()[-2:] == notes[2:]
+    assert str(refused.exception).splitlines()[-2:] == list(UNUSABLE[:2])
 
 
 @pytest.mark.parametrize("processes", [1, 2])
-def test_a_worker_that_starts_tells_which_endpoints_it_cannot_use(processes: int, tmp_path: Path) -> None:
-    environ = dict(os.environ) | NEEDED | BROKEN
+def test_a_worker_that_starts_tells_which_endpoints_cannot_be_used(processes: int, tmp_path: Path) -> None:
+    of_others = {"AWS_ENDPOINT_URL_S3": "foo", "AWS_ENDPOINT_URL_KMS": "http://user:hunter22@kms:port"}
+    environ = dict(os.environ) | NEEDED | BROKEN | of_others
+    del environ["AWS_ENDPOINT_URL"], environ["AWS_ENDPOINT_URL_DYNAMODB"]
     environ |= {"TURNOUT_RULES": str(tmp_path / "none"), "TURNOUT_PROCESSES": str(processes)}
     started = subprocess.run(  # which ends because there are no rules, and before it exports anything
         [sys.executable, "-m", "turnout", "run", "--log-format", "text"],
@@ -204,7 +208,9 @@ def test_a_worker_that_starts_tells_which_endpoints_it_cannot_use(processes: int
         check=False,
     )
     assert started.returncode == 1, started.stderr
-    assert [started.stderr.count(sentence) for sentence in UNUSABLE] == [1, 1, 0, 0]
+    assert started.stderr.count("AWS_ENDPOINT_URL_S3: 'foo' is no endpoint") == 1
+    assert started.stderr.count("AWS_ENDPOINT_URL_KMS: 'http://***@kms:port' is no endpoint") == 1
+    assert not any(sentence in started.stderr for sentence in UNUSABLE)
 
 
 def test_every_variable_that_the_code_names_is_known() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 import click
 
 from turnout.errors import SettingsError
@@ -19,12 +21,17 @@ def worker_settings() -> Settings:
         raise
 
 
-def note_odd_variables() -> None:
-    """Name misspelt settings on standard error, and what cannot be used of AWS's and OpenTelemetry's variables."""
+def note_odd_variables(besides: Container[str] = ()) -> None:
+    """Name misspelt settings on standard error, and what cannot be used of AWS's and OpenTelemetry's variables.
+
+    `besides` are sentences that are told anyway.
+    """
     from turnout.variables import unusable_variables
 
     note_misspelt()
     for sentence in unusable_variables():
+        if sentence in besides:
+            continue
         click.echo(f"note: {sentence}", err=True)
 
 

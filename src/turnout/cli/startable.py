@@ -27,7 +27,7 @@ def startable_settings(given: Mapping[str, object]) -> Settings:
         problems += error.problems
     problems += _of_aws(settings)
     if settings is None or problems:
-        note_odd_variables()
+        note_odd_variables(problems)
         raise SettingsError([*problems, *_of_rules(given)])
     return settings
 

@@ -1,4 +1,4 @@
-"""What is wrong with AWS's own settings, as far as nobody has to be asked: a profile that does not exist, no region.
+"""What is wrong with AWS's own settings, as far as nobody has to be asked: no such profile, no region, no endpoint.
 
 Time mends none of it, so a worker does not start with it. Permissions and queues that are missing are not looked for:
 these may come while a worker tries again, and `turnout doctor` finds them.
@@ -14,13 +14,18 @@ from botocore.utils import validate_region_name
 
 from turnout.errors import SqsError
 from turnout.queues import queue_names
-from turnout.sqs.place import configured_region
+from turnout.sqs.place import configured_region, endpoint_problems
 from turnout.sqs.session import AwsConfig, AwsSession, foreign_errors
 
 __all__ = ["aws_problems"]
 
 # As botocore reads them: the first that is set counts.
 _PROFILE = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
+
+# Whom a worker may speak to: queues, targets, the store of events, and whoever lends credentials. The endpoint of
+# another service is somebody else's, and keeps nobody from starting.
+_SERVICES = ("SQS", "SNS", "EVENTBRIDGE", "SFN", "DYNAMODB", "STS", "SSO", "SSO_OIDC")
+_ENDPOINTS = ("AWS_ENDPOINT_URL", *(f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES))
 
 _ADVICE = "set it to the region of the queues, as in eu-west-1, or to any for an emulator"
 
@@ -31,12 +36,13 @@ def aws_problems(queues: Iterable[str], *, also: str = "") -> list[str]:
     `also` is the setting that makes a region necessary whatever the URLs tell.
     """
     environ = os.environ
+    found = list(endpoint_problems(environ, _ENDPOINTS))
     try:
         with foreign_errors("Connect"):
             session = AwsSession(AwsConfig())
             configured = configured_region(environ) or session.aioboto3.region_name  # which reads the profile
     except SqsError as error:
-        return [_about_profile(error, environ)]
+        return [*found, _about_profile(error, environ)]
     nowhere, wrong = [], set()
     for queue, name in queue_names(list(queues)).items():
         try:
@@ -46,7 +52,7 @@ def aws_problems(queues: Iterable[str], *, also: str = "") -> list[str]:
             nowhere.append(name)
         except InvalidRegionError:
             wrong.add(region)
-    found = [f"{_region_variable(environ)}: {region!r} is no region; {_ADVICE}" for region in sorted(wrong)]
+    found += [f"{_region_variable(environ)}: {region!r} is no region; {_ADVICE}" for region in sorted(wrong)]
     if nowhere:
         found.append(
             f"AWS_REGION: is not set, and the URLs of these queues tell no region: {', '.join(nowhere)}; {_ADVICE}"

@@ -7,7 +7,7 @@ Pure text work on queue URLs, ARNs and AWS's own settings; asking botocore for t
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from urllib.parse import urlsplit
 
 import msgspec
@@ -70,14 +70,20 @@ def find_place(queue: str, region: str | None, environment: Mapping[str, str]) -
     return Place(configured, origin)
 
 
-def endpoint_problems(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """One sentence for each of AWS's variables that should hold an endpoint, of SQS or any service, and does not."""
+def endpoint_problems(environment: Mapping[str, str], names: Container[str] | None = None) -> tuple[str, ...]:
+    """One sentence for each of AWS's variables that should hold an endpoint, of SQS or any service, and does not.
+
+    `names` are the variables that matter, if not all do.
+    """
     if environment.get("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", "").strip().lower() == "true":
         return ()
     return tuple(
         f"{name}: {without_password(url)!r} is no endpoint; it looks like https://host or http://localhost:4566"
         for name, url in sorted(environment.items())
-        if name.startswith("AWS_ENDPOINT_URL") and url and not leads_to_a_server(url)
+        if name.startswith("AWS_ENDPOINT_URL")
+        and (names is None or name in names)
+        and url
+        and not leads_to_a_server(url)
     )
 
 

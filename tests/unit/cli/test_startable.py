@@ -72,3 +72,16 @@ def test_rules_are_looked_for_where_the_command_line_or_the_environment_says(
     monkeypatch.setenv("TURNOUT_RULES", "elsewhere")
     assert told("--pollers", "many")[-1] == "elsewhere/rules.yaml:2:24"
     assert told("--pollers", "many", "--rules", "")[-1] == "elsewhere/rules.yaml:2:24"
+
+
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_an_endpoint_that_is_none_is_a_wrong_setting_and_told_once(
+    processes: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    monkeypatch.setenv("CRM_QUEUE_URL", "crm")
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "foo")
+    result = CliRunner().invoke(run, (*QUEUES, "--processes", processes))
+    assert isinstance(result.exception, SettingsError), result.exception
+    assert [problem.partition(": ")[0] for problem in result.exception.problems] == ["AWS_ENDPOINT_URL"]
+    assert "AWS_ENDPOINT_URL" not in result.stderr

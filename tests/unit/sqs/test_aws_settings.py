@@ -68,3 +68,17 @@ def test_a_table_has_no_url_that_could_tell_its_region() -> None:
     assert aws_problems([TELLS], also="TURNOUT_IDEMPOTENCY=dynamodb") == [
         "AWS_REGION: is not set, which TURNOUT_IDEMPOTENCY=dynamodb needs"
     ]
+
+
+@pytest.mark.parametrize("variable", ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_STS"])
+def test_an_endpoint_that_is_none_is_named(variable: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(variable, "foo")
+    told = f"{variable}: 'foo' is no endpoint; it looks like https://host or http://localhost:4566"
+    assert aws_problems([TELLS]) == [told]
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    assert [problem.partition(": ")[0] for problem in aws_problems([TELLS])] == [variable, "AWS_PROFILE"]
+
+
+def test_an_endpoint_of_a_service_that_no_worker_uses_keeps_none_from_starting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL_S3", "foo")
+    assert aws_problems([TELLS]) == []
