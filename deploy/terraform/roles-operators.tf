@@ -81,7 +81,7 @@ data "aws_iam_policy_document" "operator" {
     for_each = length(var.operator_arns) > 0 ? [var.operator_arns] : []
     content {
       sid       = "AskWhatTheyMayDo"
-      actions   = ["iam:SimulatePrincipalPolicy"]
+      actions   = ["iam:GetRole", "iam:SimulatePrincipalPolicy"]
       resources = statement.value
     }
   }

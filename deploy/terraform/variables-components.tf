@@ -298,8 +298,9 @@ variable "other_targets" {
 variable "operator_arns" {
   description = <<-EOT
     ARNs of the roles and users to which you attach the operators' policy: each of them may then ask IAM what they may do
-    (iam:SimulatePrincipalPolicy), as `turnout doctor` does for whoever runs it. Without them it asks, and is refused. Of
-    a role with a path, as those of IAM Identity Center are, it cannot ask: a session does not tell the path.
+    (iam:SimulatePrincipalPolicy), as `turnout doctor` does for whoever runs it. Without them it asks, and is refused.
+    Roles are named with their path, as those of IAM Identity Center have one (role/aws-reserved/sso.amazonaws.com/...):
+    a session does not tell it, so the doctor asks for it by the role's name (iam:GetRole).
   EOT
   type        = list(string)
   default     = []

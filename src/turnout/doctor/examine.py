@@ -12,6 +12,7 @@ import msgspec
 from turnout.dlq.settings import load_dlq_settings
 from turnout.doctor.account import judge_caller, judge_clock
 from turnout.doctor.asking.genesys import ask_genesys
+from turnout.doctor.asking.iam import Iam
 from turnout.doctor.asking.queues import QueueAsker, not_asked
 from turnout.doctor.asking.stores import ask_bucket, ask_table
 from turnout.doctor.asking.targets import ask_endpoint, ask_target, connect
@@ -97,9 +98,9 @@ async def _aws(
         findings = [*judge_caller(caller), *judge_clock(caller)]
         if not caller.endpoint or (caller.silence is not None and caller.silence.why is Why.UNKNOWN_CALLER):
             return caller, findings
-        facts = await _each(
-            slots, [queues.facts(each.url, each.role, each.targets, caller) for each in _queues(settings, targets)]
-        )
+        iam = Iam(clients, caller)
+        asked_of = _queues(settings, targets)
+        facts = await _each(slots, [queues.facts(each.url, each.role, each.targets, caller, iam) for each in asked_of])
         for queue in facts:
             findings += (*judge_queue(queue, settings, caller), *judge_permissions(queue, caller))
         findings += judge_together(facts, reading.rules)

@@ -75,12 +75,15 @@ def _ask_iam(decisions: Mapping[str, str] | Silence | None) -> str:
     if isinstance(decisions, Silence) and decisions.code == "NoSuchEntity":
         # A session's ARN tells the name of its role, but not the path before it, as roles of IAM Identity Center have.
         return (
-            "its role has a path, which its session does not tell: ask aws iam simulate-principal-policy, with the "
-            "role's whole ARN"
+            "its role has a path, which its session does not tell: allow iam:GetRole on it, or ask aws iam "
+            "simulate-principal-policy with the role's whole ARN"
         )
     if isinstance(decisions, Silence) and decisions.why is not Why.DENIED:
         return f"IAM's simulation gave no answer: {decisions.code}: {decisions.message}"
-    return "let this role ask iam:SimulatePrincipalPolicy about itself, or run the doctor as somebody who may"
+    return (
+        "let this role ask iam:SimulatePrincipalPolicy (and iam:GetRole, if it has a path) about itself, or run the "
+        "doctor as somebody who may"
+    )
 
 
 def _grant(action: str) -> str:

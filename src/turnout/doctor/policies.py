@@ -42,9 +42,15 @@ def allows_account(policy: str, account: str, arn: str) -> bool:
     for statement in _statements(policy):
         if statement.get("Effect") == "Allow":
             for _, principal in _principals(statement):
-                if principal in names:
+                if principal in names or _without_path(principal) == role:
                     return True
     return False
+
+
+def _without_path(principal: str) -> str:
+    """The ARN of a role as its sessions tell it, which leave its path out."""
+    head, role, name = principal.partition(":role/")
+    return f"{head}{role}{name.rpartition('/')[2]}"
 
 
 def _grant(statement: Mapping[str, Any]) -> Grant:

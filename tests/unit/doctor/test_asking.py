@@ -5,10 +5,12 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
+from tests.unit.doctor.facts import ACCOUNT, CALLER
 
 from turnout.doctor.asking.answers import ask
 from turnout.doctor.asking.genesys import ask_genesys
-from turnout.doctor.asking.queues import principal_of, read_decisions, read_mapping
+from turnout.doctor.asking.iam import Iam, principal_of, read_decisions
+from turnout.doctor.asking.queues import read_mapping
 from turnout.doctor.facts import MappingFacts, Silence, Why
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.secret import Secret
@@ -38,6 +40,56 @@ def test_decisions_are_read_by_action() -> None:
     }
     assert read_decisions(answer) == {"sqs:SendMessage": "allowed", "sqs:ReceiveMessage": "implicitDeny"}
     assert read_decisions({}) == {}
+
+
+class Clients:
+    """Stands in for `AwsClients`: an IAM with one role, which knows it by its whole ARN alone."""
+
+    WHOLE = f"arn:aws:iam::{ACCOUNT}:role/team/turnout-worker"
+
+    def __init__(self, tells: bool = True) -> None:
+        self.tells = tells
+        self.asked: list[str] = []
+
+    async def get(self, service: str, region: str | None) -> Any:
+        return self
+
+    async def get_role(self, RoleName: str) -> Any:  # noqa: N803 - AWS's names
+        self.asked.append(RoleName)
+        if not self.tells:
+            raise answered("AccessDenied")
+        return {"Role": {"Arn": self.WHOLE}}
+
+    async def simulate_principal_policy(self, PolicySourceArn: str, ActionNames: list[str], **_: object) -> Any:  # noqa: N803
+        if PolicySourceArn != self.WHOLE:
+            raise answered("NoSuchEntity")
+        return {"EvaluationResults": [{"EvalActionName": each, "EvalDecision": "allowed"} for each in ActionNames]}
+
+
+def test_a_role_with_a_path_is_simulated_under_its_whole_name_which_is_asked_for_once() -> None:
+    clients: Any = Clients()
+    iam = Iam(clients, CALLER)
+
+    async def both() -> Any:
+        return await asyncio.gather(*(iam.decisions(["sqs:SendMessage"], [arn]) for arn in ("arn:a", "arn:b")))
+
+    assert asyncio.run(both()) == [{"sqs:SendMessage": "allowed"}] * 2
+    assert clients.asked == ["turnout-worker"]
+
+
+def test_where_iam_does_not_tell_the_path_the_simulation_says_that_there_is_no_such_role() -> None:
+    clients: Any = Clients(tells=False)
+    found = asyncio.run(Iam(clients, CALLER).decisions(["sqs:SendMessage"], ["arn:a"]))
+    assert isinstance(found, Silence)
+    assert found.code == "NoSuchEntity"
+
+
+def test_of_several_resources_the_worst_decision_counts() -> None:
+    results = [
+        {"EvalActionName": "dynamodb:Query", "EvalDecision": decision}
+        for decision in ("allowed", "implicitDeny", "allowed")
+    ]
+    assert read_decisions({"EvaluationResults": results}) == {"dynamodb:Query": "implicitDeny"}
 
 
 def test_a_mapping_is_read_with_its_functions_timeout() -> None:

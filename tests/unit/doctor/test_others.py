@@ -101,6 +101,13 @@ def test_an_account_of_another_partition_is_known_in_a_policy() -> None:
     assert worst(judge_permissions(queue, china), "permission") is Severity.WARNING
 
 
+def test_a_role_with_a_path_is_known_in_a_policy() -> None:
+    for path, severity in (("team/", Severity.WARNING), ("team/other-", Severity.ERROR)):
+        mine = policy(Principal={"AWS": f"arn:aws:iam::{ACCOUNT}:role/{path}turnout-worker"})
+        queue = target({"Policy": mine}, decisions={"sqs:SendMessage": "implicitDeny"})
+        assert worst(judge_permissions(queue, CALLER), "permission") is severity
+
+
 def test_a_queue_that_is_not_there_refuses_nothing() -> None:
     assert list(judge_permissions(target(attributes=MISSING), CALLER)) == []
 

@@ -1,4 +1,4 @@
-"""Asks SQS, KMS and Lambda about queues, and IAM about what we may do with them.
+"""Asks SQS, KMS and Lambda about queues; what IAM says of them is asked in `iam`.
 
 What is tried with the queues themselves is an empty batch: it has no entries, so it cannot send, delete or hide
 anything, however lenient the server is.
@@ -10,12 +10,13 @@ import asyncio
 import contextlib
 import functools
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask, ask_service
+from turnout.doctor.asking.iam import Iam
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.permissions import actions_of
 from turnout.errors import SqsError
@@ -24,7 +25,7 @@ from turnout.sqs.place import Place, find_place
 from turnout.sqs.session import AwsConfig, AwsSession
 from turnout.targets.aws import AwsClients
 
-__all__ = ["QueueAsker", "not_asked", "principal_of", "read_decisions", "read_mapping"]
+__all__ = ["QueueAsker", "not_asked", "read_mapping"]
 
 _PROBES = {
     "sqs:SendMessage": "send_message_batch",
@@ -67,7 +68,7 @@ class QueueAsker:
         answer = await ask(client.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"]), "")
         return None if isinstance(answer, Silence) else _ahead(answer)
 
-    async def facts(self, url: str, role: Role, targets: tuple[str, ...], caller: Caller) -> QueueFacts:
+    async def facts(self, url: str, role: Role, targets: tuple[str, ...], caller: Caller, iam: Iam) -> QueueFacts:
         """Everything about one queue."""
         attributes = await self._attributes(url)
         found: Attributes = {} if isinstance(attributes, Silence) else attributes
@@ -76,7 +77,7 @@ class QueueAsker:
             self._denied(url, role),
             self._redrive(url, found),
             self._key(found, caller),
-            self._decisions(arn, role, caller),
+            iam.decisions(actions_of(role), [arn]),
             self._mappings(arn, role, caller),
         )
         return QueueFacts(
@@ -125,22 +126,6 @@ class QueueAsker:
         about = answer.get("KeyMetadata", {})
         return KeyFacts(str(about.get("KeyState", "")), str(about.get("KeyManager", "")))
 
-    async def _decisions(self, arn: str, role: Role, caller: Caller) -> Mapping[str, str] | Silence | None:
-        principal = principal_of(caller.arn)
-        if caller.emulator or not principal or not arn:
-            return None
-        answer = await ask_service(
-            self._clients,
-            "iam",
-            caller.region,
-            "simulate_principal_policy",
-            "iam:SimulatePrincipalPolicy",
-            PolicySourceArn=principal,
-            ActionNames=list(actions_of(role)),
-            ResourceArns=[arn],
-        )
-        return answer if isinstance(answer, Silence) else read_decisions(answer)
-
     async def _mappings(self, arn: str, role: Role, caller: Caller) -> tuple[MappingFacts, ...] | Silence | None:
         if role is Role.TARGET or caller.emulator or not arn:
             return None
@@ -173,12 +158,6 @@ def not_asked(error: Exception) -> Caller:
     return Caller("", "", "", "", False, None, Silence(Why.FAILED, code, str(error)))
 
 
-def read_decisions(answer: Answer) -> Mapping[str, str]:
-    """IAM's decision for each action of a simulation."""
-    results: Sequence[Answer] = answer.get("EvaluationResults", ())
-    return {str(result["EvalActionName"]): str(result["EvalDecision"]) for result in results}
-
-
 def read_mapping(mapping: Answer, about: Answer | Silence) -> MappingFacts:
     """An event source mapping as Lambda describes it, and the timeout of its function."""
     return MappingFacts(
@@ -189,14 +168,6 @@ def read_mapping(mapping: Answer, about: Answer | Silence) -> MappingFacts:
         reports_failures="ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ()),
         timeout_seconds=None if isinstance(about, Silence) else int(about.get("Timeout") or 3),
     )
-
-
-def principal_of(arn: str) -> str:
-    """The ARN that IAM simulates for: a user's own, or the role's behind `assumed-role/ROLE/SESSION`."""
-    head, _, tail = arn.partition(":assumed-role/")
-    if tail:
-        return f"{head.replace(':sts:', ':iam:')}:role/{tail.partition('/')[0]}"
-    return arn if ":user/" in arn or ":role/" in arn else ""
 
 
 def _ahead(answer: Answer) -> float | None:

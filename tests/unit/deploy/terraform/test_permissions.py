@@ -108,7 +108,7 @@ def test_operators_are_granted_what_recovery_calls_and_the_doctor_asks_and_nothi
 
 def test_operators_may_ask_iam_about_themselves_alone() -> None:
     (asking,) = [each for each in statements("operator") if "iam:SimulatePrincipalPolicy" in each["actions"]]
-    assert asking["actions"] == ["iam:SimulatePrincipalPolicy"]
+    assert asking["actions"] == ["iam:GetRole", "iam:SimulatePrincipalPolicy"]
     assert asking["resources"] == "${statement.value}"
     text = (FOLDER / "roles-operators.tf").read_text()
     assert "for_each = length(var.operator_arns) > 0 ? [var.operator_arns] : []" in text
