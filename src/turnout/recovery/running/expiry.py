@@ -23,7 +23,9 @@ def gone_at_ms(
     """
     if retention_seconds is None:
         return None
-    came_ms = (record.last_seen_ms if record is not None else 0) or planned_ms
-    if record is not None and record.sent_ms and record.queue == queue and not queue.endswith(".fifo"):
-        came_ms = record.sent_ms
+    came_ms = planned_ms
+    # Where it was seen elsewhere, it may have come here at any time between that and its plan.
+    if record is not None and record.queue == queue:
+        sent_ms = 0 if queue.endswith(".fifo") else record.sent_ms
+        came_ms = sent_ms or record.last_seen_ms or planned_ms
     return came_ms + int((retention_seconds + _SPARE_SECONDS) * 1000) if came_ms else None

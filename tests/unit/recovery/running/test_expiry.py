@@ -23,7 +23,6 @@ def test_a_standard_queue_counts_from_when_a_letter_was_sent_and_nobody_hides_it
     "record",
     [
         Record("a", "dead.fifo", sent_ms=1_000, last_seen_ms=9_000),
-        Record("a", "elsewhere", sent_ms=1_000, last_seen_ms=9_000),
         Record("a", "dead.fifo", last_seen_ms=9_000),
     ],
 )
@@ -31,6 +30,11 @@ def test_where_the_time_of_sending_may_not_be_that_which_counts_it_is_when_the_l
     record: Record,
 ) -> None:
     assert gone_at_ms(record, "dead.fifo", 4 * DAY, 9_500) == 9_000 + (4 * DAY + 13 * HOUR) * 1000
+
+
+def test_of_a_letter_that_was_last_seen_in_another_queue_the_time_of_its_plan_counts() -> None:
+    record = Record("a", "elsewhere", sent_ms=1_000, last_seen_ms=9_000)
+    assert gone_at_ms(record, "dead", HOUR, 9_500) == 9_500 + 14 * HOUR * 1000
 
 
 def test_of_a_letter_that_no_run_came_to_the_time_of_its_plan_counts() -> None:
