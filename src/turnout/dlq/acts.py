@@ -58,7 +58,13 @@ class To(msgspec.Struct, frozen=True):
 
 
 async def delivering(
-    services: Services, place: Place, to: To, *, replay: str = "", instead: Mapping[str, str] | None = None
+    services: Services,
+    place: Place,
+    to: To,
+    *,
+    replay: str = "",
+    instead: Mapping[str, str] | None = None,
+    whole: bool = False,
 ) -> Act:
     """Deliveries to owed targets or to a chosen one. `instead` says the endpoints of ARNs (API destinations)."""
     kind = _ADDRESSES.get(to.kind)
@@ -68,6 +74,7 @@ async def delivering(
         chosen=None if kind is None else Address(kind, to.value),
         patience=patience(services),
         replay=replay,
+        whole=whole,
     )
 
 

@@ -53,7 +53,7 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
             ledger=await services.ledger(),
             # To what is owed; where nothing says what that is, to the queue from which the event came.
             deliveries=[
-                await delivering(services, place, To("owed")),
+                await delivering(services, place, To("owed"), whole=True),
                 # Its name is the same in all environments: one may repeat what another has begun.
                 await rerouting(services, place, function, automatic=True),
             ],

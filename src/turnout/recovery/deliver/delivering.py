@@ -38,6 +38,7 @@ class Delivering:
 
     `rules` shape what goes to their targets, as the worker's do. With `replay`, the replay's id, deliveries are marked
     as replays, and deduplicated by it; else they are retries.
+    With `whole`, a letter that cannot go to all that it is owed to is not fit, as another act takes it then.
     """
 
     batch = 1
@@ -50,28 +51,36 @@ class Delivering:
         chosen: Address | None = None,
         patience: Patience | None = None,
         replay: str = "",
+        whole: bool = False,
     ) -> None:
         self._doors = doors
         self._rules = rules
         self._chosen = chosen
         self._patience = patience or Patience()
         self._replay = replay
+        self._whole = whole
         self.action = Action.REPLAY if replay else Action.RETRY
         self.ordered = False
 
     def aims(self, work: Work) -> tuple[str, ...]:
-        """See `Act.aims`."""
-        labels = []
-        for address in self._addresses(work):
+        """See `Act.aims`. With a place that there is for one of them, those for which there is none are among them.
+
+        To these the delivery fails, so that the letter stays owed to them, while the others get it.
+        """
+        addresses = self._addresses(work)
+        missing: list[TargetError] = []
+        for address in addresses:
             try:
                 destination = self._doors(address)
             except TargetError as error:
-                raise Unfit(str(error)) from error
+                missing.append(error)
+                continue
             if _is_queue(destination.url, work.letter.queue):
                 raise Unfit(_SAME_QUEUE)
             self.ordered |= destination.ordered
-            labels.append(address.label)
-        return tuple(labels)
+        if missing and (self._whole or len(missing) == len(addresses)):
+            raise Unfit(str(missing[0])) from missing[0]
+        return tuple(address.label for address in addresses)
 
     async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
         """See `Act.__call__`."""

@@ -246,6 +246,17 @@ def test_a_place_that_cannot_be_sent_to_is_told_before_anything_is_done() -> Non
         Delivering(Places()).aims(Work(letter))
 
 
+def test_a_target_that_is_none_any_more_does_not_keep_the_others_from_their_letter() -> None:
+    places, letter = Places(), own(owed=("a:rule/x", "crm"))
+    retry = Delivering(places, patience=ONCE)
+    assert retry.aims(Work(letter)) == ("a:rule/x", "crm")
+    outcome = act_on(retry, letter)
+    assert (outcome.reached, outcome.done, list(outcome.failures)) == (("crm",), False, ["a:rule/x"])
+    for act, reached in ((retry, ("crm",)), (Delivering(places, whole=True), ())):
+        with pytest.raises(Unfit, match="UnsupportedTarget"):
+            act.aims(Work(letter, reached))
+
+
 def test_letters_without_their_event_fit_nothing_that_delivers(tmp_path: Path) -> None:
     letter = read_letter(shapes.bus_v2("THROTTLING", ["e-1"]))
     for act in (
