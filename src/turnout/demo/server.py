@@ -75,8 +75,11 @@ def embedded_server(*, services: Sequence[str] = ("sqs",), ready_seconds: float 
 
 
 def client_environment(endpoint: str, environ: Mapping[str, str]) -> dict[str, str]:
-    """`environ` with AWS's own settings replaced: the embedded server at `endpoint`, and no account's credentials."""
-    kept = {name: value for name, value in environ.items() if not name.upper().startswith("AWS_")}
+    """`environ` with AWS's own settings replaced: the embedded server at `endpoint`, and no account's credentials.
+
+    A worker's settings for HTTP go too: the demonstration serves none, and they must not keep it from starting.
+    """
+    kept = {name: value for name, value in environ.items() if not name.upper().startswith(("AWS_", "TURNOUT_HTTP_"))}
     no_proxy = ",".join(filter(None, [kept.get("NO_PROXY") or kept.get("no_proxy"), "127.0.0.1"]))
     return kept | {
         "AWS_ENDPOINT_URL": endpoint,

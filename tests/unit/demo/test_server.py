@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from turnout.demo.server import DemoServerError, embedded_server
+from turnout.demo.server import DemoServerError, client_environment, embedded_server
 
 
 def is_listening(endpoint: str) -> bool:
@@ -111,3 +111,9 @@ def test_the_server_sees_none_of_our_credentials(monkeypatch: pytest.MonkeyPatch
         pass
     assert "AWS_SECRET_ACCESS_KEY" in os.environ
     assert not [name for name in environments[0] if name.startswith("AWS_")]
+
+
+def test_the_settings_of_a_workers_http_server_do_not_reach_the_demonstration() -> None:
+    given = {"TURNOUT_HTTP_HOST": "0.0.0.0", "TURNOUT_HTTP_PORT": "8080", "TURNOUT_POLLERS": "2"}
+    kept = client_environment("http://127.0.0.1:1", given)
+    assert [name for name in kept if name.startswith("TURNOUT_")] == ["TURNOUT_POLLERS"]
