@@ -275,3 +275,19 @@ def test_a_letter_that_waits_for_two_repairs_is_said_to_be_counted_for_both(queu
     (audit,) = (what for title, what in steps.items() if title.startswith("3 letters wait for a repair at audit"))
     assert crm.endswith(" It waits for another target as well: counted there, too.")
     assert audit.endswith(" 1 of these waits for another target as well: counted there, too.")
+
+
+def test_letters_that_all_wait_for_two_repairs_are_not_counted_as_some_of_them(queues: MemorySqs) -> None:
+    async def owed() -> None:
+        for number in range(2):
+            made = own(90 + number, reason="QUEUE_MISSING", fault="config", owed=("crm", "audit"))
+            attributes = {
+                name: Attribute(value["DataType"], value["StringValue"])
+                for name, value in made["MessageAttributes"].items()
+            }
+            await queues.send(DEAD, [OutgoingMessage(made["Body"], attributes)])
+
+    asyncio.run(owed())
+    steps = reported("--cause", "TARGET_MISSING")["next"]
+    assert len(steps) == 2
+    assert all(" They all wait for another target as well: counted there, too." in step["advice"] for step in steps)

@@ -250,7 +250,8 @@ def _step(
 
     what_to_do = advice(causes, pile.cause, pile.disposition, pile.way or Way.OWED)
     if pile.elsewhere:
-        said = "It waits" if one else f"{pile.elsewhere:,} of these wait{'s' if pile.elsewhere == 1 else ''}"
+        some = f"{pile.elsewhere:,} of these wait{'s' if pile.elsewhere == 1 else ''}"
+        said = "It waits" if one else "They all wait" if pile.elsewhere == pile.count else some
         what_to_do = f"{what_to_do} {said} for another target as well: counted there, too."
     commands: tuple[str, ...]
     match pile.disposition:
