@@ -16,6 +16,7 @@
         `-- SqsError         ... to SQS
             |-- SqsUnavailable   throttled, 5xx, connection lost, timed out         (system: try again)
             |-- SqsDenied        no permission, no usable credentials, KMS refuses  (config)
+            |   `-- SqsMisconfigured  ... for the settings for AWS are wrong          (config)
             |-- SqsQueueMissing  the queue does not exist                           (config)
             `-- SqsRejected      the request or the message is invalid              (data)
 
@@ -44,6 +45,7 @@ __all__ = [
     "SettingsError",
     "SqsDenied",
     "SqsError",
+    "SqsMisconfigured",
     "SqsQueueMissing",
     "SqsRejected",
     "SqsUnavailable",
@@ -237,6 +239,12 @@ class SqsDenied(SqsError):
     """The credentials are missing or may not do this, or the queue's encryption key refuses."""
 
     fault = Fault.CONFIG
+
+
+class SqsMisconfigured(SqsDenied):
+    """The settings for AWS are wrong on this side, such as a profile that does not exist: nothing was asked of SQS."""
+
+    exit_code = 2
 
 
 class SqsQueueMissing(SqsError):

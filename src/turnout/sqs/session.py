@@ -21,7 +21,7 @@ from botocore import exceptions as boto
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
-from turnout.errors import SqsDenied, SqsError, SqsUnavailable
+from turnout.errors import SqsDenied, SqsError, SqsMisconfigured, SqsUnavailable
 from turnout.queues import queue_name
 from turnout.sqs.codes import call_error
 from turnout.sqs.credentials import Credentials
@@ -68,7 +68,7 @@ class AwsSession:
             place = Place(self.aioboto3.region_name, place.origin)
         if not place.region:
             message = "no region is known for this queue: set AWS_REGION"
-            raise SqsDenied(message, code="NoRegion", queue=queue_name(queue))
+            raise SqsMisconfigured(message, code="NoRegion", queue=queue_name(queue))
         return place
 
     async def client(self, place: Place, *, read_seconds: float) -> Client:
@@ -138,14 +138,14 @@ class AwsSession:
             raise self._no_endpoint(error, endpoint_url) from error
         return client
 
-    def _no_endpoint(self, error: ValueError, given: str | None) -> SqsDenied:
+    def _no_endpoint(self, error: ValueError, given: str | None) -> SqsMisconfigured:
         """`given` is the URL that was ours to choose, if there was one."""
         said = str(error)
         if given is None:
             names = ("AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL")
             name = next((name for name in names if os.environ.get(name)), "endpoint_url of the AWS profile")
             said += f": {name} must look like https://host or http://localhost:4566"
-        return SqsDenied(said, code="InvalidEndpoint")
+        return SqsMisconfigured(said, code="InvalidEndpoint")
 
 
 def _is_default(client: Client) -> bool:
@@ -164,7 +164,8 @@ def retry_after_seconds(headers: Mapping[str, str]) -> float | None:
 
 
 # Somebody has to act; everything else that is not an answer may pass.
-_DENIED = (
+_DENIED = (boto.UnauthorizedSSOTokenError, boto.SSOTokenLoadError)
+_MISCONFIGURED = (
     boto.PartialCredentialsError,
     boto.ConfigNotFound,
     boto.ConfigParseError,
@@ -173,8 +174,6 @@ _DENIED = (
     boto.InvalidRegionError,
     boto.EndpointVariantError,
     boto.EndpointProviderError,
-    boto.UnauthorizedSSOTokenError,
-    boto.SSOTokenLoadError,
     boto.ProfileNotFound,
     boto.UnknownCredentialError,
     boto.InvalidEndpointDiscoveryConfigurationError,
@@ -201,6 +200,9 @@ def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
         raise _answered(error, operation, queue) from error
     except boto.NoCredentialsError as error:
         raise _no_credentials() from error
+    except _MISCONFIGURED as error:
+        message, code = str(error), type(error).__name__
+        raise SqsMisconfigured(message, code=code, operation=operation, queue=queue_name(queue)) from error
     except _DENIED as error:
         raise SqsDenied(str(error), code=type(error).__name__, operation=operation, queue=queue_name(queue)) from error
     except (boto.BotoCoreError, aiohttp.ClientError, OSError) as error:

@@ -414,6 +414,7 @@ def test_without_a_region_the_error_says_what_to_set(opener: Opener) -> None:
             with pytest.raises(SqsDenied, match="AWS_REGION") as caught:
                 await sqs.receive("http://localhost/1/q", wait_seconds=0)
             assert caught.value.code == "NoRegion"
+            assert caught.value.exit_code == 2
 
     run(test())
 
@@ -421,9 +422,10 @@ def test_without_a_region_the_error_says_what_to_set(opener: Opener) -> None:
 @both
 def test_a_profile_that_does_not_exist_is_denied_at_once(opener: Opener) -> None:
     async def test() -> None:
-        with pytest.raises(SqsDenied, match="no-such-profile"):
+        with pytest.raises(SqsDenied, match="no-such-profile") as caught:
             async with opener(AwsConfig(profile="no-such-profile")):
                 pass
+        assert caught.value.exit_code == 2, "a wrong setting, as a wrong one of Turnout's own"
 
     run(test())
 
