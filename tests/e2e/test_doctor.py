@@ -143,6 +143,39 @@ def test_what_recovery_stands_on_is_looked_at(server: Server) -> None:
     assert [(one["subject"], "no index shelves" in one["message"]) for one in errors] == [("ledger-x", True)]
 
 
+def test_tables_and_the_archive_may_be_written_to_and_nothing_is_left_in_them(server: Server) -> None:
+    import boto3
+
+    keys = {"aws_access_key_id": "x", "aws_secret_access_key": "x", "region_name": "us-east-1"}
+    dynamodb: Any = boto3.client("dynamodb", endpoint_url=server.url, **keys)
+    s3: Any = boto3.client("s3", endpoint_url=server.url, **keys)
+    for table, schema in (("seen-w", {"key": "HASH"}), ("ledger-w", {"pk": "HASH", "sk": "RANGE"})):
+        dynamodb.create_table(
+            TableName=table,
+            BillingMode="PAY_PER_REQUEST",
+            KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in schema.items()],
+            AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in schema],
+        )
+    s3.create_bucket(Bucket="archive-w")
+    environment = made(server, "write") | {
+        "TURNOUT_IDEMPOTENCY": "dynamodb",
+        "TURNOUT_IDEMPOTENCY_TABLE": "seen-w",
+        "TURNOUT_DLQ_LEDGER": "dynamodb:ledger-w",
+        "TURNOUT_DLQ_ARCHIVE_BUCKET": "archive-w",
+    }
+    report = json.loads(turnout("doctor", "--json", **environment).stdout)
+    permissions = [one for one in report["findings"] if one["check"] == "permission"]
+    assert {one["severity"] for one in permissions} == {"ok"}
+    said = {one["subject"]: one["message"] for one in permissions if "allowed" in one["message"]}
+    assert said["seen-w"].startswith("dynamodb:GetItem, dynamodb:UpdateItem allowed")
+    assert "dynamodb:PutItem" in said["ledger-w"]
+    assert {one["subject"] for one in permissions} > {"seen-w", "ledger-w", "archive-w"}
+    for table in ("seen-w", "ledger-w"):
+        assert dynamodb.scan(TableName=table)["Count"] == 0
+    assert "Contents" not in s3.list_objects_v2(Bucket="archive-w")
+    assert not s3.list_multipart_uploads(Bucket="archive-w").get("Uploads")
+
+
 def test_warnings_fail_a_strict_examination_only(server: Server) -> None:
     environment = made(server, "strict")
     assert turnout("doctor", **environment).returncode == 0

@@ -24,9 +24,9 @@ def doctor(as_json: bool, verbose: bool, strict: bool) -> None:
     """Examine what the configured worker stands on, in AWS or on an emulator, without changing anything.
 
     Reads settings and rules as `turnout run` does. Each finding says what to do. What may not be looked at is a finding
-    of its own; nothing else depends on it. Permissions are tried with empty batches, which cannot do anything, and
-    IAM's simulation is asked where that is allowed. Exit codes: 0 no errors, 1 errors, 2 wrong settings, 3 only
-    warnings with --strict.
+    of its own; nothing else depends on it. Permissions are tried with what cannot do anything (empty batches, writes on
+    a condition that cannot hold, a part of no upload), and IAM's simulation is asked where that is allowed. Exit codes:
+    0 no errors, 1 errors, 2 wrong settings, 3 only warnings with --strict.
     """
     settings = worker_settings()
     # After the settings: the AWS client takes a moment to import.

@@ -16,12 +16,13 @@ from turnout.doctor.asking.iam import Iam
 from turnout.doctor.asking.queues import QueueAsker, not_asked
 from turnout.doctor.asking.stores import ask_bucket, ask_table
 from turnout.doctor.asking.targets import ask_endpoint, ask_target, connect
-from turnout.doctor.facts import Caller, Role, Why
+from turnout.doctor.asking.using import ask_use_of_bucket, ask_use_of_table
+from turnout.doctor.facts import Caller, Role, Silence, Why
 from turnout.doctor.findings import Finding, Severity, error, fine, warning
-from turnout.doctor.permissions import judge_permissions
+from turnout.doctor.permissions import judge_permissions, judge_permits
 from turnout.doctor.queues import judge_queue
 from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
-from turnout.doctor.stores import IDEMPOTENCY, LEDGER, judge_bucket, judge_table
+from turnout.doctor.stores import ARCHIVE_ACTIONS, IDEMPOTENCY, LEDGER, TablePlan, judge_bucket, judge_table
 from turnout.doctor.together import judge_together
 from turnout.errors import SettingsError, SqsError
 from turnout.genesys.config import load_genesys_config
@@ -104,7 +105,7 @@ async def _aws(
         for queue in facts:
             findings += (*judge_queue(queue, settings, caller), *judge_permissions(queue, caller))
         findings += judge_together(facts, reading.rules)
-        findings += await _stores(settings, environ, clients, caller)
+        findings += await _stores(settings, environ, clients, caller, iam)
         asked = [target for target in targets if target.kind not in (Kind.QUEUE, Kind.URL)]
         answers = await _each(slots, [ask_target(clients, caller.region, each) for each in asked])
         for target, answer in zip(asked, answers, strict=True):
@@ -143,23 +144,43 @@ def _queues(settings: Settings, targets: Sequence[Target]) -> list[_Queue]:
     return found + [_Queue(url, Role.TARGET, tuple(targets)) for url, targets in names.items()]
 
 
-async def _stores(settings: Settings, environ: Mapping[str, str], clients: AwsClients, caller: Caller) -> list[Finding]:
+async def _stores(
+    settings: Settings, environ: Mapping[str, str], clients: AwsClients, caller: Caller, iam: Iam
+) -> list[Finding]:
     """The idempotency table, and what recovery remembers and archives in, as far as these are in AWS."""
     findings: list[Finding] = []
     if settings.idempotency == "dynamodb":
-        name = settings.idempotency_table
-        findings += judge_table(name, await ask_table(clients, caller.region, name), IDEMPOTENCY, caller)
+        findings += await _table(clients, caller, iam, settings.idempotency_table, IDEMPOTENCY)
     try:
         recovery = load_dlq_settings(environ)
     except SettingsError as problem:
         return [*findings, error("settings", "recovery", problem.problems[0], "correct it; turnout dlq needs it")]
     if recovery.ledger.startswith(DYNAMODB):
-        name = recovery.ledger.removeprefix(DYNAMODB)
-        findings += judge_table(name, await ask_table(clients, caller.region, name), LEDGER, caller)
-    if recovery.archive_bucket:
-        name = recovery.archive_bucket
-        findings += judge_bucket(name, await ask_bucket(clients, caller.region, name), caller)
+        findings += await _table(clients, caller, iam, recovery.ledger.removeprefix(DYNAMODB), LEDGER)
+    if name := recovery.archive_bucket:
+        bucket = await ask_bucket(clients, caller.region, name)
+        findings += judge_bucket(name, bucket, caller)
+        if _answers(bucket):
+            beginning = recovery.archive_key.partition("{")[0]
+            permits = await ask_use_of_bucket(clients, caller, iam, name, beginning, ARCHIVE_ACTIONS)
+            findings += judge_permits(name, "bucket", ARCHIVE_ACTIONS, permits, caller)
     return findings
+
+
+async def _table(clients: AwsClients, caller: Caller, iam: Iam, name: str, plan: TablePlan) -> list[Finding]:
+    table = await ask_table(clients, caller.region, name)
+    if not _answers(table):
+        return [*judge_table(name, table, plan, caller)]
+    permits = await ask_use_of_table(clients, caller, iam, name, plan.keys, plan.indexes, plan.actions)
+    if isinstance(permits, Silence):  # it may not be looked at, but who uses it learns that it is not there
+        return [*judge_table(name, permits, plan, caller)]
+    findings = [*judge_table(name, table, plan, caller)]
+    return [*findings, *judge_permits(name, "table", plan.actions, permits, caller)]
+
+
+def _answers(facts: object) -> bool:
+    """Whether there is something that can refuse: it told about itself, or refused to."""
+    return not isinstance(facts, Silence) or facts.why is Why.DENIED
 
 
 async def examine_telemetry(environ: Mapping[str, str]) -> list[Finding]:

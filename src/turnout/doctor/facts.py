@@ -14,6 +14,7 @@ __all__ = [
     "Caller",
     "KeyFacts",
     "MappingFacts",
+    "Permits",
     "QueueFacts",
     "Role",
     "Silence",
@@ -108,6 +109,17 @@ class QueueFacts(msgspec.Struct, frozen=True, kw_only=True):
     decisions: Mapping[str, str] | Silence | None = None
     """IAM's own simulation, by action: `allowed`, `implicitDeny`, `explicitDeny`. None: not asked."""
     mappings: tuple[MappingFacts, ...] | Silence | None = None
+
+
+class Permits(msgspec.Struct, frozen=True):
+    """What we may do with a table or a bucket, by action of IAM."""
+
+    allowed: frozenset[str] = frozenset()
+    """What was tried, and is permitted beyond doubt."""
+    denied: Mapping[str, Silence] = {}
+    """What was tried and refused for want of permission."""
+    decisions: Mapping[str, str] | Silence | None = None
+    """As in `QueueFacts`."""
 
 
 class TableFacts(msgspec.Struct, frozen=True):

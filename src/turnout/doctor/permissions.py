@@ -1,21 +1,21 @@
-"""Judges whether we may do with a queue what Turnout does with it, from two kinds of evidence.
+"""Judges whether we may do with a queue, a table or a bucket what Turnout does with it, from two kinds of evidence.
 
 - An empty batch (SendMessageBatch, DeleteMessageBatch, ChangeMessageVisibilityBatch without entries) cannot do
   anything, so it is safe to try. That AWS refuses it for want of permission is proof. That AWS refuses it for being
-  empty is none: it may look at the request first.
+  empty is none: it may look at the request first. How tables and buckets are tried is told in `asking.using`.
 - IAM's simulation (`iam:SimulatePrincipalPolicy`) reads the role's own policies. It does not see what the queue's
   policy grants, nor what an organisation forbids.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from turnout.doctor.facts import Caller, QueueFacts, Role, Silence, Why
+from turnout.doctor.facts import Caller, Permits, QueueFacts, Role, Silence, Why
 from turnout.doctor.findings import Finding, error, fine, unknown, warning
 from turnout.doctor.policies import allows_account
 
-__all__ = ["actions_of", "judge_permissions"]
+__all__ = ["actions_of", "judge_permissions", "judge_permits"]
 
 _ACTIONS: Mapping[Role, tuple[str, ...]] = {
     Role.SOURCE: ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
@@ -71,6 +71,44 @@ def judge_permissions(queue: QueueFacts, caller: Caller) -> Iterator[Finding]:
         )
 
 
+def judge_permits(name: str, what: str, actions: Sequence[str], permits: Permits, caller: Caller) -> Iterator[Finding]:
+    """The same of a table or a bucket (`what` says which), of which the policy of its own is not known."""
+    decisions = permits.decisions if isinstance(permits.decisions, Mapping) else {}
+    simulated: list[str] = []
+    open_: list[str] = []
+    for action in actions:
+        decision = decisions.get(action, "")
+        if refusal := permits.denied.get(action):
+            advice = _grant(action, what)
+            if "kms" in f"{refusal.code} {refusal.message}".lower():
+                advice = f"allow kms:Decrypt and kms:GenerateDataKey on the {what}'s key, and look at the key's policy"
+            yield error(_CHECK, name, f"{action} is refused: {refusal.message or refusal.code}", advice)
+        elif action in permits.allowed:
+            continue
+        elif decision == "explicitDeny":
+            yield error(_CHECK, name, f"a policy of the role denies {action} (IAM simulation)", _grant(action, what))
+        elif decision == "implicitDeny":
+            yield warning(
+                _CHECK,
+                name,
+                f"the role's own policies do not allow {action} (IAM simulation); only the {what}'s policy may",
+                f"allow {action} on the {what} in the role's policy",
+            )
+        elif decision == "allowed":
+            simulated.append(action)
+        else:
+            open_.append(action)
+    if tried := [action for action in actions if action in permits.allowed]:
+        yield fine(_CHECK, name, f"{', '.join(tried)} allowed (tried without a trace)")
+    if simulated:
+        yield fine(_CHECK, name, f"{', '.join(simulated)} allowed (IAM simulation)")
+    if open_ and caller.emulator:
+        yield fine(_CHECK, name, "nothing was refused")
+    elif open_:
+        message = f"{', '.join(open_)}: cannot be tried without a trace, only IAM knows"
+        yield unknown(_CHECK, name, message, _ask_iam(permits.decisions))
+
+
 def _ask_iam(decisions: Mapping[str, str] | Silence | None) -> str:
     if isinstance(decisions, Silence) and decisions.code == "NoSuchEntity":
         # A session's ARN tells the name of its role, but not the path before it, as roles of IAM Identity Center have.
@@ -86,5 +124,5 @@ def _ask_iam(decisions: Mapping[str, str] | Silence | None) -> str:
     )
 
 
-def _grant(action: str) -> str:
-    return f"allow {action} on this queue in the role's policy, and look for a deny in the queue's"
+def _grant(action: str, what: str = "queue") -> str:
+    return f"allow {action} on this {what} in the role's policy, and look for a deny in the {what}'s"

@@ -9,7 +9,7 @@ import msgspec
 from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts, Why
 from turnout.doctor.findings import Finding, error, fine, unknown, warning
 
-__all__ = ["IDEMPOTENCY", "LEDGER", "TablePlan", "judge_bucket", "judge_table"]
+__all__ = ["ARCHIVE_ACTIONS", "IDEMPOTENCY", "LEDGER", "TablePlan", "judge_bucket", "judge_table"]
 
 
 class TablePlan(msgspec.Struct, frozen=True):
@@ -18,20 +18,31 @@ class TablePlan(msgspec.Struct, frozen=True):
     purpose: str
     setting: str
     keys: Mapping[str, str]
+    actions: tuple[str, ...]
+    """The actions of IAM that Turnout needs on it."""
     indexes: Mapping[str, str] = {}
     ttl: str = "expires"
     keeps_history: bool = False
     """Whether its contents are worth a recovery to a point in time."""
 
 
-IDEMPOTENCY = TablePlan("idempotency table", "TURNOUT_IDEMPOTENCY_TABLE", {"HASH": "key:S"})
+IDEMPOTENCY = TablePlan(
+    "idempotency table",
+    "TURNOUT_IDEMPOTENCY_TABLE",
+    {"HASH": "key:S"},
+    ("dynamodb:GetItem", "dynamodb:UpdateItem"),
+)
 LEDGER = TablePlan(
     "ledger",
     "TURNOUT_DLQ_LEDGER",
     {"HASH": "pk:S", "RANGE": "sk:S"},
+    ("dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:Query", "dynamodb:BatchWriteItem"),
     {"shelves": "HASH=shelf:S RANGE=changed:N"},
     keeps_history=True,
 )
+
+ARCHIVE_ACTIONS = ("s3:PutObject", "s3:GetObject")
+"""The actions of IAM that recovery needs on archived letters."""
 
 
 def judge_table(name: str, table: TableFacts | Silence, plan: TablePlan, caller: Caller) -> Iterator[Finding]:

@@ -6,9 +6,9 @@ from tests.unit.doctor.facts import ACCOUNT, CALLER, EMULATOR, bad, policy, sour
 
 from turnout.doctor.account import judge_caller, judge_clock
 from turnout.doctor.asking.targets import ASKED
-from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts, Why
+from turnout.doctor.facts import BucketFacts, Caller, Permits, Silence, TableFacts, Why
 from turnout.doctor.findings import Severity
-from turnout.doctor.permissions import judge_permissions
+from turnout.doctor.permissions import judge_permissions, judge_permits
 from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
 from turnout.doctor.stores import IDEMPOTENCY, LEDGER, judge_bucket, judge_table
 from turnout.rules.model import Kind, Target
@@ -110,6 +110,35 @@ def test_a_role_with_a_path_is_known_in_a_policy() -> None:
 
 def test_a_queue_that_is_not_there_refuses_nothing() -> None:
     assert list(judge_permissions(target(attributes=MISSING), CALLER)) == []
+
+
+UPDATE = "dynamodb:UpdateItem"
+
+
+@pytest.mark.parametrize(
+    ("permits", "severity"),
+    [
+        (Permits(frozenset({UPDATE})), Severity.OK),
+        (Permits(denied={UPDATE: DENIED}, decisions={UPDATE: "allowed"}), Severity.ERROR),
+        (Permits(decisions={UPDATE: "allowed"}), Severity.OK),
+        (Permits(decisions={UPDATE: "explicitDeny"}), Severity.ERROR),
+        (Permits(decisions={UPDATE: "implicitDeny"}), Severity.WARNING),
+        (Permits(decisions=DENIED), Severity.UNKNOWN),
+        (Permits(), Severity.UNKNOWN),
+    ],
+)
+def test_what_may_be_done_with_a_table_is_judged_by_trial_first(permits: Permits, severity: Severity) -> None:
+    assert worst(judge_permits("seen", "table", [UPDATE], permits, CALLER), "permission") is severity
+
+
+def test_a_write_that_the_key_refuses_names_the_permissions_on_the_key() -> None:
+    of_key = Silence(Why.DENIED, "AccessDeniedException", "KMS key access denied error: not authorized: kms:Decrypt")
+    (finding,) = judge_permits("seen", "table", [UPDATE], Permits(denied={UPDATE: of_key}), CALLER)
+    assert "kms:Decrypt" in finding.advice
+
+
+def test_an_emulator_refuses_nothing_in_its_stores() -> None:
+    assert bad(judge_permits("seen", "table", [UPDATE], Permits(), EMULATOR)) == []
 
 
 def table(**given: object) -> TableFacts:
