@@ -13,16 +13,21 @@ from turnout.recovery.report.ways import Way
 
 __all__ = ["outlook"]
 
-_OUTLOOKS: tuple[tuple[str, str, Disposition | None], ...] = (
-    ("retry", "can be retried", Disposition.TRANSIENT),
-    ("replay", "can be replayed to where they came from", Disposition.TRANSIENT),
-    ("target", "need a target", Disposition.TRANSIENT),
-    ("repair", "wait for a repair", Disposition.NEEDS_FIX),
-    ("archive", "cannot be delivered", Disposition.PERMANENT),
-    ("look", "need a look", Disposition.UNKNOWN),
-    ("without-event", "without the event", None),
+_OUTLOOKS: tuple[tuple[str, str, str, Disposition | None], ...] = (
+    ("retry", "can be retried", "can be retried", Disposition.TRANSIENT),
+    (
+        "replay",
+        "can be replayed to where it came from",
+        "can be replayed to where they came from",
+        Disposition.TRANSIENT,
+    ),
+    ("target", "needs a target", "need a target", Disposition.TRANSIENT),
+    ("repair", "waits for a repair", "wait for a repair", Disposition.NEEDS_FIX),
+    ("archive", "cannot be delivered", "cannot be delivered", Disposition.PERMANENT),
+    ("look", "needs a look", "need a look", Disposition.UNKNOWN),
+    ("without-event", "without the event", "without the event", None),
 )
-"""Names, words and dispositions, in the order in which they are shown."""
+"""Names, words for one and for more, and dispositions, in the order in which they are shown."""
 _OTHERS = {Disposition.NEEDS_FIX: "repair", Disposition.PERMANENT: "archive", Disposition.UNKNOWN: "look"}
 
 
@@ -30,7 +35,9 @@ def outlook(letters: Iterable[Letter], again: Command) -> tuple[Outlook, ...]:
     """The outlooks that there are for these letters; `again` says where they were read."""
     counts = Counter(_name(letter.disposition, again.way(letter)) for letter in letters)
     return tuple(
-        Outlook(name, words, counts[name], disposition) for name, words, disposition in _OUTLOOKS if counts[name]
+        Outlook(name, one if counts[name] == 1 else more, counts[name], disposition)
+        for name, one, more, disposition in _OUTLOOKS
+        if counts[name]
     )
 
 

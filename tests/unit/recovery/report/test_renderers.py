@@ -153,7 +153,7 @@ def test_every_form_says_at_a_glance_how_many_letters_each_step_can_help() -> No
         "target": 3,
         "without-event": 2,
     }
-    said = "4 can be retried, 1 can be replayed to where they came from, 3 need a target, 2 without the event"
+    said = "4 can be retried, 1 can be replayed to where it came from, 3 need a target, 2 without the event"
     assert said in printed(made)
     assert said in render_markdown(made).replace("**", "")
     assert f'aria-label="{said}"' in render_html(made)
