@@ -6,7 +6,6 @@ Times are nanoseconds since the epoch (`time.time_ns()`); 0 means "has not happe
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
@@ -291,7 +290,6 @@ class Account:
         "handle",
         "handle_at",
         "key",
-        "lapses_at",
         "letter",
         "letter_at",
         "match",
@@ -311,14 +309,7 @@ class Account:
     letter_at: float
     """Event-loop time at which the letter was written: there once it is."""
 
-    def __init__(
-        self,
-        message: Message,
-        receive: Call,
-        received_ns: int,
-        visible_at: float = 0.0,
-        lapses_at: float = math.inf,
-    ) -> None:
+    def __init__(self, message: Message, receive: Call, received_ns: int, visible_at: float = 0.0) -> None:
         self.message = message
         self.handle = message.handle
         """The newest receipt handle known for this message."""
@@ -327,8 +318,6 @@ class Account:
         """The body as a JSON string, once it was written for the first of several targets."""
         self.visible_at = visible_at
         """Event-loop time at which the message becomes visible to other consumers again, unless extended."""
-        self.lapses_at = lapses_at
-        """The same at the latest, where that is at the earliest: once it is over, others may have it."""
         self.handle_at = receive.at
         """Event-loop time at which SQS gave that handle out: its 12 hours count from there."""
         self.receive = receive

@@ -50,13 +50,6 @@ class Breaker:
         if self.state is BreakerState.OPEN:
             self.state = BreakerState.PROBING
 
-    def unasked(self) -> bool:
-        """Nothing was sent after all; True when that was to be the probe, which the next call is then."""
-        if self.state is not BreakerState.PROBING:
-            return False
-        self.state = BreakerState.OPEN
-        return True
-
     def succeeded(self) -> bool:
         """The target took something, or refused it for what it is; True when that closed the breaker."""
         closed = self.state is not BreakerState.CLOSED

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections import defaultdict
 from collections.abc import Sequence
 
@@ -94,7 +93,6 @@ class Heartbeat:
         except SqsError as error:
             log.warning("visibility of %d messages not extended, trying again: %s", len(accounts), error)
             return False
-        now = asyncio.get_running_loop().time()
         failed = {failure.index: failure for failure in failures}
         for index, account in enumerate(accounts):
             if account.handle != handles[index]:
@@ -102,14 +100,10 @@ class Heartbeat:
             failure = failed.get(index)
             if failure is None:
                 account.visible_at = asked_at + seconds
-                account.lapses_at = now + seconds
                 self._books.extensions += 1
             elif not failure.retryable and not self._perhaps_settled(account):
                 # Gone from our hands: SQS may hand it out again, and then the newer handle is taken over.
                 account.visible_at = asked_at + MAX_VISIBILITY_SECONDS
-                if asked_at < account.lapses_at:
-                    # Not lapsed, but gone: its queue keeps nothing for so long. Then it does not come again.
-                    account.lapses_at = math.inf
                 self._books.expired += 1
                 log.warning(
                     "message can no longer be kept invisible and may be received again: %s",

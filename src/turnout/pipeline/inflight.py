@@ -83,7 +83,6 @@ class InFlight:
                 held.handle = message.handle
                 held.handle_at = account.handle_at
                 held.visible_at = account.visible_at
-                held.lapses_at = account.lapses_at
         self._bytes += size
         return fresh
 

@@ -172,10 +172,7 @@ class Poller:
         self._source.receives.add(call)
         if sent_ms := messages[0].sent_ms:
             self._books.queue_age.add(call.end_ns - sent_ms * 1_000_000)
-        lapses_at = call.at + self._visibility
-        accounts = self._in_flight.add(
-            [Account(message, call, call.end_ns, visible_at, lapses_at) for message in messages]
-        )
+        accounts = self._in_flight.add([Account(message, call, call.end_ns, visible_at) for message in messages])
         self._books.redelivered += len(messages) - len(accounts)
         self._books.received += len(accounts)
         self._source.received += len(accounts)

@@ -273,15 +273,6 @@ class Router:
         else:
             sender.refuse(delivery)
 
-    def lapsed(self, delivery: Delivery) -> None:
-        """A message that its FIFO queue has taken back before it was sent: it comes again, and is done with here."""
-        account = delivery.account
-        log.warning(
-            "not sent to %s: its visibility timeout has ended, and its queue hands it out again", delivery.target,
-            extra=about(account, target=delivery.target),
-        )  # fmt: skip
-        self._settler.leave_lane(account)
-
     def _fail(self, account: Account, reason: Reason, text: str) -> list[Delivery]:
         fault = Fault.CONFIG if reason in (Reason.UNMATCHED, Reason.LETTER_UNREADABLE) else Fault.DATA
         account.failure = Failure(reason, fault, text)

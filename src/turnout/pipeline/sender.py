@@ -71,11 +71,9 @@ class Sender:
     """The way to one target. `settled` is given each delivery exactly once, when it is done or has failed for good.
 
     `overflow` is given the deliveries that wait here and are too many, when the target does not work, or not always; it
-    answers with `refuse`, or takes the whole message away. `lapsed` is given, where order counts, what is not sent
-    because its FIFO queue has taken the message back; without it, that is sent. `refit` composes less when a message
-    was too large; by default, the trace context is left out. `since` says from which event-loop time on a delivery
-    counts as held. `kind` and `unrepaired` are words for the log: what this is the way to, and what happens until an
-    operator has repaired it.
+    answers with `refuse`, or takes the whole message away. `refit` composes less when a message was too large; by
+    default, the trace context is left out. `since` says from which event-loop time on a delivery counts as held. `kind`
+    and `unrepaired` are words for the log: what this is the way to, and what happens until an operator has repaired it.
     """
 
     def __init__(
@@ -91,7 +89,6 @@ class Sender:
         slots: Slots | None,
         books: TargetBooks,
         place: PlaceBooks,
-        lapsed: Callable[[Delivery], None] | None = None,
         refit: Callable[[Delivery], OutgoingMessage] | None = None,
         since: Callable[[Delivery], float] = _received_at,
         kind: str = "target",
@@ -107,7 +104,6 @@ class Sender:
         self._patience = Patience(self.breaker, config.backoff, config.hold_seconds, since)
         self._settled = settled
         self._overflow = overflow
-        self._lapsed = lapsed if destination.ordered else None
         self._config = config
         self._books = books
         self._place = place
@@ -116,7 +112,7 @@ class Sender:
         """The failure that opened the breaker, or made one delivery too many wait."""
         self._outbox: Outbox[Delivery] = Outbox(
             f"send-{name}",
-            self._send,
+            self._flush,
             calls=config.calls,
             size=_size,
             lane=_group if destination.ordered else None,
@@ -204,31 +200,6 @@ class Sender:
         elif self._rate is not None and (until := self._rate.spend(count, now)):
             self._outbox.hold(until)
 
-    async def _send(self, deliveries: list[Delivery]) -> list[tuple[Delivery, float]]:
-        if self._lapsed is not None:
-            deliveries = list(filter(self._ours, deliveries))
-            if not deliveries:
-                if self.breaker.unasked():
-                    self._outbox.hold(0.0)
-                return []
-        return await self._flush(deliveries)
-
-    def _ours(self, delivery: Delivery) -> bool:
-        """Whether a delivery is still to be made from here.
-
-        What a FIFO queue has taken back comes again, in its order. Sent from here as well, it would arrive behind what
-        another worker has sent meanwhile, and twice once the target has forgotten its deduplication id.
-        """
-        account = delivery.account
-        if account.outcome is not None:
-            return False
-        if self._lapsed is None or not account.message.lane:
-            return True
-        if asyncio.get_running_loop().time() < account.lapses_at:
-            return True
-        self._lapsed(delivery)
-        return False
-
     async def _flush(self, deliveries: list[Delivery]) -> list[tuple[Delivery, float]]:
         call = Call("send", self.destination.url, time.time_ns())
         call.at = asyncio.get_running_loop().time()
@@ -246,7 +217,7 @@ class Sender:
             self._place.calls.add(call)
             if len(deliveries) > 1 and (error is not foreign or (error.fault is Fault.DATA and not error.retryable)):
                 # One entry spoils the request, and nobody says which: each goes alone, while it is ours.
-                alone = ([delivery] for delivery in deliveries if self._ours(delivery))
+                alone = ([delivery] for delivery in deliveries if delivery.account.outcome is None)
                 return [again for one in alone for again in await self._flush(one)]
             failure = EntryFailure(0, error.code, str(error), error.fault, error.retryable)
             rest = min(error.retry_after or 0.0, self._config.longest_rest_seconds)

@@ -96,14 +96,6 @@ class Settler:
         else:
             self._close([account])
 
-    def leave_lane(self, account: Account) -> None:
-        """Stop holding a message, and what stands behind it in its FIFO group: that must not overtake it."""
-        behind = False
-        for held in self._in_flight:
-            behind = behind or held is account
-            if behind and held.outcome is None and held.message.lane == account.message.lane:
-                self.leave(held)
-
     def postpone(self, account: Account, seconds: float) -> None:
         """Hand a message back for so many seconds, because nothing can be done with it now."""
         account.outcome = Outcome.HANDED_BACK

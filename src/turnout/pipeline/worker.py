@@ -289,7 +289,6 @@ class Worker:
                 compose=Composer(target, self._tracing, self.books),
                 settled=self._router.delivered,
                 overflow=self._router.overflowed,
-                lapsed=self._router.lapsed,
                 config=self.config.sender(target.per_second),
                 slots=self._slots,
                 books=self.books.target(target.name),

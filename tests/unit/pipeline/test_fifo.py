@@ -5,7 +5,6 @@ import json
 from collections import defaultdict
 
 import pytest
-from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import RULES, Watch, Yard, ruleset
 
 from turnout.idempotency.api import Claim, IdempotencyStore
@@ -142,86 +141,6 @@ def test_what_stands_behind_an_event_that_another_worker_claims_does_not_overtak
         assert await store.claim({event_key("a-2", ""): "the next worker"}, 30.0) == {event_key("a-2", ""): Claim()}
 
     asyncio.run(main())
-
-
-CHANGE = "ChangeMessageVisibilityBatch"
-
-
-def now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-async def holding(numbers: int) -> Yard:
-    """A yard that holds so many events of one group for a target that fails, asks again at 600 s, and has no room."""
-    failing = BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0)
-    yard = Yard(
-        FIFO_RULES, fifo=["crm.fifo", "events.fifo"], clock=now, sources=(SOURCE,), pollers=1,
-        max_in_flight=2 * numbers, hold_seconds=3_600.0, breaker=failing,
-    )  # fmt: skip
-    yard.sqs.fail_calls("crm.fifo", SEND, "ServiceUnavailable")
-    await publish(yard, *range(numbers))
-    return yard
-
-
-async def publish(yard: Yard, *numbers: int) -> None:
-    for number in numbers:
-        await yard.sqs.send(SOURCE, [OutgoingMessage(event("a", number), group_id="a", deduplication_id=f"a{number}")])
-
-
-def test_what_a_fifo_source_has_given_to_another_worker_meanwhile_is_not_sent_from_here_as_well() -> None:
-    async def main() -> None:
-        yard = await holding(3)
-        yard.sqs.fail_calls("events.fifo", CHANGE, "ServiceUnavailable")
-        async with yard.running(seconds=10_000):
-            await asyncio.sleep(70.0)
-            yard.sqs.heal()
-            seen, stop = Watch(), asyncio.Event()
-            other = Worker(yard.config, ruleset(FIFO_RULES), yard.sqs, seen)
-            working = asyncio.create_task(other.run(stop))
-            while len(seen.accounts) < 3:
-                await asyncio.sleep(1.0)
-            stop.set()
-            await working
-            await asyncio.sleep(530.0)  # the target has forgotten the deduplication ids, and is asked again
-            assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 3}
-            await publish(yard, 3)
-            await asyncio.sleep(1.0)
-        assert order(yard) == {"a": [0, 1, 2, 3]}
-        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 3, Outcome.DELIVERED: 1}
-
-    run(main())
-
-
-def test_what_stands_behind_an_event_that_its_fifo_source_has_taken_back_does_not_overtake_it() -> None:
-    async def main() -> None:
-        yard = await holding(2)
-        async with yard.running(seconds=10_000):
-            await asyncio.sleep(1.0)
-            first = next(iter(yard.worker.in_flight)).handle
-            yard.sqs.fail_entries("events.fifo", CHANGE, "InternalError", when=lambda handle: handle == first)
-            await asyncio.sleep(500.0)
-            yard.sqs.heal()
-            await asyncio.sleep(200.0)
-        assert order(yard) == {"a": [0, 1]}
-        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 2, Outcome.DELIVERED: 2}
-
-    run(main())
-
-
-def test_what_its_fifo_source_does_not_keep_any_longer_is_sent_since_it_does_not_come_again() -> None:
-    async def main() -> None:
-        yard = await holding(1)
-        async with yard.running(seconds=10_000):
-            await asyncio.sleep(1.0)
-            await yard.sqs.delete(SOURCE, [next(iter(yard.worker.in_flight)).handle])
-            yard.sqs.fail_entries("events.fifo", CHANGE, "InvalidParameterValue")
-            yard.sqs.fail_entries("events.fifo", "DeleteMessageBatch", "InvalidParameterValue")
-            await asyncio.sleep(300.0)
-            yard.sqs.heal()
-            await asyncio.sleep(400.0)
-        assert order(yard) == {"a": [0]}
-
-    run(main())
 
 
 def test_an_odd_group_is_replaced_by_its_hash_because_sqs_would_refuse_it() -> None:
