@@ -512,3 +512,14 @@ def test_a_table_of_tests_in_place_of_rules_is_told_where_it_stands(tmp_path: Pa
     write(tmp_path, RULE + "tests: [{event: {}, rules: []}]\n")
     (problem,) = problems(tmp_path)
     assert problem.endswith("no field 'tests'; a table of tests stands in the folder 'tests' of the directory of rules")
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\n\n", "\n   "])
+def test_a_bracket_that_is_never_closed_is_pointed_at_where_it_opens(tmp_path: Path, end: str) -> None:
+    (tmp_path / "rules.yaml").write_text(f"rules:\n  - id: r\n    when: exists(x)\n    send: [a, b{end}")
+    assert [each.split(" TR103 ")[0] for each in problems(tmp_path)] == ["rules.yaml:4:11:"]
+
+
+def test_a_tab_after_a_dash_is_called_a_tab(tmp_path: Path) -> None:
+    (tmp_path / "rules.yaml").write_text("rules:\n  -\tid: r\n    when: exists(x)\n")
+    assert problems(tmp_path) == ["rules.yaml:2:4: TR103 a tab; indent with spaces, and put a space after '-'"]

@@ -77,7 +77,7 @@ _HINTS = {
     "/": "there is no arithmetic; regular expressions belong into matches(path, 'expression')",
     "-": "there is no arithmetic",
     ".": "a path begins with a name, with $ or with @",
-    "{": "a reference to the environment is ${NAME}",
+    "{": "a reference to the environment is ${NAME}; no value is compared with an object",
     # What word processors and chats make of what was typed.
     **dict.fromkeys(
         "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u00b4`", "a string stands in straight quotes: 'text'"

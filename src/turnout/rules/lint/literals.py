@@ -1,8 +1,8 @@
 """Finds texts that are compared as they stand and hardly meant so.
 
 A `*` is any run of characters in `wildcard` alone, and without one that is a single text. A path in quotes is a text,
-and so are a number in quotes, `${` that begins no reference, and the slashes around a regular expression. An example
-whose event holds such a text shows that it is meant.
+and so are a number in quotes, `${` that begins no reference, the slashes around a regular expression, and, outside of
+`matches` and `cidr`, regular expressions and networks. An example whose event holds such a text shows that it is meant.
 """
 
 from __future__ import annotations
@@ -40,6 +40,10 @@ __all__ = ["warn_of_literals"]
 
 _SLASHES = re.compile(r"/.+/[gimsuxy]+", re.DOTALL)
 """A regular expression as other languages write it."""
+_ANCHORED = re.compile(r"\^.+|.*(\.[*+]|\\[dws][*+]?|\][*+]?)\$", re.DOTALL)
+"""What looks like a regular expression rather than a wildcard, of which topics of Genesys may hold `.*`."""
+_NETWORK = re.compile(r"[0-9]{1,3}(\.[0-9]{1,3}){3}/[0-9]{1,2}|[0-9a-fA-F:]*::[0-9a-fA-F:]*/[0-9]{1,3}")
+_MEANS = {"matches": "a regular expression", "cidr": "the addresses of a network"}
 _NUMBER = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?")
 
 
@@ -74,6 +78,10 @@ def _message(test: Test, item: Literal, is_pattern: bool) -> str:
         case Range():
             quotes = "a number in quotes is a text, and texts are ordered by their characters"
             return f"{quotes}; write {text} without them" if _NUMBER.fullmatch(text) else ""
+    if not is_pattern and (function := _function_for(text)):
+        negated = "not " if isinstance(test.predicate, Except) else ""
+        written = f"{negated}{function}({render_term(test.term)}, {render_literal(item)})"
+        return f"this is compared as it stands; where it means {_MEANS[function]}, write {written}"
     if _is_wildcard(text):
         return _in_wildcard(test, item, is_pattern)
     if is_pattern:
@@ -81,6 +89,13 @@ def _message(test: Test, item: Literal, is_pattern: bool) -> str:
     if looks_like_path(text):
         return f"a text in quotes is no path; for what the path finds write {text} without them"
     return broken_reference(text)
+
+
+def _function_for(text: str) -> str:
+    """The function that would understand the text; empty when it is none that looks like more than a text."""
+    if _ANCHORED.fullmatch(text):
+        return "matches"
+    return "cidr" if _NETWORK.fullmatch(text) else ""
 
 
 def _without_star(test: Test, item: Literal, is_pattern: bool) -> str:

@@ -28,6 +28,26 @@ def test_a_star_that_stands_for_itself_is_pointed_out(expression: str, meant: st
 
 
 @pytest.mark.parametrize(
+    ("expression", "says"),
+    [
+        ("detail.x == '^foo.*$'", "a regular expression, write matches(detail.x, '^foo.*$')"),
+        ("detail.x != '^foo'", "a regular expression, write not matches(detail.x, '^foo')"),
+        (r"detail.x == '[0-9]+$'", "a regular expression, write matches(detail.x, '[0-9]+$')"),
+        ("detail.ip == '10.0.0.0/8'", "the addresses of a network, write cidr(detail.ip, '10.0.0.0/8')"),
+        ("detail.ip in ['fe80::/10']", "the addresses of a network, write cidr(detail.ip, 'fe80::/10')"),
+    ],
+)
+def test_an_expression_and_a_network_that_are_plain_texts_are_pointed_out(expression: str, says: str) -> None:
+    (found,) = warned(f"detail.y == 1 or {expression}", Code.TAKEN_LITERALLY)
+    assert found.message == f"this is compared as it stands; where it means {says}"
+
+
+@pytest.mark.parametrize("text", ["^", "100$", "US$", "24/7", "10.0.0.1", "a/8", "2026/11"])
+def test_a_text_that_is_neither_an_expression_nor_a_network_is_left_alone(text: str) -> None:
+    assert warned(f"detail.x == '{text}'", Code.TAKEN_LITERALLY) == []
+
+
+@pytest.mark.parametrize(
     ("alternative", "meant"),
     [
         ("abc*", "write {wildcard: 'abc*'}"),
