@@ -520,6 +520,16 @@ def test_a_bracket_that_is_never_closed_is_pointed_at_where_it_opens(tmp_path: P
     assert [each.split(" TR103 ")[0] for each in problems(tmp_path)] == ["rules.yaml:4:11:"]
 
 
-def test_a_tab_after_a_dash_is_called_a_tab(tmp_path: Path) -> None:
-    (tmp_path / "rules.yaml").write_text("rules:\n  -\tid: r\n    when: exists(x)\n")
+@pytest.mark.parametrize("newline", ["\n", "\r\n"])
+@pytest.mark.parametrize("start", ["", "\ufeff"])
+def test_a_tab_after_a_dash_is_called_a_tab(tmp_path: Path, start: str, newline: str) -> None:
+    text = f"{start}rules: # \U0001f600{newline}  -\tid: r{newline}    when: exists(x){newline}"
+    (tmp_path / "rules.yaml").write_bytes(text.encode())
     assert problems(tmp_path) == ["rules.yaml:2:4: TR103 a tab; indent with spaces, and put a space after '-'"]
+
+
+@pytest.mark.parametrize("newline", ["\r", "\u2028", "\x85"])
+def test_what_is_no_yaml_is_told_whatever_ends_the_lines(tmp_path: Path, newline: str) -> None:
+    (tmp_path / "rules.yaml").write_bytes(newline.join(["rules:", "  - id: r", "    when: @x", ""]).encode())
+    (problem,) = problems(tmp_path)
+    assert "cannot start any token; quote a value" in problem

@@ -76,7 +76,7 @@ def read_document(
 def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
     """What the parser says is wrong, where to look, and what to do about it."""
     mark = error.problem_mark
-    if mark is None or (error.context_mark and not "".join(text.split("\n")[mark.line :]).strip()):
+    if mark is None or (error.context_mark and not text[mark.index :].strip()):
         mark = error.context_mark  # what is never closed is found at the end, and its beginning helps more
     line, column = (mark.line, mark.column) if mark else (0, 0)
     if conflict := _CONFLICT.search(text):
@@ -86,7 +86,7 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
         if indent := _NO_SPACE.match(written):
             message = "an invisible character that is no space; delete it, and indent with spaces"
             return YamlError(Code.YAML, message, number, indent.end() - 1)
-    if "cannot start any token" in (error.problem or "") and text.split("\n")[line][column : column + 1] == "\t":
+    if mark and "cannot start any token" in (error.problem or "") and text[mark.index : mark.index + 1] == "\t":
         return YamlError(Code.YAML, "a tab; indent with spaces, and put a space after '-'", line, column)
     begun = error.context_mark.line if error.context and error.context_mark else line
     context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
