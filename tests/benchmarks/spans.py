@@ -28,7 +28,8 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from opentelemetry.trace import Link, SpanKind, set_span_in_context
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from turnout.message import Account, Attribute, Call, Delivery, Message, Outcome, State
+from turnout.account import Account, Call, Delivery, Outcome, State
+from turnout.message import Attribute, Message
 from turnout.telemetry.records import Trace, new_trace
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup import TraceSettings, start_tracing

@@ -12,8 +12,9 @@ from tests.servers.emulators import moto
 from tests.servers.processes import Server
 from tests.unit.pipeline.yard import SOURCE, Yard, event, ruleset
 
+from turnout.account import Outcome
 from turnout.errors import Fault, TargetError
-from turnout.message import Attribute, Outcome
+from turnout.message import Attribute
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.targets.api import Destination

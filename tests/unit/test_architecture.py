@@ -10,8 +10,9 @@ SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
 LAYERS = (
     ("errors",),
-    ("items", "queues", "urls"),
+    ("failures", "items", "queues", "urls"),
     ("message", "wrong_settings"),
+    ("account",),
     ("rules", "sqs", "telemetry"),
     ("letter", "targets", "idempotency", "settings"),
     ("pipeline", "recovery", "genesys"),

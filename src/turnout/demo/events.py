@@ -13,7 +13,8 @@ import msgspec
 
 from turnout.demo.conversation import Conversation
 from turnout.demo.shapes import Json, Organisation, tutorial_event
-from turnout.message import Attribute, Reason
+from turnout.failures import Reason
+from turnout.message import Attribute
 
 __all__ = ["MAX_BODY_BYTES", "POISON_EVERY", "REPEAT_EVERY", "DemoMessage", "generate"]
 

@@ -9,8 +9,8 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from turnout.account import Account, Call, Delivery
 from turnout.demo.run import Result
-from turnout.message import Account, Call, Delivery
 from turnout.rules import Match, Ruleset
 from turnout.rules.model import Mode
 

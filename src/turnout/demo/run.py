@@ -14,6 +14,7 @@ from itertools import islice
 
 import msgspec
 
+from turnout.account import Account
 from turnout.app import worker_config
 from turnout.demo.audit import Audit, Findings
 from turnout.demo.events import DemoMessage, generate
@@ -21,7 +22,7 @@ from turnout.demo.judge import judge
 from turnout.demo.queues import Queues, create_queues, drain, publish
 from turnout.demo.witness import Witness
 from turnout.errors import TurnoutError
-from turnout.message import Account, Message
+from turnout.message import Message
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker
 from turnout.rules import Ruleset

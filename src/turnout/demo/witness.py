@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 
-from turnout.message import Account, Outcome
+from turnout.account import Account, Outcome
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["Witness"]

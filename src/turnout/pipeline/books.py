@@ -10,7 +10,7 @@ from collections import Counter, deque
 
 import msgspec
 
-from turnout.message import Call, Outcome
+from turnout.account import Call, Outcome
 from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS, Histogram
 
 __all__ = ["Books", "Calls", "LetterNote", "PlaceBooks", "SourceBooks", "TargetBooks"]

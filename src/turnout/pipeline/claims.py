@@ -12,8 +12,8 @@ import os
 import socket
 from collections.abc import Awaitable, Callable, Sequence
 
+from turnout.account import Account, State
 from turnout.idempotency.api import Claim, IdempotencyStore, StoreUnavailable
-from turnout.message import Account, State
 from turnout.pipeline.books import Books
 from turnout.rules import Match
 

@@ -12,7 +12,9 @@ from datetime import UTC, datetime
 
 import msgspec
 
+from turnout.account import Account, Delivery, Outcome, State
 from turnout.errors import Fault
+from turnout.failures import Failure, Reason
 from turnout.letter import (
     LetterAttribute,
     foreign_version,
@@ -20,7 +22,7 @@ from turnout.letter import (
     read_letter_attribute,
     sealed_attributes,
 )
-from turnout.message import Account, Attribute, Delivery, Failure, Outcome, Reason, State
+from turnout.message import Attribute
 from turnout.pipeline.books import Books, LetterNote
 from turnout.pipeline.sender import Sender, SenderConfig
 from turnout.pipeline.settler import Settler

@@ -9,7 +9,7 @@ import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
 
-from turnout.message import Account
+from turnout.account import Account
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.poller import Poller

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
-from turnout.message import Delivery
+from turnout.account import Delivery
 from turnout.sqs.api import OutgoingMessage
 from turnout.telemetry.propagation import TRACEPARENT, TRACESTATE
 

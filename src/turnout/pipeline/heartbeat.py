@@ -7,8 +7,8 @@ import logging
 from collections import defaultdict
 from collections.abc import Sequence
 
+from turnout.account import Account
 from turnout.errors import SqsError, SqsRejected
-from turnout.message import Account
 from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight

@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import Iterable, Iterator
 
-from turnout.message import Account
+from turnout.account import Account
 
 __all__ = ["InFlight"]
 

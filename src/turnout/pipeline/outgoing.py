@@ -9,8 +9,9 @@ from collections.abc import Mapping
 
 import msgspec
 
+from turnout.account import Account, Delivery
 from turnout.letter import REPLAY, original_attributes
-from turnout.message import Account, Attribute, Delivery, Message
+from turnout.message import Attribute, Message
 from turnout.pipeline.books import Books
 from turnout.rules import Match, Send, Target
 from turnout.rules.model import Kind

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from turnout.account import Delivery
 from turnout.errors import Fault
-from turnout.message import Delivery
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import Breaker, BreakerState
 from turnout.sqs.api import EntryFailure

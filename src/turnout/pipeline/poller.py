@@ -10,8 +10,8 @@ import logging
 import time
 from enum import StrEnum
 
+from turnout.account import Account, Call
 from turnout.errors import Fault, SqsError
-from turnout.message import Account, Call
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.crew import Crew

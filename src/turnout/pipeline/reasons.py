@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 
+from turnout.account import Delivery
 from turnout.errors import Fault
-from turnout.message import Delivery, Failure, Reason
+from turnout.failures import Failure, Reason
 from turnout.sqs.api import EntryFailure, SentBatch
 from turnout.targets.api import EVENT_DENIED, MISSING, TOO_LONG
 from turnout.telemetry.logs import about

@@ -13,9 +13,11 @@ from itertools import islice
 
 import msgspec
 
+from turnout.account import Account, Delivery, Outcome, State
 from turnout.errors import Fault
+from turnout.failures import Failure, Reason
 from turnout.letter import LETTER, LETTER_VERSION, foreign_version, read_letter_attribute
-from turnout.message import Account, Delivery, Failure, Message, Outcome, Reason, State
+from turnout.message import Message
 from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.deadletter import DeadLetters
@@ -41,7 +43,7 @@ _MOST_OWED = 1_000
 _Decided = list[tuple[Account, list[Delivery]]]
 """Messages and the deliveries to make of them, one at least."""
 
-# Named once, for what that costs: see `turnout.message`.
+# Named once, for what that costs: see `turnout.account`.
 _FAILED = State.FAILED
 _DELIVERED = Outcome.DELIVERED
 

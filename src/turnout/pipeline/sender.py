@@ -16,8 +16,9 @@ from operator import attrgetter
 
 import msgspec
 
+from turnout.account import Call, Delivery, Retry, State
 from turnout.errors import CallError, Fault, TargetError
-from turnout.message import Call, Delivery, Failure, Reason, Retry, State
+from turnout.failures import Failure, Reason
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import PlaceBooks, TargetBooks
 from turnout.pipeline.breaker import Breaker, BreakerConfig, BreakerState
@@ -53,7 +54,7 @@ class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """How long a target may ask to be left alone before one attempt; what it asks beyond that is not heeded."""
 
 
-# Named once, for what that costs: see `turnout.message`.
+# Named once, for what that costs: see `turnout.account`.
 _DONE = State.DONE
 
 _size = attrgetter("size")

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from turnout.account import Account, Call, Outcome
 from turnout.errors import Fault, SqsError, SqsRejected
-from turnout.message import Account, Call, Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
@@ -29,7 +29,7 @@ __all__ = ["Settler"]
 
 log = logging.getLogger(__name__)
 
-# Named once, for what that costs: see `turnout.message`.
+# Named once, for what that costs: see `turnout.account`.
 _HANDED_BACK = Outcome.HANDED_BACK
 
 # Older events are replayed ones: SQS keeps nothing longer than 14 days.

@@ -13,9 +13,9 @@ from collections.abc import Callable, Mapping, Sequence
 
 import msgspec
 
+from turnout.account import Account
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.keys import event_key
-from turnout.message import Account
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.breaker import BreakerConfig

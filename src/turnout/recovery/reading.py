@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import msgspec
 
+from turnout.failures import Reason
 from turnout.letter import LETTER, PARKED
-from turnout.message import Reason
 from turnout.queues import queue_name
 from turnout.recovery.causes import CauseTable, default_causes
 from turnout.recovery.classify import classify, in_order

@@ -18,7 +18,7 @@ from typing import NoReturn
 
 import msgspec
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules.model import Json, Rejection
 
 __all__ = ["decode"]

@@ -12,7 +12,8 @@ from typing import TypeAlias
 
 import msgspec
 
-from turnout.message import Attribute, Reason
+from turnout.failures import Reason
+from turnout.message import Attribute
 from turnout.rules.condition.ast import Condition, Path, Scalar
 
 __all__ = [

@@ -12,7 +12,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules.condition.ast import Path, Root
 from turnout.rules.condition.compile import Compiled, Finder, compile_condition, compile_finder, needs_metadata
 from turnout.rules.decode import decode

@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from turnout.message import Outcome
+from turnout.account import Outcome
 from turnout.pipeline.books import Books
 from turnout.telemetry.emf import emf_lines
 from turnout.telemetry.metric import Kind, Metric, Sample

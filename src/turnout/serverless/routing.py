@@ -10,9 +10,10 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
+from turnout.account import Outcome
 from turnout.errors import SqsError
 from turnout.idempotency.api import IdempotencyStore
-from turnout.message import Message, Outcome
+from turnout.message import Message
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker, WorkerConfig

@@ -11,7 +11,8 @@ import asyncio
 from collections import deque
 from collections.abc import Mapping, Sequence
 
-from turnout.message import Account, Message, Outcome
+from turnout.account import Account, Outcome
+from turnout.message import Message
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch, Sqs
 from turnout.telemetry.tracing import Tracing
 

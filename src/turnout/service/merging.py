@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from turnout.message import Outcome
+from turnout.account import Outcome
 from turnout.telemetry import semconv
 from turnout.telemetry.snapshot import (
     CallsSnapshot,

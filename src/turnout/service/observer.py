@@ -17,7 +17,7 @@ from typing import Protocol
 
 import msgspec
 
-from turnout.message import Outcome
+from turnout.account import Outcome
 from turnout.pipeline.books import PlaceBooks
 from turnout.pipeline.poller import Poller
 from turnout.pipeline.sender import Sender

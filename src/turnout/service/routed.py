@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from turnout.message import Account, Delivery
+from turnout.account import Account, Delivery
 from turnout.queues import queue_name
 from turnout.rules import Match
 from turnout.telemetry.semconv import clean

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from turnout.message import Account, Delivery
+from turnout.account import Account, Delivery
 from turnout.queues import queue_name
 from turnout.rules import Match
 from turnout.service.routed import Routed, routed

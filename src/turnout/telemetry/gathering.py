@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from turnout.message import Account, Call, Delivery
+from turnout.account import Account, Call, Delivery
 from turnout.telemetry import spans
 from turnout.telemetry.records import CallTrace, Link, Span, SpanSink, Trace, TracingCounts, new_span_id, new_trace
 

@@ -18,7 +18,7 @@ from typing import Literal, TextIO, cast
 
 import msgspec
 
-from turnout.message import Account
+from turnout.account import Account
 from turnout.telemetry.records import Matched, Trace, process_span_id
 from turnout.telemetry.redaction import MASK, cut, is_secret, redactor
 

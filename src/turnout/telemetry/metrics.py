@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 from turnout import __version__
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.telemetry import semconv
 from turnout.telemetry.metric import Kind, Metric, Reading, Sample
 from turnout.telemetry.snapshot import PlaceSnapshot, Snapshot, TargetSnapshot

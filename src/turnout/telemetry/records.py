@@ -12,7 +12,7 @@ from typing import Protocol
 
 import msgspec
 
-from turnout.message import Account
+from turnout.account import Account
 from turnout.telemetry.propagation import Context
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""What the spans look like: finished span records, built from the records of `turnout.message` once all is over.
+"""What the spans look like: finished span records, built from the records of `turnout.account` once all is over.
 
 The tree (facts of the messaging conventions, and the choices they leave open):
 
@@ -22,7 +22,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import cast
 
-from turnout.message import REPLAY, Account, Call, Delivery, Failure, Outcome, Reason, State
+from turnout.account import Account, Call, Delivery, Outcome, State
+from turnout.failures import Failure, Reason
+from turnout.message import REPLAY
 from turnout.telemetry import semconv
 from turnout.telemetry.records import (
     CallTrace,
@@ -40,7 +42,7 @@ from turnout.telemetry.semconv import clean, queue_attributes
 
 __all__ = ["MOST_CALLS", "build", "build_call", "count", "failed"]
 
-# Named once, for what that costs: see `turnout.message`.
+# Named once, for what that costs: see `turnout.account`.
 _DELIVERED, _DROPPED = Outcome.DELIVERED, Outcome.DROPPED
 
 _OTHER = "_OTHER"

@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from random import getrandbits
 from typing import Protocol
 
-from turnout.message import REPLAY, Account, Attribute, Delivery
+from turnout.account import Account, Delivery
+from turnout.message import REPLAY, Attribute
 from turnout.telemetry import spans
 from turnout.telemetry.aside import aside, shut_down
 from turnout.telemetry.gathering import Gathering, trace_of

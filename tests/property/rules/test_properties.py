@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from jsonpath_ng.ext.parser import parse as jsonpath
 from tests.property.rules.strategies import conditions, events, paths, values
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules.condition.ast import Condition, Path, Scalars, Segment, Spread
 from turnout.rules.condition.compile import compile_condition, compile_finder
 from turnout.rules.condition.interpret import Scope, find, holds

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from turnout.demo.events import MAX_BODY_BYTES, POISON_EVERY, DemoMessage, generate
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules import load_rules
 from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, OutgoingMessage
 

@@ -10,7 +10,7 @@ import pytest
 from turnout.demo.audit import DEAD_LETTERS
 from turnout.demo.events import DemoMessage, generate
 from turnout.demo.judge import judge
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules import Ruleset, load_rules
 
 RULES = """\

@@ -10,10 +10,11 @@ import msgspec
 import pytest
 from rich.console import Console
 
+from turnout.account import Account, Call, Delivery, Outcome, Retry, State
 from turnout.demo.audit import Findings
 from turnout.demo.report import show, story, summary
 from turnout.demo.run import Result
-from turnout.message import Account, Call, Delivery, Message, Outcome, Retry, State
+from turnout.message import Message
 from turnout.pipeline.books import Books
 from turnout.rules import Ruleset, load_rules
 

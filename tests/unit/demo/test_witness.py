@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
+from turnout.account import Account, Call, Delivery, Outcome
 from turnout.demo.witness import Witness
-from turnout.message import Account, Call, Delivery, Message, Outcome
+from turnout.message import Message
 from turnout.telemetry.tracing import NoTracing
 
 

@@ -15,7 +15,7 @@ import pytest
 import yaml
 from tests.unit.service.snapshots import snapshot
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.metrics import read_metrics as read_recovery_metrics
 from turnout.telemetry.metric import Kind

@@ -8,7 +8,7 @@ import yaml
 from tests.unit.service.snapshots import snapshot
 
 from turnout.cli.commands import turnout
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.recovery.processor import spans
 from turnout.telemetry import semconv
 from turnout.telemetry.metrics import read_metrics

@@ -8,7 +8,7 @@ from tests.servers.certificates import make_certificates
 from tests.servers.raw import Peer, RawServer, Request, answer, raw_server, serving
 from tests.unit.pipeline.yard import RULES, SOURCE, Yard, event, ruleset
 
-from turnout.message import Outcome
+from turnout.account import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.pipeline.worker import Worker
 from turnout.recovery.causes import Cause, default_causes

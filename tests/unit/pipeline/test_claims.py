@@ -7,10 +7,11 @@ import pytest
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import SOURCE, Yard, event, ruleset
 
+from turnout.account import Outcome
 from turnout.idempotency.api import Claim, IdempotencyStore, StoreUnavailable
 from turnout.idempotency.keys import event_key
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Attribute, Outcome
+from turnout.message import Attribute
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import OutgoingMessage, SentBatch

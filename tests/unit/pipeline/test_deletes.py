@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 import pytest
 from tests.unit.pipeline.yard import DEAD, SOURCE, Yard, event
 
+from turnout.account import Outcome
 from turnout.errors import Fault
 from turnout.idempotency.api import Claim
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure

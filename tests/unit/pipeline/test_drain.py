@@ -7,10 +7,10 @@ import pytest
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event, ruleset
 
+from turnout.account import Outcome
 from turnout.idempotency.api import Claim
 from turnout.idempotency.keys import event_key
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Outcome
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker

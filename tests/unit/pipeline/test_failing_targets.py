@@ -11,9 +11,9 @@ from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import DEAD, QUICK, RULES, SOURCE, Yard, event, ruleset
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
+from turnout.account import Outcome
 from turnout.errors import Fault, TargetError
 from turnout.letter import LETTER, read_letter_attribute
-from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig, BreakerState
 from turnout.pipeline.worker import Worker
 from turnout.recovery.causes import Disposition, default_causes

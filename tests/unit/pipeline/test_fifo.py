@@ -7,10 +7,10 @@ from collections import defaultdict
 import pytest
 from tests.unit.pipeline.yard import RULES, Watch, Yard, ruleset
 
+from turnout.account import Outcome
 from turnout.idempotency.api import Claim, IdempotencyStore
 from turnout.idempotency.keys import event_key
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Outcome
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import OutgoingMessage

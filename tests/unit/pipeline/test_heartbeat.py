@@ -9,9 +9,9 @@ import pytest
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import SOURCE, Yard, event
 
+from turnout.account import Account, Outcome, State
 from turnout.errors import Fault
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Account, Outcome, State
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import EntryFailure, OutgoingMessage, SentBatch

@@ -2,7 +2,8 @@
 
 import asyncio
 
-from turnout.message import Account, Call, Message
+from turnout.account import Account, Call
+from turnout.message import Message
 from turnout.pipeline.inflight import InFlight
 
 

@@ -7,7 +7,8 @@ import json
 import pytest
 from tests.unit.pipeline.yard import SOURCE, event, ruleset
 
-from turnout.message import Account, Call, Delivery, Message
+from turnout.account import Account, Call, Delivery
+from turnout.message import Message
 from turnout.pipeline.books import Books
 from turnout.pipeline.outgoing import Composer
 from turnout.sqs.api import OutgoingMessage

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from tests.unit.pipeline.virtual_time import run
 from tests.unit.pipeline.yard import SOURCE, Watch, Yard
 
-from turnout.message import Account
+from turnout.account import Account
 from turnout.pipeline.backoff import Backoff
 from turnout.sqs.api import OutgoingMessage, SentBatch
 

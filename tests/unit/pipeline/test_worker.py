@@ -8,9 +8,11 @@ import pytest
 from tests.unit.pipeline import virtual_time
 from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Watch, Yard, event, ruleset
 
+from turnout.account import Delivery, Outcome
 from turnout.errors import Fault
+from turnout.failures import Failure, Reason
 from turnout.letter import LETTER
-from turnout.message import REPLAY, Attribute, Delivery, Failure, Outcome, Reason
+from turnout.message import REPLAY, Attribute
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch

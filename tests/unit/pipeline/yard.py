@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from turnout.account import Account
 from turnout.letter import LetterAttribute, read_letter_attribute
-from turnout.message import Account, Attribute
+from turnout.message import Attribute
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.rules import Ruleset, load_rules

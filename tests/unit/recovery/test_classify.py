@@ -7,7 +7,8 @@ import pytest
 from tests.unit.recovery import letters, samples
 from tests.unit.recovery.letters import BODY
 
-from turnout.message import Attribute, Reason
+from turnout.failures import Reason
+from turnout.message import Attribute
 from turnout.recovery import Cause, Disposition, default_causes, load_causes, read_letter
 from turnout.recovery.causes import CausesError
 

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules.decode import decode
 from turnout.rules.model import Rejection
 

@@ -8,7 +8,8 @@ import pytest
 from tests.unit.rules.language import write
 
 from turnout import Ruleset, load_rules
-from turnout.message import Attribute, Reason
+from turnout.failures import Reason
+from turnout.message import Attribute
 from turnout.rules import Send
 from turnout.sqs.limits import attribute_problem
 

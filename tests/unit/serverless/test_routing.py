@@ -15,10 +15,11 @@ from tests.unit.pipeline.yard import DEAD, RULES, SOURCE, Yard, event
 from tests.unit.serverless.mapping import poll, sqs_event
 from tests.unit.telemetry.stories import Sink
 
+from turnout.account import Outcome
 from turnout.errors import Fault, TargetError
 from turnout.idempotency.api import IdempotencyStore
 from turnout.idempotency.memory import MemoryStore
-from turnout.message import Attribute, Message, Outcome
+from turnout.message import Attribute, Message
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.rules import Ruleset

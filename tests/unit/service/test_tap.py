@@ -14,7 +14,8 @@ import pytest
 from tests.unit.pipeline.yard import RULES, Yard, event, ruleset
 from tests.unit.service.snapshots import Reloaded
 
-from turnout.message import Account, Call, Delivery, Message
+from turnout.account import Account, Call, Delivery
+from turnout.message import Message
 from turnout.pipeline.worker import Worker
 from turnout.service.feeds import Feeds
 from turnout.service.http import HttpConfig, serving

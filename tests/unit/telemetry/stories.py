@@ -6,19 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from turnout.account import Account, Call, Delivery, Outcome, Retry, State
 from turnout.errors import Fault
-from turnout.message import (
-    Account,
-    Attribute,
-    Call,
-    Delivery,
-    Failure,
-    Message,
-    Outcome,
-    Reason,
-    Retry,
-    State,
-)
+from turnout.failures import Failure, Reason
+from turnout.message import Attribute, Message
 from turnout.telemetry.records import Span
 from turnout.telemetry.tracing import Tracing
 

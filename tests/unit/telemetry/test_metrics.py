@@ -14,7 +14,7 @@ from tests.servers.otlp import Collector, silent_endpoint
 from tests.unit.service.snapshots import NOW, snapshot, target
 
 from turnout import __version__
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS, Counted, Histogram
 from turnout.telemetry.metric import Kind, Metric, Reading, Sample
 from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, read_metrics, reading_of

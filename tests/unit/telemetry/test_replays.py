@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from turnout.message import Account, Attribute, Call, Message
+from turnout.account import Account, Call
+from turnout.message import Attribute, Message
 from turnout.telemetry import spans
 from turnout.telemetry.propagation import TRACEPARENT
 from turnout.telemetry.records import Span, Trace

@@ -19,8 +19,9 @@ from tests.servers.processes import free_port
 from tests.unit.telemetry.stories import Match, Story
 
 import turnout
+from turnout.account import Outcome
 from turnout.errors import Fault
-from turnout.message import Failure, Outcome, Reason
+from turnout.failures import Failure, Reason
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup import TraceSettings, start_tracing, telemetry_problems
 from turnout.telemetry.tracing import LateTracing, NoTracing

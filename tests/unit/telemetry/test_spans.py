@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from tests.unit.telemetry.stories import Match, Sink, Story, text
 
+from turnout.account import Outcome
 from turnout.errors import Fault
-from turnout.message import Failure, Outcome, Reason
+from turnout.failures import Failure, Reason
 from turnout.telemetry.spans import count
 from turnout.telemetry.tracing import LateTracing
 

@@ -10,8 +10,10 @@ from collections.abc import Iterator, Sequence
 import pytest
 from tests.unit.telemetry.stories import DEAD, PARENT, TRACE, TRACEPARENT, Sink, Story, text
 
+from turnout.account import Account, Outcome, State
 from turnout.errors import Fault
-from turnout.message import Account, Attribute, Failure, Outcome, Reason, State
+from turnout.failures import Failure, Reason
+from turnout.message import Attribute
 from turnout.telemetry.propagation import Context, parse_trace_header, parse_traceparent
 from turnout.telemetry.records import Span, Trace
 from turnout.telemetry.sampling import Sampler

@@ -10,8 +10,9 @@ import pytest
 from tests.servers.otlp import CollectedSpan, Collector
 from tests.unit.telemetry.stories import BASE, DEAD, PARENT, SOURCE, TRACE, TRACEPARENT, Match, Story, text
 
+from turnout.account import Account, Outcome
 from turnout.errors import Fault
-from turnout.message import Account, Failure, Outcome, Reason
+from turnout.failures import Failure, Reason
 from turnout.telemetry.setup import TraceSettings, start_tracing
 from turnout.telemetry.tracing import LateTracing
 

@@ -9,7 +9,8 @@ import pytest
 from tests.unit.pipeline.yard import DEAD, Watch, Yard, event, ruleset
 from tests.unit.telemetry.stories import TRACE, TRACEPARENT, Sink, text
 
-from turnout.message import Account, Attribute, Delivery, Outcome
+from turnout.account import Account, Delivery, Outcome
+from turnout.message import Attribute
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker
 from turnout.sqs.api import MAX_MESSAGE_BYTES

@@ -14,7 +14,7 @@ from turnout.cli.rules.envelopes import in_place_of_an_event
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.rules.tree import print_explanation
 from turnout.cli.rules.unread import note_unread
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules import Ruleset, load_rules
 from turnout.rules.explain.event import explain_event
 from turnout.rules.spelling import nearest

@@ -17,7 +17,7 @@ from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import require_option, rules_option
 from turnout.cli.rules.unread import note_unread
 from turnout.cli.screen import wide_console
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules import Match, load_rules
 from turnout.rules.showing import printable
 

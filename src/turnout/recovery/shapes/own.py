@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from turnout.failures import Reason
 from turnout.letter import (
     ERROR_CODE,
     ERROR_MESSAGE,
@@ -14,7 +15,6 @@ from turnout.letter import (
     original_attributes,
     read_letter_attribute,
 )
-from turnout.message import Reason
 from turnout.recovery.letter import Evidence, Kind, Layer, Origin
 from turnout.recovery.shapes.parcel import Parcel
 from turnout.recovery.times import moment

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TypeAlias
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules.files import schema
 from turnout.rules.files.schema import Field, Type
 from turnout.rules.model import Kind, Unmatched

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules.condition.ast import Scalar
 from turnout.rules.files import schema
 from turnout.rules.files.event_files import EventFileError, read_event_file

@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from turnout.message import Reason
+from turnout.failures import Reason
 from turnout.rules.model import NOTHING_EXTRA, Kind, Send, Unmatched
 from turnout.rules.ruleset import Match, Ruleset
 

@@ -12,12 +12,12 @@ from tests.image.dockerfile import health_check, read_stages
 from tests.unit.deploy.terraform.calls import SOURCE
 from tests.unit.deploy.terraform.module import FOLDER, default, local, named, one, optional_defaults, resources, text
 
+from turnout.account import Outcome
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.settings import variable as dlq_variable
 from turnout.fleet import stop_seconds
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.config import variable as genesys_variable
-from turnout.message import Outcome
 from turnout.serverless.recovering import Became
 from turnout.settings import Settings, load_settings, variable
 

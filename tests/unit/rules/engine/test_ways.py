@@ -9,7 +9,7 @@ import pytest
 from tests.unit.rules.language import write
 
 from turnout import Match, Ruleset, load_rules
-from turnout.message import Reason
+from turnout.failures import Reason
 
 RULES = """
 targets: {a: {queue: a}, b: {queue: b}, c: {queue: c}, rest: {queue: rest}}
