@@ -204,6 +204,14 @@ class Settler:
         if spoilt:
             # One handle spoils the call, and SQS does not say which: each goes alone.
             return [again for account in accounts for again in await self._flush([account])]
+        again = self._judged(accounts, handles, call, failures)
+        self._measure(accounts[0])
+        return again
+
+    def _judged(
+        self, accounts: Sequence[Account], handles: Sequence[str], call: Call, failures: Sequence[EntryFailure]
+    ) -> list[tuple[Account, float]]:
+        """Close what `call` has deleted by these handles; those to be tried again, each with its delay in seconds."""
         failed = {failure.index: failure for failure in failures} if failures else None
         again: list[tuple[Account, float]] = []
         deleted: list[Account] = []
@@ -231,7 +239,6 @@ class Settler:
                 )
                 self.leave(account)
         self._close(deleted)
-        self._measure(accounts[0])
         return again
 
     def _measure(self, account: Account) -> None:
