@@ -117,10 +117,12 @@ class Services:
             )
 
     async def ledger(self) -> Ledger:
-        """The ledger. Raises `LedgerUnavailable`."""
+        """The ledger. Raises `SettingsError`, `LedgerUnavailable`."""
         if self._ledger is None:
-            from turnout.recovery.ledger.opening import open_ledger
+            from turnout.recovery.ledger.opening import DYNAMODB, open_ledger
 
+            if self.settings.ledger.startswith(DYNAMODB):
+                _see_to_aws("DYNAMODB", also=f"{variable('ledger')}={self.settings.ledger}")
             opening = open_ledger(self.settings.ledger, ttl_days=self.settings.ledger_days)
             self._ledger = await self._stack.enter_async_context(opening)
         return self._ledger
@@ -135,6 +137,7 @@ class Services:
                 )
             from turnout.recovery.archive.s3 import open_s3_archive
 
+            _see_to_aws("S3")
             opening = open_s3_archive(bucket, kms_key=self.settings.archive_kms_key)
             self._archive = await self._stack.enter_async_context(opening)
         return self._archive
@@ -162,3 +165,11 @@ class Services:
         except (OSError, UnicodeDecodeError) as error:
             raise SettingsError([f"{variable('causes')}: {path} cannot be read: {error}"]) from error
         return load_causes(text, path)
+
+
+def _see_to_aws(service: str, *, also: str = "") -> None:
+    """Raise `SettingsError` when AWS's own settings keep everybody from this service: no request could tell that."""
+    from turnout.sqs.aws_settings import aws_problems
+
+    if problems := aws_problems((), also=also, services=(service,)):
+        raise SettingsError(problems)

@@ -22,21 +22,24 @@ __all__ = ["aws_problems"]
 # As botocore reads them: the first that is set counts.
 _PROFILE = ("AWS_DEFAULT_PROFILE", "AWS_PROFILE")
 
-# Whom a worker may speak to: queues, targets, the store of events, and whoever lends credentials. The endpoint of
-# another service is somebody else's, and keeps nobody from starting.
-_SERVICES = ("SQS", "SNS", "EVENTBRIDGE", "SFN", "DYNAMODB", "STS", "SSO", "SSO_OIDC")
-_ENDPOINTS = ("AWS_ENDPOINT_URL", *(f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES))
+# Whom a worker may speak to: queues, targets, the store of events. The endpoint of another service is somebody else's,
+# and keeps nobody from starting.
+_SERVICES = ("SQS", "SNS", "EVENTBRIDGE", "SFN", "DYNAMODB")
+# Who lends credentials to whatever speaks to AWS.
+_LENDERS = ("STS", "SSO", "SSO_OIDC")
 
 _ADVICE = "set it to the region of the queues, as in eu-west-1, or to any for an emulator"
 
 
-def aws_problems(queues: Iterable[str], *, also: str = "") -> list[str]:
+def aws_problems(queues: Iterable[str], *, also: str = "", services: Iterable[str] = _SERVICES) -> list[str]:
     """One sentence for each of AWS's own settings with which the queues with these URLs cannot be spoken to.
 
-    `also` is the setting that makes a region necessary whatever the URLs tell.
+    `also` is the setting that makes a region necessary whatever the URLs tell. `services` are those whose endpoints
+    matter, as they are called in AWS's variables.
     """
     environ = os.environ
-    found = list(endpoint_problems(environ, _ENDPOINTS))
+    endpoints = ("AWS_ENDPOINT_URL", *(f"AWS_ENDPOINT_URL_{service}" for service in (*services, *_LENDERS)))
+    found = list(endpoint_problems(environ, endpoints))
     try:
         with foreign_errors("Connect"):
             session = AwsSession(AwsConfig())
