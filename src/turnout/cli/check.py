@@ -11,6 +11,7 @@ import click
 
 from turnout.cli.findings import FORMATS, Checked, Summary
 from turnout.cli.rules_path import RulesPath
+from turnout.cli.startable import problems_with_aws
 from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.errors import SettingsError
 from turnout.roles import double_roles
@@ -80,13 +81,17 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
 def _check_settings(only_rules: bool) -> tuple[list[str], list[str], Settings | None]:
     """Problems and notes about the settings, and the settings when they are right."""
     notes = [*misspelt_settings(), *unusable_variables()]
+    settings: Settings | None = None
+    problems: list[str] = []
     try:
-        return [], notes, load_settings()
+        settings = load_settings()
     except SettingsError as error:
-        if not only_rules:
-            return list(error.problems), notes, None
-        unset = [problem for problem in error.problems if " is not set" in problem]
-        return [problem for problem in error.problems if problem not in unset], notes + unset, None
+        problems += error.problems
+    if only_rules:
+        unset = [problem for problem in problems if " is not set" in problem]
+        return [problem for problem in problems if problem not in unset], notes + unset, settings
+    problems += problems_with_aws(settings)
+    return problems, [note for note in notes if note not in problems], settings
 
 
 def _required(settings: Settings | None, unusable: Sequence[str]) -> tuple[str, ...]:

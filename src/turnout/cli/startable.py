@@ -10,7 +10,7 @@ from turnout.cli.environment import note_odd_variables
 from turnout.errors import SettingsError
 from turnout.settings import Settings, load_settings, variable
 
-__all__ = ["startable_settings"]
+__all__ = ["problems_with_aws", "startable_settings"]
 
 
 def startable_settings(given: Mapping[str, object]) -> Settings:
@@ -25,14 +25,15 @@ def startable_settings(given: Mapping[str, object]) -> Settings:
         settings = load_settings(given)
     except SettingsError as error:
         problems += error.problems
-    problems += _of_aws(settings)
+    problems += problems_with_aws(settings)
     if settings is None or problems:
         note_odd_variables(problems)
         raise SettingsError([*problems, *_of_rules(given)])
     return settings
 
 
-def _of_aws(settings: Settings | None) -> list[str]:
+def problems_with_aws(settings: Settings | None) -> list[str]:
+    """One sentence for each of AWS's own settings that keeps a worker with these from starting."""
     from turnout.sqs.aws_settings import aws_problems  # only here: the AWS client takes a moment to import
 
     if settings is None:

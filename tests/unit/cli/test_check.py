@@ -171,3 +171,27 @@ def test_misspelt_words_get_the_nearest_one(tmp_path: Path, right: str, wrong: s
 def test_a_warning_about_a_part_of_a_pattern_points_at_that_part(tmp_path: Path) -> None:
     output = run(tmp_path, CLEAN.replace("when: detail.x == 1", "pattern: {detail: {x: [1, 'a*']}}")).stdout
     assert f"{tmp_path}/rules.yaml:5:27: r: TR512 " in output
+
+
+def test_what_keeps_a_worker_from_aws_is_a_problem_unless_only_rules_are_checked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, CLEAN)
+    for name, value in {
+        "TURNOUT_RULES": str(path),
+        "TURNOUT_SOURCE_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/events",
+        "TURNOUT_DEAD_LETTER_QUEUE_URL": "https://sqs.eu-west-1.amazonaws.com/123456789012/dead",
+        "AWS_CONFIG_FILE": str(tmp_path / "config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"),
+    }.items():
+        monkeypatch.setenv(name, value)
+    assert CliRunner().invoke(check).exit_code == 0
+    monkeypatch.setenv("AWS_ENDPOINT_URL_SQS", "foo")
+    wrong = CliRunner().invoke(check)
+    assert wrong.exit_code == 1
+    assert wrong.stdout.startswith("AWS_ENDPOINT_URL_SQS: 'foo' is no endpoint;")
+    assert "AWS_ENDPOINT_URL_SQS" not in wrong.stderr  # said once
+    assert CliRunner().invoke(check, ["--rules", str(path)]).exit_code == 0
+    monkeypatch.delenv("AWS_ENDPOINT_URL_SQS")
+    monkeypatch.setenv("AWS_PROFILE", "nope")
+    assert "AWS_PROFILE: there is no profile 'nope' in" in CliRunner().invoke(check).stdout
