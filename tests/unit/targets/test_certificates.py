@@ -200,6 +200,8 @@ def test_a_worker_does_not_start_with_a_certificate_that_cannot_be_shown_and_the
     monkeypatch.setenv("TURNOUT_SOURCE_QUEUE_URL", SOURCE)
     monkeypatch.setenv("TURNOUT_DEAD_LETTER_QUEUE_URL", f"{SOURCE}-dead")
     monkeypatch.setenv("TURNOUT_RULES", str(rules))
+    for name in ("AWS_DEFAULT_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.setenv(name, "eu-west-1" if name == "AWS_DEFAULT_REGION" else "test")
     monkeypatch.setenv("CERT", str(files.certificate))
     monkeypatch.setenv("KEY", str(tmp_path / "missing.pem"))
     with pytest.raises(RulesError, match="KEY: the file that it names cannot be read"):
