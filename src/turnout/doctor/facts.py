@@ -80,6 +80,8 @@ class KeyFacts(msgspec.Struct, frozen=True):
 
     state: str
     manager: str
+    decisions: Mapping[str, str] | Silence | None = None
+    """As in `QueueFacts`, of what we do with the key when we use the queue."""
 
 
 class MappingFacts(msgspec.Struct, frozen=True):

@@ -11,16 +11,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from turnout.doctor.facts import Caller, Permits, QueueFacts, Role, Silence, Why
+from turnout.doctor.facts import Caller, KeyFacts, Permits, QueueFacts, Role, Silence, Why
 from turnout.doctor.findings import Finding, error, fine, unknown, warning
 from turnout.doctor.policies import allows_account
 
-__all__ = ["actions_of", "judge_permissions", "judge_permits"]
+__all__ = ["actions_of", "judge_permissions", "judge_permits", "key_actions_of"]
 
 _ACTIONS: Mapping[Role, tuple[str, ...]] = {
     Role.SOURCE: ("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility"),
     Role.DEAD_LETTER: ("sqs:SendMessage",),
     Role.TARGET: ("sqs:SendMessage",),
+}
+
+# SQS developer guide, key management: who sends needs both, since SQS looks whether the new data key is sound.
+_KEY_ACTIONS: Mapping[Role, tuple[str, ...]] = {
+    Role.SOURCE: ("kms:Decrypt",),
+    Role.DEAD_LETTER: ("kms:GenerateDataKey", "kms:Decrypt"),
+    Role.TARGET: ("kms:GenerateDataKey", "kms:Decrypt"),
 }
 
 _CHECK = "permission"
@@ -29,6 +36,11 @@ _CHECK = "permission"
 def actions_of(role: Role) -> tuple[str, ...]:
     """The IAM actions that the worker needs on a queue. The actions of single calls cover the batch calls."""
     return _ACTIONS[role]
+
+
+def key_actions_of(role: Role) -> tuple[str, ...]:
+    """The IAM actions that the worker needs on the key of a queue that is encrypted with a key of its owner's."""
+    return _KEY_ACTIONS[role]
 
 
 def judge_permissions(queue: QueueFacts, caller: Caller) -> Iterator[Finding]:
@@ -69,6 +81,21 @@ def judge_permissions(queue: QueueFacts, caller: Caller) -> Iterator[Finding]:
             f"{', '.join(open_)}: not refused so far, but only IAM knows for sure",
             _ask_iam(queue.decisions),
         )
+    if isinstance(queue.key, KeyFacts) and isinstance(queue.key.decisions, Mapping):
+        yield from _judge_key(queue.name, key_actions_of(queue.role), queue.key.decisions)
+
+
+def _judge_key(name: str, actions: Sequence[str], decisions: Mapping[str, str]) -> Iterator[Finding]:
+    """What IAM says of the use of a queue's key. The key's own policy, which may allow it, is not known to IAM."""
+    if refused := [action for action in actions if decisions.get(action) == "explicitDeny"]:
+        message = f"a policy of the role denies {' and '.join(refused)} on the queue's key (IAM simulation)"
+        yield error(_CHECK, name, message, "take the denial away: without its key nobody can use the queue")
+    if missing := [action for action in actions if decisions.get(action) == "implicitDeny"]:
+        what = " and ".join(missing)
+        message = f"the role's own policies do not allow {what} on the queue's key; only the key's policy may"
+        yield warning(_CHECK, name, message, f"allow {what} on the key in the role's policy")
+    if allowed := [action for action in actions if decisions.get(action) == "allowed"]:
+        yield fine(_CHECK, name, f"{', '.join(allowed)} allowed on its key (IAM simulation)")
 
 
 def judge_permits(name: str, what: str, actions: Sequence[str], permits: Permits, caller: Caller) -> Iterator[Finding]:

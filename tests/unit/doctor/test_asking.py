@@ -10,8 +10,9 @@ from tests.unit.doctor.facts import ACCOUNT, CALLER
 from turnout.doctor.asking.answers import ask
 from turnout.doctor.asking.genesys import ask_genesys
 from turnout.doctor.asking.iam import Iam, principal_of, read_decisions
+from turnout.doctor.asking.keys import ask_key
 from turnout.doctor.asking.queues import read_mapping
-from turnout.doctor.facts import MappingFacts, Silence, Why
+from turnout.doctor.facts import KeyFacts, MappingFacts, Role, Silence, Why
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.secret import Secret
 
@@ -75,6 +76,56 @@ def test_a_role_with_a_path_is_simulated_under_its_whole_name_which_is_asked_for
 
     assert asyncio.run(both()) == [{"sqs:SendMessage": "allowed"}] * 2
     assert clients.asked == ["turnout-worker"]
+
+
+class Keys(Clients):
+    """An account with one key, whose use a role is allowed through SQS alone."""
+
+    ARN = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/1"
+
+    def __init__(self, manager: str = "CUSTOMER") -> None:
+        super().__init__()
+        self.manager = manager
+
+    async def describe_key(self, KeyId: str) -> Any:  # noqa: N803 - AWS's names
+        assert KeyId == "alias/events"
+        return {"KeyMetadata": {"Arn": self.ARN, "KeyState": "Enabled", "KeyManager": self.manager}}
+
+    async def simulate_principal_policy(self, PolicySourceArn: str, ActionNames: list[str], **asked: object) -> Any:  # noqa: N803
+        through_sqs = {
+            "ContextKeyName": "kms:ViaService",
+            "ContextKeyValues": ["sqs.eu-west-1.amazonaws.com"],
+            "ContextKeyType": "string",
+        }
+        if asked != {"ResourceArns": [self.ARN], "ContextEntries": [through_sqs]}:
+            return {
+                "EvaluationResults": [{"EvalActionName": each, "EvalDecision": "implicitDeny"} for each in ActionNames]
+            }
+        return await super().simulate_principal_policy(PolicySourceArn, ActionNames)
+
+
+ENCRYPTED = {"QueueArn": f"arn:aws:sqs:eu-west-1:{ACCOUNT}:events", "KmsMasterKeyId": "alias/events"}
+
+
+@pytest.mark.parametrize(
+    ("role", "actions"),
+    [
+        (Role.SOURCE, ["kms:Decrypt"]),
+        (Role.TARGET, ["kms:GenerateDataKey", "kms:Decrypt"]),
+        (Role.DEAD_LETTER, ["kms:GenerateDataKey", "kms:Decrypt"]),
+    ],
+)
+def test_the_use_of_a_queues_key_is_simulated_as_it_happens_through_sqs(role: Role, actions: list[str]) -> None:
+    clients: Any = Keys()
+    found = asyncio.run(ask_key(clients, CALLER, Iam(clients, CALLER), ENCRYPTED, role))
+    assert found == KeyFacts("Enabled", "CUSTOMER", dict.fromkeys(actions, "allowed"))
+
+
+def test_the_use_of_awss_own_key_is_nothing_to_be_asked_about() -> None:
+    clients: Any = Keys("AWS")
+    assert asyncio.run(ask_key(clients, CALLER, Iam(clients, CALLER), ENCRYPTED, Role.SOURCE)) == KeyFacts(
+        "Enabled", "AWS"
+    )
 
 
 def test_where_iam_does_not_tell_the_path_the_simulation_says_that_there_is_no_such_role() -> None:

@@ -6,7 +6,7 @@ from tests.unit.doctor.facts import ACCOUNT, CALLER, EMULATOR, bad, policy, sour
 
 from turnout.doctor.account import judge_caller, judge_clock
 from turnout.doctor.asking.targets import ASKED
-from turnout.doctor.facts import BucketFacts, Caller, Permits, Silence, TableFacts, Why
+from turnout.doctor.facts import BucketFacts, Caller, KeyFacts, Permits, Silence, TableFacts, Why
 from turnout.doctor.findings import Severity
 from turnout.doctor.permissions import judge_permissions, judge_permits
 from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
@@ -99,6 +99,28 @@ def test_an_account_of_another_partition_is_known_in_a_policy() -> None:
     account = policy(Principal={"AWS": f"arn:aws-cn:iam::{ACCOUNT}:root"})
     queue = target({"Policy": account}, decisions={"sqs:SendMessage": "implicitDeny"})
     assert worst(judge_permissions(queue, china), "permission") is Severity.WARNING
+
+
+@pytest.mark.parametrize(
+    ("decision", "severity", "said"),
+    [
+        ("allowed", Severity.OK, "kms:GenerateDataKey, kms:Decrypt allowed on its key (IAM simulation)"),
+        ("implicitDeny", Severity.WARNING, "do not allow kms:GenerateDataKey and kms:Decrypt on the queue's key; only"),
+        ("explicitDeny", Severity.ERROR, "denies kms:GenerateDataKey and kms:Decrypt on the queue's key"),
+    ],
+)
+def test_the_use_of_a_queues_key_is_judged_by_the_roles_policies(decision: str, severity: Severity, said: str) -> None:
+    decisions = {"kms:GenerateDataKey": decision, "kms:Decrypt": decision}
+    queue = target(decisions={"sqs:SendMessage": "allowed"}, key=KeyFacts("Enabled", "CUSTOMER", decisions))
+    about_the_key = [each for each in judge_permissions(queue, CALLER) if "key" in each.message]
+    assert [each.severity for each in about_the_key] == [severity]
+    assert said in about_the_key[0].message
+
+
+def test_what_iam_does_not_tell_of_a_key_is_not_told_twice() -> None:
+    silence = Silence(Why.DENIED, "AccessDenied", "")
+    queue = target(decisions=silence, key=KeyFacts("Enabled", "CUSTOMER", silence))
+    assert len(bad(judge_permissions(queue, CALLER))) == 1
 
 
 def test_a_role_with_a_path_is_known_in_a_policy() -> None:

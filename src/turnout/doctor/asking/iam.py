@@ -21,8 +21,13 @@ class Iam:
         self._principal: str | None = None
         self._asking = asyncio.Lock()
 
-    async def decisions(self, actions: Sequence[str], resources: Sequence[str]) -> Mapping[str, str] | Silence | None:
-        """IAM's decision for each action on these resources; None where there is nobody or nothing to ask about."""
+    async def decisions(
+        self, actions: Sequence[str], resources: Sequence[str], context: Mapping[str, str] = {}
+    ) -> Mapping[str, str] | Silence | None:
+        """IAM's decision for each action on these resources; None where there is nobody or nothing to ask about.
+
+        `context` holds what conditions of policies look at, such as `kms:ViaService`: what is not told, does not hold.
+        """
         if self._caller.emulator or not actions or not all(resources):
             return None
         principal = await self._who()
@@ -37,6 +42,10 @@ class Iam:
             PolicySourceArn=principal,
             ActionNames=list(actions),
             ResourceArns=list(resources),
+            ContextEntries=[
+                {"ContextKeyName": name, "ContextKeyValues": [value], "ContextKeyType": "string"}
+                for name, value in context.items()
+            ],
         )
         return answer if isinstance(answer, Silence) else read_decisions(answer)
 

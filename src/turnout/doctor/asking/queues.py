@@ -1,4 +1,4 @@
-"""Asks SQS, KMS and Lambda about queues; what IAM says of them is asked in `iam`.
+"""Asks SQS and Lambda about queues; what IAM says of them is asked in `iam`, about their keys in `keys`.
 
 What is tried with the queues themselves is an empty batch: it has no entries, so it cannot send, delete or hide
 anything, however lenient the server is.
@@ -17,7 +17,8 @@ from typing import Any
 
 from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask, ask_service
 from turnout.doctor.asking.iam import Iam
-from turnout.doctor.facts import Attributes, Caller, KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
+from turnout.doctor.asking.keys import ask_key
+from turnout.doctor.facts import Attributes, Caller, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.permissions import actions_of
 from turnout.errors import SqsError
 from turnout.queues import queue_name
@@ -76,7 +77,7 @@ class QueueAsker:
         denied, redrive, key, decisions, mappings = await asyncio.gather(
             self._denied(url, role),
             self._redrive(url, found),
-            self._key(found, caller),
+            ask_key(self._clients, caller, iam, found, role),
             iam.decisions(actions_of(role), [arn]),
             self._mappings(arn, role, caller),
         )
@@ -115,16 +116,6 @@ class QueueAsker:
             return None
         # Queue and dead-letter queue are always in the same account and region.
         return await self._attributes(f"{url.rpartition('/')[0]}/{arn.rpartition(':')[2]}")
-
-    async def _key(self, attributes: Attributes, caller: Caller) -> KeyFacts | Silence | None:
-        key = attributes.get("KmsMasterKeyId")
-        if not key or caller.emulator:
-            return None
-        answer = await ask_service(self._clients, "kms", caller.region, "describe_key", "kms:DescribeKey", KeyId=key)
-        if isinstance(answer, Silence):
-            return answer
-        about = answer.get("KeyMetadata", {})
-        return KeyFacts(str(about.get("KeyState", "")), str(about.get("KeyManager", "")))
 
     async def _mappings(self, arn: str, role: Role, caller: Caller) -> tuple[MappingFacts, ...] | Silence | None:
         if role is Role.TARGET or caller.emulator or not arn:
