@@ -12,6 +12,7 @@ from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
 from turnout.recovery.ledger.api import Ledger, LedgerError
 from turnout.recovery.ledger.records import Record, Sighting
 from turnout.recovery.letter import Letter
+from turnout.recovery.misnamed import Noticing
 from turnout.recovery.report.build import Sources
 from turnout.recovery.report.correlation import correlated
 from turnout.recovery.report.model import Interaction
@@ -36,14 +37,14 @@ async def gathered(
 
     Raises `TurnoutError`; that a conversation cannot be looked up, or the ledger not be read, the report tells instead.
     """
-    read = 0
+    read, selects = 0, Noticing(selection)
     letters = []
     async with open_source(services, place, visibility_seconds=LOOKING_SECONDS) as source:
         async for letter in source.letters(limit):
             read += 1
-            if selection(letter):
+            if selects(letter):
                 letters.append(letter)
-        name, caveats = source.name, list(source.notes)
+        name, caveats = source.name, [*source.notes, *selects.misnamed()]
     notes = []
     if read >= limit:
         caveats.append(f"Only {limit:,} letters were read; there may be more. Raise --limit.")

@@ -5,7 +5,7 @@ Everything given must fit; of several values of one kind one must.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import datetime
 
 import msgspec
@@ -21,7 +21,16 @@ from turnout.rules.expression.parser import ExpressionError, parse
 from turnout.rules.expression.paths import METADATA_FIELDS, PathReader
 from turnout.rules.model import Rejection
 
-__all__ = ["LETTER_FIELDS", "Selection", "Where", "WhereError", "letter_metadata"]
+__all__ = [
+    "LETTER_FIELDS",
+    "Selection",
+    "Where",
+    "WhereError",
+    "all_targets",
+    "is_named",
+    "last_part",
+    "letter_metadata",
+]
 
 LETTER_FIELDS = (
     *METADATA_FIELDS,
@@ -133,8 +142,8 @@ class Selection(msgspec.Struct, frozen=True):
         return (
             (not self.causes or letter.cause in self.causes)
             and (not self.dispositions or letter.disposition in self.dispositions)
-            and (not self.rules or _named(self.rules, letter.rules))
-            and (not self.targets or _named(self.targets, _targets(letter)))
+            and (not self.rules or is_named(self.rules, letter.rules))
+            and (not self.targets or is_named(self.targets, all_targets(letter)))
             and self._in_time(letter)
             and (not self.ids or not self.ids.isdisjoint((letter.id, letter.event_id, letter.conversation_id)))
             and (self.where is None or self.where(letter))
@@ -163,13 +172,16 @@ class Selection(msgspec.Struct, frozen=True):
         return (self.since is None or at >= self.since) and (self.until is None or at < self.until)
 
 
-def _targets(letter: Letter) -> tuple[str, ...]:
+def all_targets(letter: Letter) -> tuple[str, ...]:
+    """What `--target` can name of a letter: what it is owed to, and what failed to take it on its way."""
     return (*letter.owed, *(layer.target for layer in letter.chain if layer.target))
 
 
-def _named(wanted: frozenset[str], names: tuple[str, ...]) -> bool:
-    return any(name in wanted or _last_part(name) in wanted for name in names)
+def is_named(wanted: Collection[str], names: Iterable[str]) -> bool:
+    """Whether one of these is wanted; of an ARN the last part will do."""
+    return any(name in wanted or last_part(name) in wanted for name in names)
 
 
-def _last_part(name: str) -> str:
+def last_part(name: str) -> str:
+    """Of an ARN its last part, of any other name all."""
     return name.rpartition(":")[2].rpartition("/")[2] if name.startswith("arn:") else name

@@ -262,3 +262,35 @@ def test_a_letter_that_was_not_found_among_those_read_may_be_among_the_others(ex
     assert few.exit_code == all_.exit_code == 1
     assert "has the id m-9, of 2 read; there may be more: raise --limit\n" in few.stderr
     assert "has the id m-9, of 3 read\n" in all_.stderr
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("list",),
+        ("report",),
+        ("export", "chosen.jsonl"),
+        ("retry", "--dry-run"),
+        ("replay", "--to-file", "sent.jsonl", "--dry-run"),
+        ("work", "--dry-run"),
+    ],
+    ids=lambda command: command[0],
+)
+def test_a_target_that_no_letter_is_owed_to_is_told_with_the_one_that_was_probably_meant(
+    exported: Path, command: tuple[str, ...]
+) -> None:
+    result = CliRunner().invoke(dlq, [*command, "--file", str(exported), "--target", "crn"], catch_exceptions=False)
+    assert result.exit_code == 0, result.output
+    assert "--target crn: no letter that was read is owed to it; did you mean 'crm'?" in result.output
+
+
+def test_of_names_that_hold_contact_data_no_guess_shows_any(exported: Path) -> None:
+    body = json.dumps(event(1))
+    found = read_letter({**letters.own(body, owed=("kim@example.com",)), "MessageId": "m-1"}, queue=QUEUE)
+    exported.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(found))
+    for command in (["list"], ["report"], ["retry", "--dry-run"]):
+        result = CliRunner().invoke(
+            dlq, [*command, "--file", str(exported), "--target", "kin@example.com"], catch_exceptions=False
+        )
+        assert "no letter that was read is owed to it; did you mean" in result.output
+        assert "example.com" not in result.output.replace("--target kin@example.com", "")

@@ -30,7 +30,7 @@ from turnout.errors import TurnoutError
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.ledger.api import Ledger, UnknownPlan
 from turnout.recovery.ledger.records import Action, ItemState, Plan, PlanState
-from turnout.recovery.letter import Letter
+from turnout.recovery.misnamed import Noticing
 from turnout.recovery.running.planning import Draft, draft, draft_again
 from turnout.recovery.running.runner import LEASE_SECONDS, RunConfig, Runner
 from turnout.recovery.running.tally import Tally
@@ -54,7 +54,7 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """How the names of its plans begin."""
     action: Action
     place: Place
-    selects: Callable[[Letter], bool]
+    selects: Noticing
     what: str
     """For people: `Retry, by --cause X, to ...`."""
     unselected: str = ""
@@ -174,6 +174,7 @@ class _Course:
             self._plan.options["what"],
             rate=settings.rate,
             max_failures=settings.max_failures,
+            misnamed=self._job.selects.misnamed(),
         )
         if self._source.keeps and not self._care.resume:
             made.finishing.clear()  # as was said: nothing is taken out, and nothing is left to do with them

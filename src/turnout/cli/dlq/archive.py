@@ -15,6 +15,7 @@ from turnout.dlq.acts import archiving, restoring
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.ledger.records import Action
+from turnout.recovery.misnamed import Noticing
 from turnout.recovery.selection import Selection
 
 __all__ = ["archive"]
@@ -59,7 +60,7 @@ def archive(
             kind="restore",
             action=Action.REPLAY,
             place=Place(archive=restore or ""),
-            selects=selection,
+            selects=Noticing(selection),
             what=f"Restore to {to_queue or 'the queues they were found in'}, {selection}",
             make=lambda services, plan: restoring(
                 services, Place.of(plan.options["place"]), to_queue or plan.options.get("to", "")
@@ -73,7 +74,7 @@ def archive(
             kind="archive",
             action=Action.ARCHIVE,
             place=place,
-            selects=selection,
+            selects=Noticing(selection),
             what=f"Archive, {selection}",
             make=lambda services, _: archiving(services, who()),
             care=care,

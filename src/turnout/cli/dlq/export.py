@@ -18,6 +18,7 @@ from turnout.dlq.sources import Place
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.export import Redacted, export_line, header_line
+from turnout.rules.showing import printable
 
 __all__ = ["export"]
 
@@ -42,7 +43,8 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
         raise click.UsageError(f"{output} exists; name another file, or remove it")
     seen = look(settings_of_command(), place, selection, limit)
     redacted = Redacted.NOTHING if whole else Redacted.SECRETS if show_pii else Redacted.PERSONAL_DATA
-    redaction = None if whole else Redaction(os.environ, show_pii=show_pii)
+    hiding = Redaction(os.environ, show_pii=show_pii)
+    redaction = None if whole else hiding
     lines = _lines(seen, redacted, redaction)
     if output == "-":
         for line in lines:
@@ -54,7 +56,7 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
     if seen.limited:
         click.echo("note: there may be more: raise --limit.", err=True)
     for note in seen.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {printable(hiding.text(note))}", err=True)
 
 
 def _lines(seen: Look, redacted: Redacted, redaction: Redaction | None) -> Iterator[str]:

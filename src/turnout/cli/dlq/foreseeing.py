@@ -21,11 +21,13 @@ from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
 from turnout.errors import TurnoutError
 from turnout.recovery.ledger.records import Record
 from turnout.recovery.letter import Letter
+from turnout.recovery.misnamed import Noticing
 from turnout.recovery.processor.effects import NotDeliverable
 from turnout.recovery.processor.policy import Decision, Next, Policy, decide
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.api import Source
+from turnout.rules.showing import printable
 
 __all__ = ["print_foreseen"]
 
@@ -55,7 +57,7 @@ def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) ->
             table.add_row(_WORDS[following], cause, f"{number:,}", Text(note))
         wide_console().print(table)
     for note in (*source.notes, *notes):
-        click.echo(f"note: {note}")
+        click.echo(f"note: {printable(redaction.text(note))}")
     click.echo(f"{count(len(decisions), 'letter')} in {source.name}. Nothing was changed: this was a dry run.")
 
 
@@ -65,7 +67,8 @@ async def _foreseen(
     """What would be done with each letter, and what else an operator should know."""
     async with open_services(settings) as services:
         async with open_source(services, place, visibility_seconds=LOOKING_SECONDS) as source:
-            letters = [letter async for letter in source.letters() if selection(letter)]
+            selects = Noticing(selection)
+            letters = [letter async for letter in source.letters() if selects(letter)]
         records = await records_of(await services.ledger(), letters) if ledger_is_there(settings) else {}
         decisions: Decisions = []
         for letter in letters:
@@ -74,9 +77,10 @@ async def _foreseen(
             if decision.next is Next.LEAVE:
                 decision = Decision(Next.LEAVE, record.note)
             decisions.append((letter, decision))
-        notes: list[str] = []
+        notes = list(selects.misnamed())
         if not place.failed_events:
-            decisions, notes = await _parked_at_once(services, place, decisions, records)
+            decisions, failing = await _parked_at_once(services, place, decisions, records)
+            notes += failing
         return source, decisions, notes
 
 

@@ -60,7 +60,7 @@ def list_letters(place: Place, selection: Selection, limit: int, show_pii: bool,
         print_letters(seen.letters, redaction, wide_console())
         click.echo(_sentence(seen))
     for note in seen.notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {printable(redaction.text(note))}", err=True)
 
 
 def print_letters(letters: tuple[Letter, ...], redaction: Redaction, console: Console) -> None:

@@ -11,6 +11,7 @@ from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
 from turnout.recovery.causes import CauseTable
 from turnout.recovery.letter import Letter
+from turnout.recovery.misnamed import Noticing
 from turnout.recovery.selection import Selection
 
 __all__ = ["Look", "look"]
@@ -38,12 +39,13 @@ def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) 
             open_services(settings) as services,
             open_source(services, place, visibility_seconds=LOOKING_SECONDS) as source,
         ):
-            read = 0
+            read, selects = 0, Noticing(selection)
             kept = []
             async for letter in source.letters(limit):
                 read += 1
-                if selection(letter):
+                if selects(letter):
                     kept.append(letter)
-            return Look(source.name, tuple(kept), read, read >= limit, source.notes, services.causes())
+            notes = (*source.notes, *selects.misnamed())
+            return Look(source.name, tuple(kept), read, read >= limit, notes, services.causes())
 
     return asyncio.run(reading())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 import click
 from rich.console import Console
@@ -27,8 +27,10 @@ __all__ = ["print_draft", "print_tally", "progress"]
 _MOST_ROWS = 20
 
 
-def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_failures: float) -> None:
-    """The plan. `what` says what is to happen to the letters, and which are meant."""
+def print_draft(
+    made: Draft, source: Source, what: str, *, rate: float, max_failures: float, misnamed: Sequence[str] = ()
+) -> None:
+    """The plan. `what` says what is to happen to the letters, and which are meant; `misnamed` what none of them is."""
     redaction = Redaction(os.environ)  # of URLs that hold keys, of selections that name somebody
     name = redaction.text(source.name)
     click.echo(f"{redaction.text(what)}: {count(len(made.works), 'letter')} of {made.read:,} read in {name}.")
@@ -65,6 +67,8 @@ def print_draft(made: Draft, source: Source, what: str, *, rate: float, max_fail
         click.echo("There may be more letters than were read: raise --limit.")
     for note in source.notes:
         click.echo(f"note: {note}")
+    for note in misnamed:
+        click.echo(f"note: {printable(redaction.text(note))}")
     if made.works:
         seconds = len(made.works) / rate
         took = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"

@@ -17,6 +17,7 @@ from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.ledger.records import Action, Plan
+from turnout.recovery.misnamed import Noticing
 from turnout.recovery.selection import Selection
 
 __all__ = ["replay"]
@@ -58,7 +59,7 @@ def replay(
         kind="replay",
         action=Action.REPLAY,
         place=place,
-        selects=selection,
+        selects=Noticing(selection),
         what=f"Replay to {to}, {selection}",
         make=make,
         options={"to": to.text},

@@ -19,6 +19,7 @@ from turnout.dlq.sources import Place
 from turnout.recovery.causes import Disposition
 from turnout.recovery.deliver.api import Act
 from turnout.recovery.ledger.records import Action, Plan
+from turnout.recovery.misnamed import Noticing
 from turnout.recovery.selection import Selection
 
 __all__ = ["retry"]
@@ -56,7 +57,7 @@ def retry(
         kind="retry",
         action=Action.RETRY,
         place=place,
-        selects=selection,
+        selects=Noticing(selection),
         unselected="without --cause, --disposition or --id only transient letters are retried" if assumed else "",
         what=f"Retry to {to}, {selection}",
         make=make,

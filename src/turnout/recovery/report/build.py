@@ -104,7 +104,7 @@ def build_report(
             for letter in (letters if one_by_one else ())
         ),
         correlations=shares(Counter(one.presence for one in sources.interactions.values())),
-        caveats=sources.caveats,
+        caveats=tuple(map(redaction.line, sources.caveats)),
         notes=(
             *sources.notes,
             *_unshown_steps(unshown),
