@@ -54,8 +54,7 @@ async def open_queue_source(
             f"This queue has a redrive policy of its own: after {receives} receives, and each look counts as one, "
             f"a letter moves on to {further}."
         )
-    if unseen := int(attributes.get("ApproximateNumberOfMessagesNotVisible") or 0):
-        notes.append(unseen_note(unseen))
+    unseen = int(attributes.get("ApproximateNumberOfMessagesNotVisible") or 0)
     if queue.endswith(".fifo"):
         lie = int(attributes.get("ApproximateNumberOfMessages") or 0) + unseen
         notes.append(
@@ -132,11 +131,13 @@ class QueueSource:
         self._notes = notes
         self._wait_seconds = wait_seconds
         self._last_receive = 0
+        self._looked = False
+        """Whether all that could be seen then was seen."""
 
     @property
     def notes(self) -> tuple[str, ...]:
         """See `Source.notes`."""
-        notes = list(self._notes)
+        notes = [*([unseen_note(self.unseen)] if self.unseen else []), *self._notes]
         if self._last_receive:
             notes.append(f"{self._last_receive} of these letters move on to that queue when they are received again.")
         return tuple(notes)
@@ -150,7 +151,10 @@ class QueueSource:
             empty = 0 if fresh else empty + 1
             for letter in fresh:
                 count += 1
+                if self._looked and self.unseen:  # somebody has let go of it since
+                    self.unseen -= 1
                 yield letter
+        self._looked = self._looked or empty >= _EMPTY_ANSWERS
 
     async def receive(self, most: int = MAX_BATCH_ENTRIES, wait_seconds: int = 20) -> list[Letter]:
         """Up to `most` letters (1 to 10) of one receive, held; those held already are left out. Raises `SqsError`."""

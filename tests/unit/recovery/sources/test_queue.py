@@ -302,3 +302,36 @@ def test_a_fifo_queue_shows_what_it_shows_and_says_so() -> None:
         await source.aclose()
 
     run(story)
+
+
+def test_what_somebody_else_has_let_go_of_until_a_second_look_is_not_called_unseen_any_more() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 5)
+        held = [message.handle for message in await sqs.receive(queue, max_messages=3, wait_seconds=0)]
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        assert len([letter async for letter in source.letters()]) == 2
+        assert "About 3 more cannot be seen" in source.notes[-1]
+        await sqs.change_visibility(queue, held[1:], 0)
+        assert len([letter async for letter in source.letters()]) == 2
+        assert "About 1 more cannot be seen" in source.notes[-1]
+        await sqs.change_visibility(queue, held[:1], 0)
+        assert len([letter async for letter in source.letters()]) == 1
+        assert (source.unseen, source.notes) == (0, ())
+        await source.aclose()
+
+    run(story)
+
+
+def test_letters_beyond_a_limit_were_not_hidden_by_somebody_else() -> None:
+    async def story(sqs: MemorySqs) -> None:
+        queue = sqs.create_queue("dead")
+        await fill(sqs, queue, 5)
+        await sqs.receive(queue, max_messages=1, wait_seconds=0)
+        source = await open_queue_source(sqs, queue, wait_seconds=0)
+        assert len([letter async for letter in source.letters(2)]) == 2
+        assert len([letter async for letter in source.letters()]) == 2
+        assert source.unseen == 1
+        await source.aclose()
+
+    run(story)
