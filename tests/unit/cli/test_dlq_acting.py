@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import pty
 import signal
@@ -17,10 +18,13 @@ from tests.unit.recovery import letters
 from tests.unit.recovery.report.stories import NOW
 
 from turnout.cli.dlq import dlq
+from turnout.dlq.services import Services
 from turnout.recovery import read_letter
+from turnout.recovery.archive import MemoryArchive
 from turnout.recovery.ledger.api import UnknownPlan
 from turnout.recovery.running.planning import Draft
 from turnout.recovery.sources.export import Redacted, export_line, header_line
+from turnout.sqs.memory import MemorySqs
 
 
 def test_a_plan_whose_ledger_is_elsewhere_is_not_looked_for_in_a_new_one(
@@ -124,3 +128,21 @@ def test_what_is_done_with_already_where_nothing_is_taken_out_is_not_done_once_m
     assert again.stdout.splitlines()[1] == "already done: 3: nothing is taken out here; --again acts on them once more"
     assert again.stdout.endswith("\nNothing to do.\n")
     assert "done." not in again.stdout
+
+
+@pytest.mark.parametrize("how", ["--yes", "--dry-run"])
+@pytest.mark.parametrize("command", [("archive", "--restore"), ("retry", "--archived")], ids=lambda command: command[0])
+def test_a_prefix_under_which_nothing_is_archived_is_told_and_is_no_success(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...], how: str
+) -> None:
+    async def archive(_: Services) -> MemoryArchive:
+        return MemoryArchive()
+
+    monkeypatch.setattr(Services, "archive", archive)
+    monkeypatch.setattr("turnout.sqs.clients.open_sqs", lambda client: contextlib.nullcontext(MemorySqs()))
+    monkeypatch.setenv("TURNOUT_DLQ_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    result = CliRunner().invoke(dlq, [*command, "dlq/archves/", how], catch_exceptions=False)
+    assert result.exit_code == 1, result.output
+    assert "note: No key in memory begins with dlq/archves/." in result.output
+    assert "Nothing to do." in result.output

@@ -189,6 +189,9 @@ class _Course:
             if made.unselected and self._job.unselected:
                 click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
             click.echo("Nothing to do now." if made.absent else "Nothing to do.")
+            # An archive holds what was put into it: where nothing is, another prefix was meant.
+            if not made.read and Place.of(self._plan.options["place"]).archive and not self._care.resume:
+                return 1
             # Who goes on with it until nothing is left is told once what was lost.
             lost = made.expired and self._plan.state is not PlanState.FINISHED
             left = made.unfit or lost or self._source.unseen

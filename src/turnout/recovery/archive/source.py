@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import AsyncIterator, Collection, Mapping
 
 import msgspec
@@ -27,18 +28,32 @@ class ArchiveSource:
     keeps = True
     retention_seconds = None
     unseen = 0
-    notes = ()
 
     def __init__(self, store: ArchiveStore, prefix: str, *, causes: CauseTable | None = None) -> None:
         self.name = self.url = prefix
         self._store = store
         self._causes = causes
         self._under_way: AsyncIterator[str] | None = None
+        self._empty = False
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """See `Source.notes`: a prefix under which there is nothing was hardly meant so."""
+        if not self._empty:
+            return ()
+        place, prefix = f"{self._store.name}/", self.name
+        said = f"No key in {self._store.name} begins with {prefix}."
+        if prefix.startswith(place):
+            said += f" Leave {place} out."
+        elif above := prefix.rstrip("/").rpartition("/")[0]:
+            said += f" A shorter one finds more: turnout dlq list --archived {shlex.quote(f'{above}/')}"
+        return (said,)
 
     async def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:
         """See `Source.letters`."""
         if self._under_way is None:
             self._under_way = self._store.keys(self.name)
+            self._empty = True
         count = 0
         while limit is None or count < limit:
             key = await anext(self._under_way, None)
@@ -48,6 +63,7 @@ class ArchiveSource:
             if key.endswith("/") and not document:
                 continue  # what S3's console makes of a folder
             count += 1
+            self._empty = False
             letter = read_letter(read_document(document, key), causes=self._causes)
             yield msgspec.structs.replace(letter, id=f"{FROM_ARCHIVE}{letter.id}")
 
