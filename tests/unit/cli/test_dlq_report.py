@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import stat
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from turnout.recovery import Letter, read_letter
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import Action, Entry, Phase, Sighting
 from turnout.recovery.sources.export import Redacted, export_line, header_line
+from turnout.sqs.memory import MemorySqs
 
 QUEUE = "https://sqs.eu-west-1.amazonaws.com/111122223333/events-dead"
 
@@ -294,3 +296,30 @@ def test_of_names_that_hold_contact_data_no_guess_shows_any(exported: Path) -> N
         )
         assert "no letter that was read is owed to it; did you mean" in result.output
         assert "example.com" not in result.output.replace("--target kin@example.com", "")
+
+
+def test_a_letter_of_which_one_target_is_no_target_of_the_rules_is_told_before_and_after_the_others_got_it(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sqs = MemorySqs()
+    url = sqs.create_queue("crm")
+    monkeypatch.setattr("turnout.sqs.clients.open_sqs", lambda client: contextlib.nullcontext(sqs))
+    found = read_letter({**letters.own(owed=("crm", "cmr")), "MessageId": "m-9"}, queue=QUEUE)
+    exported.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(found))
+    rules = exported.parent / "rules.yaml"
+    rules.write_text(
+        f"targets: {{crm: {{queue: '{url}'}}}}\nunmatched: drop\nrules: [{{id: a, when: exists(x), send: [crm]}}]\n"
+    )
+
+    def dlq_(*arguments: str) -> Result:
+        given = [*arguments, "--file", str(exported)]
+        environ = {"AWS_DEFAULT_REGION": "us-east-1", "TURNOUT_RULES": str(rules)}
+        return CliRunner().invoke(dlq, given, env=environ, catch_exceptions=False)
+
+    why = "cmr: UnknownTarget: the rules have no target of this name; did you mean 'crm'?"
+    planned = dlq_("retry", "--dry-run")
+    assert (planned.exit_code, f"fail in part: 1: {why}\n" in planned.stdout) == (0, True), planned.output
+    done = dlq_("retry", "--yes")
+    assert (done.exit_code, f"0 done, 1 failed.\n  1: {why}\n" in done.stdout) == (1, True), done.output
+    assert len(sqs.messages(url)) == 1
+    assert f": it arrived at crm; {why}\n" in dlq_("show", "m-9").stdout

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Unfit, Work
 from turnout.recovery.ledger.records import Action
 
 
@@ -29,6 +29,7 @@ class FakeAct:
 
     batch = 1
     ordered = False
+    missing = NONE_MISSING
 
     def __init__(self, action: Action = Action.RETRY, *, failures: int = 0, unfit: str = "", aim: str = "crm") -> None:
         self.action = action

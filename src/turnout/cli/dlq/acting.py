@@ -174,6 +174,7 @@ class _Course:
             self._plan.options["what"],
             rate=settings.rate,
             max_failures=settings.max_failures,
+            missing=self._act.missing,
             misnamed=self._job.selects.misnamed(),
         )
         if self._source.keeps and not self._care.resume:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import click
 from rich.console import Console
@@ -28,9 +28,19 @@ _MOST_ROWS = 20
 
 
 def print_draft(
-    made: Draft, source: Source, what: str, *, rate: float, max_failures: float, misnamed: Sequence[str] = ()
+    made: Draft,
+    source: Source,
+    what: str,
+    *,
+    rate: float,
+    max_failures: float,
+    missing: Mapping[str, str],
+    misnamed: Sequence[str] = (),
 ) -> None:
-    """The plan. `what` says what is to happen to the letters, and which are meant; `misnamed` what none of them is."""
+    """The plan. `what` says what is to happen to the letters, and which are meant; `misnamed` what none of them is.
+
+    `missing` is what there is no place for, and why: other targets of the same letters get them all the same.
+    """
     redaction = Redaction(os.environ)  # of URLs that hold keys, of selections that name somebody
     name = redaction.text(source.name)
     click.echo(f"{redaction.text(what)}: {count(len(made.works), 'letter')} of {made.read:,} read in {name}.")
@@ -48,6 +58,9 @@ def print_draft(
             click.echo(f"... and {count(len(rows) - _MOST_ROWS, 'more row')}.")
     for reason, number in made.unfit.most_common():
         click.echo(f"left alone: {number:,}: {printable(redaction.text(reason))}")
+    for label, why in missing.items():
+        if number := sum(label in made.aims.get(work.letter.id, ()) for work in made.works):
+            click.echo(f"fail in part: {number:,}: {printable(redaction.text(why))}")
     if made.finishing:
         rest = (
             "nothing is taken out here; --again acts on them once more" if source.keeps else "they are only taken out"

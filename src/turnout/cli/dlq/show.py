@@ -17,7 +17,7 @@ from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
 from turnout.recovery.ledger.api import LedgerError
-from turnout.recovery.ledger.records import Action, Entry, Record
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.report.ways import advice, way_of
@@ -136,12 +136,11 @@ def _line(name: str, text: str) -> None:
 
 def _print_history(history: list[Entry], redaction: Redaction) -> None:
     for entry in history:
+        targets = redaction.text(", ".join(entry.targets))
+        if entry.phase is Phase.FAILED and targets:  # what did not get it is in the note
+            targets = f"it arrived at {targets};"
         # An archive notes the object that it made, which is the target as well.
-        said = " ".join(
-            dict.fromkeys(
-                part for part in (redaction.text(", ".join(entry.targets)), redaction.text(entry.note)) if part
-            )
-        )
+        said = " ".join(dict.fromkeys(part for part in (targets, redaction.text(entry.note)) if part))
         # What is parked carries the number of the attempt that it will not get.
         tried = entry.attempt > 1 and entry.action in (Action.RETRY, Action.REPLAY)
         number = f" (attempt {entry.attempt})" if tried else ""

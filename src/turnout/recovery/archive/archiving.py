@@ -10,7 +10,7 @@ from turnout.errors import ArchiveError
 from turnout.recovery.archive.document import archive_document, identity
 from turnout.recovery.archive.key import KeyTemplate
 from turnout.recovery.archive.store import ArchiveStore
-from turnout.recovery.deliver.api import Outcome, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Work
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
@@ -23,6 +23,7 @@ class Archiving:
 
     action = Action.ARCHIVE
     batch = 1
+    missing = NONE_MISSING
     ordered = False
 
     def __init__(

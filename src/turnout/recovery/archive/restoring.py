@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose_as_found
 from turnout.recovery.deliver.sending import Patience, send
 from turnout.recovery.ledger.records import RESTORED, Action
@@ -22,6 +22,7 @@ class Restoring:
 
     action = Action.REPLAY
     batch = 1
+    missing = NONE_MISSING
 
     def __init__(
         self, door: Callable[[str], Destination], *, queue: str = "", patience: Patience | None = None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Protocol
 
 import msgspec
@@ -13,7 +14,11 @@ from turnout.recovery.deliver.sending import Refused
 from turnout.recovery.ledger.records import Action, Record
 from turnout.recovery.letter import Letter
 
-__all__ = ["Act", "Outcome", "Unfit", "Work"]
+__all__ = ["NONE_MISSING", "Act", "Outcome", "Unfit", "Work"]
+
+
+NONE_MISSING: Mapping[str, str] = MappingProxyType({})
+"""`Act.missing` of an act that goes to no place which there might not be."""
 
 
 class Unfit(TurnoutError):
@@ -79,7 +84,10 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """The outcome as the ledger notes it."""
-        return "; ".join(f"{target}: {why}" for target, why in self.failures.items()) or self.note
+        failures = [
+            why if why.startswith(f"{target}: ") else f"{target}: {why}" for target, why in self.failures.items()
+        ]
+        return "; ".join(failures) or self.note
 
 
 class Act(Protocol):
@@ -98,6 +106,11 @@ class Act(Protocol):
     @property
     def ordered(self) -> bool:
         """Whether letters must be acted on one after the other, in the order in which they were sent (FIFO)."""
+        ...
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """Of what `aims` has named so far, that for which there is no place, and why: to deliver to it will fail."""
         ...
 
     def aims(self, work: Work) -> tuple[str, ...]:

@@ -61,6 +61,7 @@ class Delivering:
         self._whole = whole
         self.action = Action.REPLAY if replay else Action.RETRY
         self.ordered = False
+        self.missing: dict[str, str] = {}
 
     def aims(self, work: Work) -> tuple[str, ...]:
         """See `Act.aims`. With a place that there is for one of them, those for which there is none are among them.
@@ -68,18 +69,20 @@ class Delivering:
         To these the delivery fails, so that the letter stays owed to them, while the others get it.
         """
         addresses = self._addresses(work)
-        missing: list[TargetError] = []
+        missing: dict[str, TargetError] = {}
         for address in addresses:
             try:
                 destination = self._doors(address)
             except TargetError as error:
-                missing.append(error)
+                missing[address.label] = error
                 continue
             if _is_queue(destination.url, work.letter.queue):
                 raise Unfit(_SAME_QUEUE)
             self.ordered |= destination.ordered
         if missing and (self._whole or len(missing) == len(addresses)):
-            raise Unfit(str(missing[0])) from missing[0]
+            first = next(iter(missing.values()))
+            raise Unfit(str(first)) from first
+        self.missing |= {label: str(error) for label, error in missing.items()}
         return tuple(address.label for address in addresses)
 
     async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:

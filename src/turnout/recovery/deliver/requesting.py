@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Protocol
 
 from turnout.errors import TurnoutError
-from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Unfit, Work
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter, Origin
 
@@ -35,6 +35,7 @@ class Requesting:
 
     action = Action.REPLAY
     batch = 100
+    missing = NONE_MISSING
     ordered = False
 
     def __init__(self, ask: Callable[[Sequence[str]], AsyncIterator[Answered]], label: str) -> None:

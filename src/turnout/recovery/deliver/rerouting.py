@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from turnout.message import REPLAY
 from turnout.queues import queue_key
 from turnout.recovery.deliver.address import refuse_incomplete, refuse_unknown_done, source_queue
-from turnout.recovery.deliver.api import Outcome, Unfit, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose_for_source
 from turnout.recovery.deliver.sending import Patience, send
 from turnout.recovery.ledger.records import Action
@@ -29,6 +29,7 @@ class Rerouting:
 
     action = Action.REPLAY
     batch = 1
+    missing = NONE_MISSING
 
     def __init__(
         self,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from turnout.errors import CallError
 from turnout.recovery.deliver.api import Act, Outcome, Work
@@ -27,6 +27,11 @@ class Telling:
     def ordered(self) -> bool:
         """See `Act.ordered`."""
         return self._act.ordered
+
+    @property
+    def missing(self) -> Mapping[str, str]:
+        """See `Act.missing`."""
+        return self._act.missing
 
     def aims(self, work: Work) -> tuple[str, ...]:
         """See `Act.aims`."""

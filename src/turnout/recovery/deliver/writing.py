@@ -12,7 +12,7 @@ from pathlib import Path
 
 from turnout.message import Attribute
 from turnout.recovery.deliver.address import refuse_incomplete
-from turnout.recovery.deliver.api import Outcome, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Work
 from turnout.recovery.deliver.composing import original
 from turnout.recovery.ledger.records import Action
 
@@ -28,6 +28,7 @@ class Writing:
 
     action = Action.REPLAY
     batch = 100
+    missing = NONE_MISSING
     ordered = True
 
     def __init__(self, path: Path, *, replay: str) -> None:

@@ -250,11 +250,17 @@ def test_a_target_that_is_none_any_more_does_not_keep_the_others_from_their_lett
     places, letter = Places(), own(owed=("a:rule/x", "crm"))
     retry = Delivering(places, patience=ONCE)
     assert retry.aims(Work(letter)) == ("a:rule/x", "crm")
+    assert retry.missing == {"a:rule/x": "UnsupportedTarget: nothing"}
     outcome = act_on(retry, letter)
     assert (outcome.reached, outcome.done, list(outcome.failures)) == (("crm",), False, ["a:rule/x"])
     for act, reached in ((retry, ("crm",)), (Delivering(places, whole=True), ())):
         with pytest.raises(Unfit, match="UnsupportedTarget"):
             act.aims(Work(letter, reached))
+
+
+def test_a_target_whose_error_names_it_is_named_once_in_the_sentence() -> None:
+    outcome = Outcome(("audit",), {"crm": "crm: UnknownTarget: there is none", "mail": "AccessDenied: no"})
+    assert outcome.sentence == "crm: UnknownTarget: there is none; mail: AccessDenied: no"
 
 
 def test_letters_without_their_event_fit_nothing_that_delivers(tmp_path: Path) -> None:

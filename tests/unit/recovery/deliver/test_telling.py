@@ -10,7 +10,7 @@ from tests.unit.recovery import letters as shapes
 
 from turnout.errors import GenesysUnavailable
 from turnout.recovery import read_letter
-from turnout.recovery.deliver.api import Outcome, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Work
 from turnout.recovery.deliver.telling import Telling
 from turnout.recovery.ledger.records import Action, Record
 from turnout.recovery.letter import Letter
@@ -24,6 +24,7 @@ class Once:
     action = Action.RETRY
     batch = 1
     ordered = True
+    missing = NONE_MISSING
 
     def __init__(self, outcome: Outcome) -> None:
         self._outcome = outcome

@@ -21,7 +21,7 @@ from turnout.recovery.archive.archiving import Archiving
 from turnout.recovery.archive.memory import MemoryArchive
 from turnout.recovery.archive.store import Stored
 from turnout.recovery.deliver.address import Address
-from turnout.recovery.deliver.api import Act, Outcome, Work
+from turnout.recovery.deliver.api import NONE_MISSING, Act, Outcome, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
@@ -406,6 +406,7 @@ class Waiting:
     action = Action.RETRY
     batch = 1
     ordered = False
+    missing = NONE_MISSING
 
     def __init__(self) -> None:
         self.begun, self.may_end = asyncio.Event(), asyncio.Event()
