@@ -13,7 +13,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from pathlib import Path
 
 import msgspec
@@ -23,13 +23,14 @@ from turnout.dlq.archiving import ArchiveLetters
 from turnout.dlq.conversations import GenesysConversations
 from turnout.dlq.delivering import deliveries
 from turnout.dlq.replaying import ReplayRequests
-from turnout.dlq.reporting import known_of
+from turnout.dlq.reporting import gone_from, known_of
 from turnout.dlq.services import Services, open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place, open_source
 from turnout.dlq.work_settings import WorkSettings
 from turnout.errors import TurnoutError
 from turnout.genesys.config import variable as genesys_variable
+from turnout.recovery.ledger.records import Record
 from turnout.recovery.processor.counts import Result
 from turnout.recovery.processor.effects import Archive, Conversations, Deliver
 from turnout.recovery.processor.handling import Tools
@@ -52,6 +53,8 @@ __all__ = ["Job", "process", "worker_name"]
 log = logging.getLogger(__name__)
 
 _WATCHDOG_SECONDS = 1.0
+
+Gone = Callable[[Record], bool]
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,13 +103,13 @@ async def _process(settings: DlqSettings, work: WorkSettings, job: Job) -> Finis
         single = msgspec.structs.replace(settings, attempts=1)
         async with (
             open_services(single) as services,
-            _processor(services, settings.attempts, work, job) as (processor, name),
+            _processor(services, settings.attempts, work, job) as (processor, name, gone),
         ):
-            async with _observed(work, processor, name), _reporting(services, work, job, processor, name, began):
+            async with _observed(work, processor, name), _reporting(services, work, job, processor, name, gone, began):
                 log.info("processing the letters of %s", name)
                 await processor.run(stop, once=job.once)
             try:
-                known = health(await known_of(await services.ledger(), (), name))
+                known = health(await known_of(await services.ledger(), (), name), gone)
             except TurnoutError as error:  # what was done is done, and is to be told
                 log.warning("what the ledger knows cannot be told: %s", error)
                 known = None
@@ -118,8 +121,8 @@ async def _process(settings: DlqSettings, work: WorkSettings, job: Job) -> Finis
 @contextlib.asynccontextmanager
 async def _processor(
     services: Services, attempts: int, work: WorkSettings, job: Job
-) -> AsyncIterator[tuple[Processor, str]]:
-    """The processor, and what its place is called."""
+) -> AsyncIterator[tuple[Processor, str, Gone]]:
+    """The processor, what its place is called, and which letters can be there no more."""
     settings, by = services.settings, worker_name()
     async with contextlib.AsyncExitStack() as stack:
         archive: Archive | None = None
@@ -142,6 +145,7 @@ async def _processor(
         visibility = math.ceil(work.lease_seconds)
         async with open_source(services, job.place, visibility_seconds=visibility) as looked_at:
             name, notes, undeliverable = looked_at.name, looked_at.notes, looked_at.undeliverable
+            gone = gone_from(name, looked_at.retention_seconds)
         if undeliverable:
             raise _Undeliverable(undeliverable)
         for note in notes:
@@ -165,7 +169,7 @@ async def _processor(
         )
         spans = start_spans(TraceSettings.from_environ(services.environ))
         stack.push_async_callback(spans.aclose, work.telemetry_seconds)
-        yield Processor(opened, tools, policy, config, selection=job.selection, spans=spans), name
+        yield Processor(opened, tools, policy, config, selection=job.selection, spans=spans), name, gone
 
 
 class _Undeliverable(TurnoutError):
@@ -195,7 +199,7 @@ async def _conversations(services: Services, job: Job) -> Conversations | None:
 
 @contextlib.asynccontextmanager
 async def _reporting(
-    services: Services, work: WorkSettings, job: Job, processor: Processor, name: str, began: float
+    services: Services, work: WorkSettings, job: Job, processor: Processor, name: str, gone: Gone, began: float
 ) -> AsyncIterator[None]:
     """Report on the health of the letters at intervals, and at the end."""
 
@@ -205,7 +209,7 @@ async def _reporting(
         except TurnoutError as error:
             log.warning("there is no health report: %s", error)
             return
-        document = _document(name, processor, health(records), time.monotonic() - began)
+        document = _document(name, processor, health(records, gone), time.monotonic() - began)
         log.info("health report", extra=document)
         if job.report is not None:
             try:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from turnout.dlq.correlation import GenesysCorrelate
@@ -17,9 +18,10 @@ from turnout.recovery.report.build import Sources
 from turnout.recovery.report.correlation import correlated
 from turnout.recovery.report.model import Interaction
 from turnout.recovery.report.steps import Command
+from turnout.recovery.running.expiry import is_gone
 from turnout.recovery.selection import Selection
 
-__all__ = ["gathered", "known_of", "ledger_is_there", "ledger_place", "records_of"]
+__all__ = ["gathered", "gone_from", "known_of", "ledger_is_there", "ledger_place", "records_of"]
 
 _MOST_RECORDS = 1_000
 """Records that are asked for at a time."""
@@ -44,7 +46,8 @@ async def gathered(
             read += 1
             if selects(letter):
                 letters.append(letter)
-        name, caveats = source.name, [*source.notes, *selects.misnamed()]
+        name, retention = source.name, source.retention_seconds
+        caveats = [*source.notes, *selects.misnamed()]
     notes = []
     if read >= limit:
         caveats.append(f"Only {limit:,} letters were read; there may be more. Raise --limit.")
@@ -68,6 +71,7 @@ async def gathered(
         again=_again(place, selection, services.settings),
         records=records,
         known=known,
+        gone=gone_from(name, retention),
         interactions=interactions,
         caveats=tuple(caveats),
         notes=tuple(notes),
@@ -112,6 +116,11 @@ async def known_of(ledger: Ledger, letters: Sequence[Letter], source: str) -> li
     """All that the ledger knows of the queues that these letters were found in, and of this one."""
     queues = {source, *(Sighting.of(letter).queue for letter in letters)} - {""}
     return [record for queue in sorted(queues) async for record in ledger.find(queue)]
+
+
+def gone_from(queue: str, retention_seconds: float | None) -> Callable[[Record], bool]:
+    """Tells which letters can be in a queue no more that keeps each for so long."""
+    return lambda record: is_gone(record, queue, retention_seconds, time.time() * 1000)
 
 
 async def records_of(ledger: Ledger, letters: Sequence[Letter]) -> dict[str, Record]:

@@ -323,3 +323,24 @@ def test_a_letter_of_which_one_target_is_no_target_of_the_rules_is_told_before_a
     assert (done.exit_code, f"0 done, 1 failed.\n  1: {why}\n" in done.stdout) == (1, True), done.output
     assert len(sqs.messages(url)) == 1
     assert f": it arrived at crm; {why}\n" in dlq_("show", "m-9").stdout
+
+
+@pytest.mark.parametrize("command", [("report",), ("report", "--format", "md"), ("work", "--once")], ids=" ".join)
+def test_letters_that_the_ledger_knows_and_no_queue_can_have_any_more_are_not_left_for_somebody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: tuple[str, ...]
+) -> None:
+    ledger, sqs = str(tmp_path / "ledger.sqlite"), MemorySqs()
+    url = sqs.create_queue("events-dead")
+
+    async def remember() -> None:
+        async with open_ledger(ledger) as opened:
+            await opened.see([Sighting("m-1", "events-dead", sent_ms=1_000)], by="test")
+            await opened.record([Entry("m-1", Action.PARK, Phase.DONE, "test", note="waits for a repair")])
+
+    asyncio.run(remember())
+    monkeypatch.setattr("turnout.sqs.clients.open_sqs", lambda client: contextlib.nullcontext(sqs))
+    monkeypatch.setattr("turnout.recovering.configure_logging", lambda *_: None)
+    monkeypatch.setattr("turnout.recovery.sources.queue._EMPTY_ANSWERS", 0)
+    environ = {"TURNOUT_DLQ_LEDGER": ledger, "AWS_DEFAULT_REGION": "us-east-1"}
+    result = CliRunner().invoke(dlq, [*command, "--queue", url], env=environ, catch_exceptions=False)
+    assert "1 not settled (all of them gone: their time in the queue was over)" in result.output

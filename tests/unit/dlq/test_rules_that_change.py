@@ -120,7 +120,7 @@ def test_a_round_begins_by_the_rules_of_that_time(tmp_path: Path, monkeypatch: p
         write(path, crm="crm")
         async with opened(path) as (services, _):
             job = Job(place=Place(), selection=Selection(), once=True)
-            async with recovering._processor(services, 4, WorkSettings(), job) as (processor, _):
+            async with recovering._processor(services, 4, WorkSettings(), job) as (processor, _, _):
                 assert set(services.rules().targets) == {"crm"}
                 write(path, crm="crm", new="new")
                 await processor.run(asyncio.Event(), once=True)

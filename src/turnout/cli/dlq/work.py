@@ -20,6 +20,7 @@ from turnout.dlq.sources import Place
 from turnout.dlq.work_settings import load_work_settings
 from turnout.recovery.processor.counts import Result
 from turnout.recovery.report.model import Health
+from turnout.recovery.report.words import unsettled
 from turnout.recovery.selection import Selection
 
 __all__ = ["work"]
@@ -128,7 +129,7 @@ def work(
 
 def _print_known(known: Health) -> None:
     rate = f", what was tried worked for {known.success_rate:.1%}" if known.success_rate is not None else ""
-    click.echo(f"The ledger knows {count(known.total, 'letter')}, {known.open:,} not settled{rate}.")
+    click.echo(f"The ledger knows {count(known.total, 'letter')}, {unsettled(known.open, known.gone)}{rate}.")
     for share in known.statuses:
         click.echo(f"  {share.name:<18}{share.count:>8,}")
 

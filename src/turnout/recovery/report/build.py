@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -43,6 +43,8 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """What the ledger knows of these letters, by their id."""
     known: Sequence[Record] | None = None
     """All that the ledger knows of the queue; None: nobody asked it."""
+    gone: Callable[[Record], bool] = lambda _: False
+    """Which of these can be in the queue no more."""
     interactions: Mapping[str, Interaction] = {}
     caveats: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -90,7 +92,7 @@ def build_report(
         statuses=shares(Counter(_status(letter, sources.records) for letter in letters)),
         timeline=timeline(moments, now),
         ages=ages(letter.age_seconds(now) for letter in letters),
-        health=health(sources.known) if sources.known is not None else None,
+        health=health(sources.known, sources.gone) if sources.known is not None else None,
         steps=next_steps,
         samples=_samples(letters, sources.records, redaction),
         records=tuple(

@@ -135,6 +135,7 @@ def health_document(health: Health) -> dict[str, Any]:
         "archived": health.archived,
         "failed": health.failed,
         "open": health.open,
+        "gone": health.gone,
         "successRate": health.success_rate,
         "seconds": health.seconds,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from turnout.recovery.ledger.records import FROM_ARCHIVE, RESTORED, Record, Status
 from turnout.recovery.report.model import Health
@@ -17,18 +17,20 @@ _DONE = _DELIVERED | {Status.ARCHIVED}
 _PARKED = frozenset({Status.PARKED, Status.UNKNOWN_CATEGORY})
 
 
-def health(records: Iterable[Record]) -> Health:
-    """The health of the letters that these records are of."""
+def health(records: Iterable[Record], gone: Callable[[Record], bool] = lambda _: False) -> Health:
+    """The health of the letters that these records are of; `gone` tells which can be in their queue no more."""
     statuses: Counter[str] = Counter()
     categories: Counter[str] = Counter()
     event_types: Counter[str] = Counter()
-    first = last = unresolved = failed = 0
+    first = last = unresolved = lost = failed = 0
     for record in _once_each(list(records)):
         statuses[record.status] += 1
         categories[record.disposition or "unknown"] += 1
         event_types[record.event_type or "(none)"] += 1
         # One that died between the deletion and the line about it has seen to its letter all the same.
-        unresolved += not record.resolved_ms and record.status not in _DONE
+        if not record.resolved_ms and record.status not in _DONE:
+            unresolved += 1
+            lost += gone(record)
         failed += record.status in _FAILED or (record.attempts > 0 and record.status in _PARKED)
         first = min(first or record.first_seen_ms, record.first_seen_ms or first)
         last = max(last, record.changed_ms, record.last_seen_ms)
@@ -44,6 +46,7 @@ def health(records: Iterable[Record]) -> Health:
         failed=failed,
         archived=archived,
         open=unresolved,
+        gone=lost,
         success_rate=(delivered + archived) / tried if tried else None,
         seconds=max(0, last - first) / 1000 if first else None,
     )

@@ -71,7 +71,8 @@ def _table(title: str, shares: Sequence[Share]) -> list[str]:
 def _health(health: Health) -> list[str]:
     lines = ["## What became of them", "", "| Status | Letters | |", "|---|---:|---|"]
     lines += [f"| {share.name} | {share.count:,} | {words.STATUSES.get(share.name, '')} |" for share in health.statuses]
-    known = f"{words.letters(health.total)} known, {health.open:,} not settled. {words.worked(health.success_rate)}"
+    known = f"{words.letters(health.total)} known, {words.unsettled(health.open, health.gone)}."
+    known += f" {words.worked(health.success_rate)}"
     return [*lines, "", known.rstrip(), ""]
 
 

@@ -105,6 +105,8 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     archived: int
     open: int
     """Neither delivered nor archived nor resolved in another way."""
+    gone: int = 0
+    """Of these, how many are in their queue no more for sure: it keeps no letter for so long."""
     success_rate: float | None
     """Of letters that something was tried with, the part with which it worked, 0 to 1. None when nothing was tried."""
     seconds: float | None

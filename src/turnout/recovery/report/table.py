@@ -139,7 +139,8 @@ def _health(health: Health) -> list[RenderableType]:
     return [
         Text("What became of them", style="bold"),
         Text(
-            f"{words.letters(health.total)} that the ledger knows{seconds}, {health.open:,} not settled. "
+            f"{words.letters(health.total)} that the ledger knows{seconds}, "
+            f"{words.unsettled(health.open, health.gone)}. "
             f"{words.worked(health.success_rate)}".rstrip()
         ),
         table,

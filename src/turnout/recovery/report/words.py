@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-__all__ = ["NOTHING", "STATUSES", "instant", "letters", "percent", "short", "span", "worked"]
+__all__ = ["NOTHING", "STATUSES", "instant", "letters", "percent", "short", "span", "unsettled", "worked"]
 
 NOTHING = "\u2013"
 """Where there is nothing to say."""
@@ -59,6 +59,14 @@ def percent(part: float) -> str:
 def worked(success_rate: float | None) -> str:
     """A sentence on what recovery achieved; empty when nothing was tried."""
     return "" if success_rate is None else f"What was tried worked for {percent(success_rate)}."
+
+
+def unsettled(open_: int, gone: int) -> str:
+    """How many letters are not settled, and how many of these nobody can settle any more."""
+    if not gone:
+        return f"{open_:,} not settled"
+    which = "all of them" if gone == open_ else f"{gone:,} of them"
+    return f"{open_:,} not settled ({which} gone: their time in the queue was over)"
 
 
 def short(target: str) -> str:

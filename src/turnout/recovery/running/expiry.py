@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from turnout.recovery.ledger.records import Record
 
-__all__ = ["gone_at_ms"]
+__all__ = ["gone_at_ms", "is_gone"]
 
 _SPARE_SECONDS = 13 * 3_600
 """Nobody can hide a message for more than twelve hours; the rest is for clocks that differ."""
@@ -29,3 +29,9 @@ def gone_at_ms(
         sent_ms = 0 if queue.endswith(".fifo") else record.sent_ms
         came_ms = sent_ms or record.last_seen_ms or planned_ms
     return came_ms + int((retention_seconds + _SPARE_SECONDS) * 1000) if came_ms else None
+
+
+def is_gone(record: Record, queue: str, retention_seconds: float | None, now_ms: float) -> bool:
+    """Whether a letter that the ledger knows can be in the queue no more, whoever may have held it."""
+    at_ms = gone_at_ms(record, queue, retention_seconds, None)
+    return at_ms is not None and at_ms < now_ms

@@ -15,6 +15,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.report import Command
 from turnout.recovery.report.health import health
 from turnout.recovery.report.model import Interaction, Share
+from turnout.recovery.report.words import unsettled
 from turnout.sqs.memory import MemorySqs
 from turnout.targets.queue import QueueDestination
 
@@ -86,6 +87,20 @@ def test_a_letter_that_was_archived_and_restored_is_counted_once() -> None:
     for known in (archived + again, again + archived):
         found = health(known)
         assert (found.total, found.delivered, found.archived, found.failed) == (4, 2, 2, 0)
+
+
+def test_of_what_is_not_settled_is_said_how_much_is_gone_and_can_be_settled_by_nobody() -> None:
+    known = [
+        Record("m-1", "dead", status=Status.PARKED, sent_ms=1),
+        Record("m-2", "dead", status=Status.PENDING, sent_ms=1_000_000),
+        Record("m-3", "dead", status=Status.RETRIED, sent_ms=1),
+    ]
+    made = health(known, lambda record: record.sent_ms == 1)
+    assert (made.open, made.gone) == (2, 1)
+    assert unsettled(made.open, made.gone) == "2 not settled (1 of them gone: their time in the queue was over)"
+    assert unsettled(2, 2) == "2 not settled (all of them gone: their time in the queue was over)"
+    assert unsettled(2, 0) == "2 not settled"
+    assert health(known).gone == 0
 
 
 def test_the_restored_letter_of_an_archive_is_marked_in_the_ledger() -> None:
