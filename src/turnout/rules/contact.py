@@ -20,20 +20,22 @@ MASK = "***"
 _NAMES = re.compile(
     r"""
       ani | dnis | .*address.* | .*phone.* | .*mobile.* | .*e-?mail.* | callback.* | .*number(s|formatted)?
-    | (participant|user|agent|customer|contact|caller|display|callback|from|to)?[_-]?name
-    | (first|last|full|given|family|sur|nick)[_-]?name
+    | (display|callback|from|to)?[_-]?name | .*(participant|user|agent|customer|contact|caller)[_-]?name
+    | .*(first|last|full|given|family|sur|nick)[_-]?name | caller[_-]?id([_-]?name)?
     | subject | .*notes? | .*comments? | .*transcripts? | .*utterances? | text(body)? | message(body|text|content)
     | .*attributes | participantdata | customfields | .*birth.* | .*ssn | iban | .*card.*
     """,
     re.IGNORECASE | re.VERBOSE,
 )
+_MEASURES = re.compile(r".*duration([_-]?(ms|seconds))?|.*(sequence|page)[_-]?number", re.IGNORECASE)
+"""How long something took and where it stands in a row, whatever it is: callbackDurationMs, endSequenceNumber."""
 _LONGEST = 600
 _DEEPEST = 40
 
 
 def is_contact_data(name: str) -> bool:
     """Whether what stands under this name is contact data, or may be."""
-    return _NAMES.fullmatch(name) is not None
+    return _NAMES.fullmatch(name) is not None and _MEASURES.fullmatch(name) is None
 
 
 def hide_contact_data(place: Located) -> str | None:

@@ -13,17 +13,27 @@ from turnout.rules.explain.explain import explain
 CONTACT = """
     ani dnis ANI addressTo addressFrom address fromAddress callbackNumbers callbackUserName participantName userName
     name firstName last_name email emailAddress phoneNumber subject wrapupNotes attributes transcripts
-    participantAttributes text messageText displayName toName
+    participantAttributes text messageText displayName toName lastAgentName customerFirstName externalContactName
+    customer_first_name callerId callerIdName emailAccount callbackScheduledTime phoneNumber
 """
 OTHER = """
     id conversationId topicName queueId direction mediaType disconnectType queueName flowName metric value eventTime
-    channel outcome duration_ms priority status
+    channel outcome duration_ms priority status entityName fieldName serviceName topicName callerIdentified
+"""
+MEASURES = """
+    callbackDurationMs voicemailDurationMs callback_duration_ms emailDuration startSequenceNumber endSequenceNumber
+    pageNumber
 """
 
 
 @pytest.mark.parametrize("name", CONTACT.split())
 def test_names_of_contact_data_are_known(name: str) -> None:
     assert is_contact_data(name)
+
+
+@pytest.mark.parametrize("name", MEASURES.split())
+def test_how_long_it_took_and_where_it_stands_in_a_row_is_not_hidden_whatever_it_is_of(name: str) -> None:
+    assert not is_contact_data(name)
 
 
 @pytest.mark.parametrize("name", OTHER.split())
