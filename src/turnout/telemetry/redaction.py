@@ -13,22 +13,30 @@ __all__ = ["MASK", "cut", "is_secret", "redactor"]
 
 MASK = "***"
 
-_SECRET_WORD = r"(?:secret|password|passwd|token|signature|credential|private_?key|api[_-]?key|access[_-]?key)"  # noqa: S105 - names, not a value
-_SECRET_NAME = re.compile(_SECRET_WORD, re.IGNORECASE)
+_SECRET_WORD = (
+    r"(?:secret|password|passwd|passphrase|token|signature|credential"  # noqa: S105 - names, not a value
+    r"|private_?key|api[_-]?key|access[_-]?key)"
+)
+_SECRET_NAME = re.compile(rf"{_SECRET_WORD}|^(?:proxy-)?authorization$|^(?:set-)?cookie$", re.IGNORECASE)
 _SHORTEST_SECRET = 8
 """A shorter value would be found in ordinary words."""
 
 _PATTERNS = re.compile(
     rf"""
-      (?P<header>\b(?:proxy-)?(?:authorization|x-amz-security-token|x-api-key|cookie|set-cookie)["']?\s{{0,4}}:\s{{0,4}}["']?)
-        (?:(?:bearer|basic)\s+)?[^\s,;"'}}]+
+      (?P<header>
+        \b(?:proxy-)?(?:authorization|x-amz-security-token|x-api-key|cookie|set-cookie)
+        (?:\\{{0,8}}["'])?\s{{0,4}}[:=]\s{{0,4}}(?:b?\\{{0,8}}["'])?)
+        (?:(?:bearer|basic)\s+)?[^\s,;"'}}\\]+
+        (?:;\s{{0,4}}[^\s,;"'}}\\=]{{1,256}}=[^\s,;"'}}\\]*)*                           # further cookies
     | (?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{{8,}}
     | \b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{{12,}}\b                                    # AWS access key ids
     | \beyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*                       # JSON web tokens
-    | (?P<userinfo>\b[a-z][a-z0-9+.-]{{1,15}}://)[^\s/@:]{{1,256}}:[^\s/@]{{1,256}}(?=@)  # user:password in a URL
-      # name=value; with a colon only in quotes, because "ExpiredToken: The ..." is a sentence
-    | (?P<name>{_SECRET_WORD}[\w-]{{0,64}}(?:["']\s{{0,4}}:|\s{{0,4}}=)\s{{0,4}})
-        (?:"[^"]*"|'[^']*'|[^\s,;&"'}}\])]+)
+    | (?P<userinfo>\b[a-z][a-z0-9+.-]{{1,15}}://)[^\s/@:]{{1,256}}:[^\s/]{{1,256}}(?=@)   # user:password in a URL
+    | (?P<tag><[\w-]{{0,64}}?{_SECRET_WORD}[\w-]{{0,64}}>)[^<]+                         # in XML, as STS answers
+      # name=value; with a colon only in quotes, because "ExpiredToken: The ..." is a sentence. Quotes are escaped
+      # where JSON stands in a text of JSON, and are not closed where somebody has cut it.
+    | (?P<name>{_SECRET_WORD}[\w-]{{0,64}}(?:\\{{0,8}}["']\s{{0,4}}:|\s{{0,4}}=)\s{{0,4}})
+        (?:b?(?P<quote>\\{{0,8}}["'])(?s:.*?)(?:(?<!\\)(?P=quote)|\Z)|[^\s,;&"'}}\])]+)
     | (?P<contact>
         \b(?:tel|sips?):[^\s"',;>)\]}}]+                                           # addresses of participants
       | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}               # mail addresses
@@ -74,7 +82,7 @@ def is_secret(name: str) -> bool:
 
 
 def _mask(match: re.Match[str]) -> str:
-    kept = match["header"] or match["scheme"] or match["userinfo"] or match["name"] or ""
+    kept = match["header"] or match["scheme"] or match["userinfo"] or match["tag"] or match["name"] or ""
     return kept + MASK
 
 

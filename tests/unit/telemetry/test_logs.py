@@ -259,6 +259,16 @@ NAMED = [
     ("aws_secret_access_key = hunter2", "hunter2"),
     ("proxy http://user:hunter2@proxy.example:3128 refused", "hunter2"),
     ("cookie: session=hunter2", "hunter2"),
+    ("cookie: language=en; session=hunter2", "hunter2"),
+    ("authorization=hunter2", "hunter2"),
+    ("{b'authorization': b'hunter2'}", "hunter2"),
+    ("proxy http://user:p@hunter2@proxy.example:3128 refused", "hunter2"),
+    ("client_key_passphrase=hunter2", "hunter2"),
+    ('{"password": "a\\"hunter2"}', "hunter2"),
+    ('{"password": "hunter 2', "hunter 2"),
+    (json.dumps({"said": json.dumps({"clientSecret": 'a"hunter2', "status": 400})}), "hunter2"),
+    (json.dumps({"said": json.dumps({"said": json.dumps({"Authorization": "hunter2"})})}), "hunter2"),
+    ("invalid XML: <Credentials><SecretAccessKey>hunter2</SecretAccessKey><SessionTok", "hunter2"),
 ]
 
 
@@ -316,7 +326,21 @@ def test_masking_twice_changes_nothing(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "hostile", ["a-", "secret", "secret-", "@.", "a@b.", "+1", "x://", "token = ", "password='", "sip:", "eyJaaaaaaaa."]
+    "hostile",
+    [
+        *["a-", "secret", "secret-", "@.", "a@b.", "+1", "x://", "token = ", "password='", "sip:", "eyJaaaaaaaa."],
+        *[
+            "<secret",
+            "<secret>",
+            f"<{'a' * 64}",
+            "cookie: a;",
+            "cookie=a; b=",
+            "secret=\\",
+            'secret=\\\\"',
+            'token="a\\',
+        ],
+        *["x://a:", "x://a:@"],
+    ],
 )
 def test_no_text_makes_masking_slow(hostile: str) -> None:
     redact = redactor(SECRETS)
