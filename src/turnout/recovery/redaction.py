@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping
 
 from turnout.message import Attribute
 from turnout.rules.contact import MASK, is_contact_data
-from turnout.rules.decode import decode
+from turnout.rules.decode import decode, decode_json
 from turnout.rules.model import Json, Rejection
 from turnout.rules.showing import printable
 from turnout.telemetry.redaction import is_secret, redactor
@@ -82,10 +82,10 @@ class Redaction:
         }
 
     def _string(self, text: str, depth: int) -> str:
-        # Wrappers carry events as text.
-        if text.lstrip()[:1] == "{" and depth and not isinstance(event := decode(text), Rejection):
-            masked = self._masked(event, depth - 1)
-            if masked != event:
+        # Wrappers carry events as text, and lists of them.
+        if text.lstrip()[:1] in ("{", "[") and depth and not isinstance(held := decode_json(text), Rejection):
+            masked = self._masked(held, depth - 1)
+            if masked != held:
                 return _dumped(masked, None)
         return self._text(text)
 

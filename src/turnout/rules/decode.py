@@ -21,7 +21,7 @@ import msgspec
 from turnout.failures import Reason
 from turnout.rules.model import Json, Rejection
 
-__all__ = ["decode"]
+__all__ = ["decode", "decode_json"]
 
 _LONGEST_INTEGER = 4_300
 
@@ -32,18 +32,21 @@ _DEEP = Rejection(Reason.TOO_DEEP, "objects and arrays are nested too deep")
 
 def decode(body: str | bytes) -> dict[str, Json] | Rejection:
     """The event in a body, or why there is none."""
+    value = decode_json(body)
+    if isinstance(value, dict | Rejection):
+        return value
+    return Rejection(Reason.NOT_AN_OBJECT, f"the body is JSON, but {_kind(value)} and not an object")
+
+
+def decode_json(body: str | bytes) -> Json | Rejection:
+    """The value in a body that need not be an event, read as events are."""
     try:
         value: Json = _decode(body)
     except RecursionError:
         return _DEEP
     except (ValueError, msgspec.MsgspecError):
         # Not JSON, or one of the few things that are JSON and that msgspec refuses: the slow decoder tells which.
-        decoded = _decode_slowly(body)
-        if isinstance(decoded, Rejection):
-            return decoded
-        value = decoded
-    if not isinstance(value, dict):
-        return Rejection(Reason.NOT_AN_OBJECT, f"the body is JSON, but {_kind(value)} and not an object")
+        return _decode_slowly(body)
     return value
 
 

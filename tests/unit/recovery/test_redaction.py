@@ -56,6 +56,16 @@ def test_an_event_inside_a_text_is_hidden_in_like_any_other() -> None:
     assert '\\"n\\": 1' in shown
 
 
+def test_a_list_inside_a_text_is_hidden_in_like_any_other() -> None:
+    shown = json.loads(HIDING.body(json.dumps({"records": json.dumps([{"ani": "5550100"}, [{"name": "Jane"}], 7])})))
+    assert json.loads(shown["records"]) == [{"ani": MASK}, [{"name": MASK}], 7]
+
+
+@pytest.mark.parametrize("text", ['[1], "x": [2]', '{"a": 1}, "": {"b": 2}', "[", "{}}", "[1] [2]"])
+def test_a_text_that_only_begins_like_json_is_shown_as_the_text_it_is(text: str) -> None:
+    assert json.loads(HIDING.body(json.dumps({"x": text}))) == {"x": text}
+
+
 def test_what_makes_a_letter_useful_stays_readable() -> None:
     shown = json.loads(HIDING.body(letters.BODY))
     assert shown["id"] == letters.EVENT_ID
@@ -76,6 +86,14 @@ def test_secrets_stay_hidden_from_everybody() -> None:
         assert json.loads(redaction.body(json.dumps(event)))["detail"]["apiKey"] == MASK
     assert SHOWING.text("it said correct-horse to +14155550100") == "it said *** to +14155550100"
     assert HIDING.text("it said nothing to +14155550100") == "it said nothing to ***"
+
+
+@pytest.mark.parametrize("name", ["Authorization", "proxy-authorization", "Cookie", "set-cookie", "X-Api-Key"])
+def test_headers_that_hold_credentials_are_hidden_from_everybody(name: str) -> None:
+    for redaction in (HIDING, SHOWING):
+        assert json.loads(redaction.body(json.dumps({"headers": {name: "k", "accept": "a"}}))) == {
+            "headers": {name: MASK, "accept": "a"}
+        }
 
 
 def test_attributes_are_shown_as_text_by_name() -> None:
