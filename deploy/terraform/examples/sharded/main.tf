@@ -1,4 +1,5 @@
-# Four shards of the conversations, by the first digit of their ids, and one queue for events without a conversation.
+# Four shards of the conversations, by the first digit of their ids, and one queue for events without a conversation, or
+# with an id that begins otherwise: what no pattern lets in, EventBridge drops.
 
 terraform {
   required_version = ">= 1.9"
@@ -53,7 +54,11 @@ module "turnout" {
       rest = {
         pattern = jsonencode({
           source = local.genesys
-          detail = { eventBody = { conversationId = [{ exists = false }] } }
+          detail = {
+            eventBody = {
+              conversationId = [{ exists = false }, { "anything-but" = { prefix = flatten(values(local.shards)) } }]
+            }
+          }
         })
       }
     },

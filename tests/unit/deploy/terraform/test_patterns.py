@@ -66,11 +66,13 @@ def shards() -> dict[str, Pattern]:
     """The patterns of examples/sharded."""
     text = (FOLDER / "examples" / "sharded" / "main.tf").read_text()
     assert "conversationId = [for digit in digits : { prefix = digit }]" in text
-    assert "conversationId = [{ exists = false }]" in text
+    rest = 'conversationId = [{ exists = false }, { "anything-but" = { prefix = flatten(values(local.shards)) } }]'
+    assert rest in text
     genesys = [{"prefix": "aws.partner/genesys.com"}]
     found = re.findall(r"^    ([a-d]) = (\[.*\])$", text, re.MULTILINE)
     by_digit = {shard: [{"prefix": digit} for digit in json.loads(digits)] for shard, digits in found}
-    ids = {**by_digit, "rest": [{"exists": False}]}
+    begun = [each["prefix"] for digits in by_digit.values() for each in digits]
+    ids = {**by_digit, "rest": [{"exists": False}, {"anything-but": {"prefix": begun}}]}
     return {name: {"source": genesys, "detail": {"eventBody": {"conversationId": each}}} for name, each in ids.items()}
 
 
@@ -85,3 +87,8 @@ def test_every_conversation_is_in_one_shard(tmp_path: Path) -> None:
 
 def test_events_without_a_conversation_are_in_the_rest(tmp_path: Path) -> None:
     assert let_in_by(shards(), event("v2.audits.entitytype.{id}.entityid.{id}", id="x"), tmp_path) == {"rest"}
+
+
+@pytest.mark.parametrize("odd", ["4B7A2F0C", "B7A2F0C4", "x", "", None, 7, []])
+def test_events_whose_conversation_has_another_kind_of_id_are_in_one_queue_too(odd: object, tmp_path: Path) -> None:
+    assert len(let_in_by(shards(), event(conversationId=odd), tmp_path)) == 1
