@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal, get_args, get_origin
 
 import click
+from pydantic.fields import FieldInfo
 
 from turnout.cli.startable import startable_settings
 from turnout.settings import SECRETS, Settings, variable
@@ -20,17 +21,27 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
         if name in SECRETS:  # what is on a command line, every user of the machine can read
             continue
         default = field.get_default()
-        shown = "" if field.is_required() or default is None else f"  [default: {_text(default)}]"
+        shown = f"  [default: {_text(default)}]" if default not in (None, "") and not field.is_required() else ""
         command = click.option(
             "--" + name.replace("_", "-"),
             name,
-            metavar="TEXT" if isinstance(default, tuple | str) or field.is_required() else "VALUE",
+            metavar=_metavar(field),
             help=f"{field.description}  [{variable(name)}]{shown}",
         )(command)
     return command
 
 
+def _metavar(field: FieldInfo) -> str:
+    if get_origin(field.annotation) is Literal:
+        return f"[{'|'.join(get_args(field.annotation))}]"
+    if field.annotation is bool:
+        return "[true|false]"
+    return "TEXT" if field.is_required() or isinstance(field.get_default(), tuple | str) else "VALUE"
+
+
 def _text(default: object) -> str:
+    if isinstance(default, bool):
+        return str(default).lower()
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
