@@ -7,7 +7,14 @@ from turnout.rules.condition.building import ListLiteral, Operand
 from turnout.rules.expression.functions import ALIASES, FUNCTIONS
 from turnout.rules.expression.lexer import Token, TokenKind
 
-__all__ = ["alone", "connective", "in_place_of_connective", "in_place_of_operator"]
+__all__ = [
+    "alone",
+    "before_condition",
+    "closing_nothing",
+    "connective",
+    "in_place_of_connective",
+    "in_place_of_operator",
+]
 
 _CONNECTIVES = ("and", "or", "not", "in")
 _OTHER_WORDS = {
@@ -24,12 +31,19 @@ _OTHER_WORDS = {
     "equals": "write ==",
 }
 """What other languages say between two values."""
+_BEFORE_CONDITIONS = ("if", "when", "where")
+_OPENING = {")": "(", "]": "["}
 
 
 def connective(word: str) -> str:
     """Of `AND`, `Not`, ...: that it is written small. Empty for other words."""
     small = word.lower()
     return f"write '{small}' in lower case" if small in _CONNECTIVES else ""
+
+
+def before_condition(word: str) -> str:
+    """Of `if` and the like, which stand before a condition elsewhere: that it is left out. Empty for other words."""
+    return "a condition is written without it" if word.lower() in _BEFORE_CONDITIONS else ""
 
 
 def alone(operand: Operand) -> str:
@@ -53,6 +67,12 @@ def in_place_of_connective(before: Token, follows: Token) -> str:
     if before.kind is TokenKind.NUMBER and follows.text == ",":
         return "a number is written without commas"
     return ""
+
+
+def closing_nothing(token: Token) -> str:
+    """What to do about a bracket that closes none. Empty for other tokens."""
+    opening = _OPENING.get(token.text) if token.kind is TokenKind.PUNCTUATION else None
+    return f"there is no '{opening}' that it closes; take it out, or write the '{opening}' before it" if opening else ""
 
 
 def in_place_of_operator(operand: Operand, follows: Token) -> str:

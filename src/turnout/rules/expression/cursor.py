@@ -64,10 +64,11 @@ class Cursor:
         token = self.token
         raise ExpressionError(code, message, Span(token.at.start, max(token.at.end, token.at.start + 1)))
 
-    def unexpected(self, wanted: str, code: Code = Code.SYNTAX) -> NoReturn:
-        """Fail because the next token is not what is wanted."""
+    def unexpected(self, wanted: str, code: Code = Code.SYNTAX, *, advice: str = "") -> NoReturn:
+        """Fail because the next token is not what is wanted. `advice` is what to do about it, if that is known."""
         token = self.token
         found = token.kind.value if token.kind is TokenKind.END else f"'{token.text}'"
         lowered = token.text.lower()
-        hint = f"; write '{lowered}' in lower case" if lowered != token.text and lowered in ("and", "or", "not") else ""
-        self.fail(f"expected {wanted}, found {found}{hint}", code)
+        if not advice and lowered != token.text and lowered in ("and", "or", "not"):
+            advice = f"write '{lowered}' in lower case"
+        self.fail(f"expected {wanted}, found {found}{'; ' if advice else ''}{advice}", code)

@@ -204,8 +204,9 @@ def _string(text: str, start: int) -> Token:
     found = _STRING.match(text, start)
     if not found:
         # Where YAML sees a comment, the expression ends.
+        quote = text[start]
         message = (
-            "this string is never closed; a quote in it is written \\', "
+            f"this string is never closed; write {quote} where it ends; a quote in it is written \\{quote}, "
             "and if it holds ' #', put the whole expression in quotes, too"
         )
         raise ExpressionError(Code.SYNTAX, message, Span(start, start + 1))

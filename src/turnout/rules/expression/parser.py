@@ -120,7 +120,8 @@ class _Parser(Cursor):
         if not self.at_end():
             if hint := advice.in_place_of_connective(self.peek(-1), self.token):
                 self.fail(f"unexpected '{self.token.text}'; {hint}")
-            self.unexpected("'and', 'or' or the end of the expression")
+            wanted = "'and', 'or' or the end of the expression"
+            self.unexpected(wanted, advice=advice.closing_nothing(self.token))
         return condition
 
     def _or(self, read: _Read | None = None) -> Condition:
@@ -174,9 +175,10 @@ class _Parser(Cursor):
         if follows.kind is TokenKind.END or follows.text in ("and", "or", ")"):
             at = Span(token.at.start, max(token.at.end, self.end))
             raise ExpressionError(Code.SYNTAX, advice.alone(operand), at)
-        if isinstance(operand, Path) and (hint := advice.connective(operand.text)):
+        word = operand.text if isinstance(operand, Path) else ""
+        if hint := advice.connective(word) or advice.before_condition(word):
             self.position -= 1
-            self.fail(f"unexpected '{operand.text}'; {hint}")
+            self.fail(f"unexpected '{word}'; {hint}")
         if hint := advice.in_place_of_operator(operand, follows):
             self.fail(f"unexpected '{follows.text}'; {hint}")
         self.unexpected("an operator such as ==")
@@ -321,7 +323,7 @@ class _Parser(Cursor):
 
     def _function(self, name: Token) -> Condition | Operand:
         opened = self.advance()
-        if hint := advice.connective(name.text):
+        if hint := advice.connective(name.text) or advice.before_condition(name.text):
             raise ExpressionError(Code.SYNTAX, f"unexpected '{name.text}'; {hint}", name.at)
         if name.text not in FUNCTIONS:
             raise ExpressionError(
