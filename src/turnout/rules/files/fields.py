@@ -5,7 +5,9 @@ What the fields are called and what they mean is known to whoever reads them (ta
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from typing import TypeGuard
 
 from turnout.rules.condition.ast import Path
 from turnout.rules.environment import Environment
@@ -21,6 +23,9 @@ from turnout.rules.spelling import nearest
 __all__ = ["Fields", "kind"]
 
 _NOT_BOOLEANS = {"yes": "true", "on": "true", "y": "true", "no": "false", "off": "false", "n": "false"}
+_LEADING_ZERO = re.compile(r"[-+]?0[0-9]+")
+_DURATION = re.compile(r"([0-9]{1,9}) ?(?:(s)(?:ec(?:ond)?s?)?|(m)(?:in(?:ute)?s?)?|(h)(?:ours?)?)")
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
 
 
 class Fields:
@@ -86,10 +91,11 @@ class Fields:
             return default
         bounds = fields[name]
         number = value.value if isinstance(value, ScalarNode) else None
-        hint = "; write it without quotes" if isinstance(number, str) and number.isdigit() else ""
-        if isinstance(number, int) and not isinstance(number, bool) and bounds.least <= number <= bounds.most:
+        hint = _instead(value, bounds) if isinstance(value, ScalarNode) else ""
+        if _is_whole(number) and bounds.least <= number <= bounds.most and not hint:
             return number
-        problem = f"{name} must be a whole number from {bounds.least} to {bounds.most}{hint}"
+        unit = f" of {bounds.unit}" if bounds.unit else ""
+        problem = f"{name} must be a whole number{unit} from {bounds.least} to {bounds.most}{hint}"
         self.problem(Code.WRONG_VALUE, problem, value)
         return default
 
@@ -135,6 +141,23 @@ class Fields:
         for variable in missing:
             self.problem(*self.environment.unusable(variable), node)
         return text
+
+
+def _is_whole(number: object) -> TypeGuard[int]:
+    return isinstance(number, int) and not isinstance(number, bool)
+
+
+def _instead(node: ScalarNode, bounds: Field) -> str:
+    """What to write in place of a scalar that says its number in another way; empty when it does not."""
+    text = node.text
+    if node.style:
+        return "; write it without quotes" if text.isdecimal() else ""
+    meant, why, number = -1, "", node.value
+    if _is_whole(number) and _LEADING_ZERO.fullmatch(text):
+        meant, why = number, f"some readers of YAML take {text} for octal; "
+    elif bounds.unit == "seconds" and (duration := _DURATION.fullmatch(text)):
+        meant = int(duration[1]) * _SECONDS[duration[duration.lastindex or 0]]
+    return f"; {why}write {meant}" if bounds.least <= meant <= bounds.most else ""
 
 
 def kind(node: Node) -> str:

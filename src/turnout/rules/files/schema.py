@@ -56,6 +56,8 @@ class Field:
     choices: tuple[str, ...] = ()
     least: int = 0
     most: int = 0
+    unit: str = ""
+    """Of a whole number: what it counts, in the words of error messages."""
 
 
 ALIASES = {
@@ -115,7 +117,7 @@ RULE: Mapping[str, Field] = {
     "stop": Field(Type.BOOLEAN, "true: when this rule matches, later ones are not tried."),
     "group": Field(Type.PATH, "Where the message group of FIFO and fair queues comes from."),
     "deduplicate": Field(Type.PATH, "Where the deduplication id of FIFO queues comes from."),
-    "delay": Field(Type.INTEGER, "Seconds before the message becomes visible in its target.", most=900),
+    "delay": Field(Type.INTEGER, "Seconds before the message becomes visible in its target.", most=900, unit="seconds"),
     "attributes": Field(Type.MAPPING, "Message attributes: a name, and a path or {value: constant}."),
     "owner": Field(Type.TEXT, "Who to ask about the rule."),
     "tags": Field(Type.NAMES, "Words to find rules by."),
