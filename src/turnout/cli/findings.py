@@ -8,7 +8,7 @@ import click
 import msgspec
 
 from turnout.cli.words import count
-from turnout.rules.problems import Problem, Severity
+from turnout.rules.problems import Problem, Severity, first_of
 from turnout.rules.showing import printable
 
 __all__ = ["FORMATS", "Checked", "Found", "Summary"]
@@ -72,9 +72,12 @@ class _Report(msgspec.Struct, frozen=True):
 def _print_text(checked: Checked) -> None:
     for note in checked.notes:
         click.echo(f"note: {note}", err=True)
-    for problem in checked.problems:
+    shown, more = first_of(checked.problems)
+    for problem in shown:
         # A problem without a place is a setting's; its message says which.
         click.echo(problem.with_caret() if problem.file else problem.message)
+    if more:
+        click.echo(f"{more}, or see all with --json")
     click.echo(_summary(checked))
 
 
@@ -100,11 +103,14 @@ def _print_json(checked: Checked) -> None:
 def _print_github(checked: Checked) -> None:
     for note in checked.notes:
         click.echo(f"::notice::{_data(note)}")
-    for problem in checked.problems:
+    shown, more = first_of(checked.problems)
+    for problem in shown:
         command = "error" if problem.severity is Severity.ERROR else "warning"
         properties = ",".join(f"{name}={_property(value)}" for name, value in _properties(problem))
         rule = f"{problem.rule}: " if problem.rule else ""
         click.echo(f"::{command} {properties}::{_data(printable(rule + problem.message))}")
+    if more:
+        click.echo(f"{more}, or see all with --json")
     click.echo(_summary(checked))
 
 

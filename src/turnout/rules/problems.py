@@ -16,7 +16,11 @@ from turnout.errors import RulesError
 from turnout.rules.condition.ast import Span
 from turnout.rules.showing import printable
 
-__all__ = ["Code", "ExpressionError", "Problem", "RuleFilesError", "Severity"]
+__all__ = ["Code", "ExpressionError", "Problem", "RuleFilesError", "Severity", "first_of"]
+
+_MOST_SHOWN = 1_000
+"""Problems that are shown to people at once: files that are something else than rules have hundreds of thousands."""
+_LONGEST_MESSAGE = 2_000
 
 
 class Severity(StrEnum):
@@ -131,7 +135,7 @@ class Problem(msgspec.Struct, frozen=True):
         """`file:line:col: rule-id: CODE message`, in one line that a terminal can show and does not obey."""
         place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
         rule = f"{self.rule}: " if self.rule else ""
-        return printable(f"{place}: {rule}{self.code} {self.message}")
+        return printable(f"{place}: {rule}{self.code} {_cut(self.message)}")
 
     def with_caret(self) -> str:
         """The line, and below it the source with a caret under the place."""
@@ -147,6 +151,18 @@ class Problem(msgspec.Struct, frozen=True):
         return f"{self}\n{gutter}{shown}\n{' ' * 6} | {pad}{'^' * room}"
 
 
+def first_of(problems: Sequence[Problem]) -> tuple[Sequence[Problem], str]:
+    """The problems to show, and what to say of the others in a line behind them; empty when there are none."""
+    left = len(problems) - _MOST_SHOWN
+    return problems[:_MOST_SHOWN], f"... and {left:,} more; repair these first" if left > 0 else ""
+
+
+def _cut(message: str) -> str:
+    """A message without its middle, if a name in it is so long that nobody reads on: what to do stands at its end."""
+    half = _LONGEST_MESSAGE // 2
+    return message if len(message) <= _LONGEST_MESSAGE else f"{message[:half]}...{message[-half:]}"
+
+
 def _columns(character: str) -> int:
     """How many columns a terminal takes for it."""
     if unicodedata.combining(character):
@@ -155,11 +171,12 @@ def _columns(character: str) -> int:
 
 
 class RuleFilesError(RulesError):
-    """Rule files cannot be used. `details` holds every problem; `str()` shows them all with their carets."""
+    """Rule files cannot be used. `details` holds every problem; `str()` shows the first of them with their carets."""
 
     def __init__(self, details: Sequence[Problem]) -> None:
         self.details = tuple(details)
         super().__init__([str(problem) for problem in self.details])
 
     def __str__(self) -> str:
-        return "\n".join(problem.with_caret() for problem in self.details)
+        shown, more = first_of(self.details)
+        return "\n".join([*(problem.with_caret() for problem in shown), *([more] if more else [])])

@@ -94,6 +94,23 @@ def test_json_is_one_object_with_every_problem(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("form", ["text", "github"])
+def test_of_very_many_problems_the_first_are_printed_and_the_others_counted(tmp_path: Path, form: str) -> None:
+    text = WRONG.replace("examples:", "".join(f"f{number}: 1\n    " for number in range(1_500)) + "examples:")
+    output = run(tmp_path, text, "--format", form).stdout
+    assert output.count("has no field 'f") == 999  # the thousandth is the wrong target above them
+    assert output.splitlines()[-2] == "... and 501 more; repair these first, or see all with --json"
+    assert ": 1501 problems" in output.splitlines()[-1].replace(",", "")
+    assert len(json.loads(run(tmp_path, text, "--json").stdout)["problems"]) == 1_501
+
+
+def test_of_a_very_long_name_the_two_ends_are_printed(tmp_path: Path) -> None:
+    output = run(tmp_path, f"{CLEAN}? begin{'x' * 100_000}end\n: []\n").stdout
+    assert "TR110 a rule file has no field 'beginxxx" in output
+    assert "xxxend'" in output
+    assert len(output) < 5_000
+
+
 def test_json_is_to_be_had_as_from_other_commands(tmp_path: Path) -> None:
     assert run(tmp_path, WARNED, "--json").stdout == run(tmp_path, WARNED, "--format", "json").stdout
     assert not run(tmp_path, WARNED).stdout.startswith("{")

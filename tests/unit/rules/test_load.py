@@ -170,6 +170,16 @@ def test_the_caret_points_into_the_expression(tmp_path: Path) -> None:
     assert "^" not in problem
 
 
+def test_of_very_many_problems_the_first_are_shown_and_the_others_counted(tmp_path: Path) -> None:
+    write(tmp_path, RULE + "".join(f"    f{number}: 1\n" for number in range(1_234)))
+    with pytest.raises(RuleFilesError) as caught:
+        load_rules(tmp_path)
+    said = str(caught.value)
+    assert said.endswith("... and 234 more; repair these first")
+    assert said.count("TR110") == 1_000
+    assert len(caught.value.problems) == len(caught.value.details) == 1_234
+
+
 def test_a_file_whose_name_is_not_utf_8_is_read_and_its_problems_can_be_shown(tmp_path: Path) -> None:
     name = os.fsdecode(b"b\xfcro.yaml")  # as an archive from elsewhere leaves it
     write(tmp_path, RULE, name=name)

@@ -15,7 +15,7 @@ from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.cli.words import count
 from turnout.rules.files.event_files import root_of
 from turnout.rules.files.load import read_rules
-from turnout.rules.problems import RuleFilesError
+from turnout.rules.problems import RuleFilesError, first_of
 from turnout.rules.trials.coverage import RuleCoverage
 from turnout.rules.trials.trial import Trial, try_rules
 
@@ -63,8 +63,11 @@ def _record(trial: Trial, coverage: bool) -> dict[str, object]:
 
 
 def _print(trial: Trial, coverage: bool) -> None:
-    for problem in trial.problems:
+    shown, more = first_of(trial.problems)
+    for problem in shown:
         click.echo(problem.with_caret())
+    if more:
+        click.echo(f"{more}, or see all with --json")
     if coverage:
         _print_coverage(trial.coverage)
     ran = f"{count(trial.examples, 'example')}, {count(trial.tests, 'test')} of {count(trial.tables, 'table')}"
