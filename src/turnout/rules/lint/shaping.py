@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from turnout.rules.condition.ast import Key, Path, Root
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
-from turnout.rules.lint.usage import CLOSE, ENVELOPE
+from turnout.rules.lint.usage import CLOSE, ENVELOPE, metadata_meant
 from turnout.rules.model import Kind, Rule
 from turnout.rules.problems import Code
 from turnout.rules.spelling import nearest
@@ -32,6 +32,9 @@ def warn_of_shaping(rule: Rule, findings: Findings) -> None:
             continue
         if hint := nearest(first.name, ENVELOPE, cutoff=CLOSE):
             message = f"{what}: an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
+            findings.rule(Code.MISSPELT, message, rule)
+        elif meant := metadata_meant(path):
+            message = f"{what}: a path begins in the event, and no example that matches has '{first.name}'; {meant}"
             findings.rule(Code.MISSPELT, message, rule)
         elif len(path.segments) == 1:
             text = f", and a text is written {{value: {first.name}}}" if what.startswith("attribute") else ""

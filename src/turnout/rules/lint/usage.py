@@ -27,6 +27,7 @@ from turnout.rules.spelling import nearest
 __all__ = [
     "CLOSE",
     "ENVELOPE",
+    "metadata_meant",
     "warn_of_doubled_targets",
     "warn_of_few_examples",
     "warn_of_misspelt_members",
@@ -41,6 +42,11 @@ CLOSE = 0.8
 """How near a name must be to one of these to be taken for a slip."""
 _CONSTANTS = {"true": "true", "false": "false", "none": "null", "null": "null"}
 """By what people call them, in small letters."""
+_METADATA = {
+    **{name: name for name in ("attributes", "receive_count", "message_id", "sent_timestamp", "group_id")},
+    **dict.fromkeys(("message_attributes", "messageAttributes", "MessageAttributes"), "attributes"),
+}
+"""Metadata by what it is called without `@`. A `queue`, an event may well have."""
 
 
 def warn_of_unused_targets(reading: Reading, findings: Findings) -> None:
@@ -83,8 +89,8 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
     """A warning per member of the event that no example shows and that is probably something else.
 
     It is called nearly like one of EventBridge's; or it holds one of these, as `event.detail` does elsewhere; or it is
-    compared with another path, as a text without quotes is; or it stands in any(...) or all(...), where `@` of the
-    element was left out.
+    called as metadata is, whose `@` was left out; or it is compared with another path, as a text without quotes is; or
+    it stands in any(...) or all(...), where `@` of the element was left out.
 
     Events need not come from EventBridge: an example that matches and has the member settles it.
     """
@@ -108,6 +114,9 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
                         f"a path begins in the event, and no example that matches has '{first.name}'; write {rest}"
                     )
                     findings.condition(Code.MISSPELT, message, rule, condition)
+                elif id(condition) not in of_elements and (meant := metadata_meant(path)):
+                    message = f"a path begins in the event, and no example that matches has '{first.name}'; {meant}"
+                    findings.condition(Code.MISSPELT, message, rule, condition)
                 elif isinstance(condition, Compare) and len(path.segments) == 1:
                     findings.condition(Code.UNQUOTED, _unquoted(first.name), rule, condition)
                 elif id(condition) in of_elements and not path.text.startswith("$"):
@@ -115,6 +124,18 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
                         f"{path.text} stands for a member of the event; for one of the element write @.{path.text}"
                     )
                     findings.condition(Code.UNQUOTED, message, rule, condition)
+
+
+def metadata_meant(path: Path) -> str:
+    """What to write, where the path begins in the event and is called as metadata of the message is; else nothing."""
+    first = path.segments[0]
+    if not path.text or path.text.startswith("$") or not isinstance(first, Key):
+        return ""
+    name = _METADATA.get(first.name, "")
+    if not name or len(path.segments) != (2 if name == "attributes" else 1):
+        return ""
+    written = render_path(Path(Root.METADATA, (Key(name), *path.segments[1:])))
+    return f"what SQS tells of the message is written {written}"
 
 
 def _below(path: Path) -> tuple[Segment, ...]:

@@ -28,6 +28,12 @@ def test_a_misspelt_member_is_pointed_out() -> None:
     assert "did you mean 'detail'?" in found.message
 
 
+@pytest.mark.parametrize("fields", [{"group": "attributes.tenant"}, {"attributes": {"t": "attributes.tenant"}}])
+def test_metadata_without_its_at_sign_is_pointed_out(fields: dict[str, object]) -> None:
+    (found,) = warned("detail.x == 1", Code.MISSPELT, **fields)
+    assert found.message.endswith("what SQS tells of the message is written @attributes.tenant")
+
+
 def test_members_of_events_metadata_and_constants_are_left_alone() -> None:
     fields: dict[str, object] = {
         "group": "detail.conversationId",

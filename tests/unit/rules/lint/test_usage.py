@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.unit.rules.lint.linting import file_of, marked, rule_text, warned, warnings_of
+from tests.unit.rules.lint.linting import Written, file_of, marked, rule_text, warned, warnings_of
 
 from turnout.rules.files.load import read_rules
 from turnout.rules.lint import lint
@@ -146,6 +146,40 @@ def test_a_path_that_begins_before_the_event_is_pointed_out(path: str) -> None:
     assert found.message.endswith("; write detail.channel")
     example = {"event": {"event": {"detail": {}}, "body": {}}, "match": True}
     assert warned(f"{path} == 'voice'", Code.MISSPELT, examples=[example]) == []
+
+
+@pytest.mark.parametrize(
+    ("expression", "meant"),
+    [
+        ("attributes.tenant == 'a'", "@attributes.tenant"),
+        ("messageAttributes.tenant == 'a'", "@attributes.tenant"),
+        ("attributes['odd name'] == 'a'", "@attributes['odd name']"),
+        ("receive_count > 2", "@receive_count"),
+        ("detail.tenant == attributes.tenant", "@attributes.tenant"),
+        ("detail.group == group_id", "@group_id"),
+    ],
+)
+def test_metadata_without_its_at_sign_is_pointed_out(expression: str, meant: str) -> None:
+    (found,) = warned(expression, Code.MISSPELT)
+    assert found.message.endswith(f"; what SQS tells of the message is written {meant}")
+    shown = {"event": {"attributes": {}, "messageAttributes": {}, "receive_count": 3, "group_id": 1}, "match": True}
+    assert warned(expression, Code.MISSPELT, examples=[shown]) == []
+
+
+@pytest.mark.parametrize(
+    "condition",
+    [
+        "@attributes.tenant == 'a'",
+        "$.attributes.tenant == 'a'",
+        "attributes.tenant.id == 'a'",
+        "queue == 'a'",
+        "detail.attributes.tenant == 'a'",
+        "any(detail.p, @.attributes.tenant == 'a')",
+        {"attributes": {"tenant": ["a"]}},
+    ],
+)
+def test_what_is_no_metadata_or_said_to_be_none_is_left_alone(condition: Written) -> None:
+    assert warned(condition, Code.MISSPELT) == []
 
 
 def test_a_pattern_that_begins_before_the_event_is_pointed_out() -> None:
