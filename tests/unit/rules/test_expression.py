@@ -79,6 +79,8 @@ REFUSED = [
     ("detail.[].x == 1", "].x", Code.PATH, "write [*] for every element"),
     ("detail[odd name] == 1", "name]", Code.PATH, "write ['odd name']"),
     ("detail.2nd == 1", "n", Code.PATH, "detail['2nd']"),
+    (r"detail['caf\u00e9'] == 1", r"\u00e9']", Code.PATH, "write the character itself"),
+    (r"detail.p[?(@.x == 'a\.b')].y == 1", r"\.b')].y", Code.PATH, "before a quote or another backslash"),
     ("detail.über == 1", ".", Code.PATH, "detail['name']"),
     ("detail.büro2ü == 1", "ü", Code.SYNTAX, "detail['name']"),
     ("detail.p[0]x == 1", "x", Code.PATH, "after a bracket comes a dot"),

@@ -29,6 +29,9 @@ __all__ = ["METADATA_FIELDS", "PathReader"]
 METADATA_FIELDS = ("attributes", "receive_count", "queue", "message_id", "sent_timestamp", "group_id")
 """What `@` paths may begin with."""
 
+_ESCAPE = re.compile(r"(?:[^\\]|\\[\\'\"])*(\\)?")
+"""All before the first backslash that escapes neither a quote nor a backslash; then that."""
+
 
 class PathReader:
     """Parses and lowers paths, each distinct text once. One per load: it holds the parser and the cache.
@@ -90,6 +93,14 @@ class PathReader:
                 Code.PATH_REFUSED,
                 "'=~' runs backtracking regular expressions; write matches(path, 'expression') outside the path",
                 unquoted.index("=~"),
+            )
+        if (escape := _ESCAPE.match(text)) and escape[1]:
+            # jsonpath-ng drops such a backslash, and no event has the name that is left.
+            raise PathError(
+                Code.PATH,
+                "not a valid path: in a name, a backslash stands only before a quote or another backslash; "
+                "write the character itself",
+                escape.start(1),
             )
 
     def _check(self, path: Path) -> None:
