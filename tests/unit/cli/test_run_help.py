@@ -39,7 +39,7 @@ def test_a_default_is_shown_where_there_is_one_and_can_be_given_as_it_stands() -
     shown = dict(re.findall(r"\[(TURNOUT_\w+)\] \[default: ([^]]+)\]", HELP))
     assert len(shown) > 25
     queues = {"TURNOUT_SOURCE_QUEUE_URL": "https://q/1/a", "TURNOUT_DEAD_LETTER_QUEUE_URL": "https://q/1/b"}
-    given = Settings(**(shown | queues))  # type: ignore[arg-type]
+    given = Settings(**(shown | queues))
     for name, field in Settings.model_fields.items():
         if variable(name) in shown:
             assert getattr(given, name) == field.get_default()
