@@ -7,7 +7,6 @@ from collections.abc import Callable
 from typing import Any, Literal, get_args, get_origin
 
 import click
-from pydantic.fields import FieldInfo
 
 from turnout.cli.startable import startable_settings
 from turnout.settings import SECRETS, Settings, variable
@@ -25,18 +24,18 @@ def _settings_options(command: Callable[..., None]) -> Callable[..., None]:
         command = click.option(
             "--" + name.replace("_", "-"),
             name,
-            metavar=_metavar(field),
+            metavar=_metavar(field.annotation, default),
             help=f"{field.description}  [{variable(name)}]{shown}",
         )(command)
     return command
 
 
-def _metavar(field: FieldInfo) -> str:
-    if get_origin(field.annotation) is Literal:
-        return f"[{'|'.join(get_args(field.annotation))}]"
-    if field.annotation is bool:
+def _metavar(annotation: object, default: object) -> str:
+    if get_origin(annotation) is Literal:
+        return f"[{'|'.join(get_args(annotation))}]"
+    if annotation is bool:
         return "[true|false]"
-    return "TEXT" if field.is_required() or isinstance(field.get_default(), tuple | str) else "VALUE"
+    return "VALUE" if default is None or isinstance(default, int | float) else "TEXT"
 
 
 def _text(default: object) -> str:
