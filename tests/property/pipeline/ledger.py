@@ -25,13 +25,17 @@ _LATENCIES = (0.0, 0.0, 0.001, 0.01, 0.2)
 class LedgerSqs:
     """Implements `turnout.sqs.api.Sqs` over a `MemorySqs`.
 
-    `on_delete` is asked, before each delete, about the body of every message that is to be deleted.
+    `on_delete` is asked, before each delete, about the body of every message that is to be deleted. `on_accept` is told
+    queue name and body of every message that a queue takes, at that moment.
     """
 
-    def __init__(self, memory: MemorySqs, seed: int, on_delete: Callable[[str], None]) -> None:
+    def __init__(
+        self, memory: MemorySqs, seed: int, on_delete: Callable[[str], None], on_accept: Callable[[str, str], None]
+    ) -> None:
         self._memory = memory
         self._random = Random(seed)
         self._on_delete = on_delete
+        self._on_accept = on_accept
         self._losing: Counter[tuple[str, str]] = Counter()
         self.handles: dict[str, str] = {}
         """Receipt handle to message id."""
@@ -43,6 +47,8 @@ class LedgerSqs:
         """How often each message, by its body, was handed out, whether it reached the worker or not."""
         self.order: list[str] = []
         """The bodies in the order in which they reached the worker."""
+        self.accepted: Counter[tuple[str, str]] = Counter()
+        """Queue name and body of every send that was accepted, also of those that a FIFO queue knows and drops."""
         self.told: set[tuple[str, str]] = set()
         """Queue name and body of every send that the worker was told had been accepted."""
         self.untold: Counter[tuple[str, str]] = Counter()
@@ -81,6 +87,9 @@ class LedgerSqs:
 
         async def effect() -> SentBatch:
             sent.append(await self._memory.send(queue, messages))
+            for message in _accepted(messages, sent):
+                self._on_accept(name, message.body)
+                self.accepted[name, message.body] += 1
             return sent[0]
 
         try:

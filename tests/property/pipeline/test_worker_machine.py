@@ -8,25 +8,28 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections import Counter
-from collections.abc import Coroutine
+from collections import Counter, defaultdict
+from collections.abc import Coroutine, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, TypeVar
 from unittest import mock
 
+import msgspec
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.property.pipeline.ledger import LedgerSqs
 from tests.property.pipeline.simulation import SimulatedLoop
 
+from turnout.account import Account, State
 from turnout.idempotency.memory import MemoryStore
 from turnout.letter import LetterAttribute, read_letter_attribute
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker, WorkerConfig
+from turnout.queues import queue_name
 from turnout.rules import Ruleset, load_rules
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
@@ -35,9 +38,10 @@ from turnout.telemetry.tracing import NoTracing
 
 T = TypeVar("T")
 
-SOURCE, DEAD = "http://sqs.memory/000000000000/events", "http://sqs.memory/000000000000/events-dead"
 QUEUES = {"crm": "crm", "archive": "archive", "ledger": "ledger.fifo"}
 TARGETS = tuple(QUEUES)
+LETTERS = "letters"
+"""Stands for the dead-letter queue, which is a FIFO queue where the source is one."""
 VISIBILITY_SECONDS = 30
 ATTEMPTS = 5
 
@@ -148,6 +152,16 @@ class Published(NamedTuple):
         return [EDITIONS[edition].fates[self.kind] for edition in sorted(self.editions)]
 
 
+class Witness(NoTracing):
+    """Remembers which events the FIFO target did not get for good: nothing waits for these."""
+
+    def __init__(self) -> None:
+        self.given_up: set[str] = set()
+
+    def settled(self, accounts: Sequence[Account]) -> None:
+        self.given_up.update(account.message.body for account in accounts if _given_up(account))
+
+
 class WorkerMachine(RuleBasedStateMachine):
     """See the module. Every step lets the worker go on until nothing is left to do at that moment."""
 
@@ -158,9 +172,12 @@ class WorkerMachine(RuleBasedStateMachine):
         self.clock = mock.patch("time.time_ns", self.loop.time_ns)
         self.clock.start()
         self.memory = MemorySqs(clock=self.loop.time)
-        for name in ("events", "events-dead", *QUEUES.values()):
+        for name in QUEUES.values():
             self.memory.create_queue(name)
         self.events: dict[str, Published] = {}
+        self.lines: dict[str, list[str]] = defaultdict(list)
+        """Of each group, what the FIFO target may still get, or be denied, in the order of sending."""
+        self.witness = Witness()
         self.edition = 0
         self.lapses = False
         """Whether something happened after which a held message may become visible."""
@@ -169,6 +186,8 @@ class WorkerMachine(RuleBasedStateMachine):
         self.failed_deletes = 0
         self.strict = False
         """Whether to leave out everything after which a message may come again."""
+        self.sent = 0
+        """Messages sent to a FIFO source."""
         self.redriven: Counter[str] = Counter()
         self.trouble: list[str] = []
         self.worker: Worker | None = None
@@ -177,20 +196,27 @@ class WorkerMachine(RuleBasedStateMachine):
 
     # The worker's life
 
-    @initialize(seed=st.integers(0, 2**32), store=st.booleans(), crowded=st.booleans(), strict=st.booleans())
-    def begin(self, seed: int, store: bool, crowded: bool, strict: bool) -> None:
+    @initialize(
+        seed=st.integers(0, 2**32), fifo=st.booleans(), store=st.booleans(), crowded=st.booleans(), strict=st.booleans()
+    )
+    def begin(self, seed: int, fifo: bool, store: bool, crowded: bool, strict: bool) -> None:
+        self.fifo = fifo
+        suffix = ".fifo" if fifo else ""
+        self.source = self.memory.create_queue(f"events{suffix}")
+        self.dead = self.memory.create_queue(f"events-dead{suffix}")
+        self.queues = {**QUEUES, LETTERS: queue_name(self.dead)}
         # Where there is little room, messages for failing targets go back to the queue.
         self.returns = crowded
         self.strict = strict
         self.max_in_flight = 12 if crowded else 1000
-        self.sqs = LedgerSqs(self.memory, seed, self.may_be_deleted)
+        self.sqs = LedgerSqs(self.memory, seed, self.may_be_deleted, self.is_taken)
         self.store = MemoryStore(10_000, self.loop.time) if store else None
         self.run(self.start())
 
     async def start(self) -> None:
         config = WorkerConfig(
-            sources=(SOURCE,),
-            dead_letter_queue=DEAD,
+            sources=(self.source,),
+            dead_letter_queue=self.dead,
             pollers=2,
             wait_seconds=20,
             visibility_seconds=VISIBILITY_SECONDS,
@@ -203,7 +229,7 @@ class WorkerMachine(RuleBasedStateMachine):
             backoff=Backoff(0.5, 8.0, ATTEMPTS),
             breaker=BreakerConfig(failures=3, probe_seconds=1.0, probe_cap_seconds=10.0),
         )
-        self.worker = Worker(config, ruleset(self.edition), self.sqs, NoTracing(), self.store)
+        self.worker = Worker(config, ruleset(self.edition), self.sqs, self.witness, self.store)
         self.stop = asyncio.Event()
         self.task = asyncio.create_task(self.worker.run(self.stop), name="worker")
 
@@ -248,9 +274,17 @@ class WorkerMachine(RuleBasedStateMachine):
                 number = len(self.events)
                 body = _body(kind, number, group)
                 self.events[body] = Published(number, kind, group, {self.edition})
-                await self.memory.send(SOURCE, [OutgoingMessage(body)])
+                if any("ledger" in each.fates[kind].targets for each in EDITIONS):
+                    self.lines[group].append(body)
+                await self.put(OutgoingMessage(body), group)
 
         self.run(publish())
+
+    async def put(self, message: OutgoingMessage, group: str) -> None:
+        if self.fifo:
+            self.sent += 1
+            message = msgspec.structs.replace(message, group_id=group, deduplication_id=str(self.sent))
+        await self.memory.send(self.source, [message])
 
     @rule(seconds=st.sampled_from([0.01, 0.5, 4, 25, 70, 400]))
     def time_passes(self, seconds: float) -> None:
@@ -265,21 +299,21 @@ class WorkerMachine(RuleBasedStateMachine):
         self.memory.fail_calls(QUEUES[queue], "SendMessageBatch", code)
 
     @rule(
-        queue=st.sampled_from([*QUEUES.values(), "events-dead"]),
+        queue=st.sampled_from([*TARGETS, LETTERS]),
         code=st.sampled_from(TRANSIENT + REFUSALS),
         times=st.integers(1, 5),
         share=st.integers(1, 3),
     )
     def entries_fail(self, queue: str, code: str, times: int, share: int) -> None:
-        if self.strict and queue == "events-dead":
+        if self.strict and queue == LETTERS:
             return
 
         def hit(entry: OutgoingMessage | str) -> bool:
             assert isinstance(entry, OutgoingMessage)
             return sum(entry.body.encode()) % share == 0
 
-        self.returns = self.returns or queue == "events-dead"
-        self.memory.fail_entries(queue, "SendMessageBatch", code, when=hit, times=times)
+        self.returns = self.returns or queue == LETTERS
+        self.memory.fail_entries(self.queues[queue], "SendMessageBatch", code, when=hit, times=times)
 
     @rule(
         operation=st.sampled_from(["ReceiveMessage", "DeleteMessageBatch"]),
@@ -289,7 +323,7 @@ class WorkerMachine(RuleBasedStateMachine):
     def the_source_fails(self, operation: str, code: str, times: int) -> None:
         if operation == "DeleteMessageBatch":
             self.deletes_fail(times)
-        self.memory.fail_calls(SOURCE, operation, code, times=times)
+        self.memory.fail_calls(self.source, operation, code, times=times)
 
     def deletes_fail(self, times: int) -> None:
         # After so many attempts in all a delete is given up.
@@ -305,23 +339,23 @@ class WorkerMachine(RuleBasedStateMachine):
     def the_source_fails_for_long(self, operation: str, code: str, times: int) -> None:
         self.lapses = self.lapses or operation == "ChangeMessageVisibilityBatch"
         self.returns = True
-        self.memory.fail_calls(SOURCE, operation, code, times=times)
+        self.memory.fail_calls(self.source, operation, code, times=times)
 
     @precondition(lambda self: not self.strict)
     @rule(code=st.sampled_from(TRANSIENT + DENIALS), times=st.integers(1, 12))
     def the_dead_letter_queue_fails(self, code: str, times: int) -> None:
         self.returns = True  # without its letter a message stays
-        self.memory.fail_calls(DEAD, "SendMessageBatch", code, times=times)
+        self.memory.fail_calls(self.dead, "SendMessageBatch", code, times=times)
 
-    @rule(queue=st.sampled_from([*QUEUES.values(), "events-dead"]), times=st.integers(1, 3))
+    @rule(queue=st.sampled_from([*TARGETS, LETTERS]), times=st.integers(1, 3))
     def answers_of_a_target_are_lost(self, queue: str, times: int) -> None:
-        self.sqs.lose_answers(queue, "SendMessageBatch", times)
+        self.sqs.lose_answers(self.queues[queue], "SendMessageBatch", times)
 
     @rule(operation=st.sampled_from(["ReceiveMessage", "DeleteMessageBatch", "ChangeMessageVisibilityBatch"]))
     def an_answer_of_the_source_is_lost(self, operation: str) -> None:
         if operation == "DeleteMessageBatch":
             self.deletes_fail(1)
-        self.sqs.lose_answers("events", operation, 1)
+        self.sqs.lose_answers(queue_name(self.source), operation, 1)
 
     @rule()
     def everything_is_mended(self) -> None:
@@ -341,7 +375,7 @@ class WorkerMachine(RuleBasedStateMachine):
     @rule(edition=st.integers(0, len(EDITIONS) - 1))
     def rules_are_reloaded(self, edition: int) -> None:
         self.edition = edition
-        for body in self.bodies("events"):
+        for body in self.bodies(self.source):
             self.events[body].editions.add(edition)
 
         async def reload() -> None:
@@ -372,20 +406,20 @@ class WorkerMachine(RuleBasedStateMachine):
 
         self.run(crash())
 
-    @precondition(lambda self: self.memory.messages("events-dead"))
+    @precondition(lambda self: self.memory.messages(self.dead))
     @rule()
     def letters_are_put_back(self) -> None:
-        """As Amazon's own redrive does: body and attributes as they are."""
+        """As Amazon's own redrive does: body and attributes as they are. To a FIFO source they come as new ones."""
 
         async def redrive() -> None:
             held = [] if self.worker is None else [account.message.body for account in self.worker.in_flight]
-            for letter in await self.memory.receive(DEAD, wait_seconds=0):
+            for letter in await self.memory.receive(self.dead, wait_seconds=0):
                 if self.store is not None and letter.body in held:
                     self.returns = True  # its message is not deleted yet: until then the store has the letter wait
                 self.redriven[letter.body] += 1
                 self.events[letter.body].editions.add(self.edition)
-                await self.memory.send(SOURCE, [OutgoingMessage(letter.body, letter.attributes)])
-                await self.memory.delete(DEAD, [letter.handle])
+                await self.put(OutgoingMessage(letter.body, letter.attributes), self.events[letter.body].group)
+                await self.memory.delete(self.dead, [letter.handle])
 
         self.run(redrive())
 
@@ -408,7 +442,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @invariant()
     def nothing_is_lost(self) -> None:
-        waiting = set(self.bodies("events"))
+        waiting = set(self.bodies(self.source))
         for body in self.events:
             assert body in waiting or self.accounted(body), f"lost: {body}"
 
@@ -426,12 +460,14 @@ class WorkerMachine(RuleBasedStateMachine):
         arrivals: Counter[str] = Counter()
         for message_id, count in self.sqs.arrivals.items():
             arrivals[self.sqs.bodies[message_id]] += count - 1
-        for queue in ("events-dead", *QUEUES.values()):
-            for body, copies in Counter(self.bodies(queue)).items():
-                explained = 1 + arrivals[body] + self.sqs.untold[queue, body]
-                if self.redriven[body]:  # maybe two letters of one event
-                    explained += self.sqs.untold["events-dead", body]
-                assert copies <= explained, f"{copies} copies of {body} in {queue}, {explained} are explained"
+        letters = self.queues[LETTERS]
+        for (queue, body), copies in self.sqs.accepted.items():
+            explained = 1 + arrivals[body] + self.sqs.untold[queue, body]
+            if self.redriven[body]:  # maybe two letters of one event
+                explained += self.sqs.untold[letters, body]
+                if queue == letters:
+                    explained += self.redriven[body]
+            assert copies <= explained, f"{copies} copies of {body} in {queue}, {explained} are explained"
 
     @invariant()
     def letters_owe_what_the_targets_lack(self) -> None:
@@ -453,7 +489,7 @@ class WorkerMachine(RuleBasedStateMachine):
             return
         assert self.worker.books.redelivered == 0
         held = {account.message.id for account in self.worker.in_flight if account.outcome is None}
-        visible = {stored.id for stored in self.memory.messages(SOURCE) if stored.state is MessageState.READY}
+        visible = {stored.id for stored in self.memory.messages(self.source) if stored.state is MessageState.READY}
         assert not held & visible
 
     @invariant()
@@ -475,6 +511,22 @@ class WorkerMachine(RuleBasedStateMachine):
             assert place[body] > last.get(event.group, -1), f"{body} was overtaken"
             last[event.group] = place[body]
 
+    def is_taken(self, queue: str, body: str) -> None:
+        """From a FIFO source nothing reaches a FIFO target for the first time before what came earlier in its group.
+
+        What the target did not get for good lets the others go, and comes behind them, should it come again.
+        """
+        if not self.fifo or queue != QUEUES["ledger"]:
+            return
+        line = self.lines[self.events[body].group]
+        ahead = line[: line.index(body)] if body in line else []
+        self.witness.settled(list(self.worker.in_flight) if self.worker is not None else [])
+        done = {each for each in ahead if (queue, each) in self.sqs.accepted or each in self.witness.given_up}
+        for each in ahead:
+            if each not in done and all("ledger" in fate.targets for fate in self.events[each].fates()):
+                self.trouble.append(f"{body} has overtaken {each}")
+        line[:] = [each for each in line if each not in done]
+
     def teardown(self) -> None:
         try:
             if self.task is not None:
@@ -490,7 +542,7 @@ class WorkerMachine(RuleBasedStateMachine):
         """With everything mended, everything ends well, and soon."""
         self.memory.heal()
         async with asyncio.timeout(3 * 3600):
-            while self.memory.messages(SOURCE):
+            while self.memory.messages(self.source):
                 await asyncio.sleep(5)
         await asyncio.sleep(60)
         assert self.worker is not None
@@ -504,7 +556,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     def letters(self) -> list[tuple[str, LetterAttribute]]:
         found = []
-        for stored in self.memory.messages(DEAD):
+        for stored in self.memory.messages(self.dead):
             letter = read_letter_attribute(stored.message.attributes)
             assert letter is not None, "everything in the dead-letter queue is a letter of the worker"
             found.append((stored.message.body, letter))
@@ -529,6 +581,10 @@ class WorkerMachine(RuleBasedStateMachine):
     def may_be_deleted(self, body: str) -> None:
         if not self.accounted(body, told=True):
             self.trouble.append(f"deleted before it was accounted for: {body}")
+
+
+def _given_up(account: Account) -> bool:
+    return any(each.target == "ledger" and each.state is State.FAILED for each in account.deliveries)
 
 
 def _body(kind: str, number: int, group: str) -> str:
