@@ -565,16 +565,17 @@ class WorkerMachine(RuleBasedStateMachine):
     def accounted(self, body: str, *, told: bool = False) -> bool:
         """Whether every target that an event belongs to has it, or a letter says otherwise.
 
-        With `told`, by what the worker has been told, which is all that it may go by.
+        With `told`, by what the worker has been told, which is all that it may go by; else by what is there now: a
+        letter that was put back says nothing any more.
         """
         letters = self.sqs.letters[body] if told else [letter for b, letter in self.letters() if b == body]
-        letters = letters or self.sqs.letters[body]
+        has = self.sqs.told if told else self.sqs.accepted
         owed = {target for letter in letters for target in letter.owed}
         for fate in self.events[body].fates():
             if fate.reason:
                 if any(letter.reason == fate.reason for letter in letters):
                     return True
-            elif all((QUEUES[t], body) in self.sqs.told or t in owed for t in fate.targets):
+            elif all((QUEUES[t], body) in has or t in owed for t in fate.targets):
                 return True
         return False
 
