@@ -22,6 +22,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from tests.property.pipeline.ledger import LedgerSqs
 from tests.property.pipeline.simulation import SimulatedLoop
+from tests.property.pipeline.troubled_store import TroubledStore
 
 from turnout.account import Account, State
 from turnout.idempotency.memory import MemoryStore
@@ -183,6 +184,8 @@ class WorkerMachine(RuleBasedStateMachine):
         """Whether something happened after which a held message may become visible."""
         self.returns = False
         """Whether something happened after which a message may come again."""
+        self.forgets = False
+        """Whether something happened after which the idempotency store may not know what was sent."""
         self.failed_deletes = 0
         self.strict = False
         """Whether to leave out everything after which a message may come again."""
@@ -197,9 +200,13 @@ class WorkerMachine(RuleBasedStateMachine):
     # The worker's life
 
     @initialize(
-        seed=st.integers(0, 2**32), fifo=st.booleans(), store=st.booleans(), crowded=st.booleans(), strict=st.booleans()
+        seed=st.integers(0, 2**32),
+        fifo=st.booleans(),
+        store=st.sampled_from(["none", "continue", "wait"]),
+        crowded=st.booleans(),
+        strict=st.booleans(),
     )
-    def begin(self, seed: int, fifo: bool, store: bool, crowded: bool, strict: bool) -> None:
+    def begin(self, seed: int, fifo: bool, store: str, crowded: bool, strict: bool) -> None:
         self.fifo = fifo
         suffix = ".fifo" if fifo else ""
         self.source = self.memory.create_queue(f"events{suffix}")
@@ -210,7 +217,8 @@ class WorkerMachine(RuleBasedStateMachine):
         self.strict = strict
         self.max_in_flight = 12 if crowded else 1000
         self.sqs = LedgerSqs(self.memory, seed, self.may_be_deleted, self.is_taken)
-        self.store = MemoryStore(10_000, self.loop.time) if store else None
+        self.store = None if store == "none" else TroubledStore(MemoryStore(10_000, self.loop.time))
+        self.store_waits = store == "wait"
         self.run(self.start())
 
     async def start(self) -> None:
@@ -227,6 +235,7 @@ class WorkerMachine(RuleBasedStateMachine):
             hold_seconds=40.0,
             drain_seconds=10.0,
             backoff=Backoff(0.5, 8.0, ATTEMPTS),
+            idempotency_waits=self.store_waits,
             breaker=BreakerConfig(failures=3, probe_seconds=1.0, probe_cap_seconds=10.0),
         )
         self.worker = Worker(config, ruleset(self.edition), self.sqs, self.witness, self.store)
@@ -337,7 +346,8 @@ class WorkerMachine(RuleBasedStateMachine):
         times=st.integers(1, 3 * ATTEMPTS),
     )
     def the_source_fails_for_long(self, operation: str, code: str, times: int) -> None:
-        self.lapses = self.lapses or operation == "ChangeMessageVisibilityBatch"
+        if operation == "ChangeMessageVisibilityBatch":
+            self.lapses = self.forgets = True
         self.returns = True
         self.memory.fail_calls(self.source, operation, code, times=times)
 
@@ -357,15 +367,35 @@ class WorkerMachine(RuleBasedStateMachine):
             self.deletes_fail(1)
         self.sqs.lose_answers(queue_name(self.source), operation, 1)
 
+    @precondition(lambda self: self.store is not None and not self.strict)
+    @rule(seconds=st.sampled_from([0.3, 4, 12, 45]))
+    def the_store_stalls(self, seconds: float) -> None:
+        assert self.store is not None
+        self.forgets = self.returns = True
+        self.store.answers.clear()
+        self.loop.call_later(seconds, self.store.answers.set)
+
+    @precondition(lambda self: self.store is not None and not self.strict)
+    @rule(trouble=st.sampled_from(["failing", "losing", "refusing"]), times=st.integers(1, 12))
+    def the_store_fails(self, trouble: str, times: int) -> None:
+        self.forgets = self.returns = True
+        setattr(self.store, trouble, times)
+
     @rule()
     def everything_is_mended(self) -> None:
+        self.mend()
+
+    def mend(self) -> None:
         self.memory.heal()
+        if self.store is not None:
+            self.store.answers.set()
+            self.store.failing = self.store.losing = self.store.refusing = 0
 
     @precondition(lambda self: not self.strict)
     @rule()
     def visibility_lapses(self) -> None:
         """As if the worker had been frozen for longer than it may be."""
-        self.lapses = self.returns = True
+        self.lapses = self.forgets = self.returns = True
 
         async def jump() -> None:
             self.memory.advance(VISIBILITY_SECONDS + 1)
@@ -398,7 +428,7 @@ class WorkerMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.strict)
     @rule()
     def the_worker_crashes(self) -> None:
-        self.returns = True
+        self.forgets = self.returns = True
 
         async def crash() -> None:
             await self.end(gracefully=False)
@@ -468,6 +498,14 @@ class WorkerMachine(RuleBasedStateMachine):
                 if queue == letters:
                     explained += self.redriven[body]
             assert copies <= explained, f"{copies} copies of {body} in {queue}, {explained} are explained"
+
+    @invariant()
+    def what_the_store_knows_is_not_sent_again(self) -> None:
+        if self.worker is None or self.store is None or self.forgets:
+            return
+        for (queue, body), copies in self.sqs.accepted.items():
+            if queue != self.queues[LETTERS]:
+                assert copies <= 1 + self.sqs.untold[queue, body], f"{copies} copies of {body} in {queue}"
 
     @invariant()
     def letters_owe_what_the_targets_lack(self) -> None:
@@ -540,7 +578,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     async def finish(self) -> None:
         """With everything mended, everything ends well, and soon."""
-        self.memory.heal()
+        self.mend()
         async with asyncio.timeout(3 * 3600):
             while self.memory.messages(self.source):
                 await asyncio.sleep(5)
