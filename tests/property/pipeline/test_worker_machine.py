@@ -185,7 +185,9 @@ class WorkerMachine(RuleBasedStateMachine):
         self.returns = False
         """Whether something happened after which a message may come again."""
         self.forgets = False
-        """Whether something happened after which the idempotency store may not know what was sent."""
+        """Whether something happened after which the idempotency store may not know what was sent from then on."""
+        self.forgotten: set[str] = set()
+        """Events of which the idempotency store may not know what was sent."""
         self.failed_deletes = 0
         self.strict = False
         """Whether to leave out everything after which a message may come again."""
@@ -202,7 +204,7 @@ class WorkerMachine(RuleBasedStateMachine):
     @initialize(
         seed=st.integers(0, 2**32),
         fifo=st.booleans(),
-        store=st.sampled_from(["none", "continue", "wait"]),
+        store=st.sampled_from(["none", "sound", "continue", "wait"]),
         crowded=st.booleans(),
         strict=st.booleans(),
     )
@@ -219,6 +221,7 @@ class WorkerMachine(RuleBasedStateMachine):
         self.sqs = LedgerSqs(self.memory, seed, self.may_be_deleted, self.is_taken)
         self.store = None if store == "none" else TroubledStore(MemoryStore(10_000, self.loop.time))
         self.store_waits = store == "wait"
+        self.store_fails = store in ("continue", "wait") and not strict
         self.run(self.start())
 
     async def start(self) -> None:
@@ -367,7 +370,7 @@ class WorkerMachine(RuleBasedStateMachine):
             self.deletes_fail(1)
         self.sqs.lose_answers(queue_name(self.source), operation, 1)
 
-    @precondition(lambda self: self.store is not None and not self.strict)
+    @precondition(lambda self: self.store_fails)
     @rule(seconds=st.sampled_from([0.3, 4, 12, 45]))
     def the_store_stalls(self, seconds: float) -> None:
         assert self.store is not None
@@ -375,7 +378,7 @@ class WorkerMachine(RuleBasedStateMachine):
         self.store.answers.clear()
         self.loop.call_later(seconds, self.store.answers.set)
 
-    @precondition(lambda self: self.store is not None and not self.strict)
+    @precondition(lambda self: self.store_fails)
     @rule(trouble=st.sampled_from(["failing", "losing", "refusing"]), times=st.integers(1, 12))
     def the_store_fails(self, trouble: str, times: int) -> None:
         self.forgets = self.returns = True
@@ -395,7 +398,8 @@ class WorkerMachine(RuleBasedStateMachine):
     @rule()
     def visibility_lapses(self) -> None:
         """As if the worker had been frozen for longer than it may be."""
-        self.lapses = self.forgets = self.returns = True
+        self.lapses = self.returns = True
+        self.forgotten.update(self.bodies(self.source))
 
         async def jump() -> None:
             self.memory.advance(VISIBILITY_SECONDS + 1)
@@ -428,7 +432,8 @@ class WorkerMachine(RuleBasedStateMachine):
     @precondition(lambda self: not self.strict)
     @rule()
     def the_worker_crashes(self) -> None:
-        self.forgets = self.returns = True
+        self.returns = True
+        self.forgotten.update(self.bodies(self.source))
 
         async def crash() -> None:
             await self.end(gracefully=False)
@@ -444,8 +449,9 @@ class WorkerMachine(RuleBasedStateMachine):
         async def redrive() -> None:
             held = [] if self.worker is None else [account.message.body for account in self.worker.in_flight]
             for letter in await self.memory.receive(self.dead, wait_seconds=0):
-                if self.store is not None and letter.body in held:
-                    self.returns = True  # its message is not deleted yet: until then the store has the letter wait
+                if self.store is not None and (letter.body in held or self.redriven[letter.body]):
+                    # Its message is not deleted yet, or there are two letters: until then the store has one wait.
+                    self.returns = True
                 self.redriven[letter.body] += 1
                 self.events[letter.body].editions.add(self.edition)
                 await self.put(OutgoingMessage(letter.body, letter.attributes), self.events[letter.body].group)
@@ -504,7 +510,7 @@ class WorkerMachine(RuleBasedStateMachine):
         if self.worker is None or self.store is None or self.forgets:
             return
         for (queue, body), copies in self.sqs.accepted.items():
-            if queue != self.queues[LETTERS]:
+            if queue != self.queues[LETTERS] and body not in self.forgotten:
                 assert copies <= 1 + self.sqs.untold[queue, body], f"{copies} copies of {body} in {queue}"
 
     @invariant()
