@@ -50,12 +50,12 @@ TRANSIENT = ("ServiceUnavailable", "InternalError", "ThrottlingException", "Requ
 DENIALS = ("AccessDenied", "QueueDoesNotExist", "ExpiredToken", "RequestTimeTooSkewed")
 REFUSALS = ("InvalidMessageContents", "InvalidParameterValue")
 
-HEAD = """
-targets:
-  crm: {queue: crm, priority: 0}
-  archive: {queue: archive, priority: 5}
-  ledger: {queue: ledger.fifo, priority: 1}
-"""
+CRM, ARCHIVE, LEDGER = (
+    "  crm: {queue: crm, priority: 0}\n",
+    "  archive: {queue: archive, priority: 5}\n",
+    "  ledger: {queue: ledger.fifo, priority: 1}\n",
+)
+HEAD = f"targets:\n{CRM}{ARCHIVE}{LEDGER}"
 
 
 class Fate(NamedTuple):
@@ -125,6 +125,40 @@ rules:
             "one": Fate(("crm", "archive")),
             "all": Fate(("archive",)),
             "ordered": Fate(("ledger",)),
+            "other": Fate(("archive",)),
+            **POISON,
+        },
+    ),
+    # These do not declare a target that events may still be owed to by the rules before.
+    Edition(
+        f"targets:\n{CRM}{LEDGER}"
+        + """
+unmatched: dead-letter
+rules:
+  - {id: one, when: detail.kind == 'one', send: [crm]}
+  - {id: all, when: detail.kind == 'all', send: [crm, ledger], group: detail.group}
+  - {id: ordered, when: detail.kind == 'ordered', send: [ledger], group: detail.group}
+""",
+        {
+            "one": Fate(("crm",)),
+            "all": Fate(("crm", "ledger")),
+            "ordered": Fate(("ledger",)),
+            "other": Fate(reason="UNMATCHED"),
+            **POISON,
+        },
+    ),
+    Edition(
+        f"targets:\n{CRM}{ARCHIVE}"
+        + """
+unmatched: archive
+rules:
+  - {id: one, when: detail.kind == 'one', send: [crm]}
+  - {id: all, when: detail.kind == 'all', send: [crm, archive]}
+""",
+        {
+            "one": Fate(("crm",)),
+            "all": Fate(("crm", "archive")),
+            "ordered": Fate(("archive",)),
             "other": Fate(("archive",)),
             **POISON,
         },
