@@ -59,7 +59,7 @@ class MemorySqs:
         self._clock = clock
         self._advanced = 0.0
         self._queues: dict[str, MemoryQueue] = {}
-        self._waiting: set[asyncio.Future[None]] = set()
+        self._waiting: dict[asyncio.Future[None], None] = {}  # in the order in which they came, as they are woken
         self._faults: list[_Fault] = []
         self._closed = False
 
@@ -247,12 +247,12 @@ class MemorySqs:
         loop = asyncio.get_running_loop()
         change: asyncio.Future[None] = loop.create_future()
         timer = loop.call_later(max(seconds, 0.001), _resolve, change)
-        self._waiting.add(change)
+        self._waiting[change] = None
         try:
             await change
         finally:
             timer.cancel()
-            self._waiting.discard(change)
+            del self._waiting[change]
 
     def _wake(self) -> None:
         for change in self._waiting:

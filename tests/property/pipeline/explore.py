@@ -19,8 +19,9 @@ class Tallied(WorkerMachine):
     """Counts what happened, for the report."""
 
     def teardown(self) -> None:
+        begun = bool(self.workers)
         super().teardown()
-        if self.worker is not None:
+        if begun:
             tally["histories"] += 1
             tally["events published"] += len(self.events)
             tally["messages received"] += self.sqs.arrivals.total()

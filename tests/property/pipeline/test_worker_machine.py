@@ -187,6 +187,14 @@ class Published(NamedTuple):
         return [EDITIONS[edition].fates[self.kind] for edition in sorted(self.editions)]
 
 
+class Running(NamedTuple):
+    """A worker at work."""
+
+    worker: Worker
+    task: asyncio.Task[None]
+    stop: asyncio.Event
+
+
 class Witness(NoTracing):
     """Remembers which events the FIFO target did not get for good: nothing waits for these."""
 
@@ -229,11 +237,9 @@ class WorkerMachine(RuleBasedStateMachine):
         """Messages sent to a FIFO source."""
         self.redriven: Counter[str] = Counter()
         self.trouble: list[str] = []
-        self.worker: Worker | None = None
-        self.task: asyncio.Task[None] | None = None
-        self.stop = asyncio.Event()
+        self.workers: list[Running] = []
 
-    # The worker's life
+    # The workers' life
 
     @initialize(
         seed=st.integers(0, 2**32),
@@ -241,8 +247,9 @@ class WorkerMachine(RuleBasedStateMachine):
         store=st.sampled_from(["none", "sound", "continue", "wait"]),
         crowded=st.booleans(),
         strict=st.booleans(),
+        several=st.booleans(),
     )
-    def begin(self, seed: int, fifo: bool, store: str, crowded: bool, strict: bool) -> None:
+    def begin(self, seed: int, fifo: bool, store: str, crowded: bool, strict: bool, several: bool) -> None:
         self.fifo = fifo
         suffix = ".fifo" if fifo else ""
         self.source = self.memory.create_queue(f"events{suffix}")
@@ -256,7 +263,9 @@ class WorkerMachine(RuleBasedStateMachine):
         self.store = None if store == "none" else TroubledStore(MemoryStore(10_000, self.loop.time))
         self.store_waits = store == "wait"
         self.store_fails = store in ("continue", "wait") and not strict
-        self.run(self.start())
+        self.several = several
+        for _ in range(2 if several else 1):
+            self.run(self.start())
 
     async def start(self) -> None:
         config = WorkerConfig(
@@ -275,9 +284,9 @@ class WorkerMachine(RuleBasedStateMachine):
             idempotency_waits=self.store_waits,
             breaker=BreakerConfig(failures=3, probe_seconds=1.0, probe_cap_seconds=10.0),
         )
-        self.worker = Worker(config, ruleset(self.edition), self.sqs, self.witness, self.store)
-        self.stop = asyncio.Event()
-        self.task = asyncio.create_task(self.worker.run(self.stop), name="worker")
+        worker = Worker(config, ruleset(self.edition), self.sqs, self.witness, self.store)
+        stop = asyncio.Event()
+        self.workers.append(Running(worker, asyncio.create_task(worker.run(stop), name="worker"), stop))
 
     def run(self, step: Coroutine[object, object, T]) -> T:
         """Do something, then let everything happen that can happen now."""
@@ -290,14 +299,13 @@ class WorkerMachine(RuleBasedStateMachine):
         return self.runner.run(and_settle())
 
     async def end(self, *, gracefully: bool) -> None:
-        task, worker, self.task = self.task, self.worker, None
-        assert task is not None
-        assert worker is not None
+        """End the worker that has run for longest."""
+        worker, task, stop = self.workers.pop(0)
         if not gracefully:
             task.cancel()
             await asyncio.gather(task, return_exceptions=True)
             return
-        self.stop.set()
+        stop.set()
         async with asyncio.timeout(20):
             await task
         held = [account for account in worker.in_flight if account.outcome is None]
@@ -447,14 +455,14 @@ class WorkerMachine(RuleBasedStateMachine):
             self.events[body].editions.add(edition)
 
         async def reload() -> None:
-            assert self.worker is not None
-            self.worker.use(ruleset(edition))
+            for running in self.workers:
+                running.worker.use(ruleset(edition))
 
         self.run(reload())
 
     @precondition(lambda self: not self.strict)
     @rule()
-    def the_worker_is_restarted(self) -> None:
+    def a_worker_is_restarted(self) -> None:
         self.returns = True
 
         async def restart() -> None:
@@ -465,7 +473,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: not self.strict)
     @rule()
-    def the_worker_crashes(self) -> None:
+    def a_worker_crashes(self) -> None:
         self.returns = True
         self.forgotten.update(self.bodies(self.source))
 
@@ -481,7 +489,7 @@ class WorkerMachine(RuleBasedStateMachine):
         """As Amazon's own redrive does: body and attributes as they are. To a FIFO source they come as new ones."""
 
         async def redrive() -> None:
-            held = [] if self.worker is None else [account.message.body for account in self.worker.in_flight]
+            held = [account.message.body for account in self.held()]
             for letter in await self.memory.receive(self.dead, wait_seconds=0):
                 if self.store is not None and (letter.body in held or self.redriven[letter.body]):
                     # Its message is not deleted yet, or there are two letters: until then the store has one wait.
@@ -496,19 +504,20 @@ class WorkerMachine(RuleBasedStateMachine):
     # What must hold
 
     @invariant()
-    def the_worker_lives(self) -> None:
-        if self.task is not None and self.task.done():
-            self.task.result()
-            raise AssertionError("the worker ended by itself")
+    def the_workers_live(self) -> None:
+        for running in self.workers:
+            if running.task.done():
+                running.task.result()
+                raise AssertionError("the worker ended by itself")
         assert not self.loop.errors
         assert not self.trouble, self.trouble
 
     @invariant()
     def the_books_balance(self) -> None:
-        if self.worker is not None:
-            books = self.worker.books
-            assert books.received == books.outcomes.total() + len(self.worker.in_flight)
-            assert books.in_flight == len(self.worker.in_flight)
+        for worker, _, _ in self.workers:
+            books = worker.books
+            assert books.received == books.outcomes.total() + len(worker.in_flight)
+            assert books.in_flight == len(worker.in_flight)
 
     @invariant()
     def nothing_is_lost(self) -> None:
@@ -525,8 +534,6 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @invariant()
     def every_copy_has_an_explanation(self) -> None:
-        if self.worker is None:
-            return
         arrivals: Counter[str] = Counter()
         for message_id, count in self.sqs.arrivals.items():
             arrivals[self.sqs.bodies[message_id]] += count - 1
@@ -541,7 +548,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_the_store_knows_is_not_sent_again(self) -> None:
-        if self.worker is None or self.store is None or self.forgets:
+        if self.store is None or self.forgets:
             return
         for (queue, body), copies in self.sqs.accepted.items():
             if queue != self.queues[LETTERS] and body not in self.forgotten:
@@ -563,22 +570,22 @@ class WorkerMachine(RuleBasedStateMachine):
 
     @invariant()
     def what_is_held_is_invisible(self) -> None:
-        if self.worker is None or self.lapses:
+        if self.lapses:
             return
-        assert self.worker.books.redelivered == 0
-        held = {account.message.id for account in self.worker.in_flight if account.outcome is None}
+        assert not any(worker.books.redelivered for worker, _, _ in self.workers)
+        held = {account.message.id for account in self.held() if account.outcome is None}
         visible = {stored.id for stored in self.memory.messages(self.source) if stored.state is MessageState.READY}
         assert not held & visible
 
     @invariant()
     def nothing_comes_again_without_a_reason(self) -> None:
-        if self.worker is not None and not self.returns:
+        if not self.returns:
             assert max(self.sqs.arrivals.values(), default=1) == 1
 
     @invariant()
     def a_group_keeps_the_order_in_which_it_came(self) -> None:
         """As far as SQS itself kept it: what is handed out again comes later than it should."""
-        if self.worker is None:
+        if self.several and not self.fifo:
             return
         place = {body: number for number, body in enumerate(self.sqs.order)}
         last: dict[str, int] = {}
@@ -598,7 +605,7 @@ class WorkerMachine(RuleBasedStateMachine):
             return
         line = self.lines[self.events[body].group]
         ahead = line[: line.index(body)] if body in line else []
-        self.witness.settled(list(self.worker.in_flight) if self.worker is not None else [])
+        self.witness.settled(self.held())
         done = {each for each in ahead if (queue, each) in self.sqs.accepted or each in self.witness.given_up}
         for each in ahead:
             if each not in done and all("ledger" in fate.targets for fate in self.events[each].fates()):
@@ -607,7 +614,7 @@ class WorkerMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         try:
-            if self.task is not None:
+            if self.workers:
                 self.run(self.finish())
                 self.the_books_balance()
                 self.nothing_is_lost()
@@ -623,11 +630,14 @@ class WorkerMachine(RuleBasedStateMachine):
             while self.memory.messages(self.source):
                 await asyncio.sleep(5)
         await asyncio.sleep(60)
-        assert self.worker is not None
-        assert len(self.worker.in_flight) == 0
-        await self.end(gracefully=True)
+        assert not self.held()
+        while self.workers:
+            await self.end(gracefully=True)
 
     # Looking
+
+    def held(self) -> list[Account]:
+        return [account for running in self.workers for account in running.worker.in_flight]
 
     def bodies(self, queue: str) -> list[str]:
         return [stored.message.body for stored in self.memory.messages(queue)]
