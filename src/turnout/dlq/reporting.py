@@ -47,7 +47,8 @@ async def gathered(
             if selects(letter):
                 letters.append(letter)
         name, retention = source.name, source.retention_seconds
-        caveats = [*source.notes, *selects.misnamed()]
+        caveats = [*source.notes, *([source.undeliverable] if source.undeliverable else []), *selects.misnamed()]
+        again = _again(place, selection, services.settings, only_shown=bool(source.undeliverable))
     notes = []
     if read >= limit:
         caveats.append(f"Only {limit:,} letters were read; there may be more. Raise --limit.")
@@ -68,7 +69,7 @@ async def gathered(
         letters=letters,
         source=name,
         selection="" if selection == Selection() else str(selection),
-        again=_again(place, selection, services.settings),
+        again=again,
         records=records,
         known=known,
         gone=gone_from(name, retention),
@@ -78,7 +79,7 @@ async def gathered(
     )
 
 
-def _again(place: Place, selection: Selection, settings: DlqSettings) -> Command:
+def _again(place: Place, selection: Selection, settings: DlqSettings, *, only_shown: bool) -> Command:
     source = {
         "--queue": place.queue,
         "--failed-events": place.failed_events,
@@ -98,6 +99,7 @@ def _again(place: Place, selection: Selection, settings: DlqSettings) -> Command
         dispositions=bool(selection.dispositions),
         where=selection.where.text if selection.where else "",
         one_source=len([url for url in settings.source_queue.split(",") if url.strip()]) == 1,
+        only_shown=only_shown,
     )
 
 

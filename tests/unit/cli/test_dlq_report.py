@@ -65,6 +65,16 @@ def test_a_report_of_an_export_says_what_to_do_with_commands_that_name_it_again(
     assert f"$ turnout dlq retry --file {exported} --cause RATE_LIMIT_EXCEEDED --dry-run" in text
 
 
+def test_for_an_export_that_cannot_be_delivered_no_command_is_suggested_that_would_be_refused(exported: Path) -> None:
+    lines = exported.read_text().splitlines(keepends=True)[1:]
+    exported.write_text(header_line("events-dead", NOW, len(lines), Redacted.PERSONAL_DATA) + "".join(lines))
+    read = document("--file", str(exported))
+    commands = [command for step in read["next"] for command in step["commands"]]
+    assert len(commands) == 2
+    assert all(command.startswith(f"turnout dlq show --file {exported} m-") for command in commands)
+    assert any("export with --whole what is to be delivered" in note for note in read["notes"])
+
+
 def test_every_format_hides_personal_data_and_shows_it_when_asked(exported: Path) -> None:
     for format_ in ("table", "json", "html", "md"):
         assert "+1429555" not in run("--file", str(exported), "--format", format_).stdout

@@ -44,6 +44,8 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
     where: str = ""
     one_source: bool = True
     """Whether the settings name one source queue, which a replay takes for letters that do not say theirs."""
+    only_shown: bool = False
+    """Whether no command acts on them there, as on those of a redacted export."""
 
     @property
     def listed(self) -> bool:
@@ -147,6 +149,11 @@ def steps(
         else _step(pile, causes, again, redact, kinds, exactly=again.dispositions or pile.cause in mixed)
         for pile in ordered[:_MOST_STEPS]
     )
+    if again.only_shown:
+        shown = tuple(
+            msgspec.structs.replace(step, commands=(redact(again("show", pile.first.id)),))
+            for step, pile in zip(shown, ordered, strict=False)
+        )
     return shown, len(ordered) - len(shown)
 
 
