@@ -19,6 +19,7 @@ from turnout.recovery.report.correlation import correlated
 from turnout.recovery.report.model import Interaction
 from turnout.recovery.report.steps import Command
 from turnout.recovery.running.expiry import is_gone
+from turnout.recovery.running.planning import is_settled
 from turnout.recovery.selection import Selection
 
 __all__ = ["gathered", "gone_from", "known_of", "ledger_is_there", "ledger_place", "records_of"]
@@ -46,7 +47,7 @@ async def gathered(
             read += 1
             if selects(letter):
                 letters.append(letter)
-        name, retention = source.name, source.retention_seconds
+        name, retention, keeps = source.name, source.retention_seconds, source.keeps
         caveats = [*source.notes, *([source.undeliverable] if source.undeliverable else []), *selects.misnamed()]
         again = _again(place, selection, services.settings, only_shown=bool(source.undeliverable))
     notes = []
@@ -73,6 +74,7 @@ async def gathered(
         records=records,
         known=known,
         gone=gone_from(name, retention),
+        settled=frozenset(letter for letter, record in records.items() if keeps and is_settled(record)),
         interactions=interactions,
         caveats=tuple(caveats),
         notes=tuple(notes),

@@ -124,6 +124,28 @@ def test_the_ledger_is_asked_where_there_is_one_and_never_made(exported: Path) -
     assert health["successRate"] == 1.0
 
 
+def test_what_a_file_still_holds_and_the_ledger_has_as_done_is_nothing_to_do_any_more(exported: Path) -> None:
+    ledger = exported.parent / "ledger.sqlite"
+
+    async def deliver(found: Sequence[Letter]) -> None:
+        async with open_ledger(str(ledger)) as opened:
+            for one in found:
+                for phase in (Phase.STARTED, Phase.DONE):
+                    await opened.record([Entry(one.id, Action.RETRY, phase, "test")])
+
+    asyncio.run(deliver(some()[1:2]))
+    read = document("--file", str(exported), TURNOUT_DLQ_LEDGER=str(ledger))
+    assert read["outlook"] == {"retry": 1, "repair": 1, "done": 1}
+    assert [step["title"] for step in read["next"]] == [
+        "1 letter waits for a repair at sqs crm (AUTHENTICATION_REJECTED)",
+        "1 letter can be retried (RATE_LIMIT_EXCEEDED)",
+    ]
+    asyncio.run(deliver(some()))
+    text = run("--file", str(exported), TURNOUT_DLQ_LEDGER=str(ledger)).stdout
+    assert "\n3 are dealt with already; the oldest failed " in text
+    assert "What to do next" not in text
+
+
 def test_letters_can_be_looked_at_while_the_ledger_cannot_be_read(exported: Path) -> None:
     ledger = exported.parent / "ledger.sqlite"
     ledger.write_text("no ledger at all, but long enough to be read as the beginning of one " * 20)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import datetime
 
 import msgspec
@@ -45,6 +45,8 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """All that the ledger knows of the queue; None: nobody asked it."""
     gone: Callable[[Record], bool] = lambda _: False
     """Which of these can be in the queue no more."""
+    settled: Collection[str] = ()
+    """Ids of letters that are dealt with and lie here all the same, since nothing is taken out."""
     interactions: Mapping[str, Interaction] = {}
     caveats: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -70,7 +72,8 @@ def build_report(
     def counted(values: Iterable[str]) -> Counter[str]:
         return Counter(redaction.line(value) for value in values)
 
-    next_steps, unshown = steps(letters, causes, sources.again, redaction.line)
+    waiting = [letter for letter in letters if letter.id not in sources.settled]
+    next_steps, unshown = steps(waiting, causes, sources.again, redaction.line)
     return Report(
         generated_at=now,
         source=redaction.line(sources.source),
@@ -80,7 +83,7 @@ def build_report(
         oldest=min(dated, default=None),
         newest=max(dated, default=None),
         incomplete=sum(letter.payload is not Payload.WHOLE for letter in letters),
-        outlook=outlook(letters, sources.again),
+        outlook=outlook(letters, sources.again, sources.settled),
         conversations=len({letter.conversation_id for letter in letters} - {""}),
         groups=_groups(letters, redaction),
         causes=shares(counted(letter.cause for letter in letters)),

@@ -42,7 +42,7 @@ class Outlook(msgspec.Struct, frozen=True):
     """What is said of them, behind their number."""
     count: int
     disposition: Disposition | None
-    """None of letters without the event: nothing helps them, whatever would have."""
+    """None of letters without the event, which nothing helps, whatever would have, and of those that need no help."""
 
 
 class Group(msgspec.Struct, frozen=True, kw_only=True):

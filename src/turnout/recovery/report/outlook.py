@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from turnout.recovery.causes import Disposition
 from turnout.recovery.letter import Letter
@@ -26,14 +26,17 @@ _OUTLOOKS: tuple[tuple[str, str, str, Disposition | None], ...] = (
     ("archive", "cannot be delivered", "cannot be delivered", Disposition.PERMANENT),
     ("look", "needs a look", "need a look", Disposition.UNKNOWN),
     ("without-event", "without the event", "without the event", None),
+    ("done", "is dealt with already", "are dealt with already", None),
 )
 """Names, words for one and for more, and dispositions, in the order in which they are shown."""
 _OTHERS = {Disposition.NEEDS_FIX: "repair", Disposition.PERMANENT: "archive", Disposition.UNKNOWN: "look"}
 
 
-def outlook(letters: Iterable[Letter], again: Command) -> tuple[Outlook, ...]:
-    """The outlooks that there are for these letters; `again` says where they were read."""
-    counts = Counter(_name(letter.disposition, again.way(letter)) for letter in letters)
+def outlook(letters: Iterable[Letter], again: Command, settled: Collection[str] = ()) -> tuple[Outlook, ...]:
+    """The outlooks that there are for these letters; `again` says where they were read, `settled` which need none."""
+    counts = Counter(
+        "done" if letter.id in settled else _name(letter.disposition, again.way(letter)) for letter in letters
+    )
     return tuple(
         Outlook(name, one if counts[name] == 1 else more, counts[name], disposition)
         for name, one, more, disposition in _OUTLOOKS
