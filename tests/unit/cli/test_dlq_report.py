@@ -75,6 +75,19 @@ def test_for_an_export_that_cannot_be_delivered_no_command_is_suggested_that_wou
     assert any("export with --whole what is to be delivered" in note for note in read["notes"])
 
 
+def test_no_export_of_a_redacted_export_is_called_whole_or_its_letters_could_be_delivered(exported: Path) -> None:
+    lines = exported.read_text().splitlines(keepends=True)[1:]
+    exported.write_text(header_line("events-dead", NOW, len(lines), Redacted.PERSONAL_DATA) + "".join(lines))
+    again = exported.parent / "again.jsonl"
+    refused = CliRunner().invoke(dlq, ["export", "--file", str(exported), "--whole", str(again)])
+    assert refused.exit_code == 2, refused.output
+    assert (
+        "was exported without personal data and secrets, so its letters are no longer what was sent" in refused.output
+    )
+    assert not again.exists()
+    assert CliRunner().invoke(dlq, ["export", "--file", str(exported), str(again)]).exit_code == 0
+
+
 def test_every_format_hides_personal_data_and_shows_it_when_asked(exported: Path) -> None:
     for format_ in ("table", "json", "html", "md"):
         assert "+1429555" not in run("--file", str(exported), "--format", format_).stdout

@@ -42,6 +42,9 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
     if output != "-" and Path(output).exists():
         raise click.UsageError(f"{output} exists; name another file, or remove it")
     seen = look(settings_of_command(), place, selection, limit)
+    if whole and seen.undeliverable:
+        # Called whole, what was hidden in them would be delivered as if it had been sent so.
+        raise click.UsageError(seen.undeliverable)
     redacted = Redacted.NOTHING if whole else Redacted.SECRETS if show_pii else Redacted.PERSONAL_DATA
     hiding = Redaction(os.environ, show_pii=show_pii)
     redaction = None if whole else hiding

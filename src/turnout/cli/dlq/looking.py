@@ -29,6 +29,8 @@ class Look(msgspec.Struct, frozen=True):
     notes: tuple[str, ...]
     causes: CauseTable
     """By which they were classified."""
+    undeliverable: str
+    """Why they are no longer what was sent; empty when they are."""
 
 
 def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) -> Look:
@@ -46,6 +48,7 @@ def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) 
                 if selects(letter):
                     kept.append(letter)
             notes = (*source.notes, *selects.misnamed())
-            return Look(source.name, tuple(kept), read, read >= limit, notes, services.causes())
+            causes = services.causes()
+            return Look(source.name, tuple(kept), read, read >= limit, notes, causes, source.undeliverable)
 
     return asyncio.run(reading())
