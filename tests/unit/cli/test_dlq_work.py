@@ -50,6 +50,13 @@ def test_a_dry_run_says_what_the_next_round_would_do_and_does_nothing(exported: 
     assert [path.name for path in exported.parent.iterdir()] == ["dead.jsonl"]
 
 
+def test_a_dry_run_over_a_redacted_export_is_refused_as_the_run_would_be(exported: Path) -> None:
+    exported.write_text(header_line("events-dead", NOW, 1, Redacted.PERSONAL_DATA) + export_line(transient(1)))
+    result = run("--file", str(exported), "--dry-run")
+    assert result.exit_code == 2, result.output
+    assert "export with --whole what is to be delivered" in result.output
+
+
 def test_a_dry_run_says_why_letters_are_parked(exported: Path) -> None:
     async def park() -> None:
         letter = needs_fix(4)

@@ -67,6 +67,8 @@ async def _foreseen(
     """What would be done with each letter, and what else an operator should know."""
     async with open_services(settings) as services:
         async with open_source(services, place, visibility_seconds=LOOKING_SECONDS) as source:
+            if source.undeliverable:
+                raise click.UsageError(source.undeliverable)
             selects = Noticing(selection)
             letters = [letter async for letter in source.letters() if selects(letter)]
         records = await records_of(await services.ledger(), letters) if ledger_is_there(settings) else {}
