@@ -1,7 +1,7 @@
-"""Text of an option that says where letters are, which are meant, where they go, or by which rules: never empty.
+"""Text that says where letters are, which are meant, where they go, or by which rules: never empty.
 
-`--file "$FILE"` with a variable of the shell that nobody set would else be the queue of the settings, and `--rules` the
-current directory.
+`--file "$FILE"` with a variable of the shell that nobody set would else be the queue of the settings, `--rules` the
+current directory, and `show "$ID"` would show what has no id of an event.
 """
 
 from __future__ import annotations
@@ -20,7 +20,8 @@ class _Given(click.ParamType[str]):
         """The text; refused when it is empty."""
         text = str(value)
         if not text.strip():
-            self.fail("it is empty; give it a value, or leave the option out", param, ctx)
+            else_ = "" if isinstance(param, click.Argument) else ", or leave the option out"
+            self.fail(f"it is empty; give it a value{else_}", param, ctx)
         return text
 
 

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 import click
 
 from turnout.cli.dlq.environment import settings_of_command
+from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.looking import look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options
 from turnout.dlq.reporting import ledger_is_there
@@ -34,7 +35,7 @@ _NOT_BY_CONVERSATION = (
 
 
 @click.command(short_help="Show one letter: why it failed, its way, its history, its body.")
-@click.argument("letter_id", metavar="ID")
+@click.argument("letter_id", type=GIVEN, metavar="ID")
 @place_options
 @limit_option
 @pii_option

@@ -123,6 +123,12 @@ def test_an_option_that_a_shell_has_left_empty_is_refused_and_is_not_everything(
     assert "it is empty; give it a value, or leave the option out" in result.output
 
 
+def test_an_id_that_a_shell_has_left_empty_is_refused_and_is_not_every_letter_without_one() -> None:
+    result = CliRunner().invoke(dlq, ["show", ""])
+    assert result.exit_code == 2
+    assert result.output.endswith("Invalid value for 'ID': it is empty; give it a value\n")
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
