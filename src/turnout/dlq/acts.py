@@ -50,6 +50,11 @@ class To(msgspec.Struct, frozen=True):
         """As a plan remembers it: an endpoint's URL may hold keys, so that only its label is kept."""
         return f"{self.kind}:{Address(Kind.URL, self.value).label if self.kind == 'url' else self.value}"
 
+    @property
+    def anywhere(self) -> To:
+        """The same for a plan that goes on in another folder."""
+        return To("file", str(Path(self.value).absolute())) if self.kind == "file" else self
+
     @classmethod
     def of(cls, text: str) -> To:
         """From what a plan remembers."""

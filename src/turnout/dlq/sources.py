@@ -39,6 +39,11 @@ class Place(msgspec.Struct, frozen=True):
         """As a plan remembers it."""
         return next((f"{name}:{value}" for name in _KINDS if (value := getattr(self, name))), "")
 
+    @property
+    def anywhere(self) -> Place:
+        """The same place for a plan that goes on in another folder."""
+        return Place(file=str(Path(self.file).absolute())) if self.file else self
+
     @classmethod
     def of(cls, text: str) -> Place:
         """From what a plan remembers."""

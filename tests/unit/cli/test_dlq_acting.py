@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -21,7 +22,7 @@ from turnout.cli.dlq import dlq
 from turnout.dlq.services import Services
 from turnout.recovery import read_letter
 from turnout.recovery.archive import MemoryArchive
-from turnout.recovery.ledger.api import UnknownPlan
+from turnout.recovery.ledger.api import LedgerUnavailable, UnknownPlan
 from turnout.recovery.running.planning import Draft
 from turnout.recovery.sources.export import Redacted, export_line, header_line
 from turnout.sqs.memory import MemorySqs
@@ -49,6 +50,34 @@ def test_a_user_whose_name_is_no_text_in_utf_8_can_act_on_letters(
     arguments = ["replay", "--file", str(exported), "--to-file", "sent.jsonl", "--yes"]
     result = CliRunner().invoke(dlq, arguments, catch_exceptions=False)
     assert (result.exit_code, len(Path("sent.jsonl").read_text().splitlines())) == (0, 3), result.output
+
+
+def test_a_plan_goes_on_from_another_folder_with_the_same_files(
+    exported: Path,  # noqa: F811
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    here, ledger = exported.parent, str(tmp_path / "ledger.sqlite")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(here)
+
+    async def fail(*_: object) -> None:
+        raise LedgerUnavailable("the disk is full")
+
+    def replay(*arguments: str) -> str:
+        given = ["replay", *arguments, "--ledger", ledger, "--yes"]
+        return CliRunner().invoke(dlq, given).output
+
+    with monkeypatch.context() as patched:
+        patched.setattr("turnout.cli.dlq.acting.Runner.run", fail)
+        stopped = replay("--file", exported.name, "--to-file", "sent.jsonl")
+    (plan,) = set(re.findall(r"--resume (\S+)", stopped))
+    monkeypatch.chdir(elsewhere)
+    done = replay("--resume", plan)
+    assert done.endswith("\n3 done.\n"), done
+    assert list(elsewhere.iterdir()) == []
+    assert len(Path(here, "sent.jsonl").read_text().splitlines()) == 3
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n", 1), (signal.SIGINT, 128 + signal.SIGINT)])

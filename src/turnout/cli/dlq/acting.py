@@ -122,7 +122,7 @@ def _new_plan(job: Job, settings: DlqSettings) -> Plan:
     name = f"{job.kind}-{time.strftime('%Y%m%d-%H%M%S', time.gmtime(now))}-{secrets.token_hex(2)}"
     options = {
         **job.options,
-        "place": (job.place if job.place.text else Place(settings.queue or "")).text,
+        "place": (job.place if job.place.text else Place(settings.queue or "")).anywhere.text,
         "what": job.what,
     }
     if job.care.again:

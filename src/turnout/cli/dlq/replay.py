@@ -62,7 +62,7 @@ def replay(
         selects=Noticing(selection),
         what=f"Replay to {to}, {selection}",
         make=make,
-        options={"to": to.text},
+        options={"to": to.anywhere.text},
         care=care,
     )
     sys.exit(carry_out(job, settings))
