@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
+import os
 import stat
 from collections.abc import Sequence
 from pathlib import Path
@@ -102,6 +103,21 @@ def test_a_report_in_a_file_is_whole_and_for_its_owner_only(exported: Path) -> N
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         assert result.stdout == ""
     assert [path.name for path in exported.parent.iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_report_goes_into_a_pipe_and_does_not_take_its_place(exported: Path) -> None:
+    pipe = exported.parent / "pipe"
+    os.mkfifo(pipe)
+    reading = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        run("--file", str(exported), "--output", str(pipe))
+        assert pipe.is_fifo()
+        assert os.read(reading, 100).startswith(b"3 letters in events-dead\n")
+    finally:
+        os.close(reading)
+    refused = CliRunner().invoke(dlq, ["report", "--file", str(exported), "--output", str(exported.parent)])
+    assert refused.exit_code == 1
+    assert f"{exported.parent} cannot be written: Is a directory" in refused.output
 
 
 def test_an_unwritable_file_is_told_in_a_sentence(exported: Path) -> None:
