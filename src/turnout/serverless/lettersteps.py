@@ -248,7 +248,10 @@ def _conversation(step: Step) -> Conversation | None:
     told = found.get("conversation") if isinstance(found, dict) else None
     if not isinstance(told, dict):
         return None
+    listed = told.get("participants")
     participants = tuple(
-        Participant(str(each.get("id", "")), str(each.get("purpose", ""))) for each in told.get("participants", ())
+        Participant(str(each.get("id", "")), str(each.get("purpose", "")))
+        for each in (listed if isinstance(listed, list) else ())
+        if isinstance(each, dict)
     )
     return Conversation(id=str(told.get("id", "")), participants=participants)

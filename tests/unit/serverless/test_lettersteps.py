@@ -497,6 +497,29 @@ def test_a_conversation_is_told_by_way_of_the_participants_that_an_earlier_step_
     assert told == [(RetryStatus.REPLAY_SUCCESSFUL, participant) for participant in ("caller", "", "", "")]
 
 
+@pytest.mark.parametrize("participants", [None, 5, "agent", [None, 1, "x", []]])
+def test_a_conversation_is_told_though_its_participants_came_in_an_odd_form(
+    tmp_path: Path, participants: object
+) -> None:
+    told: list[Conversation | None] = []
+
+    class Telling(Crowd):
+        async def tell(
+            self, letter: Letter, status: RetryStatus, attempt: int, found: Conversation | None, seconds: float
+        ) -> WriteOutcome:
+            told.append(found)
+            return WriteOutcome.OFF
+
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            step: Step = {"record": sqs_record(letter(1)), "status": "retrying"}
+            found = {"presence": "found", "conversation": {"id": "c", "participants": participants}}
+            await steps(ledger, FakeAct(), teller=Telling()).notify(step | {"conversation": found}, 10.0)
+
+    asyncio.run(main())
+    assert told == [Conversation(id="c")]
+
+
 def test_why_a_letter_is_archived_is_said_in_words(tmp_path: Path) -> None:
     async def main() -> None:
         async with ledger_in(tmp_path) as ledger:
