@@ -199,3 +199,11 @@ def test_a_table_shows_the_name_of_a_target_as_it_is() -> None:
     hostile = {"Turnout.Letter": '{"version": 1, "reason": "QUEUE_MISSING", "owed": ["[/red]"]}'}
     message = letters.message('{"detail": {}}', letters.strings(**hostile))
     assert "[/red]" in printed(report([read_letter(message)]))
+
+
+def test_each_part_of_the_bar_has_a_colour_of_its_own() -> None:
+    some = found()
+    page = render_html(report(some, settled=frozenset(letter.id for letter in some[::9])))
+    shown = re.findall(r'<span class="d-(\S+)" style="flex-grow', page)
+    assert len(shown) == len(set(shown)) == 6
+    assert all(f"\n.d-{name} {{ --hue: " in page for name in shown)
