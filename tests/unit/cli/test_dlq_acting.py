@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import pty
@@ -23,6 +24,8 @@ from turnout.dlq.services import Services
 from turnout.recovery import read_letter
 from turnout.recovery.archive import MemoryArchive
 from turnout.recovery.ledger.api import LedgerUnavailable, UnknownPlan
+from turnout.recovery.ledger.opening import open_ledger
+from turnout.recovery.ledger.records import Action, Plan
 from turnout.recovery.running.planning import Draft
 from turnout.recovery.sources.export import Redacted, export_line, header_line
 from turnout.sqs.memory import MemorySqs
@@ -50,6 +53,23 @@ def test_a_user_whose_name_is_no_text_in_utf_8_can_act_on_letters(
     arguments = ["replay", "--file", str(exported), "--to-file", "sent.jsonl", "--yes"]
     result = CliRunner().invoke(dlq, arguments, catch_exceptions=False)
     assert (result.exit_code, len(Path("sent.jsonl").read_text().splitlines())) == (0, 3), result.output
+
+
+@pytest.mark.parametrize(("kind", "command"), [("replay", "replay"), ("restore", "archive")])
+def test_who_resumes_a_plan_with_the_wrong_command_is_told_the_right_one(
+    tmp_path: Path, kind: str, command: str
+) -> None:
+    ledger, plan = str(tmp_path / "ledger.sqlite"), f"{kind}-20261128-091834-e4ad"
+
+    async def remember() -> None:
+        async with open_ledger(ledger) as opened:
+            await opened.save_plan(Plan(plan, Action.REPLAY, "events-dead", "jo", 1), [])
+
+    asyncio.run(remember())
+    result = CliRunner().invoke(dlq, ["retry", "--resume", plan, "--ledger", ledger, "--yes"])
+    assert result.exit_code == 2
+    said = f"Error: {plan} is no plan of turnout dlq retry; turnout dlq {command} --resume {plan} goes on with it\n"
+    assert said in result.output
 
 
 def test_a_plan_goes_on_from_another_folder_with_the_same_files(

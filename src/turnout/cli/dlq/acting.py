@@ -137,7 +137,9 @@ async def _old_plan(ledger: Ledger, job: Job, settings: DlqSettings) -> Plan:
         there = f"to be resumed there: {', '.join(known[:5])}" if known else _OTHER_LEDGER
         raise UnknownPlan(f"the ledger {ledger_place(settings)} has no plan {job.care.resume}; {there}")
     if plan.action is not job.action or not plan.id.startswith(job.kind):
-        raise click.UsageError(f"{plan.id} is no plan of turnout dlq {job.command}")
+        kind = plan.id.partition("-")[0]
+        command = f"turnout dlq {'archive' if kind == 'restore' else kind} --resume {plan.id}"
+        raise click.UsageError(f"{plan.id} is no plan of turnout dlq {job.command}; {command} goes on with it")
     return plan
 
 
