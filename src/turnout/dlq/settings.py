@@ -81,6 +81,9 @@ def load_dlq_settings(
     values, problems = read_settings(
         DlqSettings, _variables, os.environ if environ is None else environ, given, _EXPECTED
     )
+    if str(values.get("ledger", "")).strip() == "dynamodb:":  # as of dynamodb:$TABLE, which nobody set
+        name = variable("ledger") if (given or {}).get("ledger") is None else "--ledger"
+        problems.append(f"{name}: names no table; it must be a file, or dynamodb:TABLE")
     if problems:
         raise SettingsError(problems)
     return DlqSettings(**values)

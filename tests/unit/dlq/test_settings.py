@@ -73,6 +73,15 @@ def test_a_ledger_without_a_name_is_refused() -> None:
         load_dlq_settings({}, {"ledger": ""})
 
 
+def test_a_ledger_in_dynamodb_without_a_table_is_refused() -> None:
+    with pytest.raises(
+        SettingsError, match=r"^TURNOUT_DLQ_LEDGER: names no table; it must be a file, or dynamodb:TABLE$"
+    ):
+        load_dlq_settings({"TURNOUT_DLQ_LEDGER": "dynamodb:"})
+    with pytest.raises(SettingsError, match=r"^--ledger: names no table"):
+        load_dlq_settings({}, {"ledger": "dynamodb: "})
+
+
 def test_settings_of_recovery_have_a_prefix_of_their_own() -> None:
     assert variable("archive_bucket") == "TURNOUT_DLQ_ARCHIVE_BUCKET"
     assert variable("rules") == "TURNOUT_RULES"
