@@ -90,7 +90,7 @@ def test_a_plan_goes_on_from_another_folder_with_the_same_files(
         return CliRunner().invoke(dlq, given).output
 
     with monkeypatch.context() as patched:
-        patched.setattr("turnout.cli.dlq.acting.Runner.run", fail)
+        patched.setattr("turnout.cli.dlq.course.Runner.run", fail)
         stopped = replay("--file", exported.name, "--to-file", "sent.jsonl")
     (plan,) = set(re.findall(r"--resume (\S+)", stopped))
     monkeypatch.chdir(elsewhere)
@@ -144,7 +144,7 @@ def test_ctrl_c_while_letters_are_read_does_not_pass_for_nothing_to_do(
         await arguments[-1].wait()
         return Draft()
 
-    monkeypatch.setattr("turnout.cli.dlq.acting.draft", interrupted)
+    monkeypatch.setattr("turnout.cli.dlq.course.draft", interrupted)
     monkeypatch.chdir(exported.parent)
     result = CliRunner().invoke(dlq, ["replay", "--file", str(exported), "--to-file", "sent.jsonl", "--yes"])
     assert (result.exit_code, result.stdout.splitlines()[-1]) == (128 + signal.SIGINT, "Nothing was changed.")

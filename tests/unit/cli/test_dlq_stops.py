@@ -183,7 +183,7 @@ def go_on(plan: str, *options: str) -> Result:
 def test_who_goes_on_too_soon_after_a_kill_is_told_when_to_and_by_which_command(
     queues: MemorySqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("turnout.cli.dlq.acting._let_go", lambda: "03:02:00 UTC")
+    monkeypatch.setattr("turnout.cli.dlq.course._let_go", lambda: "03:02:00 UTC")
     result = go_on(killed_run(queues, 2))
     assert result.exit_code == 1
     assert "If a run was killed, they are there again at 03:02:00 UTC at the latest." in result.stdout
@@ -198,8 +198,8 @@ def test_who_goes_on_after_a_kill_can_wait_for_what_the_dead_run_held(
         queues.advance(121)
         return "03:02:00 UTC"
 
-    monkeypatch.setattr("turnout.cli.dlq.acting._LET_GO_SECONDS", 0)
-    monkeypatch.setattr("turnout.cli.dlq.acting._let_go", two_minutes_pass)
+    monkeypatch.setattr("turnout.cli.dlq.course._LET_GO_SECONDS", 0)
+    monkeypatch.setattr("turnout.cli.dlq.course._let_go", two_minutes_pass)
     result = go_on(killed_run(queues, 2), "--wait")
     assert "Waiting until 03:02:00 UTC for 2 letters of the plan; Ctrl-C ends that.\n" in result.stdout
     assert (result.exit_code, "2 done.\n" in result.stdout) == (0, True), result.stdout
@@ -209,7 +209,7 @@ def test_who_goes_on_after_a_kill_can_wait_for_what_the_dead_run_held(
 def test_what_does_not_come_back_after_a_kill_is_not_waited_for_twice(
     queues: MemorySqs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("turnout.cli.dlq.acting._LET_GO_SECONDS", 0)
+    monkeypatch.setattr("turnout.cli.dlq.course._LET_GO_SECONDS", 0)
     result = go_on(killed_run(queues, 2), "--wait")
     assert result.exit_code == 1
     assert result.stdout.count("Waiting until") == 1

@@ -6,9 +6,10 @@ import sys
 
 import click
 
-from turnout.cli.dlq.acting import Job, carry_out, who
+from turnout.cli.dlq.acting import carry_out
 from turnout.cli.dlq.acting_options import Care, acting_options, archive_options
 from turnout.cli.dlq.given import GIVEN
+from turnout.cli.dlq.job import Job, who
 from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import archiving, restoring

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 
 import click
 
-from turnout.cli.dlq.acting import Job, carry_out, remembered
+from turnout.cli.dlq.acting import carry_out, remembered
 from turnout.cli.dlq.acting_options import Care, acting_options, rules_options, to_options
+from turnout.cli.dlq.job import Job
 from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import To, replaying, telling
