@@ -37,7 +37,8 @@ def worker_url(address: str | None) -> str:
         parts = urlsplit(url)
         host = (parts.hostname or "").encode("idna")  # what cannot be a name would end in a traceback
         usable = parts.scheme in ("http", "https") and host and (parts.port or 80)
-    except ValueError:
+        httpx.URL(url)  # as the client reads it, which refuses more
+    except (ValueError, httpx.InvalidURL):
         usable = False
     if not usable or parts.username:
         raise click.UsageError("the address of a worker looks like http://127.0.0.1:8080")

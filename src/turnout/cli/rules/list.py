@@ -14,7 +14,7 @@ from rich.text import Text
 
 from turnout.cli.rules.options import json_option, rules_option
 from turnout.cli.rules.unread import note_unread
-from turnout.cli.running import worker_url
+from turnout.cli.running import asking, told, worker_url
 from turnout.cli.screen import wide_console
 from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.rules import Ruleset, load_rules
@@ -24,8 +24,6 @@ from turnout.settings import required_paths
 from turnout.telemetry.scraping import Scraped, read_scrape
 
 __all__ = ["list_rules"]
-
-_ANSWER_SECONDS = 5.0
 
 
 @click.command(
@@ -65,11 +63,14 @@ def list_rules(directory: Path, address: str | None, as_json: bool) -> None:
 
 def _scrape(address: str) -> Scraped:
     url = worker_url(address)
-    try:
-        answer = httpx.get(f"{url}/metrics", timeout=_ANSWER_SECONDS)
-        answer.raise_for_status()
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
-        raise click.ClickException(f"no metrics from {url}/metrics: {error}") from error
+    with asking(url) as client:
+        try:
+            answer = client.get("/metrics").raise_for_status()
+        except httpx.HTTPStatusError as error:
+            said = f"{error.response.status_code} {error.response.reason_phrase}"
+            raise click.ClickException(f"no metrics from {url}/metrics: {said}") from None
+        except httpx.HTTPError as error:
+            raise click.ClickException(f"no metrics from {url}/metrics: {told(error)}") from None
     return read_scrape(answer.text)
 
 

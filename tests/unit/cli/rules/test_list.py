@@ -125,7 +125,31 @@ def test_a_worker_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
         assert "no metrics from http://127.0.0.1:" in result.stderr
 
 
-@pytest.mark.parametrize("address", ["http://a..b", "ftp://x", "http://[::1"])
+def test_what_a_refusing_worker_says_is_told_in_one_line(tmp_path: Path) -> None:
+    with worker("", status=503) as address:
+        result = run(tmp_path, "--address", address)
+    assert result.stderr == f"Error: no metrics from {address}metrics: 503 Service Unavailable\n"
+
+
+def test_a_worker_of_this_machine_is_asked_without_the_proxy_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_PROXY", "no_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    with worker("turnout_rule_matches_total 1\n") as address:
+        result = run(tmp_path, "--address", address)
+    assert result.exit_code == 0, result.output
+
+
+def test_a_proxy_that_cannot_be_used_is_told_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", "x://y")
+    result = run(tmp_path, "--address", "http://turnout.example:8080")
+    assert result.exit_code == 1
+    assert "Error: http://turnout.example:8080 cannot be asked with the proxy and SSL_CERT_* variables" in result.stderr
+
+
+@pytest.mark.parametrize("address", ["http://a..b", "ftp://x", "http://[::1", "http://127.0.0.1:8080/\x01"])
 def test_what_is_no_address_is_wrong_usage(tmp_path: Path, address: str) -> None:
     result = run(tmp_path, "--address", address)
     assert result.exit_code == 2
