@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from rich.cells import cell_len
 from rich.console import Console, Group, RenderableType
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
 from turnout.recovery.causes import Disposition
-from turnout.recovery.report import words
+from turnout.recovery.report import model, words
 from turnout.recovery.report.model import Health, Report, Share, Timeline
 
 __all__ = ["print_report"]
@@ -18,6 +19,7 @@ __all__ = ["print_report"]
 _MOST_ROWS = 8
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BAR = 24
+_WIDEST_PLACE = 24
 _STYLES: dict[str, str] = {
     Disposition.TRANSIENT: "green",
     Disposition.NEEDS_FIX: "yellow",
@@ -83,23 +85,30 @@ def _glance(report: Report) -> Text:
 
 
 def _groups(report: Report) -> Table:
+    places = [_where(group) for group in report.groups]
     table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False, expand=True)
     table.add_column("cause", no_wrap=True, min_width=max(len(group.cause) for group in report.groups))
     table.add_column("disposition", no_wrap=True, min_width=11)
     table.add_column("letters", justify="right", no_wrap=True, min_width=7)
-    table.add_column("where", overflow="fold", width=24)
+    # No wider than it needs: on a terminal of 80 columns what was said has only what the others leave.
+    widest = max(map(cell_len, ("where", *places)))
+    table.add_column("where", overflow="fold", width=min(_WIDEST_PLACE, widest))
     table.add_column("said most often", overflow="ellipsis", no_wrap=True, ratio=1)
-    for group in report.groups:
-        where = ", ".join(words.short(target.name) for target in group.targets[:2])
-        more = f" +{len(group.targets) - 2}" if len(group.targets) > 2 else ""
+    for group, place in zip(report.groups, places, strict=True):
         table.add_row(
             group.cause,
             Text(group.disposition, style=_STYLES[group.disposition]),
             f"{group.count:,}",
-            Text(where + more or "-"),
+            Text(place),
             Text(" ".join(group.error.split()) or "-"),
         )
     return table
+
+
+def _where(group: model.Group) -> str:
+    where = ", ".join(words.short(target.name) for target in group.targets[:2])
+    more = f" +{len(group.targets) - 2}" if len(group.targets) > 2 else ""
+    return where + more or "-"
 
 
 def _timeline(timeline: Timeline) -> Group:

@@ -207,3 +207,10 @@ def test_each_part_of_the_bar_has_a_colour_of_its_own() -> None:
     shown = re.findall(r'<span class="d-(\S+)" style="flex-grow', page)
     assert len(shown) == len(set(shown)) == 6
     assert all(f"\n.d-{name} {{ --hue: " in page for name in shown)
+
+
+def test_what_was_said_gets_the_room_that_short_names_of_places_leave() -> None:
+    nowhere = {"Turnout.Letter": '{"version": 1, "reason": "MISSING_FIELD", "message": "the event has no \'detail\'"}'}
+    shown = printed(report([read_letter(letters.message('{"x": 1}', letters.strings(**nowhere)))]), width=80)
+    assert "the event has no 'detail'" in shown
+    assert max(map(len, shown.splitlines()[:6])) <= 80
