@@ -128,6 +128,15 @@ def test_an_unwritable_file_is_told_in_a_sentence(exported: Path) -> None:
     assert "/nowhere/report.html cannot be written: No such file or directory" in result.output
 
 
+def test_a_link_stays_one_and_what_it_leads_to_is_written(exported: Path) -> None:
+    link, file = exported.parent / "link.md", exported.parent / "report.md"
+    link.symlink_to(file.name)
+    for _ in range(2):
+        run("--file", str(exported), "--format", "md", "--output", str(link))
+        assert link.is_symlink()
+        assert "events-dead" in file.read_text()
+
+
 def test_only_selected_letters_are_reported(exported: Path) -> None:
     listed = document("--file", str(exported), "--cause", "AUTHENTICATION_REJECTED")
     assert listed["totalFailures"] == 1
