@@ -248,7 +248,11 @@ def _document(name: str, processor: Processor, found: Health, seconds: float) ->
 
 
 def _write(path: Path, document: bytes) -> None:
-    """Whole or not at all: whoever reads it meanwhile reads the one before."""
+    """Whole or not at all: whoever reads it meanwhile reads the one before. A device, such as /dev/null, stays one."""
+    if path.is_char_device():
+        path.write_bytes(document + b"\n")
+        return
+    path = Path(os.path.realpath(path))  # what a link leads to: the link stays
     beside = path.with_name(f".{path.name}.new")
     beside.write_bytes(document + b"\n")
     beside.replace(path)
