@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple, TypeAlias
 
 from turnout.rules.condition.ast import Constant
 from turnout.rules.condition.compile import Finder, compile_finder
 from turnout.rules.engine.checks import Checks, Entry, Remainder, Step, Steps, add, one_step
-from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method, weight
+from turnout.rules.engine.filing import Choice, Filing, KeyValue, Method, bounds, weight
 from turnout.rules.engine.found import Groups
 from turnout.rules.engine.index import Affixes, Bucket, Equals, Item, Ranges, Table
 from turnout.rules.engine.prepared import Opaque, Prepared
@@ -30,6 +31,12 @@ _CROWD = 24
 """Conditions in one bucket from which on they are filed again instead of being verified one after the other."""
 _CLOSURE = 4
 """For so many of them counts one that goes through an array, which takes 2 us for three elements."""
+_ELEMENTS = 5
+"""An array is taken to have so many elements, each of another value, when it is estimated whether to file again."""
+_MOST_BUCKETS = 16
+"""Buckets that an array of very many elements may find a condition in, if they are to be filed again: each of them goes
+through the array once more, and verifies anew what it finds.
+"""
 _MOST_LEVELS = 4
 """Of probes inside probes."""
 _MOST_REFILED = 300_000
@@ -106,6 +113,7 @@ class ProbeBuilder:
         self._level = level
         self._room = room or _Room()
         self._always: list[int] = []
+        self._likelihoods: dict[Remainder, float] = {}
         self._filed: dict[tuple[Reading, Method], _Keyed] = defaultdict(lambda: defaultdict(list))
         filing = Filing(condition for _, condition in entries)
         for entry in entries:
@@ -124,18 +132,25 @@ class ProbeBuilder:
             # Nearly always the same for all keys; to find an equal one may take comparing thousands of literals.
             if rest is not before:
                 before, remainder = rest, None if rest is None else self._checks.remainder(rest)
+                if remainder and choice:
+                    self._likelihoods[remainder] = choice.likelihood
             value = self._checks.texts.one(key.value) if isinstance(key.value, str) else key.value
             self._filed[key.reading, key.method][value].append((numbers, remainder))
 
-    @property
-    def is_worth_it(self) -> bool:
-        """Whether most conditions could be filed."""
-        return sum(choice is not None for _, choice in self.choices) * 2 > len(self.choices)
+    def is_worth_it(self, times: float) -> bool:
+        """Whether most conditions could be filed, and `times` as many as an event finds then are no more than all.
+
+        For a list of values that is in ten buckets ten probes may find the same conditions and verify them each time,
+        where all of them together would be verified once.
+        """
+        found = [choice.likelihood for _, choice in self.choices if choice is not None]
+        likely = sum(min(1, _ELEMENTS * likelihood) for likelihood in found)
+        return len(found) * 2 > len(self.choices) and times * likely <= len(found)
 
     def build(self, required: Sequence[Prepared] = ()) -> Probe:
         """The probe. For an event of which the `required` conditions do not hold, its code raises."""
         lookups = [
-            Lookup(reading, compile_finder(reading.term), self._table(method, keyed))
+            Lookup(reading, compile_finder(reading.term), self._table(reading, method, keyed))
             for (reading, method), keyed in self._filed.items()
         ]
         scanned = (entry for entry, choice in self.choices if choice is None)
@@ -146,16 +161,21 @@ class ProbeBuilder:
 
     # --------------------------------------------------------------------------------------------------------- tables
 
-    def _table(self, method: Method, keyed: _Keyed) -> Table:
-        if method is Method.RANGE:
-            return Ranges(keyed, self._bucket)
+    def _table(self, reading: Reading, method: Method, keyed: _Keyed) -> Table:
+        is_range = method is Method.RANGE
+        # Ranges are in one bucket for each bound in them, and for each stretch between two.
+        values = 2 * len(bounds(keyed)) + 1 if is_range else len(keyed)
+        make = partial(self._bucket, values=values if reading.values is Values.MANY else 1)
+        if is_range:
+            return Ranges(keyed, make)
         if method in (Method.EQUAL, Method.EQUAL_FOLD):
-            return Equals(keyed, self._bucket, folds=method is Method.EQUAL_FOLD)
+            return Equals(keyed, make, folds=method is Method.EQUAL_FOLD)
         at_end = method in (Method.SUFFIX, Method.SUFFIX_FOLD)
         folds = method in (Method.PREFIX_FOLD, Method.SUFFIX_FOLD)
-        return Affixes(keyed, self._bucket, at_end=at_end, folds=folds)
+        return Affixes(keyed, make, at_end=at_end, folds=folds)
 
-    def _bucket(self, items: Sequence[Item]) -> Bucket:
+    def _bucket(self, items: Sequence[Item], *, values: int) -> Bucket:
+        """`values` are those of the table's that one event can have, each of which may lead to another bucket."""
         certain: list[int] = []
         uncertain: dict[Remainder, list[int]] = {}
         for numbers, remainder in items:
@@ -165,14 +185,16 @@ class ProbeBuilder:
                 uncertain.setdefault(remainder, []).extend(numbers)
         if not uncertain:
             return self._checks.groups.found(certain)
-        steps = self._steps(uncertain)
+        steps = self._steps(uncertain, values)
         return one_step([(add, self._checks.groups.found(certain)), *steps] if certain else steps)
 
-    def _steps(self, uncertain: Mapping[Remainder, list[int]]) -> list[Step]:
-        if _verifying(uncertain) > _CROWD and self._level < _MOST_LEVELS and self._has_room(uncertain):
+    def _steps(self, uncertain: Mapping[Remainder, list[int]], values: int) -> list[Step]:
+        likelihood = sum(map(self._likelihoods.__getitem__, uncertain)) / len(uncertain)
+        is_crowd = _verifying(uncertain) > _CROWD and values * likelihood <= _MOST_BUCKETS
+        if is_crowd and self._level < _MOST_LEVELS and self._has_room(uncertain):
             entries = [(tuple(numbers), remainder.condition) for remainder, numbers in uncertain.items()]
             builder = ProbeBuilder(entries, self._checks, level=self._level + 1, room=self._room)
-            if builder.is_worth_it:
+            if builder.is_worth_it(times=max(1, min(values, _ELEMENTS) * likelihood)):
                 inner = builder.build()
                 return [(inner.code, inner)]
         return self._checks.steps((numbers, remainder) for remainder, numbers in uncertain.items())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import time
 
@@ -356,3 +357,26 @@ def test_what_the_lists_of_several_rules_name_in_all_combinations_is_verified_on
     started = time.process_time()
     assert fast(asked, event) == [5]
     assert time.process_time() - started < 3
+
+
+_LISTS = [", ".join(f"'{(first + step) % 20}'" for step in range(10)) for first in range(20)]
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        [f"any(items, @.id in [{some}] and @.kind in [{others}])" for some in _LISTS for others in _LISTS],
+        [f"any(items, {low} < @.n < {low + 50} and {most} < @.m)" for low in range(0, 100, 5) for most in range(20)],
+    ],
+    ids=["lists", "ranges"],
+)
+def test_rules_that_many_elements_lead_to_are_not_verified_again_for_each_of_their_values(written: list[str]) -> None:
+    places = itertools.product(range(0, 150, 10), range(20))
+    event = {"items": [{"id": str(m), "kind": str(n % 20), "n": n, "m": m + 20} for n, m in places]}
+    asked = engine(*written)
+    found: list[int] = []
+    body = json.dumps(event)
+    asked.look(asked.decode(body), body, None, None, found)
+    assert asked.numbers(found) == list(range(len(written)))
+    # What is verified and holds is put down each time.
+    assert len(found) == len(written)
