@@ -8,6 +8,7 @@ assignment in the worker.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections.abc import Callable
@@ -56,6 +57,8 @@ class Reloader:
         self._settle_seconds = settle_seconds
         self._asked = asyncio.Event()
         self._seen = seen
+        self._doubted = ""
+        """What was read last while the files changed: the fingerprint of the rules, or what was wrong with them."""
         self.fingerprint = active
         self.success = True
         self.error = ""
@@ -74,30 +77,43 @@ class Reloader:
             tasks.create_task(self._look(), name="rules-look")
             while True:
                 await self._asked.wait()
-                await self._settled()
-                await self.reload()
+                await self.reload(await self._settled())
 
-    async def _settled(self) -> None:
-        """Wait until nothing more is heard of changes for a moment: what is being written is not read by halves."""
+    async def _settled(self) -> Signature:
+        """What is there once nothing more changed for a moment: what is being written is not read by halves.
+
+        inotify tells of a change a while after it, and some mounts of none: so what is there is looked at as well.
+        """
         loop = asyncio.get_running_loop()
         latest = loop.time() + _LONGEST_SETTLE_SECONDS
+        found = await asyncio.to_thread(signature, self._path)
         while self._asked.is_set() and loop.time() < latest:
             self._asked.clear()
-            try:
+            with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(self._settle_seconds):
                     await self._asked.wait()
-            except TimeoutError:
-                return
+            before, found = found, await asyncio.to_thread(signature, self._path)
+            if found != before:
+                self._asked.set()
+        return found
 
-    async def reload(self) -> bool:
-        """Load aside; on success swap, on failure keep what is active. True when the files' rules are active now."""
+    async def reload(self, seen: Signature | None = None) -> bool:
+        """Load aside; on success swap, on failure keep what is active. True when the files' rules are active now.
+
+        What was read while it changed is neither used nor told of, but read again. `seen` is what was there before, if
+        that is known.
+        """
         self.attempts += 1
-        self._seen = await asyncio.to_thread(signature, self._path)
+        self._seen = await asyncio.to_thread(signature, self._path) if seen is None else seen
         try:
             ruleset = await asyncio.to_thread(self._load)
+            if await self._is_doubtful(ruleset.fingerprint):
+                return False
             if ruleset.fingerprint != self.fingerprint:
                 self._use(ruleset)
         except RulesError as error:
+            if await self._is_doubtful(str(error)):
+                return False
             self.success = False
             more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
             self.error = f"{error.problems[0]}{more}"
@@ -127,6 +143,18 @@ class Reloader:
             return True
         before, self.fingerprint = self.fingerprint, ruleset.fingerprint
         log.info("rules reloaded: %d rules", len(ruleset.rules), extra={"ruleset": ruleset.fingerprint, "was": before})
+        return True
+
+    async def _is_doubtful(self, found: str) -> bool:
+        """Whether the files changed while `found` was read, which may be half of one: then they are read again soon.
+
+        What is found twice is believed: a file beside those of the rules may change all the time.
+        """
+        doubted, self._doubted = self._doubted, ""
+        if found in (self.fingerprint, doubted) or await asyncio.to_thread(signature, self._path) == self._seen:
+            return False
+        self._doubted = found
+        self.ask()
         return True
 
     async def _watch(self) -> None:

@@ -1,6 +1,7 @@
 """Rules on disk change in every way that editors, mounts and mistakes change them."""
 
 import asyncio
+import logging
 import os
 import shutil
 from collections.abc import Awaitable, Callable
@@ -221,6 +222,56 @@ def test_a_single_file_is_watched_through_replacement(tmp_path: Path) -> None:
         assert watched.names == ["two"]
 
     watch(file, scenario)
+
+
+@pytest.mark.parametrize("half", [rules("half"), rules("half").replace("==", "=")], ids=["sound", "broken"])
+def test_what_was_read_while_it_was_written_is_not_used_and_not_told_but_read_again(
+    folder: Path, half: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = folder / "rules.yaml"
+    moments = iter([half, rules("whole")])
+    used: list[str] = []
+
+    def load() -> Ruleset:
+        file.write_text(next(moments, rules("whole")))
+        try:
+            return load_ready_rules(folder)
+        finally:
+            file.write_text(rules("whole"))
+
+    async def main() -> None:
+        done = asyncio.Event()
+
+        def use(ruleset: Ruleset) -> None:
+            used.extend(rule.id for rule in ruleset.rules)
+            done.set()
+
+        reloader = Reloader(folder, load=load, use=use, active="old", seen=signature(folder), settle_seconds=0.01)
+        running = asyncio.create_task(reloader.run())
+        reloader.ask()
+        async with asyncio.timeout(20):
+            await done.wait()
+        running.cancel()
+        assert (reloader.success, reloader.error) == (True, "")
+
+    asyncio.run(main())
+    assert used == ["whole"]
+    assert not [record for record in caplog.records if record.levelno > logging.INFO]
+
+
+def test_a_file_beside_the_rules_that_changes_all_the_time_does_not_put_a_reload_off(folder: Path) -> None:
+    def load() -> Ruleset:
+        with (folder / "notes.txt").open("a") as notes:
+            notes.write("read again")
+        return load_ready_rules(folder)
+
+    async def main() -> None:
+        used: list[Ruleset] = []
+        reloader = Reloader(folder, load=load, use=used.append, active="old", seen=signature(folder))
+        assert [await reloader.reload(), await reloader.reload()] == [False, True]
+        assert len(used) == 1
+
+    asyncio.run(main())
 
 
 def test_asking_reloads_and_unchanged_rules_are_not_swapped(folder: Path) -> None:
