@@ -236,3 +236,20 @@ def test_odd_values_get_the_same_verdict_wherever_they_stand(
     body = json.dumps({**event, "unseen": 0}).replace('"unseen": 0', f'"unseen": {odd}')
     other = json.dumps({**event, "detail": {"name": "ab", name: "<here>"}}).replace('"<here>"', odd)
     check(rules, [body, other])
+
+
+_NAMED = ("detail", "name", "tags", "items", "id", "a")
+_ESCAPED = {f'"{name}"': f'"\\u{ord(name[0]):04x}{name[1:]}"' for name in _NAMED}
+
+
+@settings(max_examples=100, deadline=None, report_multiple_bugs=False)
+@given(crowds, st.lists(shaped_events, min_size=1, max_size=3), st.sets(st.sampled_from(sorted(_ESCAPED)), min_size=1))
+def test_names_and_texts_written_with_escapes_are_the_same_on_every_way(
+    rules: list[Condition], some: list[object], escaped: set[str]
+) -> None:
+    for event in some:
+        plain = body = text(event)
+        for name in escaped:
+            body = body.replace(name, _ESCAPED[name])
+        assert json.loads(body.replace("1e999", "0")) == json.loads(plain.replace("1e999", "0"))
+        check(rules, [body])
