@@ -32,8 +32,7 @@ SOURCES = (SOURCE, FIFO_SOURCE)
 
 # After so long a run goes on without faults, so that every run ends.
 _STORM_SECONDS = 25.0
-# A breaker that opened in the storm probes every half a minute by then, and the first probes after it may be refused as
-# well: aioboto3 signs with the old key while it fetches a new one, which these short-lived keys do not survive.
+# A breaker that opened in the storm probes every half a minute by then.
 _RUN_SECONDS = 180.0
 
 
@@ -154,7 +153,8 @@ class Yard:
             if self.journal.held() == 0 and all(stored.state is MessageState.IN_FLIGHT for stored in left):
                 self.sqs.advance(max(0.0, min(stored.due for stored in left) - self.sqs.now()))
             await asyncio.sleep(0.02)
-        return [f"{self.left()} messages still in the source after {_RUN_SECONDS:.0f} s"]
+        still = f"{self.left()} messages still in the source after {_RUN_SECONDS:.0f} s"
+        return [still, *self.workers.last_lines()]
 
     async def close(self, result: Result, load: Sequence[Event], setting: Setting) -> None:
         """Empty the target queues and the dead-letter queue, and balance the books."""

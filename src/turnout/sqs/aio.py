@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from turnout.errors import SqsUnavailable
+from turnout.errors import SqsDenied, SqsUnavailable
 from turnout.message import Attribute, Message
 from turnout.queues import queue_name
 from turnout.sqs.answers import (
@@ -27,6 +27,7 @@ from turnout.sqs.answers import (
     unencodable_entries,
 )
 from turnout.sqs.api import MAX_WAIT_SECONDS, EntryFailure, OutgoingMessage, SentBatch
+from turnout.sqs.codes import CREDENTIALS_EXPIRED
 from turnout.sqs.limits import check_batch
 from turnout.sqs.place import Place
 from turnout.sqs.session import AwsConfig, AwsSession, Client, foreign_errors
@@ -123,6 +124,15 @@ class AioSqs:
             self._by_queue.clear()
 
     async def _call(self, operation: str, queue: str, parameters: dict[str, object], answer: type[A]) -> A:
+        try:
+            return await self._call_once(operation, queue, parameters, answer)
+        except SqsDenied as error:
+            if error.code not in CREDENTIALS_EXPIRED:
+                raise
+        # While one call fetches newer credentials, botocore signs others with the old ones. Refused, they did nothing.
+        return await self._call_once(operation, queue, parameters, answer)
+
+    async def _call_once(self, operation: str, queue: str, parameters: dict[str, object], answer: type[A]) -> A:
         clients = self._by_queue.get(queue) or await self._open(queue)
         client = clients.polls if operation == "ReceiveMessage" else clients.calls
         with foreign_errors(operation, queue):
