@@ -30,7 +30,11 @@ FLUSH_SECONDS = 5.0
 @click.command(short_help="See it work, on this machine alone.")
 @click.option("--events", default=2000, show_default=True, type=click.IntRange(1, 1_000_000), help="Events to publish.")
 @click.option("--seed", default=1, show_default=True, type=int, help="The same seed gives the same events.")
-@click.option("--rules", type=RulesPath(), help="Rules to use.  [default: the ones that come along]")
+@click.option(
+    "--rules",
+    type=RulesPath(),
+    help="Rules to use.  [default: $TURNOUT_RULES, else ./rules, else those that come along]",
+)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object instead of tables.")
 def demo(events: int, seed: int, rules: Path | None, as_json: bool) -> None:
     """Route generated events through the real worker, on an embedded server, and check that nothing was lost.
