@@ -134,7 +134,7 @@ class Router:
         return left
 
     def _untaken(self, account: Account, deliveries: list[Delivery]) -> list[Delivery]:
-        if not account.taken:
+        if deliveries and not account.taken:
             return deliveries
         left = [delivery for delivery in deliveries if delivery.target not in account.taken]
         self._books.suppressed += len(deliveries) - len(left)
@@ -225,15 +225,16 @@ class Router:
         if not match.rules:
             self._books.unmatched += 1
         targets = match.targets
+        attributes = account.message.attributes
         if not targets:
-            if ruleset.unmatched == Unmatched.DROP:
+            if ruleset.unmatched != Unmatched.DROP:
+                return self._fail(account, Reason.UNMATCHED, "no rule matches; the rules say unmatched: dead-letter")
+            if LETTER not in attributes:
                 dropped.append(account)
                 return []
-            return self._fail(account, Reason.UNMATCHED, "no rule matches; the rules say unmatched: dead-letter")
         deliveries = []
         for target in targets:  # most have one: to set a comprehension up takes as long as what is in it
             deliveries.append(Delivery(account, target, now))  # noqa: PERF401
-        attributes = account.message.attributes
         if LETTER not in attributes:
             return deliveries
         # A redriven letter: the targets that took the event must not get it twice.
@@ -245,6 +246,9 @@ class Router:
             deliveries += self._still_owed(account, before.owed, ruleset)
         elif version := foreign_version(attributes):
             return self._fail(account, Reason.LETTER_UNREADABLE, _unreadable(version))
+        if not (targets or deliveries or account.deliveries):
+            dropped.append(account)  # no rule wants it, and it is owed to nothing
+            return []
         return self._untaken(account, deliveries)
 
     def delivered(self, deliveries: Iterable[Delivery]) -> None:

@@ -213,6 +213,33 @@ def test_what_a_redriven_letter_owes_to_targets_of_today_they_get_and_the_letter
     asyncio.run(main())
 
 
+def test_a_redriven_letter_that_no_rule_matches_any_more_is_not_dropped_while_it_is_owed_to_a_target() -> None:
+    async def main() -> None:
+        yard = await redriven(RULES.replace("'three'", "'four'"))
+        assert [len(yard.bodies(name)) for name in ("crm", "archive", "audit")] == [0, 1, 0]
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+
+        yard = Yard()
+        nobody_has_it = {LETTER: Attribute("String", json.dumps({"version": 1, "owed": ["gone"]}))}
+        await yard.route(event("nobody"), attributes=nobody_has_it)
+        (letter,) = yard.letters()
+        assert (letter.reason, letter.owed) == ("QUEUE_MISSING", ("gone",))
+        assert yard.worker.books.outcomes == {Outcome.DEAD_LETTERED: 1}
+
+    asyncio.run(main())
+
+
+def test_a_redriven_letter_that_no_rule_matches_and_that_is_owed_to_nothing_is_dropped_as_the_rules_say() -> None:
+    async def main() -> None:
+        letters = [{"version": 1}, {"version": 1, "done": ["crm"]}, {"version": 1, "owed": ["\n"]}, "mine"]
+        for letter in map(json.dumps, letters):
+            yard = Yard()
+            await yard.route(event("nobody"), attributes={LETTER: Attribute("String", letter)})
+            assert yard.worker.books.outcomes == {Outcome.DROPPED: 1}
+
+    asyncio.run(main())
+
+
 def test_what_somebody_else_wrote_into_a_letter_as_the_names_of_targets_is_owed_to_none() -> None:
     async def main() -> None:
         names = ["\n", "x" * 101, "", "crm"]
@@ -299,12 +326,13 @@ def test_a_letter_that_is_written_again_because_its_message_could_not_be_deleted
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("unmatched", ["drop", "dead-letter"])
 @pytest.mark.parametrize("to", ["three", "nobody"])
 def test_a_letter_of_another_version_goes_back_as_it_came_since_nobody_here_knows_which_targets_have_it(
-    to: str, caplog: pytest.LogCaptureFixture
+    to: str, unmatched: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def main() -> Failure | None:
-        yard = Yard(RULES.replace("unmatched: drop", "unmatched: dead-letter"))
+        yard = Yard(RULES.replace("unmatched: drop", f"unmatched: {unmatched}"))
         newer = {
             LETTER: Attribute("String", '{"version": 2, "accepted": {"crm": "m-1"}}'),
             "ERROR_CODE": Attribute("String", "NEW"),
