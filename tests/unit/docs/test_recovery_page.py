@@ -21,7 +21,9 @@ from turnout.recovery.archive.key import DEFAULT_TEMPLATE, FIELDS
 from turnout.recovery.causes import Disposition
 from turnout.recovery.processor.effects import Told
 from turnout.recovery.redaction import Redaction
+from turnout.recovery.selection import LETTER_FIELDS
 from turnout.recovery.view import letter_record, letter_summary
+from turnout.rules.expression.paths import METADATA_FIELDS
 
 PAGE = (Path(__file__).parents[3] / "docs" / "recovery.md").read_text()
 COMMAND = re.compile(r"^(?:\$ |    |   \$ )(turnout dlq .*)$", re.MULTILINE)
@@ -74,6 +76,10 @@ def shown(default: object) -> str:
 def test_every_disposition_and_every_status_that_is_told_is_explained() -> None:
     for word in (*Disposition, *Told):
         assert f"`{word.value}`" in PAGE
+
+
+def test_everything_that_where_knows_of_a_letter_is_named() -> None:
+    assert set(re.findall(r"`@([a-z_]+)`", PAGE)) == set(LETTER_FIELDS) - set(METADATA_FIELDS)
 
 
 def test_the_layout_of_the_archive_is_the_default() -> None:
