@@ -1,10 +1,11 @@
 """docs/metrics.md has every metric, as the catalogue has it."""
 
+import re
 from pathlib import Path
 
 from tests.unit.service.snapshots import snapshot
 
-from turnout.recovery.processor.counts import Counts
+from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.metrics import read_metrics as processor_metrics
 from turnout.telemetry.metrics import read_metrics
 from turnout.telemetry.prometheus import prometheus_name
@@ -27,3 +28,8 @@ def test_the_page_has_every_metric_with_its_attributes_and_its_meaning() -> None
         attributes = ", ".join(f"`{label}`" for label in labels)
         expected[prometheus_name(metric)] = [f"`{metric.name}`", f"{metric.kind}{unit}", attributes, metric.description]
     assert rows == expected
+
+
+def test_every_result_of_a_letter_is_explained() -> None:
+    (results,) = re.findall(r"A letter's `result` is (.+?)\n\Z", PAGE.read_text(), re.DOTALL)
+    assert re.findall("`(.+?)`", results) == list(Result)
