@@ -226,12 +226,8 @@ class Router:
             self._books.unmatched += 1
         targets = match.targets
         attributes = account.message.attributes
-        if not targets:
-            if ruleset.unmatched != Unmatched.DROP:
-                return self._fail(account, Reason.UNMATCHED, "no rule matches; the rules say unmatched: dead-letter")
-            if LETTER not in attributes:
-                dropped.append(account)
-                return []
+        if not targets and LETTER not in attributes:
+            return self._unmatched(account, ruleset, dropped)
         deliveries = []
         for target in targets:  # most have one: to set a comprehension up takes as long as what is in it
             deliveries.append(Delivery(account, target, now))  # noqa: PERF401
@@ -246,10 +242,15 @@ class Router:
             deliveries += self._still_owed(account, before.owed, ruleset)
         elif version := foreign_version(attributes):
             return self._fail(account, Reason.LETTER_UNREADABLE, _unreadable(version))
-        if not (targets or deliveries or account.deliveries):
-            dropped.append(account)  # no rule wants it, and it is owed to nothing
-            return []
+        if not (targets or deliveries or account.deliveries):  # and it is owed to nothing
+            return self._unmatched(account, ruleset, dropped)
         return self._untaken(account, deliveries)
+
+    def _unmatched(self, account: Account, ruleset: Ruleset, dropped: list[Account]) -> list[Delivery]:
+        if ruleset.unmatched != Unmatched.DROP:
+            return self._fail(account, Reason.UNMATCHED, "no rule matches; the rules say unmatched: dead-letter")
+        dropped.append(account)
+        return []
 
     def delivered(self, deliveries: Iterable[Delivery]) -> None:
         """A sender has finished these, either way: messages whose last delivery is among them are settled."""
