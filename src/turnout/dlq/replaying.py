@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from turnout.errors import GenesysError
 from turnout.genesys.profiles.api import ReplayBatch
+from turnout.recovery.deliver.requesting import replay_id
 from turnout.recovery.ledger.records import Action
-from turnout.recovery.letter import Letter, Origin
+from turnout.recovery.letter import Letter
 from turnout.recovery.processor.effects import Attempt, NotDeliverable
 
 __all__ = ["ReplayRequests"]
@@ -32,7 +33,7 @@ class ReplayRequests:
 
     def aims(self, letter: Letter, reached: tuple[str, ...]) -> tuple[str, ...]:
         """See `Deliver.aims`."""
-        if not _listed_id(letter):
+        if not replay_id(letter):
             raise NotDeliverable("it has no id by which the API could replay it")
         return () if self._label in reached else (self._label,)
 
@@ -43,7 +44,7 @@ class ReplayRequests:
             task = asyncio.create_task(self._send(), name="replay-request")
             self._sending.add(task)
             task.add_done_callback(self._sending.discard)
-        self._waiting.setdefault(_listed_id(letter), []).append(answer)
+        self._waiting.setdefault(replay_id(letter), []).append(answer)
         return await answer
 
     async def aclose(self) -> None:
@@ -75,9 +76,3 @@ class ReplayRequests:
         for answer in answers:
             if not answer.done():
                 answer.set_result(made)
-
-
-def _listed_id(letter: Letter) -> str:
-    """The id by which the service that listed a failed event knows it; else that of the event."""
-    listed = next((layer.event_id for layer in letter.chain if layer.origin is Origin.FAILED_EVENT), "")
-    return listed or letter.event_id

@@ -19,13 +19,10 @@ from turnout.recovery.report.correlation import correlated
 from turnout.recovery.report.model import Interaction
 from turnout.recovery.report.steps import Command
 from turnout.recovery.running.expiry import is_gone
-from turnout.recovery.running.planning import is_settled
+from turnout.recovery.running.planning import records_of
 from turnout.recovery.selection import Selection
 
-__all__ = ["gathered", "gone_from", "known_of", "ledger_is_there", "ledger_place", "records_of"]
-
-_MOST_RECORDS = 1_000
-"""Records that are asked for at a time."""
+__all__ = ["gathered", "gone_from", "known_of", "ledger_is_there", "ledger_place"]
 
 
 async def gathered(
@@ -61,7 +58,7 @@ async def gathered(
     if ledger_is_there(services.settings):
         try:
             ledger = await services.ledger()
-            records = await records_of(ledger, letters)
+            records = await records_of(ledger, [letter.id for letter in letters])
             known = await known_of(ledger, letters, name)
         except LedgerError as error:
             records = {}
@@ -74,7 +71,7 @@ async def gathered(
         records=records,
         known=known,
         gone=gone_from(name, retention),
-        settled=frozenset(letter for letter, record in records.items() if keeps and is_settled(record)),
+        settled=frozenset(letter for letter, record in records.items() if keeps and record.settled),
         interactions=interactions,
         caveats=tuple(caveats),
         notes=tuple(notes),
@@ -125,12 +122,3 @@ async def known_of(ledger: Ledger, letters: Sequence[Letter], source: str) -> li
 def gone_from(queue: str, retention_seconds: float | None) -> Callable[[Record], bool]:
     """Tells which letters can be in a queue no more that keeps each for so long."""
     return lambda record: is_gone(record, queue, retention_seconds, time.time() * 1000)
-
-
-async def records_of(ledger: Ledger, letters: Sequence[Letter]) -> dict[str, Record]:
-    """What the ledger knows of these letters, by their id."""
-    ids = [letter.id for letter in letters]
-    records: dict[str, Record] = {}
-    for first in range(0, len(ids), _MOST_RECORDS):
-        records |= await ledger.records(ids[first : first + _MOST_RECORDS])
-    return records

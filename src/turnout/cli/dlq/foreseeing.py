@@ -14,7 +14,7 @@ from rich.text import Text
 from turnout.cli.screen import wide_console
 from turnout.cli.words import count
 from turnout.dlq.delivering import deliveries
-from turnout.dlq.reporting import ledger_is_there, records_of
+from turnout.dlq.reporting import ledger_is_there
 from turnout.dlq.services import Services, open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import LOOKING_SECONDS, Place, open_source
@@ -25,6 +25,7 @@ from turnout.recovery.misnamed import Noticing
 from turnout.recovery.processor.effects import NotDeliverable
 from turnout.recovery.processor.policy import Decision, Next, Policy, decide
 from turnout.recovery.redaction import Redaction
+from turnout.recovery.running.planning import records_of
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.api import Source
 from turnout.rules.showing import printable
@@ -71,7 +72,9 @@ async def _foreseen(
                 raise click.UsageError(source.undeliverable)
             selects = Noticing(selection)
             letters = [letter async for letter in source.letters() if selects(letter)]
-        records = await records_of(await services.ledger(), letters) if ledger_is_there(settings) else {}
+        records: dict[str, Record] = {}
+        if ledger_is_there(settings):
+            records = await records_of(await services.ledger(), [letter.id for letter in letters])
         decisions: Decisions = []
         for letter in letters:
             record = records.get(letter.id) or Record(letter.id)

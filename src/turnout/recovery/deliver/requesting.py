@@ -13,7 +13,7 @@ from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Unfit, Work
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter, Origin
 
-__all__ = ["Answered", "Requesting"]
+__all__ = ["Answered", "Requesting", "replay_id"]
 
 
 class Answered(Protocol):

@@ -98,6 +98,9 @@ class Status(StrEnum):
     """Resolved without being delivered or archived."""
 
 
+_SETTLED = frozenset({Status.RETRIED, Status.ARCHIVED, Status.REPLAYED})
+
+
 class Sighting(_Storable, frozen=True):
     """A letter as it was found in a queue, as far as the ledger wants to know. No personal data."""
 
@@ -183,6 +186,11 @@ class Record(_Storable, frozen=True):
     sent_ms: int = 0
     """`Sighting.sent_ms`."""
 
+    @property
+    def settled(self) -> bool:
+        """Whether the outcome is durable, so that the letter only has to be deleted."""
+        return bool(self.resolved_ms) or self.status in _SETTLED
+
 
 class PlanState(StrEnum):
     """How a plan ended, if it has."""
@@ -232,7 +240,6 @@ _OUTCOMES = {
     (Action.REPLAY, Phase.DONE): Status.REPLAYED,
     (Action.REPLAY, Phase.FAILED): Status.FAILED_REPLAY,
 }
-_SETTLED = frozenset({Status.RETRIED, Status.ARCHIVED, Status.REPLAYED})
 
 
 def seen(record: Record | None, sighting: Sighting, by: str, at_ms: int) -> tuple[Record, Entry | None]:

@@ -19,7 +19,6 @@ ONCE_MORE = (
     "go on with that plan (--resume), or begin anew with --again"
 )
 
-_SETTLED = frozenset({Status.RETRIED, Status.REPLAYED, Status.ARCHIVED})
 _PARKED = frozenset({Status.PARKED, Status.UNKNOWN_CATEGORY})
 _BEGUN = frozenset({Status.IN_PROGRESS, Status.FAILED_RETRY, Status.FAILED_REPLAY, Status.FAILED_ARCHIVE})
 
@@ -74,7 +73,7 @@ def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
     if is_begun_anew(record):
         # To take it out would be the end of what its operator wants done, and is not.
         return Decision(Next.LEAVE) if record.status in _PARKED else Decision(Next.PARK, ONCE_MORE)
-    if record.resolved_ms or record.status in _SETTLED:
+    if record.settled:
         return Decision(Next.REMOVE)
     if _waits(letter, record, policy):
         return Decision(Next.LEAVE)

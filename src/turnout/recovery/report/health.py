@@ -13,7 +13,6 @@ __all__ = ["health"]
 
 _DELIVERED = frozenset({Status.RETRIED, Status.REPLAYED})
 _FAILED = frozenset({Status.FAILED_RETRY, Status.FAILED_REPLAY, Status.FAILED_ARCHIVE})
-_DONE = _DELIVERED | {Status.ARCHIVED}
 _PARKED = frozenset({Status.PARKED, Status.UNKNOWN_CATEGORY})
 
 
@@ -28,7 +27,7 @@ def health(records: Iterable[Record], gone: Callable[[Record], bool] = lambda _:
         categories[record.disposition or "unknown"] += 1
         event_types[record.event_type or "(none)"] += 1
         # One that died between the deletion and the line about it has seen to its letter all the same.
-        if not record.resolved_ms and record.status not in _DONE:
+        if not record.settled:
             unresolved += 1
             lost += gone(record)
         failed += record.status in _FAILED or (record.attempts > 0 and record.status in _PARKED)

@@ -15,14 +15,13 @@ import msgspec
 
 from turnout.recovery.deliver.api import Act, Unfit, Work
 from turnout.recovery.ledger.api import Ledger
-from turnout.recovery.ledger.records import Action, Item, ItemState, Phase, Record, Status
+from turnout.recovery.ledger.records import Action, Item, ItemState, Phase, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.expiry import gone_at_ms
 from turnout.recovery.sources.api import Source
 
-__all__ = ["Draft", "anew", "draft", "draft_again", "is_settled"]
+__all__ = ["Draft", "anew", "draft", "draft_again", "records_of"]
 
-_SETTLED = frozenset({Status.RETRIED, Status.ARCHIVED, Status.REPLAYED})
 _ACTS = frozenset({Action.RETRY, Action.REPLAY, Action.ARCHIVE})
 _PAGE = 200
 
@@ -59,11 +58,6 @@ class Draft(msgspec.Struct):
         """The plan's items."""
         works = [Item(work.letter.id, self.aims.get(work.letter.id, ())) for work in self.works]
         return works + [Item(letter.id, (), ItemState.DONE) for letter in self.finishing]
-
-
-def is_settled(record: Record | None) -> bool:
-    """Whether the outcome of a letter is durable, so that it only has to be deleted."""
-    return record is not None and (bool(record.resolved_ms) or record.status in _SETTLED)
 
 
 def anew(letter: Letter, record: Record | None) -> Work:
@@ -111,13 +105,11 @@ async def draft_again(
     again: bool = False,
     made_ms: int | None = None,
     wait: Callable[[int], Awaitable[bool]] | None = None,
-    clock: Callable[[], float] = time.time,
 ) -> Draft:
     """A draft of what is left of a plan: its items that have neither failed nor been resolved.
 
     `made_ms` is when the plan was made: with `again`, what was dealt with since is not dealt with once more. `wait` is
-    called once when so many letters are absent, while the others are held, and says whether to look again. `clock`
-    tells epoch seconds.
+    called once when so many letters are absent, while the others are held, and says whether to look again.
     """
     left = {item.letter: item for item in items if item.state not in (ItemState.FAILED, ItemState.RESOLVED)}
     made = Draft()
@@ -134,21 +126,7 @@ async def draft_again(
         made.limited = made.read >= limit
         found = {letter.id for letter in selected}
         missing = [item for each, item in left.items() if each not in found]
-        open_ = [item.letter for item in missing if item.state is not ItemState.DONE]
-        records = await _records(ledger, open_)
-        elsewhere = {each.letter for each in records.values() if each.resolved_ms and each.resolved_ms >= since_ms}
-        open_ = [letter for letter in open_ if letter not in elsewhere]
-        gone_at = {
-            letter: gone_at_ms(records.get(letter), source.name, source.retention_seconds, made_ms) for letter in open_
-        }
-        now_ms = clock() * 1000
-        made.expired = tuple(letter for letter, at_ms in gone_at.items() if at_ms is not None and at_ms < now_ms)
-        made.absent = tuple(letter for letter in open_ if letter not in made.expired)
-        until = [gone_at[letter] for letter in made.absent]
-        made.absent_until_ms = max((each for each in until if each is not None), default=None)
-        if None in until:
-            made.absent_until_ms = None
-        made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
+        await _account_for(made, missing, source, ledger, since_ms=since_ms, made_ms=made_ms)
         if wait is None or not made.absent or made.limited or not await wait(len(made.absent)):
             break
         wait = None
@@ -160,8 +138,28 @@ async def draft_again(
     return made
 
 
-async def _records(ledger: Ledger, letters: Sequence[str]) -> dict[str, Record]:
-    """What the ledger knows of letters, in pages."""
+async def _account_for(
+    made: Draft, missing: Sequence[Item], source: Source, ledger: Ledger, *, since_ms: float, made_ms: int | None
+) -> None:
+    """Note in a draft why the source has not these items: dealt with, expired, or absent for now."""
+    open_ = [item.letter for item in missing if item.state is not ItemState.DONE]
+    records = await records_of(ledger, open_)
+    elsewhere = {each.letter for each in records.values() if each.resolved_ms and each.resolved_ms >= since_ms}
+    made.gone = tuple(item.letter for item in missing if item.state is ItemState.DONE or item.letter in elsewhere)
+    gone_at = {
+        letter: gone_at_ms(records.get(letter), source.name, source.retention_seconds, made_ms)
+        for letter in open_
+        if letter not in elsewhere
+    }
+    now_ms = time.time() * 1000
+    made.expired = tuple(letter for letter, at_ms in gone_at.items() if at_ms is not None and at_ms < now_ms)
+    made.absent = tuple(letter for letter, at_ms in gone_at.items() if at_ms is None or at_ms >= now_ms)
+    until = [at_ms for at_ms in gone_at.values() if at_ms is not None and at_ms >= now_ms]
+    made.absent_until_ms = max(until, default=None) if len(until) == len(made.absent) else None
+
+
+async def records_of(ledger: Ledger, letters: Sequence[str]) -> dict[str, Record]:
+    """What the ledger knows of these letters. It is asked page by page: where it fails, soon. Raises `LedgerError`."""
     records: dict[str, Record] = {}
     for first in range(0, len(letters), _PAGE):
         records.update(await ledger.records(letters[first : first + _PAGE]))
@@ -197,7 +195,7 @@ def _age(letter: Letter) -> tuple[int, str]:
 
 
 def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, *, once_more: bool) -> bool:
-    if is_settled(record) and not once_more:
+    if record is not None and record.settled and not once_more:
         made.finishing.append(letter)
         return True
     work = anew(letter, record) if once_more else Work.of(letter, record)
@@ -214,7 +212,7 @@ def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, *, once_
 
 async def _was_dealt_with(ledger: Ledger, record: Record, before_ms: float) -> bool:
     """Whether a letter was dealt with before a moment, and not since; also where a run has begun to do so once more."""
-    if is_settled(record) and max(record.changed_ms, record.resolved_ms) < before_ms:
+    if record.settled and max(record.changed_ms, record.resolved_ms) < before_ms:
         return True
     if not before_ms or not (record.resolved_ms or record.reached):
         return False

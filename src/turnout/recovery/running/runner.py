@@ -24,7 +24,7 @@ from turnout.recovery.ledger.claims import Claims
 from turnout.recovery.ledger.insisting import note_outcomes
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.letter import Letter
-from turnout.recovery.running.planning import Draft, anew, is_settled
+from turnout.recovery.running.planning import Draft, anew
 from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
 
@@ -172,24 +172,25 @@ class Runner:
         refused = [letter for letter in ids if letter not in granted]
         known = await self._ledger.records(refused) if refused else {}
         well = all(each in known and known[each].resolved_ms and each not in self._anew for each in refused)
-        anew_ = [work for work in works if work.letter.id in granted and work.letter.id in self._anew]
-        # What is dealt with once more another run may have begun or ended with since this one looked.
-        stale = {work.letter.id for work in anew_ if not _agree(granted[work.letter.id], self._anew[work.letter.id])}
-        once_more = [anew(work.letter, granted[work.letter.id]) for work in anew_ if work.letter.id not in stale]
-        well &= not stale
-        await self._claims.release(stale)
-        self.tally.skipped += len(stale)
-        well &= await self._act_on(once_more, once_more=True)
-        taken = {work.letter.id for work in anew_}
-        works = [work for work in works if work.letter.id not in taken]
-        # Another process may have been faster since the plan was made, and may have got further.
         ours = [work.letter for work in works if work.letter.id in granted]
         self.tally.skipped += len(works) - len(ours)
-        if finishing := [letter for letter in ours if is_settled(granted[letter.id])]:
+        well &= await self._once_more([letter for letter in ours if letter.id in self._anew], granted)
+        ours = [letter for letter in ours if letter.id not in self._anew]
+        # Another process may have been faster since the plan was made, and may have got further.
+        if finishing := [letter for letter in ours if granted[letter.id].settled]:
             await self._finish(finishing)
         return well & await self._act_on(
-            [Work.of(letter, granted[letter.id]) for letter in ours if not is_settled(granted[letter.id])]
+            [Work.of(letter, granted[letter.id]) for letter in ours if not granted[letter.id].settled]
         )
+
+    async def _once_more(self, letters: Sequence[Letter], granted: Mapping[str, Record]) -> bool:
+        """Act on letters that were dealt with before. Whether none failed, and none was left to another."""
+        # Another run may have begun or ended with them since this one looked.
+        stale = {letter.id for letter in letters if not _agree(granted[letter.id], self._anew[letter.id])}
+        self.tally.skipped += len(stale)
+        await self._claims.release(stale)
+        works = [anew(letter, granted[letter.id]) for letter in letters if letter.id not in stale]
+        return await self._act_on(works, once_more=True) and not stale
 
     async def _act_on(self, works: Sequence[Work], *, once_more: bool = False) -> bool:
         """Act on letters that are claimed. Whether none failed, and none was left to another."""
