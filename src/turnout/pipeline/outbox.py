@@ -24,10 +24,15 @@ from typing import Generic, TypeVar
 
 from turnout.pipeline.slots import Slots
 from turnout.sqs.api import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES
+from turnout.sqs.batching import take_batch
 
 __all__ = ["Outbox"]
 
 T = TypeVar("T")
+
+
+def _weightless(_: object) -> int:
+    return 0
 
 
 class Outbox(Generic[T]):
@@ -249,15 +254,9 @@ class Outbox(Generic[T]):
             buffer.clear()
             self._bytes = 0
             return batch
-        batch = []
-        room = self._max_bytes
-        while buffer and len(batch) < self._max_items:
-            size = self._size(buffer[0]) if self._size is not None else 0
-            if size > room and batch:
-                break
-            room -= size
-            self._bytes -= size
-            batch.append(buffer.popleft())
+        size = self._size or _weightless
+        batch = take_batch(buffer, size, max_entries=self._max_items, max_bytes=self._max_bytes)
+        self._bytes -= sum(map(size, batch))
         return batch
 
     def _finish(self, batch: list[T], again: Iterable[tuple[T, float]]) -> None:

@@ -36,7 +36,6 @@ log = logging.getLogger(__name__)
 # For so long a message goes back to its queue when none of its targets works; each return costs it a receive.
 POSTPONE_SECONDS = 300.0
 
-
 # No letter of ours owes so many: what somebody else wrote into one must not cost as much memory as it likes.
 _MOST_OWED = 1_000
 

@@ -202,6 +202,7 @@ class Sender:
             self._outbox.hold(until)
 
     async def _flush(self, deliveries: list[Delivery]) -> list[tuple[Delivery, float]]:
+        """Make one call. Returns what to repeat of it, each with its delay in seconds; the rest is done or given up."""
         call = Call("send", self.destination.url, time.time_ns())
         call.at = asyncio.get_running_loop().time()
         call.count = len(deliveries)
@@ -212,18 +213,7 @@ class Sender:
         try:
             sent = await self.destination.send([delivery.message for delivery in deliveries])
         except Exception as foreign:  # noqa: BLE001 - see _understood
-            error = self._understood(foreign)
-            call.error = error.code
-            call.end_ns = time.time_ns()
-            self._place.calls.add(call)
-            if len(deliveries) > 1 and (error is not foreign or (error.fault is Fault.DATA and not error.retryable)):
-                # One entry spoils the request, and nobody says which: each goes alone, while it is ours.
-                alone = ([delivery] for delivery in deliveries if delivery.account.outcome is None)
-                return [again for one in alone for again in await self._flush(one)]
-            failure = EntryFailure(0, error.code, str(error), error.fault, error.retryable)
-            rest = min(error.retry_after or 0.0, self._config.longest_rest_seconds)
-            self._call_failed(failure, len(deliveries), rest)
-            return self._judged([(delivery, failure) for delivery in deliveries], rest)
+            return await self._not_sent(deliveries, call, foreign)
         call.end_ns = now = time.time_ns()
         self._place.calls.add(call)
         if sent.failures and (refusal := taken_none(sent)) is not None:
@@ -243,6 +233,23 @@ class Sender:
         self._place.sent += len(done)
         self._settled(done)
         return self._judged([(deliveries[index], failure) for index, failure in failed.items()]) if failed else []
+
+    async def _not_sent(
+        self, deliveries: list[Delivery], call: Call, foreign: Exception
+    ) -> list[tuple[Delivery, float]]:
+        """The same for a call that failed as a whole."""
+        error = self._understood(foreign)
+        call.error = error.code
+        call.end_ns = time.time_ns()
+        self._place.calls.add(call)
+        if len(deliveries) > 1 and (error is not foreign or (error.fault is Fault.DATA and not error.retryable)):
+            # One entry spoils the request, and nobody says which: each goes alone, while it is ours.
+            alone = ([delivery] for delivery in deliveries if delivery.account.outcome is None)
+            return [again for one in alone for again in await self._flush(one)]
+        failure = EntryFailure(0, error.code, str(error), error.fault, error.retryable)
+        rest = min(error.retry_after or 0.0, self._config.longest_rest_seconds)
+        self._call_failed(failure, len(deliveries), rest)
+        return self._judged([(delivery, failure) for delivery in deliveries], rest)
 
     def _judged(
         self, failed: Sequence[tuple[Delivery, EntryFailure]], rest: float = 0.0

@@ -1,4 +1,4 @@
-"""Cutting a sequence of entries into batches that one SQS call takes: by count and by bytes, order kept.
+"""Cutting a sequence of entries into batches that one call takes: by count and by bytes, order kept.
 
 Pure functions over any kind of entry; the caller says how large an entry is. Filling is greedy: a batch ends only
 where the next entry would not fit. Sending is not here.
@@ -26,8 +26,9 @@ def take_batch(
 ) -> list[T]:
     """Remove the longest prefix of `pending` that fits one batch, and return it; empty only if `pending` is.
 
-    `size` gives an entry's bytes (`OutgoingMessage.size`). An entry that is larger than `max_bytes` by itself is
-    returned alone, never beside others: SQS will refuse it, and its neighbours must not be refused with it.
+    The limits are SQS's, unless others are given. `size` gives an entry's bytes (`OutgoingMessage.size`). An entry that
+    is larger than `max_bytes` by itself is returned alone, never beside others: it will be refused, and its neighbours
+    must not be refused with it.
     """
     batch: list[T] = []
     room = max_bytes
@@ -39,14 +40,8 @@ def take_batch(
     return batch
 
 
-def batches(
-    entries: Iterable[T],
-    size: Callable[[T], int],
-    *,
-    max_entries: int = MAX_BATCH_ENTRIES,
-    max_bytes: int = MAX_BATCH_BYTES,
-) -> Iterator[list[T]]:
-    """Cut `entries` into batches, in order, each as `take_batch` would take it."""
+def batches(entries: Iterable[T], size: Callable[[T], int]) -> Iterator[list[T]]:
+    """Cut `entries` into batches for SQS, in order, each as `take_batch` would take it."""
     pending = deque(entries)
     while pending:
-        yield take_batch(pending, size, max_entries=max_entries, max_bytes=max_bytes)
+        yield take_batch(pending, size)
