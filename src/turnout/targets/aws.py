@@ -49,13 +49,13 @@ _BAD_ANSWER = (
 class AwsClients:
     """One aioboto3 client per service and region, opened on first use."""
 
-    def __init__(self, timeout_seconds: float = 10.0, connections: int = 32) -> None:
+    def __init__(self, timeout_seconds: float = 10.0) -> None:
         # Connecting and each read have their own time (botocore's); a call as a whole has twice as long.
         self.most_seconds = 2 * timeout_seconds
         self._config = AioConfig(
             connect_timeout=5.0,
             read_timeout=timeout_seconds,
-            max_pool_connections=connections,
+            max_pool_connections=32,
             retries={"total_max_attempts": 1},
         )
         self._session = aioboto3.Session(region_name=configured_region(os.environ))

@@ -56,7 +56,7 @@ class Destinations:
         self._aws: AwsClients | None = None
 
     def __call__(self, target: Target) -> Destination:
-        """The destination of a target."""
+        """The destination of a target. Raises `TargetError` where the environment leaves no way to it."""
         if target.kind is Kind.QUEUE:
             return self.queue(target.address)
         if target.kind is Kind.URL:

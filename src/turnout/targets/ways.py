@@ -17,9 +17,9 @@ import httpx
 
 from turnout.errors import SettingsError
 
-_PORT = re.compile(r"(.+):([0-9]{1,5})")
-
 __all__ = ["problems_on_the_way", "proxy_for", "trusted_authorities"]
+
+_PORT = re.compile(r"(.+):([0-9]{1,5})")
 
 
 def proxy_for(url: str, environ: Mapping[str, str]) -> str:

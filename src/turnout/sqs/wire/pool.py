@@ -1,6 +1,6 @@
 """A bounded pool of connections to one address: the newest idle one first, old and silent ones never.
 
-Sends nothing; what a failed request means is the client's business.
+Sends nothing; what a failed request means is the route's business.
 """
 
 from __future__ import annotations
