@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Callable
 
 from tests.property.rules.agreement import METADATA, check
+from tests.unit.rules.pattern_text import parse_pattern_text
 
 from turnout.rules.condition.ast import Condition
 from turnout.rules.condition.compile import compile_condition
@@ -23,7 +24,6 @@ from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.lint import lint
 from turnout.rules.pattern.nodes import PatternError
 from turnout.rules.pattern.pattern import compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 from turnout.rules.problems import ExpressionError
 from turnout.rules.trials.examples import run_examples
 

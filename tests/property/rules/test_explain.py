@@ -9,6 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given, settings
 from tests.property.rules.strategies import conditions, events, paths, values
+from tests.unit.rules.pattern_text import parse_pattern_text
 
 from turnout.rules.condition.ast import Condition, Path, Root
 from turnout.rules.condition.interpret import Scope, find, holds
@@ -19,7 +20,6 @@ from turnout.rules.explain.locating import Located, locate, why_nothing
 from turnout.rules.model import Rejection
 from turnout.rules.pattern.nodes import PatternError
 from turnout.rules.pattern.pattern import compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 
 
 @given(conditions(), events, values)

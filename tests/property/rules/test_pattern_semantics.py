@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from tests.property.rules.event_model import Json, matches
+from tests.unit.rules.pattern_text import parse_pattern_text
 
 from turnout.rules.condition.ast import Condition
 from turnout.rules.condition.compile import compile_condition
 from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.pattern.pattern import compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 
 SCALARS: list[Json] = [1, 2, 1.0, 0, "x", "xy", "", None, True, False]
 LEAF_ARRAYS: list[Json] = [[], [1, 2], ["x", ["y", None]], {}, [[]], {"b": 1}, [1, {"b": 2}]]

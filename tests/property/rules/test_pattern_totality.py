@@ -6,13 +6,13 @@ import json
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+from tests.unit.rules.pattern_text import parse_pattern_text
 
 from turnout.rules.condition.ast import Condition
 from turnout.rules.condition.compile import compile_condition
 from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.pattern.nodes import PatternError
 from turnout.rules.pattern.pattern import compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 
 OPERATORS = (
     "prefix",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 
+from tests.unit.rules.pattern_text import parse_pattern_text
+
 from turnout.rules.condition.ast import Condition
 from turnout.rules.condition.compile import compile_condition
 from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.pattern.nodes import PatternError, PatternProblem
 from turnout.rules.pattern.pattern import CompiledPattern, compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 
 
 def compiled(pattern: object, limits: Limits = DEFAULT_LIMITS) -> CompiledPattern:

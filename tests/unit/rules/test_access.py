@@ -6,10 +6,10 @@ import json
 
 import pytest
 from tests.unit.rules.language import read
+from tests.unit.rules.pattern_text import parse_pattern_text
 
 from turnout.rules.engine.access import Access, access_of
 from turnout.rules.pattern.pattern import compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 
 
 def of(text: str) -> Access:

@@ -8,13 +8,13 @@ from collections.abc import Iterator
 import msgspec
 import pytest
 from tests.unit.rules.language import read
+from tests.unit.rules.pattern_text import parse_pattern_text
 
 from turnout.rules.condition.ast import Root
 from turnout.rules.explain.explain import explain
 from turnout.rules.explain.finding import Finding
 from turnout.rules.explain.locating import Located
 from turnout.rules.pattern.pattern import compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 from turnout.rules.showing import kind_of
 
 

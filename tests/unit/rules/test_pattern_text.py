@@ -1,16 +1,15 @@
-"""Reading the JSON text of patterns: places, duplicate keys, spellings of numbers, and text that is not JSON."""
+"""Patterns as JSON: what the reader of the tests keeps of it, and the JSON that is a compiled pattern's source."""
 
 from __future__ import annotations
 
 import math
 
 import pytest
-from tests.unit.rules.patterns import compiled, problems
+from tests.unit.rules.pattern_text import parse_pattern_text
+from tests.unit.rules.patterns import compiled
 
 from turnout.rules.condition.ast import Kind, OneOf, Test, walk
 from turnout.rules.pattern.nodes import ArrayNode, Mark, Member, ObjectNode, PatternError, ValueNode, to_json
-from turnout.rules.pattern.text import parse_pattern_text
-from turnout.rules.problems import Code
 
 
 def test_every_key_and_value_has_its_place() -> None:
@@ -60,44 +59,6 @@ def test_strings_are_decoded() -> None:
     node = parse_pattern_text(r'"\u00e9\n\"\\\ud83d\ude00\ud800"')
     assert isinstance(node, ValueNode)
     assert node.value == 'é\n"\\\U0001f600\ud800'
-
-
-@pytest.mark.parametrize(
-    ("text", "place", "words"),
-    [
-        ("", (1, 1), "the text ends where a value is expected"),
-        (" \n ", (2, 2), "the text ends where a value is expected"),
-        ("{", (1, 2), "a key or '}'"),
-        ('{"a"', (1, 5), "':' is expected"),
-        ('{"a" 1}', (1, 6), "a ':' is expected after the key"),
-        ('{"a": ', (1, 7), "a value"),
-        ('{"a": [1', (1, 9), "',' or ']'"),
-        ('{"a": [1 2]}', (1, 10), "',' or ']' is expected"),
-        ('{"a": [1]]', (1, 10), "',' or '}' is expected"),
-        ('{"a": [1],}', (1, 11), "a key in double quotes is expected"),
-        ('{"a": [1,]}', (1, 10), "']' is no JSON value"),
-        ("{a: [1]}", (1, 2), "a key in double quotes is expected"),
-        ("{'a': [1]}", (1, 2), "a key in double quotes is expected"),
-        ('{"a": [voice]}', (1, 8), "'voice' is no JSON value"),
-        ("{\"a\": ['x']}", (1, 8), '"\'" is no JSON value'),
-        ('{"a": [True]}', (1, 8), "'True' is no JSON value"),
-        ('{"a": [NaN]}', (1, 8), "'NaN' is no JSON value"),
-        ('{"a": [-]}', (1, 8), "'-' is no JSON value"),
-        ('{"a": [.5]}', (1, 8), "'.' is no JSON value"),
-        ('{"a": [01]}', (1, 9), "',' or ']' is expected"),
-        ('{"a": ["x]}', (1, 8), "no closing"),
-        ('{"a": ["\\x"]}', (1, 8), "an escape that JSON does not know"),
-        ('{"a": ["\n"]}', (1, 8), "a control character"),
-        ('{"a": [1]}\n  x', (2, 3), "more text after the end of the pattern"),
-        ('\ufeff{"a": [1]}', (1, 1), "is no JSON value"),
-    ],
-)
-def test_text_that_is_not_json_is_refused_where_it_stops_being_json(
-    text: str, place: tuple[int, int], words: str
-) -> None:
-    (found,) = problems(text)
-    assert (found.code, (found.mark.line, found.mark.column)) == (Code.PATTERN_JSON, place)
-    assert words in found.message
 
 
 @pytest.mark.parametrize("text", ['{"a":' * 5_000, "[" * 5_000], ids=["objects", "arrays"])

@@ -1,7 +1,7 @@
-"""An event pattern as data that knows its place, whether it was written in YAML or in JSON, and what is wrong with it.
+"""An event pattern as data that knows its place, and what is wrong with it.
 
-Unlike a dict, an object here keeps duplicate keys, and a number keeps its spelling: EventBridge refuses numbers that
-a double cannot hold. What a pattern means is in pattern.py; JSON text is read in text.py.
+Unlike a dict, an object here keeps duplicate keys, as EventBridge takes them, and a number keeps its spelling:
+EventBridge refuses numbers that a double cannot hold. What a pattern means is in pattern.py.
 """
 
 from __future__ import annotations

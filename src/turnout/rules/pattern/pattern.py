@@ -1,7 +1,6 @@
 """EventBridge event patterns: a pattern in, the condition it means out, with AWS's semantics and AWS's refusals.
 
-What the condition looks like is told in emit.py. Patterns come as nodes that know their place: from a rule
-file (files/pattern_nodes.py) or from JSON text (text.py).
+What the condition looks like is told in emit.py. Patterns come as nodes that know their place (files/pattern_nodes.py).
 
 Held to 1,419 recorded verdicts and 153 recorded refusals of AWS's engine, only the first of these differences shows;
 the others follow from that engine's source and documentation.

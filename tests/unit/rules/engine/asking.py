@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 
 from tests.unit.rules.language import read
+from tests.unit.rules.pattern_text import parse_pattern_text
 
 from turnout.rules.condition.ast import Condition
 from turnout.rules.condition.interpret import Scope, holds
@@ -13,7 +14,6 @@ from turnout.rules.decode import decode
 from turnout.rules.engine import Engine
 from turnout.rules.model import Rejection
 from turnout.rules.pattern.pattern import compile_pattern
-from turnout.rules.pattern.text import parse_pattern_text
 
 __all__ = ["engine", "fast", "pattern", "rule", "slow"]
 

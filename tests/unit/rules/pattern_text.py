@@ -1,6 +1,7 @@
 """Reads the JSON text of an event pattern: every key and value with its line and column, nothing lost.
 
-The standard library's decoder keeps neither places nor duplicate keys. What a pattern means is in pattern.py.
+Rule files are YAML; AWS's recorded patterns are JSON, and tests write theirs as that. The standard library's decoder
+keeps neither places nor duplicate keys.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from turnout.rules.pattern.nodes import (
 )
 from turnout.rules.problems import Code
 
-__all__ = ["parse_pattern_text", "read_number"]
+__all__ = ["parse_pattern_text"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
@@ -45,7 +46,7 @@ def parse_pattern_text(text: str, limits: Limits = DEFAULT_LIMITS) -> PatternNod
     return node
 
 
-def read_number(spelling: str) -> int | float:
+def _number(spelling: str) -> int | float:
     """The value of a JSON number; beyond what a double or 4,300 digits hold it is infinite, as in a decoded event."""
     if not any(character in spelling for character in ".eE") and len(spelling) <= _LONGEST_INTEGER:
         return int(spelling)
@@ -61,7 +62,7 @@ class _Reader:
         self._line_start = 0
         self._counted = 0
 
-    def fail(self, message: str, code: Code = Code.PATTERN_JSON) -> NoReturn:
+    def fail(self, message: str, code: Code = Code.PATTERN_SHAPE) -> NoReturn:
         """Refuse the text at the place reached."""
         raise PatternError([PatternProblem(code, message, self._mark(self.position, self.position + 1))])
 
@@ -104,7 +105,7 @@ class _Reader:
         if end > start:
             self.position = end
             spelling = self._text[start:end]
-            return ValueNode(read_number(spelling), self._mark(start, end), spelling)
+            return ValueNode(_number(spelling), self._mark(start, end), spelling)
         end = self._end_of(_WORD)
         word = self._text[start:end]
         if word not in _CONSTANTS:
