@@ -16,7 +16,7 @@
         `-- SqsError         ... to SQS
             |-- SqsUnavailable   throttled, 5xx, connection lost, timed out         (system: try again)
             |-- SqsDenied        no permission, no usable credentials, KMS refuses  (config)
-            |   `-- SqsMisconfigured  ... for the settings for AWS are wrong          (config)
+            |   `-- SqsMisconfigured  the settings for AWS are wrong on this side   (config)
             |-- SqsQueueMissing  the queue does not exist                           (config)
             `-- SqsRejected      the request or the message is invalid              (data)
 

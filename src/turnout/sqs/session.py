@@ -62,7 +62,7 @@ class AwsSession:
             self.aioboto3 = aioboto3.Session(profile_name=config.profile)
 
     def place(self, queue: str) -> Place:
-        """Where the queue with this URL lives, with a region; raises `SqsDenied` when there is none."""
+        """Where the queue with this URL lives, with a region; raises `SqsMisconfigured` when there is none."""
         place = find_place(queue, self.config.region, os.environ)
         if place.region is None:
             place = Place(self.aioboto3.region_name, place.origin)

@@ -16,7 +16,7 @@ from tests.servers.certificates import make_certificates
 from tests.servers.processes import free_port
 from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
-from turnout.errors import Fault, SqsDenied, SqsError, SqsQueueMissing, SqsRejected, SqsUnavailable
+from turnout.errors import Fault, SqsDenied, SqsError, SqsMisconfigured, SqsQueueMissing, SqsRejected, SqsUnavailable
 from turnout.message import Attribute
 from turnout.sqs import codes
 from turnout.sqs.aio import AioSqs, open_aio_sqs
@@ -455,7 +455,7 @@ def test_a_proxy_is_refused_with_a_word_on_what_to_do(monkeypatch: pytest.Monkey
 
     async def test() -> None:
         async with open_wire_sqs(AwsConfig(region="eu-west-1")) as sqs:
-            with pytest.raises(SqsDenied, match="TURNOUT_SQS_CLIENT=aioboto3") as caught:
+            with pytest.raises(SqsMisconfigured, match="TURNOUT_SQS_CLIENT=aioboto3") as caught:
                 await sqs.receive(QUEUE, wait_seconds=0)
             assert "pr0xy" not in str(caught.value)
 

@@ -13,7 +13,7 @@ from typing import TypeVar
 
 import msgspec
 
-from turnout.errors import SqsDenied, SqsUnavailable
+from turnout.errors import SqsMisconfigured, SqsUnavailable
 from turnout.message import Message
 from turnout.queues import queue_name
 from turnout.sqs.answers import (
@@ -155,7 +155,7 @@ class WireSqs:
                 "the environment asks for a proxy, which this client does not speak to: "
                 "set TURNOUT_SQS_CLIENT=aioboto3, or except the endpoint's host with NO_PROXY"
             )
-            raise SqsDenied(message, code="ProxyUnsupported")
+            raise SqsMisconfigured(message, code="ProxyUnsupported")
         endpoint = parse_endpoint(url, self._session.ca_bundle())
         return Route(endpoint, place.region or "", self._credentials, self._session.config)
 

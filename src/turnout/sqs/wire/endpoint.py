@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from turnout.errors import SqsDenied
+from turnout.errors import SqsMisconfigured
 from turnout.sqs.wire.pool import Address
 
 __all__ = ["Endpoint", "parse_endpoint"]
@@ -24,8 +24,8 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 def parse_endpoint(url: str, ca_bundle: str) -> Endpoint:
-    """Take an endpoint URL apart; raises `SqsDenied` when it is not an HTTP URL. `ca_bundle` is a file of CAs."""
-    refusal = SqsDenied(f"{url!r} is not an http or https URL with a host", code="InvalidEndpoint")
+    """Take an endpoint URL apart. Raises `SqsMisconfigured` when it is no HTTP URL. `ca_bundle` is a file of CAs."""
+    refusal = SqsMisconfigured(f"{url!r} is not an http or https URL with a host", code="InvalidEndpoint")
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
@@ -46,6 +46,6 @@ def _tls_context(ca_bundle: str) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca_bundle)
     except OSError as error:
         message = f"the certificate authorities in {ca_bundle} cannot be read: {error}"
-        raise SqsDenied(message, code="InvalidCaBundle") from error
+        raise SqsMisconfigured(message, code="InvalidCaBundle") from error
     context.set_alpn_protocols(["http/1.1"])
     return context

@@ -9,7 +9,7 @@ import pytest
 from tests.servers.certificates import make_certificates
 from tests.servers.raw import Peer, raw_server
 
-from turnout.errors import SqsDenied
+from turnout.errors import SqsMisconfigured
 from turnout.sqs.wire.endpoint import parse_endpoint
 from turnout.sqs.wire.pool import Pool
 
@@ -37,11 +37,27 @@ def test_a_port_that_goes_without_saying_is_not_said(
     assert (endpoint.authority, endpoint.path) == (authority, path)
 
 
-def test_a_url_or_a_file_that_is_none_is_told_by_its_code(tmp_path: Path) -> None:
-    with pytest.raises(SqsDenied) as caught:
-        parse_endpoint("http://h\u00f6st", "")
+@pytest.mark.parametrize(
+    "url",
+    [
+        "ftp://host",
+        "nonsense",
+        "http://",
+        "http://host:port",
+        "http://[::1",
+        "http://a b/",
+        "http://h\r\n/",
+        "http://h\u00f6st",
+    ],
+)
+def test_an_endpoint_that_is_no_http_url_is_a_wrong_setting(url: str) -> None:
+    with pytest.raises(SqsMisconfigured) as caught:
+        parse_endpoint(url, "")
     assert caught.value.code == "InvalidEndpoint"
-    with pytest.raises(SqsDenied) as caught:
+
+
+def test_a_file_of_authorities_that_is_none_is_a_wrong_setting(tmp_path: Path) -> None:
+    with pytest.raises(SqsMisconfigured) as caught:
         parse_endpoint("https://host", str(tmp_path / "absent.pem"))
     assert caught.value.code == "InvalidCaBundle"
 

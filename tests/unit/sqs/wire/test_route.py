@@ -980,16 +980,3 @@ def test_tls_that_is_never_shaken_hands_on_is_given_up(tmp_path: Path) -> None:
                 await route.call(SEND, QUEUE, b"{}", 5)
 
     run(test())
-
-
-@pytest.mark.parametrize(
-    "url", ["ftp://host", "nonsense", "http://", "http://host:port", "http://[::1", "http://a b/", "http://h\r\n/"]
-)
-def test_an_endpoint_that_is_no_http_url_is_refused(url: str) -> None:
-    with pytest.raises(SqsDenied, match="InvalidEndpoint"):
-        parse_endpoint(url, "")
-
-
-def test_a_file_of_authorities_that_is_none_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SqsDenied, match="InvalidCaBundle"):
-        parse_endpoint("https://host", str(tmp_path / "absent.pem"))
