@@ -5,7 +5,7 @@ Which evidence is asked in which order is `classify`'s.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from enum import StrEnum
 from functools import cache
 from importlib.resources import files
@@ -110,9 +110,12 @@ class _Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 
     version: int
     codes: dict[str, dict[str, Row]] = {}
+    """By who says them."""
     status_patterns: tuple[str, ...] = ()
     statuses: dict[str, Row] = {}
+    """By status (`429`) or class of them (`4xx`)."""
     text: tuple[TextRow, ...] = ()
+    """In the order in which they are tried."""
     faults: dict[str, Row] = {}
     causes: dict[Cause, CauseNote] = {}
 
@@ -142,21 +145,6 @@ class CauseTable:
             problems.append(f"version {table.version} is not known; this Turnout reads version 1")
         if problems:
             raise CausesError(source, problems)
-
-    @property
-    def vocabularies(self) -> Mapping[str, Mapping[str, Row]]:
-        """Codes and their meaning, by who says them."""
-        return self._table.codes
-
-    @property
-    def statuses(self) -> Mapping[str, Row]:
-        """HTTP statuses (`429`) and classes of them (`4xx`), and their meaning."""
-        return self._table.statuses
-
-    @property
-    def text_rows(self) -> tuple[TextRow, ...]:
-        """The rules for error messages, in the order in which they are tried."""
-        return self._table.text
 
     def code(self, vocabulary: str, code: str) -> Row | None:
         """What a code means in this vocabulary."""
