@@ -108,6 +108,7 @@ def test_a_change_is_noticed_at_once_by_inotify_without_waiting_for_the_next_loo
         while not change.done():  # the watch is set up by a thread of the library, which tells nobody
             (folder / "rules.yaml").write_text(rules("two"))
             await asyncio.wait({change}, timeout=1)
+        assert watched.names == ["two"]
 
     watch(folder, scenario, look_seconds=3600)
 

@@ -147,12 +147,17 @@ def test_a_worker_that_crashes_at_once_is_started_again_and_again(tmp_path: Path
     async def scenario(supervised: Supervised) -> None:
         await supervised.starts(6)
 
-    supervise("crash", tmp_path, scenario)
+    _, supervised = supervise("crash", tmp_path, scenario)
+    assert supervised.supervisor.restarts >= 4
+    assert supervised.supervisor.last_death is not None
+    assert supervised.supervisor.last_death.how.endswith("ended with exit code 9")
 
 
 def test_a_worker_that_falls_silent_is_killed_and_replaced(tmp_path: Path) -> None:
     async def scenario(supervised: Supervised) -> None:
         await supervised.starts(3)
+        assert supervised.supervisor.last_death is not None
+        assert supervised.supervisor.last_death.how.endswith("ended with signal SIGKILL")
 
     supervise("silent", tmp_path, scenario)
 
@@ -207,6 +212,8 @@ def test_no_worker_is_killed_for_its_silence_while_the_supervisor_itself_was_fro
 def test_a_worker_whose_pulse_cannot_be_read_is_killed_and_replaced(tmp_path: Path) -> None:
     async def scenario(supervised: Supervised) -> None:
         await supervised.starts(2)
+        assert supervised.supervisor.last_death is not None
+        assert supervised.supervisor.last_death.how == "worker 0 ended with signal SIGKILL"
 
     supervise("garbled", tmp_path, scenario, processes=1)
 

@@ -58,20 +58,22 @@ def test_size_counts_body_names_types_and_values() -> None:
 
 
 @pytest.mark.parametrize(
-    ("message", "fifo"),
+    ("message", "fifo", "said"),
     [
-        (OutgoingMessage(""), False),
-        (OutgoingMessage("x", delay_seconds=901), False),
-        (OutgoingMessage("x", delay_seconds=-1), False),
-        (OutgoingMessage("x", delay_seconds=1, group_id="g"), True),
-        (OutgoingMessage("x", deduplication_id="d"), False),
-        (OutgoingMessage("x", group_id=""), False),
-        (OutgoingMessage("x", group_id="g" * 129), False),
-        (OutgoingMessage("x", group_id="a b"), True),
+        (OutgoingMessage(""), False, "must contain the parameter MessageBody"),
+        (OutgoingMessage("x", delay_seconds=901), False, "DelaySeconds must be between 0 and 900"),
+        (OutgoingMessage("x", delay_seconds=-1), False, "DelaySeconds must be between 0 and 900"),
+        (OutgoingMessage("x", delay_seconds=1, group_id="g"), True, "DelaySeconds is not allowed on a FIFO queue"),
+        (OutgoingMessage("x", deduplication_id="d"), False, "a parameter that is not valid for this queue type"),
+        (OutgoingMessage("x", group_id=""), False, "MessageGroupId can only include 1 to 128"),
+        (OutgoingMessage("x", group_id="g" * 129), False, "MessageGroupId can only include 1 to 128"),
+        (OutgoingMessage("x", group_id="a b"), True, "MessageGroupId can only include 1 to 128"),
     ],
 )
-def test_bad_parameters_are_refused(message: OutgoingMessage, fifo: bool) -> None:
-    assert refusal(message, fifo=fifo) is not None
+def test_bad_parameters_are_refused_each_by_its_name(message: OutgoingMessage, fifo: bool, said: str) -> None:
+    refused = refusal(message, fifo=fifo)
+    assert refused is not None
+    assert said in refused[1]
 
 
 def test_a_good_message_is_not_refused() -> None:

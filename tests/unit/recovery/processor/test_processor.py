@@ -708,6 +708,7 @@ def test_a_processor_that_is_to_go_on_goes_on_until_somebody_has_repaired_what_t
                 await asyncio.sleep(0)
         stop.set()
         await running
+        assert processor.counts.results == {"delivered": 1}
 
     on_bench(tmp_path, story, transient(1))
 

@@ -203,8 +203,11 @@ def test_what_comes_for_somebody_who_no_longer_waits_harms_nobody() -> None:
     async def test() -> None:
         for happens in (late, nonsense, lost, too_late):
             side = Side()
-            side.ask(0.0).cancel()
+            waiter = side.ask(0.0)
+            waiter.cancel()
             happens(side)
+            assert waiter.cancelled()
+            assert side.connection.reusable is (happens is late)
 
     run(test())
 

@@ -95,6 +95,7 @@ def test_a_connection_that_grew_too_old_in_use_is_closed_when_it_is_given_back(m
             connection = await server.used()
             monkeypatch.setattr(pools, "MAX_AGE_SECONDS", 0.0)
             server.pool.release(connection)
+            assert connection.closing
             await server.closed.acquire()
 
     run(test())
@@ -138,6 +139,7 @@ def test_a_connection_that_nobody_uses_is_closed_after_a_while(monkeypatch: pyte
             connection._set_timer(asyncio.get_running_loop().time())
             server.pool.release(connection)
             await server.closed.acquire()
+            assert server.pool.idle() is None
 
     run(test())
 
