@@ -79,8 +79,11 @@ class _Watcher:
         return True
 
     def put(self, record: Routed) -> None:
-        with contextlib.suppress(asyncio.QueueFull):
+        """Called in the watcher's loop, which may have been busy since `may` looked."""
+        try:
             self.records.put_nowait(record)
+        except asyncio.QueueFull:
+            self.skipped += record.skipped + 1
 
 
 class Tap:

@@ -136,6 +136,22 @@ def test_more_than_is_wanted_a_second_is_counted_and_not_queued() -> None:
     asyncio.run(main())
 
 
+def test_what_a_watcher_that_was_busy_has_no_room_for_is_counted() -> None:
+    async def main() -> None:
+        tap = Tap(Yard().watch, redactor({}))
+        account = Account(Message("m", "h", "{}", "https://sqs/1/events"), Call("receive", "q", 1), 1)
+        with tap.watching(Watched(per_second=2_000.0)) as records:
+            tap.settled([account] * 1_500)  # in one go: the watcher's loop does not come round meanwhile
+            await asyncio.sleep(0)
+            told = [records.get_nowait() for _ in range(records.qsize())]
+            tap.settled([account])
+            await asyncio.sleep(0)
+            told.append(records.get_nowait())
+        assert len(told) + sum(record.skipped for record in told) == 1_501
+
+    asyncio.run(main())
+
+
 def test_bodies_are_told_only_when_asked_for_and_allowed() -> None:
     body = event("one", secret="4711")
     for asked, allowed in ((False, False), (True, False), (False, True)):

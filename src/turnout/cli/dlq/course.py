@@ -80,18 +80,7 @@ class Course:
             click.echo("Nothing was changed.")
             return INTERRUPTED
         if not (made.works or made.finishing or made.gone):
-            if self._care.resume and not made.absent and not self._care.dry_run:
-                await self._finish(made)
-            if made.unselected and self._job.unselected:
-                click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
-            click.echo("Nothing to do now." if made.absent else "Nothing to do.")
-            # An archive holds what was put into it: where nothing is, another prefix was meant.
-            if not made.read and Place.of(self._plan.options["place"]).archive and not self._care.resume:
-                return 1
-            # Who goes on with it until nothing is left is told once what was lost.
-            lost = made.expired and self._plan.state is not PlanState.FINISHED
-            left = made.unfit or lost or self._source.unseen
-            return 1 if made.absent or (left and not self._care.dry_run) else 0
+            return await self._nothing_to_do(made)
         if self._care.dry_run:
             click.echo("Nothing was changed: this was a dry run.")
             return 0
@@ -105,6 +94,21 @@ class Course:
             # Now, since a run that is killed says nothing at its end.
             click.echo(f"Plan {self._plan.id}, in the ledger {ledger_place(settings)}.")
         return await self._act_on(made)
+
+    async def _nothing_to_do(self, made: Draft) -> int:
+        """Say so, and end a plan of which nothing is left. The exit code: 1 where somebody has to see to something."""
+        if self._care.resume and not made.absent and not self._care.dry_run:
+            await self._finish(made)
+        if made.unselected and self._job.unselected:
+            click.echo(f"not asked for: {made.unselected:,}: {self._job.unselected}")
+        click.echo("Nothing to do now." if made.absent else "Nothing to do.")
+        # An archive holds what was put into it: where nothing is, another prefix was meant.
+        if not made.read and Place.of(self._plan.options["place"]).archive and not self._care.resume:
+            return 1
+        # Who goes on with it until nothing is left is told once what was lost.
+        lost = made.expired and self._plan.state is not PlanState.FINISHED
+        left = made.unfit or lost or self._source.unseen
+        return 1 if made.absent or (left and not self._care.dry_run) else 0
 
     async def _finish(self, made: Draft) -> None:
         """Note that nothing of the plan is left. What is gone is not called resolved: nobody dealt with it."""

@@ -41,9 +41,9 @@ def searcher(pattern: str, limits: Limits = DEFAULT_LIMITS) -> Callable[[str], b
     return found
 
 
-def too_long(pattern: str, text: str, limits: Limits = DEFAULT_LIMITS) -> bool:
+def too_long(pattern: str, text: str) -> bool:
     """Whether the text is longer than an expression of so many steps is tried on."""
-    return len(_utf8(text)) > _longest(_compiled(pattern, limits), limits)
+    return len(_utf8(text)) > _longest(_compiled(pattern, DEFAULT_LIMITS), DEFAULT_LIMITS)
 
 
 def _compiled(pattern: str, limits: Limits) -> Any:

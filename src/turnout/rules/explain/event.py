@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from turnout.rules.decode import decode
-from turnout.rules.explain.explain import Redact, explain
+from turnout.rules.explain.explain import explain
 from turnout.rules.explain.finding import Finding
 from turnout.rules.model import Mode, Rejection, Rule
 from turnout.rules.ruleset import Match, Ruleset
@@ -62,13 +62,12 @@ def explain_event(
     *,
     only: Collection[str] = (),
     misses: int = _MISSES,
-    redact: Redact | None = None,
     seconds: float = math.inf,
 ) -> EventExplanation:
     """Explain the rules whose ids are in `only`; without any, those that match or else the `misses` nearest ones.
 
     After `seconds` no further rule is begun: a huge event and thousands of rules take minutes. Never raises. An id that
-    no rule has is ignored; `redact` is asked about every value that is shown.
+    no rule has is ignored. Values of the event are shown as they are.
     """
     match = ruleset.match(body, metadata)
     event = None if match.rejected else decode(body)
@@ -80,7 +79,7 @@ def explain_event(
             if time.monotonic() >= until:
                 unexplained += 1
                 continue
-            finding = explain(rule.condition, event, metadata, source=rule.source, redact=redact)
+            finding = explain(rule.condition, event, metadata, source=rule.source)
             explained.append(_rule(rule, finding, stopped))
     return EventExplanation(
         event_id=_printable(match.event_id),
