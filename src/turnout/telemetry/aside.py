@@ -31,7 +31,7 @@ async def aside(blocking: Callable[[], None], name: str, timeout_seconds: float,
             if not loop.is_closed():
                 loop.call_soon_threadsafe(done.set)
 
-    threading.Thread(target=call, name=f"turnout-tracing-{name}", daemon=True).start()
+    threading.Thread(target=call, name=f"turnout-aside-{name}", daemon=True).start()
     try:
         async with asyncio.timeout(timeout_seconds):
             await done.wait()

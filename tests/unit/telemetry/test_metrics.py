@@ -343,6 +343,25 @@ def test_a_silent_collector_holds_nothing_up(monkeypatch: pytest.MonkeyPatch) ->
         assert time.monotonic() - started < 15
 
 
+def test_an_exporter_that_cannot_be_shut_down_is_told_of_and_not_taken_for_a_silent_collector(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def shutdown() -> None:
+        raise RuntimeError("a defect")
+
+    with Collector().running() as collector:
+        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint, "OTEL_METRICS_EXPORTER": "otlp"}
+        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
+        for name, text in environ.items():
+            monkeypatch.setenv(name, text)
+        export = start_metrics(MetricSettings.from_environ(environ), reading)
+        assert export is not None
+        monkeypatch.setattr(export._exporter, "shutdown", shutdown)
+        asyncio.run(export.aclose(reading(), 5))
+    told = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told == ["Metrics failed in shutdown."]
+
+
 @pytest.mark.parametrize("wrong", [TimeoutError, RuntimeError, ZeroDivisionError])
 def test_a_worker_that_does_not_answer_is_asked_again_next_time(
     wrong: type[Exception], monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,6 @@ exporter.
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from turnout.telemetry.aside import aside
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.metric import Kind, Metric, Reading
 from turnout.telemetry.semconv import SCHEMA_URL
@@ -79,22 +79,13 @@ class MetricExport:
     async def aclose(self, last: Reading, timeout_seconds: float) -> None:
         """Send this last reading and shut down, in at most `timeout_seconds`."""
         self._stopped.set()
-        loop = asyncio.get_running_loop()
-        done = asyncio.Event()
 
         def finish() -> None:
             self._thread.join()
             self._export(last)
             self._exporter.shutdown()
-            if not loop.is_closed():
-                loop.call_soon_threadsafe(done.set)
 
-        # A daemon thread: a collector that does not answer holds neither the loop nor the end of the process.
-        threading.Thread(target=finish, name="turnout-metrics-shutdown", daemon=True).start()
-        try:
-            async with asyncio.timeout(timeout_seconds):
-                await done.wait()
-        except TimeoutError:
+        if not await aside(finish, "shutdown", timeout_seconds, _defect):
             _log.warning("The collector did not take the last metrics within %.1f s.", timeout_seconds)
 
     def _run(self) -> None:
@@ -121,6 +112,10 @@ class MetricExport:
         if failed and not self._failing:
             _log.warning("The collector does not take metrics; trying on every %g s.", self._settings.interval_seconds)
         self._failing = failed
+
+
+def _defect(name: str) -> None:
+    _log.exception("Metrics failed in %s.", name)
 
 
 def start_metrics(settings: MetricSettings, read: Callable[[], Reading]) -> MetricExport | None:
