@@ -5,6 +5,7 @@ from __future__ import annotations
 from turnout.queues import queue_key
 from turnout.rules.condition.ast import (
     Compare,
+    Condition,
     Constant,
     Every,
     Key,
@@ -105,25 +106,27 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
             first = path.segments[0] if path.root is Root.EVENT and path.segments else None
             if isinstance(first, Key) and first.name not in known:
                 known.add(first.name)
-                if hint := nearest(first.name, ENVELOPE, cutoff=CLOSE):
-                    message = f"an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
-                    findings.condition(Code.MISSPELT, message, rule, condition)
-                elif (below := _below(path)) and below[0] in _BELOW_IT:
-                    rest = render_path(Path(Root.EVENT, below))
-                    message = (
-                        f"a path begins in the event, and no example that matches has '{first.name}'; write {rest}"
-                    )
-                    findings.condition(Code.MISSPELT, message, rule, condition)
-                elif id(condition) not in of_elements and (meant := metadata_meant(path)):
-                    message = f"a path begins in the event, and no example that matches has '{first.name}'; {meant}"
-                    findings.condition(Code.MISSPELT, message, rule, condition)
-                elif isinstance(condition, Compare) and len(path.segments) == 1:
-                    findings.condition(Code.UNQUOTED, _unquoted(first.name), rule, condition)
-                elif id(condition) in of_elements and not path.text.startswith("$"):
-                    message = (
-                        f"{path.text} stands for a member of the event; for one of the element write @.{path.text}"
-                    )
-                    findings.condition(Code.UNQUOTED, message, rule, condition)
+                if doubt := _doubt(path, first.name, condition, in_element=id(condition) in of_elements):
+                    findings.condition(*doubt, rule, condition)
+
+
+def _doubt(path: Path, name: str, condition: Condition, *, in_element: bool) -> tuple[Code, str] | None:
+    """What a path that begins with a member that nothing shows is probably meant for; None when it may be right."""
+    unseen = f"a path begins in the event, and no example that matches has '{name}'"
+    if hint := nearest(name, ENVELOPE, cutoff=CLOSE):
+        return Code.MISSPELT, f"an event of EventBridge has no '{name}', nor has an example that matches{hint}"
+    if (below := _below(path)) and below[0] in _BELOW_IT:
+        return Code.MISSPELT, f"{unseen}; write {render_path(Path(Root.EVENT, below))}"
+    if not in_element and (meant := metadata_meant(path)):
+        return Code.MISSPELT, f"{unseen}; {meant}"
+    if isinstance(condition, Compare) and len(path.segments) == 1:
+        return Code.UNQUOTED, _unquoted(name)
+    if in_element and not path.text.startswith("$"):
+        return (
+            Code.UNQUOTED,
+            f"{path.text} stands for a member of the event; for one of the element write @.{path.text}",
+        )
+    return None
 
 
 def metadata_meant(path: Path) -> str:
