@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+from typing import cast
 
 from aiohttp import web
 
@@ -42,7 +43,8 @@ class Connections:
         """A protocol for one more."""
         made = self._server.connections
         for oldest in made[: max(0, len(made) + 1 - self._most)]:
-            oldest.force_close()
+            assert isinstance(oldest, _Protocol)  # noqa: S101 - for the type checker: all are made here
+            oldest.make_way()
         return _Protocol(
             self._server,
             loop=asyncio.get_running_loop(),
@@ -53,9 +55,18 @@ class Connections:
 
 
 class _Protocol(web.RequestHandler):
-    """Gives the library's own answer to what is no HTTP the headers of all others."""
+    """One connection, which can be ended at once, and whose answer to what is no HTTP has the headers of all others."""
 
-    __slots__ = ()
+    __slots__ = ("_wire",)
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """It is open."""
+        super().connection_made(transport)
+        self._wire = cast("asyncio.Transport", transport)
+
+    def make_way(self) -> None:
+        """End it. Only closed, it would stay open until the other side has read what it was sent, and so for ever."""
+        self._wire.abort()
 
     def handle_error(
         self, request: web.BaseRequest, status: int = 500, exc: BaseException | None = None, message: str | None = None

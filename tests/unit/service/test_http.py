@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 import httpx
 import pytest
@@ -25,6 +25,8 @@ from turnout.service.connections import most_connections
 from turnout.service.http import HttpConfig, Pages, serving
 
 TOKEN = "correct horse battery staple"
+MUCH = 32_000_000
+"""More than the system takes of an answer before somebody reads it."""
 
 
 @asynccontextmanager
@@ -47,6 +49,7 @@ class Hello(Pages):
             ("GET", "/hello", self._hello),
             ("POST", "/form", self._hello),
             ("GET", "/broken", self._broken),
+            ("GET", "/much", self._much),
         )
 
     async def _hello(self, _: web.Request) -> web.StreamResponse:
@@ -54,6 +57,9 @@ class Hello(Pages):
 
     async def _broken(self, _: web.Request) -> web.StreamResponse:
         raise ZeroDivisionError("4711")
+
+    async def _much(self, _: web.Request) -> web.StreamResponse:
+        return web.Response(body=bytes(MUCH))
 
 
 def get(path: str, config: HttpConfig | None = None, headers: dict[str, str] | None = None) -> httpx.Response:
@@ -399,6 +405,25 @@ def test_of_too_many_connections_the_oldest_make_way_for_those_who_ask(monkeypat
                 writer.close()
 
     asyncio.run(main())
+
+
+def test_who_does_not_read_makes_way_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.service.connections.MOST_CONNECTIONS", 1)
+
+    async def main() -> int:
+        async with served() as (_, client), asyncio.timeout(15):
+            reader, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+            writer.write(b"GET /much HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            await reader.readuntil(b"\r\n\r\n")
+            assert (await client.get("/livez")).status_code == 200
+            arrived = 0
+            with suppress(ConnectionError):
+                while part := await reader.read(1_000_000):
+                    arrived += len(part)
+            writer.close()
+            return arrived
+
+    assert asyncio.run(main()) < MUCH
 
 
 @pytest.mark.parametrize(("descriptors", "held"), [(64, 16), (1024, 200), (resource.RLIM_INFINITY, 200), (2, 1)])
