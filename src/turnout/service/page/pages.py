@@ -107,6 +107,10 @@ class StatusPages(Pages):
                 form = await request.post()
         except TimeoutError:
             raise web.HTTPRequestTimeout from None
+        except web.HTTPException:
+            raise
+        except Exception:  # noqa: BLE001 - aiohttp has no one error for what is no form, or ends too early
+            raise web.HTTPBadRequest from None
         body = form.get("event", "")
         if not isinstance(body, str):
             raise web.HTTPBadRequest

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
@@ -12,6 +13,7 @@ from urllib.parse import urlencode
 
 import httpx
 import pytest
+from aiohttp import web
 from tests.unit.pipeline.yard import event
 from tests.unit.service.snapshots import Seen, observed
 
@@ -176,6 +178,51 @@ def test_a_paste_that_is_too_large_or_a_file_is_refused() -> None:
     assert ask(lambda client: client.post("/explain", files={"event": b"{}"})).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("content_type", "form"),
+    [
+        ("application/x-www-form-urlencoded", b"event=\xff"),
+        ("application/x-www-form-urlencoded; charset=bogus", b"event=1"),
+        ("multipart/form-data", b"no boundary"),
+        ("multipart/form-data; boundary=b", b"no part"),
+        ("multipart/form-data; boundary=b", b"--b\r\nno header\r\n\r\n--b--"),
+    ],
+)
+def test_what_is_no_form_is_refused_and_no_defect_of_ours(
+    content_type: str, form: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    answer = ask(lambda client: client.post("/explain", content=form, headers={"Content-Type": content_type}))
+    assert answer.status_code == 400
+    assert "please report this" not in caplog.text
+
+
+def test_who_goes_away_while_pasting_is_no_defect_of_ours(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    over = threading.Event()
+    explain = StatusPages._explain
+
+    async def watched(self: StatusPages, request: web.Request) -> web.Response:
+        try:
+            return await explain(self, request)
+        finally:
+            over.set()
+
+    monkeypatch.setattr(StatusPages, "_explain", watched)
+
+    async def main() -> None:
+        async with page() as (_, client):
+            _, writer = await asyncio.open_connection("127.0.0.1", client.base_url.port)
+            writer.write(b"POST /explain HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n")
+            writer.write(b"Content-Type: application/x-www-form-urlencoded\r\n\r\nevent=")
+            writer.close()
+            assert await asyncio.to_thread(over.wait, 15)
+            assert (await client.get("/livez")).status_code == 200  # what was logged is
+
+    asyncio.run(main())
+    assert "please report this" not in caplog.text
+
+
 def test_a_paste_that_never_arrives_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("turnout.service.page.pages._PASTE_SECONDS", 0.05)
 
@@ -200,8 +247,6 @@ def test_rules_can_be_filtered_by_their_id() -> None:
 
 
 def test_while_the_event_loop_is_blocked_the_page_shows_what_was_known_last() -> None:
-    import threading
-
     async def main() -> str:
         async with observed(RULES, watchdog_seconds=0.1, answer_seconds=2.0, seconds=60) as seen:
             pages = StatusPages(seen.view, lambda text: text)
