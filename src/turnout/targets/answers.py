@@ -12,10 +12,14 @@ from typing import Any
 import msgspec
 
 from turnout.errors import Fault
+from turnout.message import sendable
 from turnout.sqs.api import EntryFailure, SentBatch
 from turnout.sqs.codes import classify
+from turnout.telemetry.redaction import cut
 
-__all__ = ["entry_failure", "published", "put"]
+__all__ = ["entry_failure", "published", "put", "told"]
+
+_LONGEST_TEXT = 1000  # as much as a letter has of it
 
 # Codes of these services that the common list does not know, and who has to act.
 _CONFIG = frozenset(
@@ -96,14 +100,14 @@ def published(count: int, answer: Mapping[str, Any]) -> SentBatch:
 
     Raises `msgspec.ValidationError` when the answer is not one of SNS's.
     """
-    told = msgspec.convert(answer, _PublishAnswer)
+    batch = msgspec.convert(answer, _PublishAnswer)
     indexes = {str(index): index for index in range(count)}
     ids: list[str | None] = [None] * count
     failures: dict[int, EntryFailure] = {}
-    for done in told.successful or ():
+    for done in batch.successful or ():
         if (index := indexes.get(done.id)) is not None:
             ids[index] = done.message_id
-    for refused in told.failed or ():
+    for refused in batch.failed or ():
         if (index := indexes.get(refused.id)) is not None:
             ids[index] = None
             text = refused.message or ""
@@ -126,6 +130,12 @@ def put(count: int, answer: Mapping[str, Any]) -> SentBatch:
     return _complete(ids, failures)
 
 
+def told(text: str) -> str:
+    """What a service, or something in its place, says, so that letters, ledgers and status can hold it: not endless (a
+    proxy's page is), and valid Unicode (JSON can name half a surrogate pair, which nothing can write)."""
+    return sendable(cut(text, _LONGEST_TEXT))
+
+
 def _complete(ids: list[str | None], failures: dict[int, EntryFailure]) -> SentBatch:
     for index, message_id in enumerate(ids):
         if message_id is None and index not in failures:
@@ -138,6 +148,7 @@ def entry_failure(
     index: int, code: str, message: str, status: int = 0, *, sender_fault: bool | None = None
 ) -> EntryFailure:
     """The failure that a code of one of these services means. `status` is the answer's, where one call is one entry."""
+    code, message = told(code), told(message) or "no reason is given"
     if code in _CONFIG:
         return EntryFailure(index, code, message, Fault.CONFIG, False)
     if code in _TRY_AGAIN:

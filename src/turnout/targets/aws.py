@@ -24,7 +24,7 @@ from botocore.parsers import ResponseParserError
 from turnout.errors import Fault, TargetError
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.place import configured_region
-from turnout.targets.answers import entry_failure, published, put
+from turnout.targets.answers import entry_failure, published, put, told
 
 __all__ = ["AwsClients", "BusDestination", "FunctionDestination", "StateMachineDestination", "TopicDestination"]
 
@@ -98,7 +98,7 @@ class _AwsDestination:
         except ClientError as error:
             details = error.response.get("Error", {})
             status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
-            failure = entry_failure(0, details.get("Code", "Unknown"), details.get("Message", ""), status)
+            failure = entry_failure(0, details.get("Code", "Unknown"), str(details.get("Message") or ""), status)
             raise self._error(failure.message, failure.code, failure.fault, failure.retryable) from error
         except (BotoCoreError, aiohttp.ClientError, OSError, TimeoutError) as error:
             config = type(error).__name__ in ("NoCredentialsError", "NoRegionError", "ParamValidationError")
@@ -111,7 +111,7 @@ class _AwsDestination:
             raise self._bad_answer(str(error)) from error
 
     def _bad_answer(self, why: str) -> TargetError:
-        return self._error(f"the answer is not the service's: {why}", "BadAnswer", Fault.SYSTEM, True)
+        return self._error(told(f"the answer is not the service's: {why}"), "BadAnswer", Fault.SYSTEM, True)
 
     def _error(self, text: str, code: str, fault: Fault, retryable: bool) -> TargetError:
         return TargetError(text, code=code, fault=fault, retryable=retryable, target=self.name)

@@ -188,6 +188,27 @@ def test_an_answer_that_is_not_the_services_or_cut_off_is_a_failure_to_repeat_an
         assert [(failure.fault, failure.retryable) for failure in failures] == [SYSTEM], answer
 
 
+@pytest.mark.parametrize(("kind", "address"), ONE_OF_EACH)
+def test_what_is_told_of_a_failure_can_be_written_down_everywhere_and_is_no_whole_page(
+    service: Endpoint, kind: type[Any], address: str
+) -> None:
+    page = b"<html>" + b"a proxy's page " * 100_000
+    half = rb'{"__type": "\ud800", "message": "\ud800", "Entries": [{"ErrorCode": "\ud800", "ErrorMessage": "\ud800"}]}'
+    answers = [Answer(page), Answer(page, 403), Answer(page, 400), Answer(half), Answer(half, 400)]
+    for answer, result in zip(answers, send_each(service, kind, address, *answers), strict=True):
+        failures = [result] if isinstance(result, TargetError) else result.failures
+        for failure in failures:
+            text = str(failure) if isinstance(failure, TargetError) else failure.message
+            assert len(text) < 1_200, answer.status
+            assert f"{text} {failure.code}".encode()
+
+
+@pytest.mark.parametrize("said", [b"{}", b'{"message": null}'])
+def test_a_refusal_without_a_reason_says_that_there_is_none(service: Endpoint, said: bytes) -> None:
+    (refusal,) = send_each(service, FunctionDestination, FUNCTION, Answer(said, 400))
+    assert str(refusal) == "function: 400: no reason is given"
+
+
 @pytest.mark.parametrize(
     ("kind", "address", "expected"),
     [
