@@ -21,14 +21,22 @@ _CONFIG_ATTEMPTS = 3
 
 
 class Patience:
-    """With the deliveries to one target, whose breaker this is. `since` says from when on a delivery counts as held."""
+    """With the deliveries to one target, whose breaker this is. `since` says from when on a delivery counts as held;
+    `try_seconds` later no attempt that has failed is made again, whatever its target does.
+    """
 
     def __init__(
-        self, breaker: Breaker, backoff: Backoff, hold_seconds: float, since: Callable[[Delivery], float]
+        self,
+        breaker: Breaker,
+        backoff: Backoff,
+        hold_seconds: float,
+        try_seconds: float,
+        since: Callable[[Delivery], float],
     ) -> None:
         self._breaker = breaker
         self._backoff = backoff
         self._hold_seconds = hold_seconds
+        self._try_seconds = try_seconds
         self._since = since
 
     def exhausted(self, delivery: Delivery, failure: EntryFailure, now: float) -> bool:
@@ -37,7 +45,7 @@ class Patience:
             if self._breaker.state is not BreakerState.CLOSED:
                 return True
             return delivery.attempts >= min(self._backoff.attempts, _CONFIG_ATTEMPTS)
-        if not failure.retryable:
+        if not failure.retryable or now - self._since(delivery) >= self._try_seconds:
             return True
         if self._breaker.state is BreakerState.CLOSED:
             return delivery.attempts >= self._backoff.attempts

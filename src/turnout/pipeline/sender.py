@@ -52,6 +52,8 @@ class SenderConfig(msgspec.Struct, frozen=True, kw_only=True):
     """Messages a second, at most."""
     longest_rest_seconds: float = math.inf
     """How long a target may ask to be left alone before one attempt; what it asks beyond that is not heeded."""
+    try_seconds: float = math.inf
+    """For how long, from when it counts as held, a delivery that fails is tried again, whatever its target does."""
 
 
 # Named once, for what that costs: see `turnout.account`.
@@ -102,7 +104,7 @@ class Sender:
         self.breaker = Breaker(config.breaker)
         self._compose = compose
         self._refit = refit or untraced
-        self._patience = Patience(self.breaker, config.backoff, config.hold_seconds, since)
+        self._patience = Patience(self.breaker, config.backoff, config.hold_seconds, config.try_seconds, since)
         self._settled = settled
         self._overflow = overflow
         self._config = config

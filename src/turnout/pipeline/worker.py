@@ -64,6 +64,8 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
     backoff: Backoff
     longest_rest_seconds: float = math.inf
     """How long a target may ask to be left alone before one attempt, beside `hold_seconds` for all of them together."""
+    try_seconds: float = math.inf
+    """For how long, from when it counts as held, a delivery that fails is tried again, whatever its target does."""
     breaker: BreakerConfig = BreakerConfig()
     idempotency_key: Callable[[str | None, str], str] = event_key
     idempotency_waits: bool = False
@@ -80,6 +82,7 @@ class WorkerConfig(msgspec.Struct, frozen=True, kw_only=True):
             max_held=max(1, self.max_in_flight // 2),
             per_second=per_second or None,
             longest_rest_seconds=self.longest_rest_seconds,
+            try_seconds=self.try_seconds,
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections import Counter
@@ -11,16 +12,16 @@ from collections.abc import Callable, Sequence
 import msgspec
 
 from turnout.account import Outcome
-from turnout.errors import SqsError
+from turnout.errors import Fault, SqsError, TargetError
 from turnout.idempotency.api import IdempotencyStore
-from turnout.message import Message
+from turnout.message import Message, OutgoingMessage
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.books import Books
 from turnout.pipeline.worker import Worker, WorkerConfig
 from turnout.queues import queue_name
 from turnout.rules import Ruleset, Target
 from turnout.serverless.source import BatchSource, Settlements
-from turnout.sqs.api import Sqs
+from turnout.sqs.api import SentBatch, Sqs
 from turnout.targets.api import Destination
 from turnout.telemetry.tracing import Tracing
 
@@ -76,10 +77,12 @@ class BatchRouter:
         config = msgspec.structs.replace(
             self.config, sources=source.queues, pollers=1, wait_seconds=0, drain_seconds=reserve / 2
         )
+        destinations = self._destinations
         if await self._last_chance(messages, budget * _ASKING_PART):
             config = _hurried(config, max(0.0, end - clock()) / _longest_group(messages))
+            destinations = _briefly(destinations, config.try_seconds, end - config.try_seconds)
         tracing = Settlements(self.tracing, source)
-        worker = Worker(config, self.ruleset, source, tracing, self._store, self._destinations)
+        worker = Worker(config, self.ruleset, source, tracing, self._store, destinations)
         try:
             await self._run(worker, source, max(0.0, end - clock()))
         except* Exception:
@@ -133,6 +136,40 @@ class BatchRouter:
         return self._receives[queue]
 
 
+class _Brief:
+    """A destination whose answers are waited for `seconds` at most, and not beyond the event loop's time `end`."""
+
+    def __init__(self, destination: Destination, seconds: float, end: float) -> None:
+        self._destination = destination
+        self._seconds = seconds
+        self._end = end
+        self.name = destination.name
+        self.url = destination.url
+        self.max_entries = destination.max_entries
+        self.max_message_bytes = destination.max_message_bytes
+        self.max_batch_bytes = destination.max_batch_bytes
+        self.ordered = destination.ordered
+
+    async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+        """See `Destination.send`."""
+        seconds = min(self._seconds, self._end - asyncio.get_running_loop().time())
+        if seconds > 0:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    return await self._destination.send(messages)
+        text = f"no answer within {seconds:.1f} s" if seconds > 0 else "no time left to send it"
+        raise TargetError(text, code="TimeoutError", fault=Fault.SYSTEM, retryable=True, target=self.name)
+
+
+def _briefly(
+    destinations: Callable[[Target], Destination], seconds: float, end: float
+) -> Callable[[Target], Destination]:
+    def brief(target: Target) -> Destination:
+        return _Brief(destinations(target), seconds, end)
+
+    return brief
+
+
 def _count_unseen(books: Books, source: BatchSource) -> None:
     """Count what the worker was never handed, behind a failure in its group or for lack of time: that comes again."""
     books.received += source.unseen
@@ -179,4 +216,6 @@ def _hurried(config: WorkerConfig, budget: float) -> WorkerConfig:
         breaker=breaker,
         hold_seconds=min(config.hold_seconds, budget / 3),
         longest_rest_seconds=backoff.cap_seconds,
+        # An attempt takes as long at most, and the wait before it less: there is time for the last one, and the letter.
+        try_seconds=budget / 3,
     )

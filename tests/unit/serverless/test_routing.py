@@ -372,6 +372,32 @@ def test_a_call_works_until_shortly_before_its_end_and_says_how_many_messages_co
     assert "5 messages are not done in time and come again" in caplog.messages
 
 
+def test_before_sqs_moves_a_message_away_its_letter_is_written_though_its_target_does_not_answer() -> None:
+    async def test() -> None:
+        yard, function = last_chance(backoff=Backoff(1.0, 60.0, 12), breaker=BreakerConfig(failures=100))
+        await yard.publish(*(event("one", number) for number in range(5)))
+        function.router._destinations = lambda _: Silent()
+        function.seconds = 12.0
+        assert await poll(yard.sqs, SOURCE, function) == []
+        assert [letter.owed for letter in yard.letters()] == [("crm",)] * 5
+
+    run(test)
+
+
+def test_before_sqs_moves_a_whole_group_away_the_letters_of_all_of_it_are_written_though_no_target_answers() -> None:
+    async def test() -> None:
+        yard = Ordered(backoff=Backoff(1.0, 60.0, 12), breaker=BreakerConfig(failures=100))
+        yard.source = yard.sqs.create_queue("events.fifo", max_receive_count=1, dead_letter_queue=DEAD)
+        await yard.fill("b", *["a"] * 8)
+        function = Function(yard)
+        function.router._destinations = lambda _: Silent()
+        function.seconds = 12.0
+        assert await poll(yard.sqs, yard.source, function) == []
+        assert len(yard.letters()) == 9
+
+    run(test)
+
+
 def test_nothing_is_said_of_a_batch_that_is_done(caplog: pytest.LogCaptureFixture) -> None:
     async def test() -> None:
         yard = Yard()
