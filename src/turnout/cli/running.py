@@ -96,5 +96,7 @@ def _refused(url: str, answer: httpx.Response) -> str:
         return f"{url} wants a token: set {TOKEN} to the worker's"
     if answer.status_code == httpx.codes.NOT_FOUND:
         return f"{url} is not a worker of this version"
+    if answer.is_redirect:
+        return f"{url} redirects, and that is not followed: give the address that it redirects to"
     said = answer.text.strip().splitlines()
     return f"{url}: {said[0] if said else answer.reason_phrase}"

@@ -71,7 +71,7 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
     with asking(url) as client:
         timeout = httpx.Timeout(5.0, read=_SILENT_SECONDS)
         with client.stream("GET", "/tail", params=wanted, timeout=timeout) as answer:
-            if answer.is_error:
+            if not answer.is_success:
                 answer.read()
             answer.raise_for_status()
             _note(client, str(wanted["queue"]), str(wanted["rule"]))

@@ -98,12 +98,13 @@ def test_whatever_a_token_is_made_of_it_opens_or_is_refused_and_never_shown(toke
     assert token.split()[0] not in refused.output
 
 
-@pytest.mark.parametrize("answer", ["<title>Please log in</title>\n", "{}\n"])
-@pytest.mark.parametrize(("command", "options"), [(top, ["--once"]), (tail, []), (tail, ["--json"])])
-def test_another_program_at_the_address_is_told(command: click.Command, options: list[str], answer: str) -> None:
+WATCHING = pytest.mark.parametrize(("command", "options"), [(top, ["--once"]), (tail, []), (tail, ["--json"])])
+
+
+def watch_another(command: click.Command, options: list[str], answer: str) -> Result:
     async def another(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + answer.encode())
+        writer.write(answer.encode())
         await writer.drain()
         writer.close()
 
@@ -112,9 +113,23 @@ def test_another_program_at_the_address_is_told(command: click.Command, options:
             port = str(server.sockets[0].getsockname()[1])
             return await asyncio.to_thread(CliRunner().invoke, command, [port, *options])
 
-    result = asyncio.run(main())
+    return asyncio.run(main())
+
+
+@pytest.mark.parametrize("answer", ["<title>Please log in</title>\n", "{}\n"])
+@WATCHING
+def test_another_program_at_the_address_is_told(command: click.Command, options: list[str], answer: str) -> None:
+    result = watch_another(command, options, "HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n" + answer)
     assert result.exit_code == 1
     assert "is not a worker of this version" in result.output, result.output
+
+
+@WATCHING
+def test_an_address_that_redirects_is_told(command: click.Command, options: list[str]) -> None:
+    moved = "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://worker.example.com/\r\nContent-Length: 0\r\n\r\n"
+    result = watch_another(command, options, moved)
+    assert result.exit_code == 1
+    assert "give the address that it redirects to" in result.output, result.output
 
 
 @pytest.mark.parametrize("command", [top, tail])
