@@ -107,8 +107,10 @@ def install(content: Path, scratch: Path, architecture: str, python: str) -> Non
     (wheel,) = scratch.glob("turnout-*.whl")
     platforms = [f"--platform=manylinux_{glibc}_{MACHINES[architecture]}" for glibc in GLIBC]
     platforms.append(f"--platform=manylinux2014_{MACHINES[architecture]}")
+    # What is installed beside this pip is not in the zip file: it conflicts with nothing.
     _pip(
-        "install", "--target", str(content), "--only-binary=:all:", "--no-compile", "--implementation=cp",
+        "install", "--target", str(content), "--no-warn-conflicts",
+        "--only-binary=:all:", "--no-compile", "--implementation=cp",
         f"--python-version={python}", *platforms, "--constraint", str(ROOT / "constraints.txt"), str(wheel),
     )  # fmt: skip
 

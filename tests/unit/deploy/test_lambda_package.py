@@ -384,6 +384,21 @@ def test_wheels_of_every_dependency_are_asked_for_by_the_pinned_version() -> Non
     assert {name.replace("_", "-") for name in needed("turnout")} <= pinned
 
 
+def test_what_is_installed_beside_pip_is_not_told_of_as_a_conflict(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[str, ...]] = []
+
+    def pip(*arguments: str) -> None:
+        asked.append(arguments)
+        (tmp_path / "turnout-0-py3-none-any.whl").touch()
+
+    monkeypatch.setattr(package, "_pip", pip)
+    package.install(tmp_path / "content", tmp_path, "arm64", "3.13")
+    assert [arguments[0] for arguments in asked] == ["wheel", "install"]
+    assert "--no-warn-conflicts" in asked[1]
+
+
 def test_wrong_options_are_refused() -> None:
     for wrong in (["--architecture", "mips"], ["--rules", "/nowhere"]):
         done = subprocess.run([sys.executable, str(SCRIPT), *wrong], check=False, capture_output=True, text=True)
