@@ -217,11 +217,16 @@ def _answered(error: boto.ClientError, operation: str, queue: str) -> SqsError:
     details = error.response.get("Error", {})
     metadata = error.response.get("ResponseMetadata", {})
     code = details.get("QueryErrorCode") or details.get("Code") or ""
+    message = details.get("Message") or ""
+    status = metadata.get("HTTPStatusCode", 0)
+    # Where an answer has no code, because it is not one of SQS's, botocore makes one of the HTTP status, and a message
+    # of all that came: a proxy's page.
+    if code.isdigit() or not code:
+        code, message = "BadAnswer", f"an answer with HTTP status {status} that is not SQS's"
     return call_error(
-        # Where an answer has no code, because it is not one of SQS's, botocore makes one of the HTTP status.
-        "BadAnswer" if code.isdigit() or not code else code,
-        details.get("Message") or "",
-        status=metadata.get("HTTPStatusCode", 0),
+        code,
+        message,
+        status=status,
         operation=operation,
         queue=queue_name(queue),
         retry_after=retry_after_seconds(metadata.get("HTTPHeaders", {})),

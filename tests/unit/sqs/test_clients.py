@@ -287,6 +287,19 @@ def test_both_clients_raise_the_same_error(opener: Opener, written: bytes, error
     run(test())
 
 
+@both
+@pytest.mark.parametrize("status", [403, 502])
+def test_a_page_of_a_proxy_is_not_told_as_what_sqs_said(opener: Opener, status: int) -> None:
+    async def test() -> None:
+        async with talking_to(opener, lambda _: answer(b"<html>a proxy's page</html>", status)) as sqs:
+            with pytest.raises(SqsUnavailable) as caught:
+                await sqs.receive(QUEUE, wait_seconds=0)
+        said = f"ReceiveMessage orders: BadAnswer: an answer with HTTP status {status} that is not SQS's"
+        assert str(caught.value) == said
+
+    run(test())
+
+
 DEEP = b'{"Messages": ' + b"[" * 100_000
 NOT_UTF8 = b'{"Messages": [{"Body": "\xff"}]}'
 
