@@ -137,6 +137,12 @@ class AioSqs:
         client = clients.polls if operation == "ReceiveMessage" else clients.calls
         with foreign_errors(operation, queue):
             response = await getattr(client, _METHODS[operation])(QueueUrl=queue, **parameters)
+        kind = response["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
+        if kind.startswith(
+            "text/"
+        ):  # a proxy's page, which botocore takes for an answer that says nothing: an empty queue
+            message = f"an answer of type {kind} that is not SQS's"
+            raise SqsUnavailable(message, code="BadAnswer", operation=operation, queue=queue_name(queue))
         try:
             return msgspec.convert(response, answer)
         except msgspec.ValidationError as error:

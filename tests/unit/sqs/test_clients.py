@@ -300,6 +300,18 @@ def test_a_page_of_a_proxy_is_not_told_as_what_sqs_said(opener: Opener, status: 
     run(test())
 
 
+@both
+def test_a_page_of_a_proxy_is_never_taken_for_an_empty_queue(opener: Opener) -> None:
+    page = answer(b"<html>Log in to the network</html>", Content_Type="text/html; charset=utf-8")
+
+    async def test() -> None:
+        async with talking_to(opener, lambda _: page) as sqs:
+            with pytest.raises(SqsUnavailable, match="BadAnswer"):
+                await sqs.receive(QUEUE, wait_seconds=0)
+
+    run(test())
+
+
 DEEP = b'{"Messages": ' + b"[" * 100_000
 NOT_UTF8 = b'{"Messages": [{"Body": "\xff"}]}'
 
