@@ -138,9 +138,8 @@ class AioSqs:
         with foreign_errors(operation, queue):
             response = await getattr(client, _METHODS[operation])(QueueUrl=queue, **parameters)
         kind = response["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
-        if kind.startswith(
-            "text/"
-        ):  # a proxy's page, which botocore takes for an answer that says nothing: an empty queue
+        # A proxy's page: botocore takes it for an answer that says nothing, which would be an empty queue.
+        if kind.startswith("text/"):
             message = f"an answer of type {kind} that is not SQS's"
             raise SqsUnavailable(message, code="BadAnswer", operation=operation, queue=queue_name(queue))
         try:
