@@ -211,6 +211,7 @@ class Runner:
         failed = [(work, outcome) for work, outcome in pairs if not outcome.done]
         for _, outcome in failed:
             self.tally.failed += 1
+            self.tally.foreseen += outcome.failures.keys() <= self._act.missing.keys()
             self.tally.failures[outcome.sentence] += 1
         await self._claims.release([work.letter.id for work, _ in failed])
         done = [work.letter for work, outcome in pairs if outcome.done]

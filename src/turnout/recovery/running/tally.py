@@ -18,6 +18,7 @@ class Tally(msgspec.Struct):
     done: int = 0
     """The outcome is durable, and the letter is deleted."""
     failed: int = 0
+    """Some of these are `foreseen`."""
     undeleted: int = 0
     """The outcome is durable; the letter is still in its queue, and only its deletion is to be repeated."""
     skipped: int = 0
@@ -25,6 +26,8 @@ class Tally(msgspec.Struct):
     behind: int = 0
     """Not tried: before it in its message group one failed, or is held by another process. It stays in the plan."""
     total: int = 0
+    foreseen: int = 0
+    """Of those that failed: they arrived everywhere but where the plan said that there is no such place."""
     failures: Counter[str] = msgspec.field(default_factory=Counter)
     """How often each sentence was the reason."""
 
@@ -34,6 +37,6 @@ class Tally(msgspec.Struct):
         return self.done + self.failed + self.undeleted + self.skipped + self.behind
 
     def too_many_failures(self, percent: float) -> bool:
-        """Whether more than so many percent of the letters that were tried have failed."""
+        """Whether more than so many percent of the letters that were tried have failed, and nobody knew before."""
         tried = self.done + self.failed + self.undeleted
-        return self.failed > percent / 100 * max(tried, _FEWEST_TRIED)
+        return self.failed - self.foreseen > percent / 100 * max(tried, _FEWEST_TRIED)

@@ -14,7 +14,7 @@ import pytest
 from tests.unit.recovery import letters as shapes
 from tests.unit.recovery.running.bench import Bench, Refusing
 
-from turnout.errors import ArchiveError, Fault
+from turnout.errors import ArchiveError, Fault, TargetError
 from turnout.recovery import read_letter
 from turnout.recovery.archive import KeyTemplate
 from turnout.recovery.archive.archiving import Archiving
@@ -86,6 +86,39 @@ def test_a_run_stops_when_too_much_fails_and_leaves_the_rest_alone(tmp_path: Pat
         bench.refuses = set()
         again = await bench.process(plan="p")
         assert (again.done, again.failed) == (40 - tally.failed, 0), "who failed in a plan is not tried again in it"
+
+    asyncio.run(story())
+
+
+class Lacking(Picky):
+    """A bench without a place for target cmr, as the rules do not have it."""
+
+    def act(self, sqs: Any) -> Act:
+        def door(address: Address) -> Destination:
+            if address.value == "cmr":
+                raise TargetError("no such target", code="UnknownTarget", fault=Fault.CONFIG, retryable=False)
+            return Refusing(sqs, self.targets[address.value], self.refuses)
+
+        return Delivering(door, patience=Patience(1))
+
+
+def test_what_the_plan_said_would_fail_in_part_stops_no_run(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Lacking(tmp_path)
+        bench.refuses = set()
+        await bench.fill([("crm", "cmr")] * 30)
+        tally = await bench.process()
+        assert (tally.failed, tally.foreseen, bench.got("crm").total(), bench.left()) == (30, 30, 30, 30)
+
+    asyncio.run(story())
+
+
+def test_what_fails_where_there_is_a_place_too_stops_a_run_that_was_to_fail_in_part(tmp_path: Path) -> None:
+    async def story() -> None:
+        bench = Lacking(tmp_path)
+        await bench.fill([("crm", "cmr")] * 30)
+        tally = await bench.process()
+        assert (3 <= tally.failed <= 5, tally.foreseen) == (True, 0)
 
     asyncio.run(story())
 
