@@ -65,6 +65,7 @@ async def gathered(
             notes.append(f"What was done with these letters before is not known: {error}")
     return Sources(
         letters=letters,
+        read=read,
         source=name,
         selection="" if selection == Selection() else str(selection),
         again=again,

@@ -195,3 +195,19 @@ def test_a_prefix_under_which_nothing_is_archived_is_told_and_is_no_success(
     assert result.exit_code == 1, result.output
     assert "note: No key in memory begins with dlq/archves/." in result.output
     assert "Nothing to do." in result.output
+
+
+@pytest.mark.parametrize("command", ["list", "list --json", "report", "export letters.jsonl"])
+def test_to_look_under_a_prefix_under_which_nothing_is_archived_is_no_success_either(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    async def archive(_: Services) -> MemoryArchive:
+        return MemoryArchive()
+
+    monkeypatch.setattr(Services, "archive", archive)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    result = CliRunner().invoke(dlq, [*command.split(), "--archived", "dlq/archves/"], catch_exceptions=False)
+    assert result.exit_code == 1, result.output
+    assert "No key in memory begins with dlq/archves/." in result.output
+    assert list(tmp_path.iterdir()) == []

@@ -42,6 +42,8 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
     if output != "-" and Path(output).exists():
         raise click.UsageError(f"{output} exists; name another file, or remove it")
     seen = look(settings_of_command(), place, selection, limit)
+    if place.archive and not seen.read:  # another prefix was meant: its letters are to find no file there
+        raise click.ClickException(" ".join(seen.notes))
     if whole and seen.undeliverable:
         # Called whole, what was hidden in them would be delivered as if it had been sent so.
         raise click.UsageError(seen.undeliverable)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 from collections import Counter
 
 import click
@@ -61,6 +62,8 @@ def list_letters(place: Place, selection: Selection, limit: int, show_pii: bool,
         click.echo(_sentence(seen))
     for note in seen.notes:
         click.echo(f"note: {printable(redaction.text(note))}", err=True)
+    if place.archive and not seen.read:
+        sys.exit(1)  # another prefix was meant
 
 
 def print_letters(letters: tuple[Letter, ...], redaction: Redaction, console: Console) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,10 +65,10 @@ def report(
     settings = settings_of_command()
     redaction = Redaction(os.environ, show_pii=show_pii)
 
-    async def made() -> Report:
+    async def made() -> tuple[Report, int]:
         async with open_services(settings) as services:
             sources = await gathered(services, place, selection, limit=limit, correlate=correlate)
-            return build_report(
+            finished = build_report(
                 sources,
                 causes=services.causes(),
                 redaction=redaction,
@@ -75,18 +76,26 @@ def report(
                 now=datetime.now(UTC),
                 one_by_one=format_ == "json",
             )
+            return finished, sources.read
 
-    finished = asyncio.run(made())
+    finished, read = asyncio.run(made())
+    _put(finished, format_, output)
+    if place.archive and not read:
+        sys.exit(1)  # another prefix was meant
+
+
+def _put(report: Report, format_: str, output: str | None) -> None:
+    """Write or print it."""
     if format_ == "table":
-        _print(finished, output)
+        _print(report, output)
         return
-    text = _rendered(finished, format_)
+    text = _rendered(report, format_)
     if output is None:
         click.echo(text, nl=not text.endswith("\n"))
         return
     write_whole(Path(output), [text])
-    hidden = "personal data is hidden" if finished.redacted else "it contains personal data"
-    click.echo(f"{output}: {count(finished.total, 'letter')} of {finished.source}; {hidden}.", err=True)
+    hidden = "personal data is hidden" if report.redacted else "it contains personal data"
+    click.echo(f"{output}: {count(report.total, 'letter')} of {report.source}; {hidden}.", err=True)
 
 
 def _rendered(report: Report, format_: str) -> str:

@@ -34,6 +34,8 @@ class Sources(msgspec.Struct, frozen=True, kw_only=True):
     """What a report is made of."""
 
     letters: Sequence[Letter]
+    read: int = 0
+    """How many were read, selected or not."""
     source: str
     """Where they were read, in words: a queue's name, a file."""
     selection: str = ""
