@@ -239,9 +239,14 @@ def test_a_report_of_the_archive_has_commands_that_read_the_archive(
         return open_source(services, Place(), **options)
 
     monkeypatch.setattr("turnout.dlq.reporting.open_source", as_if_archived)
-    commands = [one for step in reported("--archived", "dlq/archives/")["next"] for one in step["commands"]]
+    steps = reported("--archived", "dlq/archives/")["next"]
+    commands = [one for step in steps for one in step["commands"]]
     assert commands
     assert all("--archived dlq/archives/" in one for one in commands)
+    advice = " ".join(step["advice"] for step in steps)
+    assert "is archived already" in advice
+    assert "rchive the letter" not in advice
+    assert "Archive" not in advice
 
 
 @pytest.mark.parametrize("configured", ["", SOURCE])

@@ -64,7 +64,9 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
             click.echo(json.dumps(record))
         else:
             way = way_of(letter, listed=bool(place.failed_events))
-            _print(letter, advice(seen.causes, letter.cause, letter.disposition, way), history, redaction)
+            archived = bool(place.archive)
+            what_to_do = advice(seen.causes, letter.cause, letter.disposition, way, archived=archived)
+            _print(letter, what_to_do, history, redaction)
 
 
 def _history(settings: DlqSettings, letter: str) -> list[Entry]:

@@ -202,7 +202,7 @@ def _without_event(pile: _Pile, causes: CauseTable, again: Command, redact: Call
     if not again.archived:
         commands += [again("archive", *selection, *dry, where=where) for dry in (("--dry-run",), ())]
     title = f"{words.letters(pile.count)} without the event"
-    what_to_do = advice(causes, pile.cause, pile.disposition, Way.NONE)
+    what_to_do = advice(causes, pile.cause, pile.disposition, Way.NONE, archived=again.archived)
     return Step(title, what_to_do, tuple(map(redact, commands)), pile.count, pile.disposition)
 
 
@@ -255,7 +255,7 @@ def _step(
         dry = redact(again(*command, *selection, "--dry-run", where=where))
         return (dry,) if chosen else (dry, redact(again(*command, *selection, where=where)))
 
-    what_to_do = advice(causes, pile.cause, pile.disposition, pile.way or Way.OWED)
+    what_to_do = advice(causes, pile.cause, pile.disposition, pile.way or Way.OWED, archived=again.archived)
     if pile.elsewhere:
         some = f"{pile.elsewhere:,} of these wait{'s' if pile.elsewhere == 1 else ''}"
         said = "It waits" if one else "They all wait" if pile.elsewhere == pile.count else some

@@ -20,7 +20,11 @@ __all__ = ["Way", "advice", "is_owed_to", "travels", "way_of"]
 _CHOOSE = "choose, with --to-target, --to-queue or --to-url"
 _WITHOUT_EVENT = (
     "A pointer to the event, or a part of it, is all that there is: nothing here can deliver it. Find the event at its "
-    "source, then archive the letter."
+    "source."
+)
+_ARCHIVED = (
+    "What nothing delivers as it is, is archived already: have the producer, or the transformation before the target, "
+    "repaired."
 )
 
 
@@ -87,10 +91,15 @@ def travels(way: Way, origins: Collection[str] = ()) -> str:
             return '@payload != "whole"'
 
 
-def advice(causes: CauseTable, cause: Cause, disposition: Disposition, way: Way) -> str:
-    """What to do next with letters of this way, in sentences: for their cause, and for what the way lacks."""
+def advice(causes: CauseTable, cause: Cause, disposition: Disposition, way: Way, *, archived: bool = False) -> str:
+    """What to do next with letters of this way, in sentences: for their cause, and for what the way lacks.
+
+    `archived` when they were read from the archive, into which they cannot be put again.
+    """
     if way is Way.NONE:
-        return _WITHOUT_EVENT
+        return _WITHOUT_EVENT if archived else f"{_WITHOUT_EVENT[:-1]}, then archive the letter."
+    if archived and disposition is Disposition.PERMANENT:
+        return _ARCHIVED
     said = causes.advice(cause)
     if way.chosen and disposition in (Disposition.TRANSIENT, Disposition.NEEDS_FIX):
         return f"{said} {_NOT_SAID[way]}".strip()
