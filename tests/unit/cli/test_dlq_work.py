@@ -112,6 +112,23 @@ def test_a_wrong_setting_is_called_by_the_option_that_was_given(exported: Path, 
     assert str(result.exception).startswith(f"{option}: ")
 
 
+def test_of_a_file_nothing_is_called_taken_out(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def settle() -> None:
+        letter = transient(1)
+        async with open_ledger("ledger.sqlite", ttl_days=1) as ledger:
+            await ledger.see([Sighting.of(letter)], by="jo")
+            await ledger.record([Entry(letter.id, Action.RETRY, Phase.DONE, "jo", targets=("crm",))])
+
+    asyncio.run(settle())
+    monkeypatch.setattr("turnout.recovering.configure_logging", lambda *_: None)
+    arguments = ("--file", str(exported), "--ledger", "ledger.sqlite")
+    foreseen = run(*arguments, "--dry-run").stdout
+    assert "nothing: it is done with" in foreseen
+    assert "take out" not in foreseen
+    done = run(*arguments, "--once", "--id", transient(1).id, AWS_DEFAULT_REGION="eu-west-1").stdout
+    assert done.startswith("events-dead: 1 done with before, in ")
+
+
 def test_archived_letters_are_not_processed(exported: Path) -> None:
     result = run("--archived", "dlq/")
     assert result.exit_code == 2

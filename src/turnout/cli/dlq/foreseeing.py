@@ -41,6 +41,8 @@ _WORDS = {
     Next.REMOVE: "take out: it is done with",
     Next.LEAVE: "leave: it is parked",
 }
+_KEPT = {Next.REMOVE: "nothing: it is done with"}
+"""Where nothing is taken out: of a file, of an API."""
 
 
 def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) -> None:
@@ -54,8 +56,9 @@ def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) ->
     if decided:
         table = Table("next", "cause", "letters", "why", header_style="bold")
         table.columns[2].justify = "right"
+        words = _WORDS | _KEPT if source.keeps else _WORDS
         for (following, cause, note), number in decided.most_common():
-            table.add_row(_WORDS[following], cause, f"{number:,}", Text(note))
+            table.add_row(words[following], cause, f"{number:,}", Text(note))
         wide_console().print(table)
     for note in (*source.notes, *notes):
         click.echo(f"note: {printable(redaction.text(note))}")

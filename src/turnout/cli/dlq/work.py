@@ -26,6 +26,8 @@ from turnout.recovery.selection import Selection
 __all__ = ["work"]
 
 _WORDS = {Result.PUT_OFF: "put off", Result.ELSEWHERE: "left to another process"}
+_KEPT = {Result.REMOVED: "done with before"}
+"""Where nothing is taken out: of a file, of an API."""
 _RECOVERY = {
     "ledger": "ledger",
     "bucket": "archive_bucket",
@@ -114,7 +116,8 @@ def work(
     if not once:
         return
     ordered = sorted(finished.results.items(), key=lambda pair: -pair[1])
-    results = ", ".join(f"{number:,} {_WORDS.get(result, result)}" for result, number in ordered)
+    words = _WORDS if not (place.file or place.failed_events) else _WORDS | _KEPT
+    results = ", ".join(f"{number:,} {words.get(result, result)}" for result, number in ordered)
     none = "no letters to be seen" if finished.unseen else "no letters"
     click.echo(f"{finished.source}: {results or none}, in {finished.seconds:.1f} s.")
     if finished.unseen:
