@@ -414,3 +414,13 @@ def test_letters_that_the_ledger_knows_and_no_queue_can_have_any_more_are_not_le
     environ = {"TURNOUT_DLQ_LEDGER": ledger, "AWS_DEFAULT_REGION": "us-east-1"}
     result = CliRunner().invoke(dlq, [*command, "--queue", url], env=environ, catch_exceptions=False)
     assert "1 not settled (all of them gone: their time in the queue was over)" in result.output
+
+
+@pytest.mark.parametrize("before", [Redacted.NOTHING, Redacted.SECRETS, Redacted.PERSONAL_DATA])
+def test_an_export_of_an_export_says_what_was_taken_out_by_either(exported: Path, before: Redacted) -> None:
+    exported.write_text(header_line("events-dead", NOW, 1, before) + export_line(some(1)[0]))
+    arguments = ["export", "--file", str(exported), "-", "--show-pii"]
+    result = CliRunner().invoke(dlq, arguments, catch_exceptions=False)
+    taken_out = "personal data and secrets" if before is Redacted.PERSONAL_DATA else "secrets"
+    assert json.loads(result.stdout.splitlines()[0])["redacted"] == taken_out
+    assert f"exported, without {taken_out}:" in result.stderr

@@ -48,6 +48,8 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
         # Called whole, what was hidden in them would be delivered as if it had been sent so.
         raise click.UsageError(seen.undeliverable)
     redacted = Redacted.NOTHING if whole else Redacted.SECRETS if show_pii else Redacted.PERSONAL_DATA
+    if seen.redacted is Redacted.PERSONAL_DATA:  # which no option brings back
+        redacted = seen.redacted
     hiding = Redaction(os.environ, show_pii=show_pii)
     redaction = None if whole else hiding
     lines = _lines(seen, redacted, redaction)

@@ -13,6 +13,8 @@ from turnout.recovery.causes import CauseTable
 from turnout.recovery.letter import Letter
 from turnout.recovery.misnamed import Noticing
 from turnout.recovery.selection import Selection
+from turnout.recovery.sources.export import Redacted
+from turnout.recovery.sources.file import FileSource
 
 __all__ = ["Look", "look"]
 
@@ -31,6 +33,8 @@ class Look(msgspec.Struct, frozen=True):
     """By which they were classified."""
     undeliverable: str
     """Why they are no longer what was sent; empty when they are."""
+    redacted: Redacted
+    """What was taken out of them before they were read."""
 
 
 def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) -> Look:
@@ -49,6 +53,7 @@ def look(settings: DlqSettings, place: Place, selection: Selection, limit: int) 
                     kept.append(letter)
             notes = (*source.notes, *selects.misnamed())
             causes = services.causes()
-            return Look(source.name, tuple(kept), read, read >= limit, notes, causes, source.undeliverable)
+            redacted = source.redacted if isinstance(source, FileSource) else Redacted.NOTHING
+            return Look(source.name, tuple(kept), read, read >= limit, notes, causes, source.undeliverable, redacted)
 
     return asyncio.run(reading())

@@ -39,6 +39,11 @@ class FileSource:
         self._rest = self._read(lines)
 
     @property
+    def redacted(self) -> Redacted:
+        """What was taken out of it."""
+        return self._header.redacted
+
+    @property
     def undeliverable(self) -> str:
         """See `Source.undeliverable`."""
         if self._header.redacted is Redacted.NOTHING:
