@@ -20,6 +20,8 @@ _MOST_ROWS = 8
 _BLOCKS = " ▁▂▃▄▅▆▇█"
 _BAR = 24
 _WIDEST_PLACE = 24
+_LEAST_SAID = 5
+"""Columns without which the last one of the groups would say nothing."""
 _STYLES: dict[str, str] = {
     Disposition.TRANSIENT: "green",
     Disposition.NEEDS_FIX: "yellow",
@@ -30,7 +32,7 @@ _STYLES: dict[str, str] = {
 
 def print_report(report: Report, console: Console) -> None:
     """Print the report. Commands are not broken into lines, so that they can be copied."""
-    for part in _body(report):
+    for part in _body(report, console.width):
         console.print(part, highlight=False)
     if report.steps:
         console.print(Text("\nWhat to do next", style="bold"))
@@ -45,10 +47,10 @@ def print_report(report: Report, console: Console) -> None:
         console.print(Text(note, style="dim"))
 
 
-def _body(report: Report) -> list[RenderableType]:
+def _body(report: Report, width: int) -> list[RenderableType]:
     parts: list[RenderableType] = [_headline(report), *(Text(each, style="yellow") for each in report.caveats)]
     if report.total:
-        parts += [_glance(report), Text(), _groups(report)]
+        parts += [_glance(report), Text(), _groups(report, width)]
         if report.timeline is not None:
             parts += [Text(), _timeline(report.timeline)]
         lists = [
@@ -84,15 +86,23 @@ def _glance(report: Report) -> Text:
     return text
 
 
-def _groups(report: Report) -> Table:
+def _groups(report: Report, width: int) -> RenderableType:
+    """A table, or where it has no room a few lines for each: it would lose its last columns."""
     places = [_where(group) for group in report.groups]
-    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False, expand=True)
-    table.add_column("cause", no_wrap=True, min_width=max(len(group.cause) for group in report.groups))
-    table.add_column("disposition", no_wrap=True, min_width=11)
-    table.add_column("letters", justify="right", no_wrap=True, min_width=7)
     # No wider than it needs: on a terminal of 80 columns what was said has only what the others leave.
-    widest = max(map(cell_len, ("where", *places)))
-    table.add_column("where", overflow="fold", width=min(_WIDEST_PLACE, widest))
+    widths = {
+        "cause": max(len(group.cause) for group in report.groups),
+        "disposition": 11,
+        "letters": 7,
+        "where": min(_WIDEST_PLACE, max(map(cell_len, ("where", *places)))),
+    }
+    if width < sum(widths.values()) + 2 * len(widths) + _LEAST_SAID:
+        return Group(*(_lines(group, place) for group, place in zip(report.groups, places, strict=True)))
+    table = Table(box=None, padding=(0, 2, 0, 0), header_style="dim", pad_edge=False, expand=True)
+    table.add_column("cause", no_wrap=True, min_width=widths["cause"])
+    table.add_column("disposition", no_wrap=True, min_width=widths["disposition"])
+    table.add_column("letters", justify="right", no_wrap=True, min_width=widths["letters"])
+    table.add_column("where", overflow="fold", width=widths["where"])
     table.add_column("said most often", overflow="ellipsis", no_wrap=True, ratio=1)
     for group, place in zip(report.groups, places, strict=True):
         table.add_row(
@@ -100,9 +110,22 @@ def _groups(report: Report) -> Table:
             Text(group.disposition, style=_STYLES[group.disposition]),
             f"{group.count:,}",
             Text(place),
-            Text(" ".join(group.error.split()) or "-"),
+            Text(_said(group)),
         )
     return table
+
+
+def _lines(group: model.Group, place: str) -> RenderableType:
+    """What the table has of a group, one under the other."""
+    head = Text.assemble(
+        f"{group.cause} ", (f"({group.disposition})", _STYLES[group.disposition]), f" {words.letters(group.count)}"
+    )
+    rest = (Text(place, overflow="fold"), Text(_said(group), overflow="ellipsis", no_wrap=True))
+    return Group(head, *(Padding(each, (0, 0, 0, 2)) for each in rest if each.plain != "-"))
+
+
+def _said(group: model.Group) -> str:
+    return " ".join(group.error.split()) or "-"
 
 
 def _where(group: model.Group) -> str:

@@ -214,3 +214,12 @@ def test_what_was_said_gets_the_room_that_short_names_of_places_leave() -> None:
     shown = printed(report([read_letter(letters.message('{"x": 1}', letters.strings(**nowhere)))]), width=80)
     assert "the event has no 'detail'" in shown
     assert max(map(len, shown.splitlines()[:6])) <= 80
+
+
+@pytest.mark.parametrize("width", [40, 60, 76, 79, 80, 120])
+def test_a_table_has_all_that_is_known_of_a_cause_on_a_terminal_of_any_width(width: int) -> None:
+    own = letters.own(reason="ACCESS_DENIED", owed=("crm",), message="may not send")
+    shown = printed(report([read_letter(own)]), width=width)
+    causes = "\n".join(shown.splitlines()[: shown.splitlines().index("When they failed")])
+    for word in ("AUTHENTICATION_REJECTED", "needs-fix", "1", "crm", "may"):
+        assert word in causes
