@@ -209,7 +209,8 @@ def test_what_to_do_with_one_letter_is_what_the_report_says_by_the_table_of_the_
 
 def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_and_by_whom(exported: Path) -> None:
     ledger = exported.parent / "ledger.sqlite"
-    gone = Sighting("m-gone", "events-dead", "e-gone", "Interaction Completed", "RATE_LIMIT_EXCEEDED", "transient")
+    what = ("Interaction Completed", "RATE_LIMIT_EXCEEDED", "transient")
+    gone = Sighting("m-gone", "events-dead", "e-gone", *what, conversation_id="c-gone")
     done = [
         Entry("m-gone", Action.RETRY, Phase.STARTED, "ops@desk:1", 2),
         Entry("m-gone", Action.RETRY, Phase.DONE, "ops@desk:1", 2, targets=("crm",)),
@@ -227,10 +228,11 @@ def test_of_a_letter_that_is_not_there_any_more_the_ledger_tells_what_was_done_a
         return CliRunner().invoke(dlq, given, env={"TURNOUT_DLQ_LEDGER": str(ledger)}, catch_exceptions=False)
 
     asyncio.run(remember())
-    for name in ("m-gone", "e-gone"):
+    for name in ("m-gone", "e-gone", "c-gone"):
         shown = show(name)
         assert (shown.exit_code, f"no letter in events-dead has the id {name}" in shown.stderr) == (1, True)
         assert shown.stdout.startswith("letter        m-gone\n")
+        assert "conversation  c-gone\n" in shown.stdout
         assert "seen done by worker-1: RATE_LIMIT_EXCEEDED transient\n" in shown.stdout
         assert "retry done (attempt 2) by ops@desk:1: crm\n" in shown.stdout
         assert "park done by worker-1: waits for a repair\n" in shown.stdout

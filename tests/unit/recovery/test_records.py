@@ -124,4 +124,5 @@ def test_a_sighting_tells_what_the_letter_is_and_no_more(queue: str) -> None:
         "RATE_LIMIT_EXCEEDED",
         "transient",
         letter.message.sent_ms,
+        letters.CONVERSATION,
     )

@@ -28,11 +28,6 @@ from turnout.rules.showing import printable
 
 __all__ = ["show"]
 
-_NOT_BY_CONVERSATION = (
-    "the ledger knows no letter of that id either; it is asked by the id of a letter or its event, not by that of a "
-    "conversation"
-)
-
 
 @click.command(short_help="Show one letter: why it failed, its way, its history, its body.")
 @click.argument("letter_id", type=GIVEN, metavar="ID")
@@ -51,7 +46,7 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
         notes = "".join(f"\nnote: {note}" for note in seen.notes)
         more = "; there may be more: raise --limit" if seen.limited else ""
         if not as_json and not _print_known(settings, seen.source, letter_id, Redaction(os.environ, show_pii=show_pii)):
-            notes += f"\nnote: {_NOT_BY_CONVERSATION}"
+            notes += "\nnote: the ledger knows no letter of that id either"
         raise click.ClickException(
             f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read{more}{notes}"
         )
@@ -86,7 +81,7 @@ def _history(settings: DlqSettings, letter: str) -> list[Entry]:
 
 
 def _print_known(settings: DlqSettings, source: str, named: str, redaction: Redaction) -> bool:
-    """What the ledger knows of letters that are not there any more, by their id or that of their event.
+    """What the ledger knows of letters that are not there any more, by one of their ids.
 
     False when it was read, and knows none.
     """
@@ -95,7 +90,9 @@ def _print_known(settings: DlqSettings, source: str, named: str, redaction: Reda
         async with open_services(settings) as services:
             ledger = await services.ledger()
             found = dict(await ledger.records([named]))
-            found |= {each.letter: each async for each in ledger.find(source) if each.event_id == named}
+            async for each in ledger.find(source):
+                if named in (each.event_id, each.conversation_id):
+                    found[each.letter] = each
             return [(record, await ledger.history(record.letter)) for record in found.values()]
 
     if not ledger_is_there(settings):
@@ -110,6 +107,7 @@ def _print_known(settings: DlqSettings, source: str, named: str, redaction: Reda
         _line("queue", record.queue)
         _line("cause", f"{record.cause} ({record.disposition})" if record.cause else "")
         _line("event", redaction.text(" ".join(part for part in (record.event_type, record.event_id) if part)))
+        _line("conversation", redaction.text(record.conversation_id))
         _line("status", record.status)
         _print_history(history, redaction)
     return bool(known)

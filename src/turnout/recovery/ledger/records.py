@@ -114,6 +114,7 @@ class Sighting(_Storable, frozen=True):
     disposition: str = ""
     sent_ms: int = 0
     """When it was sent, as its queue says. 0: nobody says."""
+    conversation_id: str = ""
 
     @classmethod
     def of(cls, letter: Letter) -> Sighting:
@@ -126,6 +127,7 @@ class Sighting(_Storable, frozen=True):
             letter.cause,
             letter.disposition,
             letter.message.sent_ms,
+            letter.conversation_id,
         )
 
 
@@ -185,6 +187,7 @@ class Record(_Storable, frozen=True):
     """Of the attempts those that were cut short. They say nothing about the letter, nor about its targets."""
     sent_ms: int = 0
     """`Sighting.sent_ms`."""
+    conversation_id: str = ""
 
     @property
     def settled(self) -> bool:
@@ -259,6 +262,7 @@ def seen(record: Record | None, sighting: Sighting, by: str, at_ms: int) -> tupl
         changed_ms=known.changed_ms or at_ms,
         by=known.by or by,
         sent_ms=sighting.sent_ms,
+        conversation_id=sighting.conversation_id,
     )
     note = " ".join(part for part in (sighting.cause, sighting.disposition) if part)
     return after, Entry(sighting.letter, Action.SEEN, Phase.DONE, by, at_ms=at_ms, note=note) if first else None
