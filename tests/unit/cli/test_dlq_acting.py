@@ -100,6 +100,24 @@ def test_a_plan_goes_on_from_another_folder_with_the_same_files(
     assert len(Path(here, "sent.jsonl").read_text().splitlines()) == 3
 
 
+def test_a_plan_is_not_gone_on_with_when_another_place_is_named_than_it_sends_to(
+    exported: Path,  # noqa: F811
+    tmp_path: Path,
+) -> None:
+    ledger, plan = str(tmp_path / "ledger.sqlite"), "replay-20261128-091834-e4ad"
+
+    async def remember() -> None:
+        options = {"to": "target:crm", "place": f"file:{exported}", "what": "Replay to target crm, all letters"}
+        async with open_ledger(ledger) as opened:
+            await opened.save_plan(Plan(plan, Action.REPLAY, "events-dead", "jo", 1, options), [])
+
+    asyncio.run(remember())
+    arguments = ["replay", "--resume", plan, "--ledger", ledger, "--yes", "--to-file", "sent.jsonl"]
+    result = CliRunner().invoke(dlq, arguments)
+    assert result.exit_code == 2
+    assert f"Error: {plan} sends to target crm: go on with it without --to-..., or begin anew\n" in result.output
+
+
 @pytest.mark.parametrize(("answer", "code"), [("n", 1), (signal.SIGINT, 128 + signal.SIGINT)])
 def test_ctrl_c_at_the_prompt_changes_nothing_and_ends_with_the_code_that_help_says(
     exported: Path,  # noqa: F811

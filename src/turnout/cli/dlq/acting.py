@@ -41,12 +41,16 @@ def carry_out(job: Job, settings: DlqSettings) -> int:
 
 
 def remembered(plan: Plan, given: To) -> To:
-    """Where the plan's letters go. Raises `click.UsageError` when that is an endpoint, which no plan keeps."""
-    if given.text == plan.options["to"]:
+    """Where the plan's letters go. Raises `click.UsageError` when that is an endpoint, which no plan keeps, or when
+    another place is given: nothing is to go where somebody does not expect it.
+    """
+    if given.anywhere.text == plan.options["to"]:
         return given
     to = To.of(plan.options["to"])
     if to.kind == "url":
         raise click.UsageError(f"{plan.id} sends to {to.value}, and keeps no more of it: give the same --to-url again")
+    if given != To():
+        raise click.UsageError(f"{plan.id} sends to {to}: go on with it without --to-..., or begin anew")
     return to
 
 
