@@ -9,6 +9,7 @@ from typing import Protocol
 
 import msgspec
 
+from turnout.recovery.deliver.api import what_failed
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
 from turnout.recovery.report.model import Interaction
@@ -39,7 +40,7 @@ class Attempt(msgspec.Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """What failed, as the ledger notes it; empty when nothing did."""
-        return "; ".join(f"{target}: {why}" for target, why in self.failures.items())
+        return what_failed(self.failures)
 
 
 class Deliver(Protocol):
