@@ -216,6 +216,16 @@ def test_what_does_not_come_back_after_a_kill_is_not_waited_for_twice(
     assert "No run that was killed holds them any more: somebody else does" in result.stdout
 
 
+def test_what_a_limit_leaves_out_of_a_plan_is_not_said_to_be_held_by_somebody(queues: MemorySqs) -> None:
+    plan = killed_run(queues, 3)
+    queues.advance(121)
+    result = go_on(plan, "--limit", "1")
+    assert "not read: 2 letters of the plan.\nThere may be more letters than were read: raise" in result.stdout
+    assert "cannot be seen" not in result.stdout
+    assert "If a run was killed" not in result.stdout
+    assert (result.exit_code, "1 done.\n2 letters of this plan left." in result.stdout) == (1, True), result.stdout
+
+
 def test_to_wait_without_a_plan_is_refused(queues: MemorySqs) -> None:
     result = CliRunner().invoke(dlq, ["replay", "--queue", DEAD, "--to-queue", CRM, "--yes", "--wait"])
     assert result.exit_code == 2

@@ -74,7 +74,7 @@ class Course:
         )
         if self._source.keeps and not self._care.resume:
             made.finishing.clear()  # as was said: nothing is taken out, and nothing is left to do with them
-        if made.absent and not self._source.keeps:
+        if made.absent and not (made.limited or self._source.keeps):
             self._say_absent(made)
         if self._stop.is_set():  # while it was reading: of what there is, it may have seen nothing
             click.echo("Nothing was changed.")

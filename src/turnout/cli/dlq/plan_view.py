@@ -69,7 +69,8 @@ def print_draft(
     if made.gone:
         click.echo(f"already done: {len(made.gone):,}: they are in {name} no more")
     if made.absent:
-        click.echo(f"not there: {count(len(made.absent), 'letter')} of the plan cannot be seen in {name} now.")
+        absent = f"{count(len(made.absent), 'letter')} of the plan"
+        click.echo(f"not read: {absent}." if made.limited else f"not there: {absent} cannot be seen in {name} now.")
     if made.expired:
         kept = span(source.retention_seconds or 0)
         click.echo(
