@@ -18,8 +18,8 @@ class ArchiveLetters:
         self._template = template
         self._by = by
 
-    async def __call__(self, letter: Letter) -> str:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> str:
         """See `Archive.__call__`."""
-        document = archive_document(letter, by=self._by, at=datetime.now(UTC))
+        document = archive_document(letter, by=self._by, at=datetime.now(UTC), reached=reached)
         stored = await self._store.put(self._template.key(letter), document, identity(letter))
         return stored.key

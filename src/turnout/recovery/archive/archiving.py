@@ -49,13 +49,13 @@ class Archiving:
 
     async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
         """See `Act.__call__`."""
-        return [await self._archive(work.letter) for work in works]
+        return [await self._archive(work.letter, work.reached) for work in works]
 
-    async def _archive(self, letter: Letter) -> Outcome:
+    async def _archive(self, letter: Letter, reached: tuple[str, ...]) -> Outcome:
         key = self._template.key(letter)
         attempt = 1
         while True:
-            document = archive_document(letter, by=self._by, at=self._clock())
+            document = archive_document(letter, by=self._by, at=self._clock(), reached=reached)
             try:
                 stored = await self._store.put(key, document, identity(letter))
             except ArchiveError as error:

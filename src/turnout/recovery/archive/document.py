@@ -19,8 +19,11 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
+
 from turnout.errors import TurnoutError
 from turnout.message import Attribute, Message
+from turnout.recovery.deliver.composing import attributes_now
 from turnout.recovery.letter import Letter, Payload
 from turnout.recovery.messages import as_message
 
@@ -35,9 +38,13 @@ class ArchiveFormatError(TurnoutError):
     """What is under a key is no archived letter, or not one that this Turnout can bring back."""
 
 
-def archive_document(letter: Letter, *, by: str, at: datetime) -> bytes:
-    """The document of a letter, in UTF-8. `by` is who or what archives it, `at` when, in UTC."""
-    message = letter.message
+def archive_document(letter: Letter, *, by: str, at: datetime, reached: tuple[str, ...] = ()) -> bytes:
+    """The document of a letter, in UTF-8. `by` is who or what archives it, `at` when, in UTC.
+
+    Targets that recovery has `reached` are not owed it any more. The message says so, as no ledger knows it by the id
+    that it has when it is brought back.
+    """
+    message = msgspec.structs.replace(letter.message, attributes=attributes_now(letter.message, reached))
     payload, encoding = (None, "absent") if letter.body is None else _encoded(letter.body)
     document: dict[str, Any] = {
         "turnout": _KIND,

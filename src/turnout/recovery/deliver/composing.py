@@ -21,7 +21,7 @@ from turnout.letter import (
     read_letter_attribute,
     sealed_attributes,
 )
-from turnout.message import REPLAY, Attribute
+from turnout.message import REPLAY, Attribute, Message
 from turnout.queues import queue_name
 from turnout.recovery.deliver.address import Address, Kind, sourced
 from turnout.recovery.deliver.api import Unfit
@@ -35,7 +35,7 @@ from turnout.targets.identity import deduplication_id, identifier
 from turnout.targets.queue import QueueDestination
 from turnout.telemetry.propagation import BAGGAGE, TRACE_HEADER
 
-__all__ = ["compose", "compose_as_found", "compose_for_source", "original"]
+__all__ = ["attributes_now", "compose", "compose_as_found", "compose_for_source", "original"]
 
 
 def original(letter: Letter) -> tuple[str, Mapping[str, Attribute]]:
@@ -120,20 +120,8 @@ def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...], why: 
     """
     message = letter.message
     body = message.body
-    attributes = {name: value for name, value in message.attributes.items() if name != PARKED}
+    attributes = {name: value for name, value in attributes_now(message, reached).items() if name != PARKED}
     size = len(body.encode("utf-8", "surrogatepass"))
-    before = read_letter_attribute(attributes)
-    more = tuple(name for name in before.owed if name in reached) if before is not None else ()
-    if before is not None and more:
-        said = attributes.get(ERROR_MESSAGE)
-        after = msgspec.structs.replace(
-            before,
-            done=tuple(dict.fromkeys((*before.done, *more))),
-            owed=tuple(name for name in before.owed if name not in more),
-            message=before.message or (said.text or "" if said is not None else ""),
-        )
-        sealed = sealed_attributes(after, original_attributes(attributes), size)
-        attributes = sealed if LETTER in sealed else attributes
     if why and len(attributes) < MAX_MESSAGE_ATTRIBUTES:
         with_why = {**attributes, PARKED: parked_attribute(why)}
         if size + sum(each.size(name) for name, each in with_why.items()) <= MAX_MESSAGE_BYTES:
@@ -146,6 +134,25 @@ def compose_as_found(letter: Letter, queue: str, reached: tuple[str, ...], why: 
         deduplication_id=identifier(letter.id) if fifo else None,
         trace_header=message.system.get(TRACE_HEADER),
     )
+
+
+def attributes_now(message: Message, reached: tuple[str, ...]) -> Mapping[str, Attribute]:
+    """The attributes of a letter, in which a letter of ours is not owed any more what recovery has `reached`."""
+    attributes = message.attributes
+    before = read_letter_attribute(attributes)
+    more = tuple(name for name in before.owed if name in reached) if before is not None else ()
+    if before is None or not more:
+        return attributes
+    said = attributes.get(ERROR_MESSAGE)
+    after = msgspec.structs.replace(
+        before,
+        done=tuple(dict.fromkeys((*before.done, *more))),
+        owed=tuple(name for name in before.owed if name not in more),
+        message=before.message or (said.text or "" if said is not None else ""),
+    )
+    size = len(message.body.encode("utf-8", "surrogatepass"))
+    sealed = sealed_attributes(after, original_attributes(attributes), size)
+    return sealed if LETTER in sealed else attributes
 
 
 def _duplicate(target: str, letter: Letter, body: str, replay: str) -> str:

@@ -63,8 +63,11 @@ class Deliver(Protocol):
 class Archive(Protocol):
     """Keeps a letter for good."""
 
-    async def __call__(self, letter: Letter) -> str:
-        """Keep it, and return where. The same letter twice is kept once. Raises `turnout.errors.ArchiveError`."""
+    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> str:
+        """Keep it, with what recovery has delivered it to, and return where. The same letter twice is kept once.
+
+        Raises `turnout.errors.ArchiveError`.
+        """
         ...
 
 

@@ -102,7 +102,7 @@ class Handler:
                     await self._tell(letter, Told.EXHAUSTED_RETRIES, record.attempts)
                 return Result.EXHAUSTED if decision.exhausted else Result.PARKED
             case Next.ARCHIVE:
-                return await self._archive(letter, source)
+                return await self._archive(letter, record, source)
             case Next.DELIVER:
                 return await self._deliver(letter, record, source)
 
@@ -212,9 +212,9 @@ class Handler:
         if self._tools.archive is None:
             await self._park(letter, record, note)
             return Result.PARKED
-        return await self._archive(letter, source, note)
+        return await self._archive(letter, record, source, note)
 
-    async def _archive(self, letter: Letter, source: Source, why: str = "") -> Result:
+    async def _archive(self, letter: Letter, record: Record, source: Source, why: str = "") -> Result:
         archive = self._tools.archive
         if archive is None:
             raise AssertionError("the policy archives nothing without an archive")
@@ -222,7 +222,7 @@ class Handler:
             return Result.PUT_OFF
         await self._note(letter, Action.ARCHIVE, Phase.STARTED, 1)
         try:
-            key = await archive(letter)
+            key = await archive(letter, record.reached)
         except ArchiveError as error:
             await self._note(letter, Action.ARCHIVE, Phase.FAILED, 1, note=str(error))
             log.warning("a letter cannot be archived: %s", error, extra=about_letter(letter, code=error.code))

@@ -61,6 +61,18 @@ def test_a_letter_is_archived_under_the_documented_key_once() -> None:
     assert list(store.documents) == [key]
 
 
+def test_what_recovery_has_delivered_a_letter_to_gets_it_from_no_archive_once_more() -> None:
+    store = MemoryArchive()
+    letter = read_letter(shapes.own(owed=("crm", "mail"), done=()), queue=DEAD)
+    assert act_on(archiving(store), letter, reached=("crm",)).done
+
+    async def reading() -> list[Letter]:
+        return [each async for each in ArchiveSource(store, "dlq/").letters()]
+
+    (back,) = asyncio.run(reading())
+    assert (back.owed, back.done) == (("mail",), ("crm",))
+
+
 def test_two_letters_of_one_event_are_both_kept() -> None:
     store = MemoryArchive()
     for attempts in (1, 2):

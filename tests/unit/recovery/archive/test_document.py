@@ -206,3 +206,12 @@ def _with(**changed: Any) -> bytes:
 def test_what_is_no_archived_letter_is_refused(document: bytes, said: str) -> None:
     with pytest.raises(ArchiveFormatError, match=said):
         read_document(document, "k")
+
+
+def test_what_recovery_has_delivered_a_letter_to_is_not_owed_any_more_when_it_comes_back() -> None:
+    letter = read_letter(letters.own(owed=("crm", "mail"), done=("audit",)), queue="https://sqs/1/dead")
+    document = archive_document(letter, by="jo", at=AT, reached=("crm", "s3://b/k"))
+    back = read_letter(read_document(document, "k"))
+    assert (back.owed, back.done, back.body) == (("mail",), ("audit", "crm"), letter.body)
+    untouched = read_letter(read_document(archive_document(letter, by="jo", at=AT), "k"))
+    assert untouched.message.attributes == letter.message.attributes

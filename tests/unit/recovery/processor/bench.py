@@ -138,10 +138,12 @@ class Shelf:
         self.diary = diary
         self.failure: ArchiveError | None = None
         self.kept: set[str] = set()
+        self.reached: tuple[str, ...] = ()
 
-    async def __call__(self, letter: Letter) -> str:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> str:
         if self.failure is not None:
             raise self.failure
+        self.reached = reached
         self.diary.append(f"archived {letter.id}")
         self.kept.add(letter.id)
         return f"dlq/{letter.id}.json"

@@ -223,6 +223,18 @@ def test_a_letter_whose_conversation_is_gone_is_archived_and_one_that_is_too_fre
     on_bench(tmp_path, story, transient(1))
 
 
+def test_the_archive_is_told_what_a_letter_was_delivered_to_before(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.ledger.see([Sighting("m-1")], by="jo")
+        for phase, targets in ((Phase.STARTED, ()), (Phase.FAILED, ("crm",))):
+            await bench.ledger.record([Entry("m-1", Action.RETRY, phase, "jo", targets=targets)])
+        assert await bench.once() == {"archived": 1}
+        assert bench.shelf is not None
+        assert bench.shelf.reached == ("crm",)
+
+    on_bench(tmp_path, story, permanent(1))
+
+
 def test_without_an_archive_a_letter_whose_conversation_is_gone_waits_for_somebody(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.shelf, bench.talk = None, Talk(correlates=True)
