@@ -36,7 +36,7 @@ def test_a_plan_whose_ledger_is_elsewhere_is_not_looked_for_in_a_new_one(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("TURNOUT_DLQ_LEDGER", raising=False)
-    result = CliRunner().invoke(dlq, ["retry", "--resume", "retry-1", "--yes", "--file", "any"])
+    result = CliRunner().invoke(dlq, ["retry", "--resume", "retry-1", "--yes"])
     assert isinstance(result.exception, UnknownPlan)
     assert f"there is no ledger {tmp_path}/turnout-ledger.sqlite" in str(result.exception)
     assert "--ledger" in str(result.exception)
@@ -116,6 +116,49 @@ def test_a_plan_is_not_gone_on_with_when_another_place_is_named_than_it_sends_to
     result = CliRunner().invoke(dlq, arguments)
     assert result.exit_code == 2
     assert f"Error: {plan} sends to target crm: go on with it without --to-..., or begin anew\n" in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "given", "named"),
+    [
+        ("retry", ["--queue", "https://sqs.example/1/other"], "--queue"),
+        ("retry", ["--cause", "TARGET_MISSING", "--since", "2h"], "--cause, --since"),
+        ("replay", ["--file", "letters.jsonl", "--again"], "--file, --again"),
+        ("archive", ["--restore", "dlq/"], "--restore"),
+    ],
+)
+def test_a_plan_that_is_gone_on_with_knows_its_letters_and_others_may_not_be_named(
+    command: str, given: list[str], named: str
+) -> None:
+    result = CliRunner().invoke(dlq, [command, "--resume", "plan-1", "--yes", *given])
+    assert result.exit_code == 2
+    assert f"Error: plan-1 knows its own letters: go on with it without {named}\n" in result.output
+
+
+def test_letters_are_not_restored_to_another_queue_than_their_plan_says(tmp_path: Path) -> None:
+    ledger, plan = str(tmp_path / "ledger.sqlite"), "restore-20261128-091834-e4ad"
+
+    async def remember() -> None:
+        async with open_ledger(ledger) as opened:
+            await opened.save_plan(Plan(plan, Action.REPLAY, "dlq/", "jo", 1, {"place": "archive:dlq/", "to": ""}), [])
+
+    asyncio.run(remember())
+    arguments = [
+        "archive",
+        "--resume",
+        plan,
+        "--ledger",
+        ledger,
+        "--bucket",
+        "b",
+        "--yes",
+        "--to-queue",
+        "https://q/1/a",
+    ]
+    result = CliRunner().invoke(dlq, arguments)
+    assert result.exit_code == 2
+    said = f"Error: {plan} restores to the queues they were found in: go on with it without --to-queue\n"
+    assert said in result.output
 
 
 @pytest.mark.parametrize(("answer", "code"), [("n", 1), (signal.SIGINT, 128 + signal.SIGINT)])

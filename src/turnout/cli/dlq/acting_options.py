@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Container, Iterator
 from typing import Any
 
 import click
@@ -113,10 +113,16 @@ _SETTINGS = {
 }
 
 
+_KNOWN_TO_A_PLAN = frozenset(
+    {"queue", "failed_events", "file", "archived", "restore", "again"}
+    | {"causes", "dispositions", "rules", "targets", "since", "until", "ids", "where"}
+)
+
+
 def acting_options(command: Command) -> Command:
     """`--limit`, `--dry-run`, `--yes`, `--resume`, `--wait`, `--again` become `care`, and settings `settings`.
 
-    Apply it last (on top).
+    Apply it last (on top). A plan that is gone on with knows which letters are meant: other letters may not be named.
     """
 
     @functools.wraps(command)
@@ -125,6 +131,8 @@ def acting_options(command: Command) -> Command:
         care = Care(**{name: given.pop(name) for name in Care.__struct_fields__})
         if care.wait and not care.resume:
             raise click.UsageError("--wait goes with --resume: a plan knows for which letters")
+        if care.resume and (known := ", ".join(option for option, _ in _given(_KNOWN_TO_A_PLAN))):
+            raise click.UsageError(f"{care.resume} knows its own letters: go on with it without {known}")
         command(settings=settings_of_command(settings), care=care, **given)
 
     return _with(_CARE, wrapped)
@@ -135,12 +143,15 @@ def settings_given() -> str:
 
     A plan does not remember them: whoever goes on with it has to give them again.
     """
+    return "".join(f" {option} {shlex.quote(str(value))}" for option, value in _given(_SETTINGS))
+
+
+def _given(names: Container[str | None]) -> Iterator[tuple[str, Any]]:
+    """Which of these options the running command was given: as they are written, and their values."""
     context = click.get_current_context()
-    words = []
     for option in context.command.params:
-        if option.name in _SETTINGS and context.get_parameter_source(option.name) is ParameterSource.COMMANDLINE:
-            words += [option.opts[0], shlex.quote(str(context.params[option.name]))]
-    return "".join(f" {word}" for word in words)
+        if option.name in names and context.get_parameter_source(option.name or "") is ParameterSource.COMMANDLINE:
+            yield option.opts[0], context.params[option.name or ""]
 
 
 def archive_options(command: Command) -> Command:

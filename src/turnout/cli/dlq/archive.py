@@ -15,7 +15,7 @@ from turnout.cli.stray import WithoutArguments
 from turnout.dlq.acts import archiving, restoring
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
-from turnout.recovery.ledger.records import Action
+from turnout.recovery.ledger.records import Action, Plan
 from turnout.recovery.misnamed import Noticing
 from turnout.recovery.selection import Selection
 
@@ -64,7 +64,7 @@ def archive(
             selects=Noticing(selection),
             what=f"Restore to {to_queue or 'the queues they were found in'}, {selection}",
             make=lambda services, plan: restoring(
-                services, Place.of(plan.options["place"]), to_queue or plan.options.get("to", "")
+                services, Place.of(plan.options["place"]), _remembered(plan, to_queue or "")
             ),
             options={"to": to_queue or ""},
             care=care,
@@ -81,3 +81,12 @@ def archive(
             care=care,
         )
     sys.exit(carry_out(job, settings))
+
+
+def _remembered(plan: Plan, given: str) -> str:
+    """The queue to which the plan restores. Raises `click.UsageError` when another one is given."""
+    queue = plan.options.get("to", "")
+    if given not in ("", queue):
+        place = queue or "the queues they were found in"
+        raise click.UsageError(f"{plan.id} restores to {place}: go on with it without --to-queue")
+    return queue
