@@ -249,6 +249,12 @@ def test_of_a_long_line_the_part_with_the_mistake_is_shown(tmp_path: Path, befor
         ("rules: [{when: exists(x), send: [high]}]", "needs 'id'"),
         ("rules: [{id: r, when: {a: b}, send: [high]}]", "quote it as a whole"),
         ("rules: [{id: r, when: [a == 1, b == 1], send: [high]}]", "join several with 'and' or 'or'"),
+        ("rules: [{id: r, when: {x: [1]}, send: [high]}]", "an event pattern is written as 'pattern'"),
+        ("rules: [{id: r, pattern: , send: [high]}]", "indent its fields further than 'pattern' itself"),
+        (
+            "rules: [{id: r, when: x == 1, send: [high], examples: [{event: '{}', match: true}]}]",
+            "write its JSON without quotes",
+        ),
         ("rules: [{id: r, pattern: x == 1, send: [high]}]", "an expression is written as 'when'"),
         ("rules: [{id: r, when: exists(x), to: [high]}]", "no field 'to'; did you mean 'send'?"),
         ("rules: [{id: r, when: exists(x), target: [high]}]", "no field 'target'; did you mean 'send'?"),
@@ -352,6 +358,9 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
         ("    send", "   send", "6:4", "look at the indentation"),
         ("    when", "\u00a0   when", "5:1", "an invisible character that is no space"),
         ("    when", "  \u00a0 when", "5:3", "an invisible character that is no space"),
+        ("when: detail", "when:\u00a0detail", "5:10", "an invisible character that is no space"),
+        ("- id: r", "- id:\u200br", "4:8", "an invisible character that is no space"),
+        ("when: detail.x == 1", "when: 'detail.x == 1", "5:11", "write the quote that closes it"),
         ("send: [standard]", "send: [standard]\n>>>>>>> theirs", "7:1", "a merge was not finished: >>>>>>> is left"),
     ],
 )

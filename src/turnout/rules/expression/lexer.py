@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 from enum import Enum
 from typing import NamedTuple
 
@@ -49,6 +50,7 @@ _NO_NUMBER = re.compile(r"(?:[A-Za-z_.]|[-:](?=[A-Za-z0-9]))[A-Za-z0-9_.:+\-]*")
 _SIGNED = re.compile(r"\+\.?[0-9]")
 _SHORT = re.compile(r"-?\.[0-9]")
 """What begins a number elsewhere, and none here."""
+_BACKTICKS = re.compile(r"`(-?[0-9]+(?:\.[0-9]+)?|true|false|null)`")
 _STRING = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"", re.DOTALL)
 _OPERATOR = re.compile(r"==|!=|<=|>=|<|>")
 _CALL = re.compile(r"\s*\(")
@@ -60,6 +62,8 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 _WORDS = frozenset({"and", "or", "not", "in"})
 _CONSTANTS: dict[str, bool | None] = {"true": True, "false": False, "null": None}
 _UNUSUAL = "quote unusual names: detail['name']"
+_LOOKALIKES = ("Cyrillic", "Greek")
+"""Alphabets with letters that look like Latin ones."""
 _HINTS = {
     "<>": "write !=",
     "=~": "write matches(path, 'expression')",
@@ -70,8 +74,10 @@ _HINTS = {
     "#": "a comment stands outside of the expression",
     ";": "write 'and' or 'or'",
     "&": "write 'and'",
-    "|": "write 'or'",
+    "||": "write 'or'",
+    "|": "write 'or'; there are no pipes",
     "!": "write 'not'",
+    "?.": "write a dot alone; a comparison with what is missing is false",
     "+": "there is no arithmetic",
     "*": "there is no arithmetic; wildcards belong into wildcard(path, 'pattern')",
     "/": "there is no arithmetic; regular expressions belong into matches(path, 'expression')",
@@ -137,8 +143,12 @@ def _next(text: str, start: int) -> Token:
         hint = "a number has no sign but -, and a text stands in quotes"
     if _SHORT.match(text, start):
         hint = "a number below 1 begins with 0, as in 0.5"
+    if quoted := _BACKTICKS.match(text, start):
+        hint = f"write {quoted[1]} without backticks"
     if not character.isascii() and character.isalpha():
-        hint = _UNUSUAL
+        hint = _foreign(character)
+    if not character.isprintable():
+        hint = "an invisible character; delete it"
     raise ExpressionError(
         Code.SYNTAX, f"unexpected {character!r}" + (f"; {hint}" if hint else ""), Span(start, start + 1)
     )
@@ -160,21 +170,30 @@ def _path(text: str, start: int) -> Token:
             position = step.end()
         elif text[position] in ".`":
             after = text[position:].lstrip(".")[:1]
-            unusual = after.isalpha() and not after.isascii()
             if after == "$":
                 raise _no_path("references to the environment are not replaced inside a path", position)
-            raise _no_path(_UNUSUAL if unusual else "after a dot comes a name, '*' or a bracket", position)
+            if after.isalpha() and not after.isascii():
+                raise _no_path(_foreign(after), position)
+            raise _no_path("after a dot comes a name, '*' or a bracket", position)
         else:
             break
     path = text[start:position]
-    if text[position : position + 1].isalpha() and (reason := _glued(path)):
+    if text[position : position + 1].isalpha() and (reason := _glued(path, text, position)):
         raise _no_path(reason, position)
     return Token(TokenKind.PATH, path, path, Span(start, position))
 
 
-def _glued(path: str) -> str:
+def _foreign(letter: str) -> str:
+    """What to do about a letter that names without quotes do not have."""
+    script = unicodedata.name(letter, "").partition(" ")[0].capitalize()
+    return f"this is a {script} letter; type it anew, or {_UNUSUAL}" if script in _LOOKALIKES else _UNUSUAL
+
+
+def _glued(path: str, text: str, end: int) -> str:
     """What to write instead when a letter stands where the path has come to its end; empty when that says nothing."""
     if path == "$":
+        if (name := _NAME.match(text, end)) and _CALL.match(text, name.end()):
+            return f"a function is written without $: {name[0]}(...)"
         return "after $ comes a dot, as in $.detail; a reference to the environment is ${NAME}"
     if _NUMBERED.search(path):
         return "quote a name that begins with a digit: detail['2nd']"

@@ -8,6 +8,8 @@ from turnout.rules.problems import Code
 
 __all__ = ["PathError", "deprecated", "syntax_error"]
 
+_COMPARISON = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(==?|!=|<=?|>=?)\s*([^=].*)")
+"""What other languages write in the brackets of a filter."""
 _POSITION = re.compile(r"at 1:(\d+)|col (\d+)")
 
 
@@ -46,6 +48,9 @@ def _in_brackets(query: str, offset: int) -> str:
         return ""
     if not content.strip():
         return "; write [*] for every element, [0] for the first"
+    if comparison := _COMPARISON.fullmatch(content):
+        name, order, value = comparison.groups()
+        return f"; a filter is written [?(@.{name} {order if order != '=' else '=='} {value})]"
     return f"; write ['{content}']" if re.fullmatch(r"[A-Za-z_][^'\"\[(,]*", content) else ""
 
 

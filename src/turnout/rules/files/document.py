@@ -24,8 +24,8 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 _STRING_TAG = "tag:yaml.org,2002:str"
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
-_NO_SPACE = re.compile(r" *[\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]")
-"""What web pages and chats indent with, and what nobody sees."""
+_NO_SPACE = re.compile(r" *(?:- +)?(?:[\w-]+: *)?[\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]")
+"""What web pages and chats write for spaces, and what nobody sees, before a field or before its value."""
 _ADVICE = {
     "cannot start any token": "; quote a value that begins with '@', '`', '%', '>' or '|', and indent with spaces",
     "mapping values are not allowed": "; quote a text that holds ': ', and look at the indentation and the line above",
@@ -38,6 +38,7 @@ _ADVICE = {
     "expected comment or line break": "; quote a text that begins with '>' or '|'",
     "unknown escape character": r"; a backslash is written \\ in double quotes, and as it is in single quotes",
     "found unexpected ':'": "; after the ':' of a field comes a space",
+    "found unexpected end of stream": "; write the quote that closes it",
     "did not find expected key": "; look at the indentation, and quote a whole text that begins with a quote",
 }
 """What to do, by what the parser says."""
@@ -84,7 +85,7 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
         return YamlError(Code.YAML, message, text.count("\n", 0, conflict.start()), 0)
     for number, written in enumerate(text.split("\n")[max(0, line - 1) : line + 1], start=max(0, line - 1)):
         if indent := _NO_SPACE.match(written):
-            message = "an invisible character that is no space; delete it, and indent with spaces"
+            message = "an invisible character that is no space; delete it, and write spaces"
             return YamlError(Code.YAML, message, number, indent.end() - 1)
     if mark and "cannot start any token" in (error.problem or "") and text[mark.index : mark.index + 1] == "\t":
         return YamlError(Code.YAML, "a tab; indent with spaces, and put a space after '-'", line, column)

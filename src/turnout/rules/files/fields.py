@@ -56,7 +56,9 @@ class Fields:
         """Whether it is a mapping; a problem when not."""
         if isinstance(node, MapNode):
             return True
-        self.problem(Code.WRONG_TYPE, f"{name} must be a mapping, not {kind(node)}", node)
+        is_json = isinstance(node, ScalarNode) and node.text.lstrip().startswith("{")
+        hint = "; write its JSON without quotes or '|'" if is_json else ""
+        self.problem(Code.WRONG_TYPE, f"{name} must be a mapping, not {kind(node)}{hint}", node)
         return False
 
     def text(self, node: Node, name: str) -> str | None:

@@ -125,7 +125,11 @@ class RuleReader:
 
     def _when(self, node: Node) -> tuple[Condition, str, ScalarNode | None]:
         if not isinstance(node, ScalarNode):
-            hint = "join several with 'and' or 'or'" if isinstance(node, ListNode) else "quote it as a whole"
+            hint = "quote it as a whole"
+            if isinstance(node, ListNode):
+                hint = "join several with 'and' or 'or'"
+            elif not all(isinstance(value, ScalarNode) for _, value in node.items.values()):
+                hint = "an event pattern is written as 'pattern'"
             self._problem(Code.WRONG_TYPE, f"when must be {Type.EXPRESSION.value}; {hint}", node)
             return _NEVER, "", None
         if node.value is None:
@@ -144,6 +148,8 @@ class RuleReader:
         if isinstance(node, ScalarNode):
             is_json = node.text.lstrip().startswith("{")
             instead = "write its JSON without quotes or '|'" if is_json else "an expression is written as 'when'"
+            if node.value is None:
+                instead = "indent its fields further than 'pattern' itself"
             problem = f"pattern must be a mapping, not {kind(node)}; {instead}"
             self._problem(Code.WRONG_TYPE, problem, node)
             return _NEVER, "", None
