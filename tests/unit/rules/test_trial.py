@@ -181,6 +181,7 @@ def test_a_table_whose_ending_is_in_capital_letters_is_read(tmp_path: Path, name
         ({"body": 5, "rules": []}, "TR112 body must be text"),
         ({"event": {}, "metadata": 1, "rules": []}, "TR112 metadata must be a mapping"),
         ({"event": {}, "rules": "vip"}, "TR112 rules must be a list of names; [] for none"),
+        ({"event": {}, "rules": {"vip": False}}, "TR112 rules must be a list of names; [] for none"),
         ({"event": {}, "rules": [1]}, "TR112 rules must be a list of names; [] for none"),
         ({"event": {}, "rules": ["vipp"]}, "TR117 there is no rule 'vipp'; did you mean 'vip'?"),
         ({"event": {}, "targets": ["hihg"]}, "TR115 there is no target 'hihg'; did you mean 'high'?"),

@@ -41,7 +41,7 @@ def test(directory: Path, coverage: bool, as_json: bool, require: tuple[str, ...
     reading = read_rules(directory, require=require)
     if reading.problems:
         raise RuleFilesError(reading.problems)
-    trial = try_rules(reading, root_of(directory))
+    trial = try_rules(reading, root_of(directory), with_coverage=coverage)
     if as_json:
         click.echo(msgspec.json.encode(_record(trial, coverage)))
     else:

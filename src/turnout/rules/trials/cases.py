@@ -138,7 +138,8 @@ class CaseReader:
         if field not in value:
             return None
         names = value[field]
-        if not isinstance(names, list | dict) or not all(isinstance(name, str) for name in names):
+        kinds = list | dict if known.what == "target" else list
+        if not isinstance(names, kinds) or not all(isinstance(name, str) for name in names):
             tell(Code.WRONG_TYPE, f"{field} must be a list of names; [] for none", field)
             return None
         for name in names:

@@ -32,7 +32,9 @@ class Trial(msgspec.Struct, frozen=True):
     tables: int
     problems: tuple[Problem, ...]
     coverage: tuple[RuleCoverage, ...]
-    """Which terms of each rule were seen true, and which false, by its own examples and by all tests."""
+    """Which terms of each rule were seen true, and which false, by its own examples and by all tests; empty when
+    nobody asked.
+    """
 
     @property
     def passed(self) -> bool:
@@ -40,24 +42,23 @@ class Trial(msgspec.Struct, frozen=True):
         return not self.problems
 
 
-def try_rules(reading: Reading, root: Path) -> Trial:
+def try_rules(reading: Reading, root: Path, *, with_coverage: bool = True) -> Trial:
     """Run every example of the rules that were read, and every test in the tables below `root`.
 
-    The rules have to be sound (`reading.problems` is empty).
+    The rules have to be sound (`reading.problems` is empty). Coverage holds every test against every rule.
     """
     ruleset = reading.ruleset()
     rules = {rule.id: rule for rule in reading.rules}
     tables = read_tables(root, rules, reading.targets, reading.limits)
     problems = [*run_examples(reading.rules, reading.limits, root=root), *tables.problems]
-    coverage = Coverage(reading.rules)
-    for rule in reading.rules:
+    coverage = Coverage(reading.rules if with_coverage else ())
+    for rule in reading.rules if with_coverage else ():
         for example in read_examples(rule, root, reading.limits):
             if not isinstance(example, Problem):
                 coverage.see(rule, example.event, example.example.metadata)
     for case in tables.cases:
         problems += _run(case, ruleset)
-        event = decode(case.body)
-        if isinstance(event, dict):
+        if with_coverage and isinstance(event := decode(case.body), dict):
             coverage.see_all(event, case.metadata)
     return Trial(
         examples=sum(len(rule.examples) for rule in reading.rules),

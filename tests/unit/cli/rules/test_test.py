@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from click.testing import CliRunner, Result
 from tests.unit.rules.language import HEAD, write
 
 from turnout.cli.rules import rules
 from turnout.errors import RulesError
+from turnout.rules.trials.coverage import Coverage
 
 RULES = """rules:
   - id: long
@@ -44,6 +46,18 @@ def test_coverage_names_terms_that_were_never_seen_one_way(tmp_path: Path) -> No
     assert result.exit_code == 0
     assert "    never seen false: detail.ms > 5" in result.stdout
     assert "coverage: 0 of 1 terms were seen both true and false" in result.stdout
+
+
+def test_only_who_asks_for_coverage_waits_for_every_test_to_be_held_against_every_rule(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[object] = []
+    monkeypatch.setattr(Coverage, "see_all", lambda _coverage, event, _metadata: asked.append(event))
+    table = "tests: [{event: {detail: {ms: 6}}, rules: [long]}]"
+    assert run(tmp_path, table).exit_code == 0
+    assert asked == []
+    run(tmp_path, table, "--coverage")
+    assert asked == [{"detail": {"ms": 6}}]
 
 
 def test_json_has_problems_and_coverage(tmp_path: Path) -> None:
