@@ -14,6 +14,7 @@ __all__ = [
     "connective",
     "in_place_of_connective",
     "in_place_of_operator",
+    "negated",
 ]
 
 _CONNECTIVES = ("and", "or", "not", "in")
@@ -46,6 +47,14 @@ def before_condition(word: str) -> str:
     return "a condition is written without it" if word.lower() in _BEFORE_CONDITIONS else ""
 
 
+def negated(function: str) -> str:
+    """Of `not_exists`, `notContains`, ...: how to say it; empty for other names."""
+    small = function.lower()
+    if not small.startswith("not") or not (usage := _usage(small[3:].lstrip("_"))):
+        return ""
+    return f"; write not {usage}"
+
+
 def alone(operand: Operand) -> str:
     """Why an operand that is compared with nothing is no condition, and how it becomes one: a whole message."""
     if isinstance(operand, Path):
@@ -60,12 +69,17 @@ def alone(operand: Operand) -> str:
     return f"this alone is not a condition; compare it with something{other}"
 
 
-def in_place_of_connective(before: Token, follows: Token) -> str:
-    """What to write, where `follows` stands after a condition and joins nothing. Empty when nothing is known of it."""
+def in_place_of_connective(before: Token, follows: Token, after: Token) -> str:
+    """What to write, where `follows`, and `after` it, stands after a condition and joins nothing. Empty when nothing is
+    known of it.
+    """
     if before.kind is follows.kind is TokenKind.STRING and before.at.end == follows.at.start:
         return "a quote in a text is written \\'"
-    if before.kind is TokenKind.NUMBER and follows.text == ",":
-        return "a number is written without commas"
+    if before.kind is TokenKind.STRING and before.value == "" and before.at.end == follows.at.start:
+        return "a text stands in one pair of quotes: 'text'"
+    if follows.text == ",":
+        is_number = before.kind is after.kind is TokenKind.NUMBER and before.at.end + 1 == after.at.start
+        return "a number is written without commas" if is_number else "write 'and' or 'or'"
     return ""
 
 

@@ -78,6 +78,8 @@ _HINTS = {
     "|": "write 'or'; there are no pipes",
     "!": "write 'not'",
     "?.": "write a dot alone; a comparison with what is missing is false",
+    "??": "there are no defaults; a comparison with what is missing is false",
+    "%": "a number has no unit, and there is no arithmetic",
     "+": "there is no arithmetic",
     "*": "there is no arithmetic; wildcards belong into wildcard(path, 'pattern')",
     "/": "there is no arithmetic; regular expressions belong into matches(path, 'expression')",
@@ -88,7 +90,7 @@ _HINTS = {
     **dict.fromkeys(
         "\u2018\u2019\u201a\u201c\u201d\u201e\u00ab\u00bb\u00b4`", "a string stands in straight quotes: 'text'"
     ),
-    **dict.fromkeys("\u2013\u2014\u2212", "a negative number begins with -"),
+    **dict.fromkeys("\u2013\u2014\u2212", "write -; a name holds it, and a negative number begins with -"),
     **{"\u2260": "write !=", "\u2264": "write <=", "\u2265": "write >="},
 }
 

@@ -118,7 +118,7 @@ class _Parser(Cursor):
             self.fail("the expression is empty")
         condition = self._or()
         if not self.at_end():
-            if hint := advice.in_place_of_connective(self.peek(-1), self.token):
+            if hint := advice.in_place_of_connective(self.peek(-1), self.token, self.peek(1)):
                 self.fail(f"unexpected '{self.token.text}'; {hint}")
             wanted = "'and', 'or' or the end of the expression"
             self.unexpected(wanted, advice=advice.closing_nothing(self.token))
@@ -326,9 +326,10 @@ class _Parser(Cursor):
         if hint := advice.connective(name.text) or advice.before_condition(name.text):
             raise ExpressionError(Code.SYNTAX, f"unexpected '{name.text}'; {hint}", name.at)
         if name.text not in FUNCTIONS:
+            guess = nearest(name.text, FUNCTIONS, ALIASES)
             raise ExpressionError(
                 Code.UNKNOWN_FUNCTION,
-                f"there is no function '{name.text}'{nearest(name.text, FUNCTIONS, ALIASES) or _ALL_FUNCTIONS}",
+                f"there is no function '{name.text}'{advice.negated(name.text) or guess or _ALL_FUNCTIONS}",
                 name.at,
             )
         with _Deeper(self, name.at):

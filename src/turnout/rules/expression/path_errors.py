@@ -8,6 +8,7 @@ from turnout.rules.problems import Code
 
 __all__ = ["PathError", "deprecated", "syntax_error"]
 
+_SIGNS = {"and": "&&", "or": "||"}
 _COMPARISON = re.compile(r"\s*([A-Za-z_][\w.]*)\s*(==?|!=|<=?|>=?)\s*([^=].*)")
 """What other languages write in the brackets of a filter."""
 _POSITION = re.compile(r"at 1:(\d+)|col (\d+)")
@@ -29,6 +30,8 @@ def syntax_error(message: str, query: str, shift: int) -> PathError:
     token = re.search(r"near token (\S+)", message)
     if token and token[1] in ("where", "wherenot"):
         reason = f"'{token[1]}' is a reserved word of JSONPath; write ['{token[1]}']"
+    elif token and (sign := _SIGNS.get(token[1].lower())):
+        reason = f"unexpected '{token[1]}'; in a filter it is written '{sign}'"
     elif token:
         reason = f"unexpected '{token[1]}'{_in_brackets(query, offset)}"
     elif "Unexpected character" in message:
