@@ -48,6 +48,8 @@ _METADATA = {
     **dict.fromkeys(("message_attributes", "messageAttributes", "MessageAttributes"), "attributes"),
 }
 """Metadata by what it is called without `@`. A `queue`, an event may well have."""
+_ELEMENTS = ("item", "it", "this", "each", "element")
+"""What an element is called in other languages."""
 
 
 def warn_of_unused_targets(reading: Reading, findings: Findings) -> None:
@@ -122,10 +124,9 @@ def _doubt(path: Path, name: str, condition: Condition, *, in_element: bool) -> 
     if isinstance(condition, Compare) and len(path.segments) == 1:
         return Code.UNQUOTED, _unquoted(name)
     if in_element and not path.text.startswith("$"):
-        return (
-            Code.UNQUOTED,
-            f"{path.text} stands for a member of the event; for one of the element write @.{path.text}",
-        )
+        named = name in _ELEMENTS and len(path.segments) > 1
+        written = render_path(Path(Root.ELEMENT, path.segments[1 if named else 0 :]))
+        return Code.UNQUOTED, f"{path.text} stands for a member of the event; for one of the element write {written}"
     return None
 
 

@@ -121,6 +121,13 @@ def test_a_member_of_an_element_without_its_at_sign_is_pointed_out(expression: s
     assert warned(expression, Code.UNQUOTED, examples=[shown]) == []
 
 
+def test_a_member_of_what_other_languages_call_the_element_is_written_without_that_name() -> None:
+    (found,) = warned("any(detail.p, item.purpose == 'agent')", Code.UNQUOTED)
+    assert found.message.endswith("for one of the element write @.purpose")
+    (found,) = warned("any(detail.p, order.item == 'agent')", Code.UNQUOTED)
+    assert found.message.endswith("for one of the element write @.order.item")
+
+
 @pytest.mark.parametrize(
     "expression", ["any(detail.p, @.purpose == 'agent')", "any(detail.p, $.purpose == @)", "purpose == 'agent'"]
 )
