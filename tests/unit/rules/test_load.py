@@ -361,6 +361,8 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
         ("when: detail", "when:\u00a0detail", "5:10", "an invisible character that is no space"),
         ("- id: r", "- id:\u200br", "4:8", "an invisible character that is no space"),
         ("when: detail.x == 1", "when: 'detail.x == 1", "5:11", "write the quote that closes it"),
+        ("send: [standard]\n", "send: [standard,\n", "6:20", "or a bracket before it is not closed"),
+        ("send: [standard]", "send: [standard,,]", "6:21", "a value is missing here"),
         ("send: [standard]", "send: [standard]\n>>>>>>> theirs", "7:1", "a merge was not finished: >>>>>>> is left"),
     ],
 )

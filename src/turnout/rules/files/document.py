@@ -31,6 +31,7 @@ _ADVICE = {
     "mapping values are not allowed": "; quote a text that holds ': ', and look at the indentation and the line above",
     "could not find expected ':'": "; a field is written 'name: value', with a ':' and a space",
     "did not find expected ',' or": "; look for a bracket that is not closed, and quote texts that hold brackets",
+    "did not find expected node content": "; a value is missing here, or a bracket before it is not closed",
     "did not find expected '-' indicator": "; look at the indentation",
     "block sequence entries are not allowed": "; an item of a list begins on a line of its own, with '- '",
     "found a tab character": "; indent with spaces",
@@ -91,6 +92,8 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
         return YamlError(Code.YAML, "a tab; indent with spaces, and put a space after '-'", line, column)
     begun = error.context_mark.line if error.context and error.context_mark else line
     context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
+    if mark and not text[mark.index :].strip():
+        line, column = _line_and_column(text, len(text.rstrip()) - 1)  # nothing is to be seen at the end
     message = ", ".join(part for part in (context, error.problem) if part)
     message += next((advice for said, advice in _ADVICE.items() if said in message), "")
     return YamlError(Code.YAML, message, line, column)
@@ -98,7 +101,11 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
 
 def _place_of_reader_error(text: str, error: yaml.YAMLError) -> tuple[int, int]:
     position = getattr(error, "position", None)
-    before = text[:position] if isinstance(position, int) else ""
+    return _line_and_column(text, position) if isinstance(position, int) else (0, 0)
+
+
+def _line_and_column(text: str, position: int) -> tuple[int, int]:
+    before = text[: max(0, position)]
     return before.count("\n"), len(before) - before.rfind("\n") - 1
 
 
