@@ -7,6 +7,7 @@ client and what may go wrong, not what SQS's calls are.
 from __future__ import annotations
 
 import os
+import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -27,7 +28,7 @@ from turnout.sqs.codes import call_error
 from turnout.sqs.credentials import Credentials
 from turnout.sqs.place import Place, find_place
 
-__all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "user_agent"]
+__all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "trusting", "user_agent"]
 
 Client = Any  # aiobotocore builds its clients at run time: they have no static type
 
@@ -35,6 +36,15 @@ Client = Any  # aiobotocore builds its clients at run time: they have no static 
 def user_agent() -> str:
     """What the clients call themselves: `turnout/` and the installed version."""
     return f"turnout/{version('turnout')}"
+
+
+def trusting(ca_bundle: str) -> ssl.SSLContext:
+    """TLS with the certificate authorities in this file. Raises `SqsMisconfigured` when it cannot be read."""
+    try:
+        return ssl.create_default_context(cafile=ca_bundle)
+    except OSError as error:
+        message = f"the certificate authorities in {ca_bundle} cannot be read: {error}"
+        raise SqsMisconfigured(message, code="InvalidCaBundle") from error
 
 
 class AwsConfig(msgspec.Struct, frozen=True):
@@ -115,12 +125,15 @@ class AwsSession:
 
     def ca_bundle(self) -> str:
         """The file of certificate authorities to trust: `AWS_CA_BUNDLE`, the profile's, or the one botocore uses."""
-        configured = self.aioboto3._session.get_config_variable("ca_bundle")
-        return str(configured or get_cert_path(True))
+        return str(self._configured_bundle() or get_cert_path(True))
 
     def proxied(self, url: str) -> bool:
         """Whether the environment asks for a proxy on the way to `url`."""
         return urlsplit(url).scheme in get_environ_proxies(url)
+
+    def _configured_bundle(self) -> str | None:
+        bundle: str | None = self.aioboto3._session.get_config_variable("ca_bundle")
+        return bundle
 
     async def _open(self, region: str | None, endpoint_url: str | None, config: AioConfig) -> Client:
         context = self.aioboto3.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)
@@ -131,11 +144,18 @@ class AwsSession:
                 raise
             except ValueError as error:  # botocore's for "Invalid endpoint"
                 raise self._no_endpoint(error, endpoint_url) from error
+        # Neither is looked at by botocore, which then fails at each call as if time would help.
         try:
-            urlsplit(client.meta.endpoint_url).port  # noqa: B018 - botocore does not look at it, and fails at each call
+            parts = urlsplit(client.meta.endpoint_url)
+            parts.port  # noqa: B018
+            if parts.scheme == "https" and (bundle := self._configured_bundle()):
+                trusting(bundle)
         except ValueError as error:
             await client.close()
             raise self._no_endpoint(error, endpoint_url) from error
+        except SqsMisconfigured:
+            await client.close()
+            raise
         return client
 
     def _no_endpoint(self, error: ValueError, given: str | None) -> SqsMisconfigured:

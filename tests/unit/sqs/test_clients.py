@@ -475,6 +475,22 @@ def test_no_error_tells_a_secret(opener: Opener, monkeypatch: pytest.MonkeyPatch
     run(test())
 
 
+@both
+def test_a_file_of_authorities_that_cannot_be_read_is_a_wrong_setting(
+    opener: Opener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bundle = tmp_path / "absent.pem"
+    monkeypatch.setenv("AWS_CA_BUNDLE", str(bundle))
+
+    async def test() -> None:
+        async with opener(AwsConfig(region="eu-west-1")) as sqs:
+            with pytest.raises(SqsMisconfigured, match=str(bundle)) as caught:
+                await sqs.receive(QUEUE, wait_seconds=0)
+            assert caught.value.code == "InvalidCaBundle"
+
+    run(test())
+
+
 def test_a_proxy_is_refused_with_a_word_on_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://user:pr0xy-secret@proxy:3128")
 

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import msgspec
 
 from turnout.errors import SqsMisconfigured
+from turnout.sqs.session import trusting
 from turnout.sqs.wire.pool import Address
 
 __all__ = ["Endpoint", "parse_endpoint"]
@@ -24,7 +25,10 @@ class Endpoint(msgspec.Struct, frozen=True):
 
 
 def parse_endpoint(url: str, ca_bundle: str) -> Endpoint:
-    """Take an endpoint URL apart. Raises `SqsMisconfigured` when it is no HTTP URL. `ca_bundle` is a file of CAs."""
+    """Take an endpoint URL apart. `ca_bundle` is a file of CAs.
+
+    Raises `SqsMisconfigured` when it is no HTTP URL, or there are no CAs to read.
+    """
     refusal = SqsMisconfigured(f"{url!r} is not an http or https URL with a host", code="InvalidEndpoint")
     try:
         parts = urlsplit(url)
@@ -42,10 +46,6 @@ def parse_endpoint(url: str, ca_bundle: str) -> Endpoint:
 
 
 def _tls_context(ca_bundle: str) -> ssl.SSLContext:
-    try:
-        context = ssl.create_default_context(cafile=ca_bundle)
-    except OSError as error:
-        message = f"the certificate authorities in {ca_bundle} cannot be read: {error}"
-        raise SqsMisconfigured(message, code="InvalidCaBundle") from error
+    context = trusting(ca_bundle)
     context.set_alpn_protocols(["http/1.1"])
     return context
