@@ -31,7 +31,7 @@ __all__ = ["Handler", "Tools"]
 log = logging.getLogger(__name__)
 
 _LET_GO_SECONDS = 1.0
-"""For so long an attempt that is cut short may take to tell what has the letter."""
+"""For so long an attempt that is cut short may take to tell what has the letter, and then to end."""
 _ABSENT = "absent"
 _NOT_YET = "not_yet"
 
@@ -188,6 +188,8 @@ class Handler:
         finally:
             attempt.cancel()
             cut.cancel()
+            # What counts as failed must have ended before anybody is told so, and the letter is let go.
+            await asyncio.wait({attempt, cut}, timeout=_LET_GO_SECONDS)
 
     async def _without_conversation(self, letter: Letter, record: Record, source: Source) -> Result | None:
         """The end of the turn of a letter whose conversation is not there, or not yet; None: go on.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -12,6 +12,9 @@ from tests.unit.recovery.processor.bench import FAILED, Bench, Delivery, on_benc
 
 from turnout.recovery import Letter
 from turnout.recovery.deliver.sending import LATE
+from turnout.recovery.ledger.api import Ledger
+from turnout.recovery.ledger.insisting import note_outcomes
+from turnout.recovery.ledger.records import Entry, Record
 from turnout.recovery.processor import handling, rounds
 from turnout.recovery.processor.effects import Attempt
 from turnout.recovery.processor.rounds import Processor
@@ -149,6 +152,36 @@ def test_an_attempt_that_does_not_end_when_it_is_cut_short_is_known_to_have_fail
         assert bench.diary == ["asked crm, audit", "ended"], "what counts as failed does not go on"
         claimed = await bench.ledger.claim(["m-1"], by="somebody else", lease_seconds=1)
         assert "m-1" in claimed, "the claim was released"
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_an_attempt_that_does_not_end_when_it_is_cut_short_has_ended_before_it_is_noted_as_failed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Slow(Half):
+        hangs = True
+
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+            try:
+                return await super().__call__(letter, reached, cut)
+            finally:
+                for _ in range(3):  # a connection takes a few turns of the loop to close
+                    await asyncio.sleep(0)
+                self.diary.append("closed")
+
+    async def note(ledger: Ledger, entries: Sequence[Entry]) -> Mapping[str, Record]:
+        noted_after.extend(delivery.diary)
+        return await note_outcomes(ledger, entries)
+
+    noted_after: list[str] = []
+    monkeypatch.setattr(handling, "_LET_GO_SECONDS", 0.5)
+    monkeypatch.setattr(handling, "note_outcomes", note)
+    delivery = Slow([])
+
+    async def story(bench: Bench) -> None:
+        await cut_short(bench, delivery)
+        assert noted_after == ["asked crm, audit", "ended", "closed"]
 
     on_bench(tmp_path, story, transient(1))
 
