@@ -57,8 +57,8 @@ class Ledger(Protocol):
         """All entries of a letter, the oldest first."""
         ...
 
-    def find(self, queue: str, *, since_ms: int = 0) -> AsyncIterator[Record]:
-        """The records of a queue (by name) that changed at or after a moment, in no particular order."""
+    def find(self, queue: str) -> AsyncIterator[Record]:
+        """The records of a queue (by name), in no particular order."""
         ...
 
     async def claim(

@@ -84,12 +84,12 @@ class DynamoLedger:
         numbered = [(int(row["number"]["N"]), entry_in(row)) async for row in rows]
         return [entry for _, entry in sorted(numbered, key=lambda pair: pair[0])]
 
-    async def find(self, queue: str, *, since_ms: int = 0) -> AsyncIterator[Record]:
+    async def find(self, queue: str) -> AsyncIterator[Record]:
         """See `Ledger.find`. The index follows a change within a second or so."""
         rows = self._table.query(
             IndexName=INDEX,
-            KeyConditionExpression="shelf = :shelf AND changed >= :since",
-            ExpressionAttributeValues={":shelf": {"S": f"queue#{queue}"}, ":since": {"N": str(since_ms)}},
+            KeyConditionExpression="shelf = :shelf",
+            ExpressionAttributeValues={":shelf": {"S": f"queue#{queue}"}},
         )
         async for row in rows:
             yield record_in(row)

@@ -73,10 +73,10 @@ class SqliteLedger:
         """See `Ledger.history`."""
         return await self._file.run(self._history, letter)
 
-    async def find(self, queue: str, *, since_ms: int = 0) -> AsyncIterator[Record]:
+    async def find(self, queue: str) -> AsyncIterator[Record]:
         """See `Ledger.find`."""
         after = 0
-        while page := await self._file.run(self._page, queue, since_ms, after):
+        while page := await self._file.run(self._page, queue, after):
             for _, record in page:
                 yield record
             after = page[-1][0]
@@ -117,12 +117,10 @@ class SqliteLedger:
         rows = self._file.rows("SELECT entry FROM entries WHERE letter = ? ORDER BY number", letter)
         return [_to_entry(text) for (text,) in rows]
 
-    def _page(self, queue: str, since_ms: int, after: int) -> list[tuple[int, Record]]:
+    def _page(self, queue: str, after: int) -> list[tuple[int, Record]]:
         rows = self._file.rows(
-            "SELECT rowid, record FROM letters WHERE queue = ? AND changed_ms >= ? AND rowid > ?"
-            " ORDER BY rowid LIMIT ?",
+            "SELECT rowid, record FROM letters WHERE queue = ? AND rowid > ? ORDER BY rowid LIMIT ?",
             queue,
-            since_ms,
             after,
             _PAGE,
         )
