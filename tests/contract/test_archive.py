@@ -10,12 +10,13 @@ from uuid import uuid4
 
 import boto3
 import pytest
+from tests.servers.archive import MemoryArchive
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
 from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.errors import ArchiveError, Fault
-from turnout.recovery.archive import ArchiveStore, MemoryArchive, Stored
+from turnout.recovery.archive import ArchiveStore, Stored
 from turnout.recovery.archive.s3 import open_s3_archive
 
 Open = Callable[[], AbstractAsyncContextManager[ArchiveStore]]

@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
+from tests.servers.archive import MemoryArchive
 from tests.unit.cli.test_dlq_report import exported  # noqa: F401 - a fixture
 from tests.unit.recovery import letters
 from tests.unit.recovery.report.stories import NOW
@@ -22,7 +23,6 @@ from tests.unit.recovery.report.stories import NOW
 from turnout.cli.dlq import dlq
 from turnout.dlq.services import Services
 from turnout.recovery import read_letter
-from turnout.recovery.archive import MemoryArchive
 from turnout.recovery.ledger.api import LedgerUnavailable, UnknownPlan
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import Action, Plan

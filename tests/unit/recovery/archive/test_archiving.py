@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from datetime import UTC, datetime
 
 import pytest
+from tests.servers.archive import MemoryArchive
 from tests.unit.recovery import letters as shapes
 from tests.unit.recovery import samples
 
 from turnout.errors import ArchiveError, Fault
 from turnout.message import Attribute
 from turnout.recovery import read_letter
-from turnout.recovery.archive import KeyTemplate, MemoryArchive
+from turnout.recovery.archive import KeyTemplate
 from turnout.recovery.archive.archiving import Archiving
 from turnout.recovery.archive.document import ArchiveFormatError
 from turnout.recovery.archive.restoring import Restoring

@@ -6,10 +6,10 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from tests.servers.archive import MemoryArchive
 from tests.unit.recovery import letters as shapes
 
 from turnout.recovery import read_letter
-from turnout.recovery.archive import MemoryArchive
 from turnout.recovery.archive.document import archive_document
 from turnout.recovery.archive.source import ArchiveSource
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from tests.servers.archive import MemoryArchive
 from tests.unit.recovery import letters as shapes
 from tests.unit.recovery.running.bench import Bench, Refusing
 
@@ -18,7 +19,6 @@ from turnout.errors import ArchiveError, Fault, TargetError
 from turnout.recovery import read_letter
 from turnout.recovery.archive import KeyTemplate
 from turnout.recovery.archive.archiving import Archiving
-from turnout.recovery.archive.memory import MemoryArchive
 from turnout.recovery.archive.store import Stored
 from turnout.recovery.deliver.address import Address
 from turnout.recovery.deliver.api import NONE_MISSING, Act, Outcome, Work

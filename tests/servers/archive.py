@@ -1,4 +1,4 @@
-"""An archive in memory, for tests of what archives."""
+"""An archive in memory, for tests of what archives. The contract of all archives holds it to behave as S3 does."""
 
 from __future__ import annotations
 
