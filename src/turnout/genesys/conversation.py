@@ -37,7 +37,6 @@ class Conversation(msgspec.Struct, frozen=True, kw_only=True):
     queue_ids: tuple[str, ...] = ()
     division_ids: tuple[str, ...] = ()
     participants: tuple[Participant, ...] = ()
-    external_tag: str = ""
 
 
 def is_uuid(text: str) -> bool:

@@ -172,7 +172,6 @@ def _conversation(document: JsonObject) -> Conversation:
             for one in participants
             if text_in(one, "participantId")
         ),
-        external_tag=text_in(document, "externalTag"),
     )
 
 
