@@ -40,7 +40,10 @@ class Witness:
     async def next(self, stop: asyncio.Event, timeout_seconds: float) -> bool:
         """Wait until another message is settled or `stop` is set; False when neither happens in time."""
         self._changed.clear()
-        waits = [asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(stop.wait())]
+        waits = [
+            asyncio.create_task(self._changed.wait(), name="settled"),
+            asyncio.create_task(stop.wait(), name="stopped"),
+        ]
         try:
             done, _ = await asyncio.wait(waits, timeout=timeout_seconds, return_when=asyncio.FIRST_COMPLETED)
         finally:
