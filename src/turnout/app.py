@@ -31,6 +31,7 @@ from turnout.service.pulse import PULSE_FD, Pulse, beat
 from turnout.service.reloader import Reloader
 from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.service.tap import Tap
+from turnout.service.view import View, WorkerView
 from turnout.service.watchdog import Watchdog
 from turnout.settings import Settings
 from turnout.sqs.clients import open_sqs
@@ -48,7 +49,7 @@ from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics
 from turnout.telemetry.tracing import Tracing
 from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
-__all__ = ["event_loop_factory", "load_ruleset", "open_store", "open_worker", "serve", "worker_config"]
+__all__ = ["event_loop_factory", "load_ruleset", "open_port", "open_store", "open_worker", "serve", "worker_config"]
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +123,24 @@ async def open_store(settings: Settings) -> AsyncIterator[IdempotencyStore | Non
             yield store
     else:
         yield None
+
+
+@contextlib.asynccontextmanager
+async def open_port(settings: Settings, view: View, tap: Tap | None = None) -> AsyncIterator[None]:
+    """The HTTP port with its pages, where the settings ask for one. Raises `SettingsError` when it cannot be had."""
+    if settings.http_port is None:
+        yield
+        return
+    # Only here, because most of what it imports is needed by nothing else.
+    from turnout.service.feeds import Feeds
+    from turnout.service.http import HttpConfig, serving
+    from turnout.service.page.pages import StatusPages
+
+    token = settings.http_token.get_secret_value() if settings.http_token else ""
+    config = HttpConfig(settings.http_port, settings.http_host, token)
+    redact = redactor(os.environ)
+    async with serving(config, view, StatusPages(view, redact), Feeds(view, redact, tap)):
+        yield
 
 
 def serve(settings: Settings) -> int:
@@ -205,19 +224,7 @@ async def _observed(
         export = start_metrics(MetricSettings.from_environ(os.environ), read)
         if export is not None:
             stack.push_async_callback(lambda: export.aclose(reading_of(observer.take()), settings.telemetry_seconds))
-        if settings.http_port is not None:
-            # Only here, because most of what it imports is needed by nothing else.
-            from turnout.service.feeds import Feeds
-            from turnout.service.http import HttpConfig, serving
-            from turnout.service.page.pages import StatusPages
-            from turnout.service.view import WorkerView
-
-            token = settings.http_token.get_secret_value() if settings.http_token else ""
-            config = HttpConfig(settings.http_port, settings.http_host, token)
-            view = WorkerView(observer, watchdog)
-            redact = redactor(os.environ)
-            pages = StatusPages(view, redact), Feeds(view, redact, tap)
-            await stack.enter_async_context(serving(config, view, *pages))
+        await stack.enter_async_context(open_port(settings, WorkerView(observer, watchdog), tap))
         if descriptor := os.environ.get(PULSE_FD):
             pulse = beat(int(descriptor), lambda: Pulse(reloader.attempts, Raw(json.encode(observer.take()))), stop)
             beating = asyncio.create_task(pulse, name="pulse")

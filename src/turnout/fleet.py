@@ -7,7 +7,6 @@ of them. It reads no queue.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import os
 import sys
@@ -15,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnout.app import event_loop_factory, load_ruleset
+from turnout.app import event_loop_factory, load_ruleset, open_port
 from turnout.rules import Ruleset
 from turnout.rules.files.signature import Signature, signature
 from turnout.service.merging import ended, merged
@@ -26,7 +25,6 @@ from turnout.service.view import NotAnswering
 from turnout.settings import Settings, variable
 from turnout.sqs.place import endpoint_problems
 from turnout.telemetry.logs import configure_logging
-from turnout.telemetry.redaction import redactor
 from turnout.telemetry.snapshot import FleetSnapshot, Snapshot
 from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
@@ -83,27 +81,15 @@ async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> bool:
     stop = asyncio.Event()
     hung_up = asyncio.Event()
     with stop_on_signals(stop, at_once=supervisor.kill), call_on_hangup(hung_up.set):
-        async with contextlib.AsyncExitStack() as stack:
-            if settings.http_port is not None:
-                # Only here, because most of what it imports is needed by nothing else.
-                from turnout.service.feeds import Feeds
-                from turnout.service.http import HttpConfig, serving
-                from turnout.service.page.pages import StatusPages
-
-                token = settings.http_token.get_secret_value() if settings.http_token else ""
-                config = HttpConfig(settings.http_port, settings.http_host, token)
-                redact = redactor(os.environ)
-                pages = StatusPages(view, redact), Feeds(view, redact)
-                await stack.enter_async_context(serving(config, view, *pages))
-            async with asyncio.TaskGroup() as tasks:
-                # Workers watch the rule files themselves; the supervisor follows for its own page.
-                beside = [
-                    tasks.create_task(reloader.run(), name="reloader"),
-                    tasks.create_task(_pass_on(hung_up, supervisor), name="hangup"),
-                ]
-                clean = await supervisor.run(stop)
-                for task in beside:
-                    task.cancel()
+        async with open_port(settings, view), asyncio.TaskGroup() as tasks:
+            # Workers watch the rule files themselves; the supervisor follows for its own page.
+            beside = [
+                tasks.create_task(reloader.run(), name="reloader"),
+                tasks.create_task(_pass_on(hung_up, supervisor), name="hangup"),
+            ]
+            clean = await supervisor.run(stop)
+            for task in beside:
+                task.cancel()
     log.info("stopped: all workers have ended, %d of them not cleanly", supervisor.failed)
     return clean
 
