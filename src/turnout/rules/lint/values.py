@@ -152,7 +152,7 @@ def _holds_whole(low: _Edge | None, high: _Edge | None) -> bool:
     """Whether a whole number lies between the two."""
     if not isinstance(low, int | float) or not isinstance(high, int | float):
         return True
-    return low in (math.inf, -math.inf) or math.floor(low) + 1 < high
+    return math.floor(low) + 1 < high
 
 
 # --------------------------------------------------------------------------------------------------------------- texts
