@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import pytest
@@ -178,3 +179,14 @@ def test_once_says_what_was_done_also_when_the_ledger_cannot_be_asked_any_more(
     assert result.exit_code == 0, result.output
     assert result.stdout.startswith("events-dead: 1 parked, in ")
     assert "The ledger knows" not in result.stdout
+
+
+def test_a_last_health_report_is_written_at_the_end_however_long_the_interval(
+    exported: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.recovering.configure_logging", lambda *_: None)
+    chosen = ("--file", str(exported), "--once", "--disposition", "needs-fix")
+    result = run(*chosen, "--report", "health.json", "--report-every", "900", AWS_DEFAULT_REGION="eu-west-1")
+    assert result.exit_code == 0, result.output
+    told = json.loads((exported.parent / "health.json").read_text())
+    assert (told["source"], told["results"]) == ("events-dead", {"parked": 1})

@@ -71,6 +71,15 @@ def test_a_setting_of_aws_with_which_nothing_can_be_asked_is_the_one_thing_said_
     assert "credentials" not in found["advice"]
 
 
+def test_a_collector_is_looked_for_also_where_aws_does_not_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"AWS_REGION": "eu-west-1", "OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}
+    found = examined(tmp_path, monkeypatch, environ, "{queue: t}")["findings"]
+    (collector,) = (one for one in found if one["message"].startswith("http://127.0.0.1:9 "))
+    assert collector["severity"] == "warning"
+
+
 def test_that_no_region_is_set_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)

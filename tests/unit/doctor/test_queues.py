@@ -222,6 +222,13 @@ def test_a_target_that_is_the_source_goes_round_and_round() -> None:
     assert worst(judge_together([source(), again], ()), "roles") is Severity.ERROR
     spelt = msgspec.structs.replace(again, url=again.url.replace(".amazonaws.com", ".AMAZONAWS.com:443"))
     assert worst(judge_together([source(), spelt], ()), "roles") is Severity.ERROR
+    (found,) = (each for each in judge_together([source(), again], ()) if each.check == "roles")
+    assert found.message.endswith("is also the source queue: events go round and round")
+
+
+def test_events_in_the_dead_letter_queue_look_like_letters() -> None:
+    (found,) = (each for each in judge_together([letters(), target(name="letters")], ()) if each.check == "roles")
+    assert found.message.endswith("is also the dead-letter queue: events look like letters there")
 
 
 def test_rules_that_ask_what_their_queue_cannot_do_are_found(tmp_path: object) -> None:

@@ -10,6 +10,7 @@ from tests.unit.rules.language import HEAD, write
 from turnout import load_rules
 from turnout.errors import RulesError
 from turnout.rules.condition.ast import Root
+from turnout.rules.files.finding import read_text, rule_files
 from turnout.rules.files.load import read_rules
 from turnout.rules.limits import Limits
 from turnout.rules.model import Mode
@@ -103,7 +104,7 @@ def test_one_file_alone_can_be_loaded(tmp_path: Path) -> None:
     assert len(load_rules(str(write(tmp_path, RULE, "rules.conf"))).rules) == 1
 
 
-def test_a_mounted_config_map_is_read_from_one_version(tmp_path: Path) -> None:
+def test_a_rule_of_a_mounted_config_map_has_the_place_that_operators_know(tmp_path: Path) -> None:
     version = tmp_path / "..2025_01_01"
     version.mkdir()
     write(version, RULE, "a.yaml")
@@ -111,6 +112,19 @@ def test_a_mounted_config_map_is_read_from_one_version(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
     (rule,) = load_rules(tmp_path).rules
     assert rule.place.file == str(tmp_path / "a.yaml")
+
+
+def test_a_mounted_config_map_is_read_from_one_version(tmp_path: Path) -> None:
+    for version in ("..one", "..two"):
+        (tmp_path / version).mkdir()
+        (tmp_path / version / "a.yaml").write_text(version)
+    (tmp_path / "..data").symlink_to("..one")
+    (tmp_path / "a.yaml").symlink_to("..data/a.yaml")
+    (file,) = rule_files(tmp_path, [])
+    (tmp_path / "..data").unlink()
+    (tmp_path / "..data").symlink_to("..two")  # Kubernetes swaps it while we read
+    assert read_text(file, Limits(), []) == "..one"
+    assert file.shown == tmp_path / "a.yaml"
 
 
 def test_several_files_share_targets_and_unmatched(tmp_path: Path) -> None:

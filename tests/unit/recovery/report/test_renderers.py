@@ -201,6 +201,15 @@ def test_a_table_shows_the_name_of_a_target_as_it_is() -> None:
     assert "[/red]" in printed(report([read_letter(message)]))
 
 
+def test_a_table_counts_what_it_has_no_rows_for() -> None:
+    kinds = [
+        read_letter(letters.message(json.dumps(event(number) | {"detail-type": f"kind {number}"})))
+        for number in range(11)
+    ]
+    assert "3 more " in printed(report(kinds))
+    assert " more " not in printed(report(kinds[:8]))
+
+
 def test_each_part_of_the_bar_has_a_colour_of_its_own() -> None:
     some = found()
     page = render_html(report(some, settled=frozenset(letter.id for letter in some[::9])))

@@ -63,6 +63,13 @@ def test_a_number_in_quotes_beside_a_range_of_numbers_is_pointed_out(condition: 
     assert says in found.message
 
 
+def test_of_several_values_for_one_path_the_first_is_pointed_out() -> None:
+    (found,) = warned("detail.n > 5 and detail.n != '7' and detail.n != '8'", Code.OTHER_TYPE)
+    assert marked(found) == "detail.n != '7'"
+    first, second = warned("detail.n > 5 and detail.n != '7' and detail.m > 5 and detail.m != '8'", Code.OTHER_TYPE)
+    assert (marked(first), marked(second)) == ("detail.n != '7'", "detail.m != '8'")
+
+
 @pytest.mark.parametrize(
     ("value", "condition", "says"),
     [
