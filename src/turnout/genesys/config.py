@@ -17,7 +17,7 @@ from turnout.errors import SettingsError
 from turnout.genesys.regions import Hosts, hosts
 from turnout.genesys.secret import Secret
 
-__all__ = ["GenesysConfig", "WriteBack", "load_genesys_config", "variable"]
+__all__ = ["GenesysConfig", "WriteBack", "load_genesys_config", "names_a_client", "variable"]
 
 _PREFIX = "TURNOUT_GENESYS_"
 
@@ -127,6 +127,11 @@ def load_genesys_config(environ: Mapping[str, str] | None = None) -> GenesysConf
     if problems:
         raise SettingsError(problems)
     return GenesysConfig(**values)
+
+
+def names_a_client(environ: Mapping[str, str]) -> bool:
+    """Whether Genesys is to be spoken to at all, as far as that is left to the settings."""
+    return _given(environ, "client_id")[1] is not None
 
 
 def _given(environ: Mapping[str, str], field: str) -> tuple[str, str | None]:

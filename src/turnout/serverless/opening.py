@@ -13,6 +13,7 @@ from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings, load_dlq_settings, variable
 from turnout.dlq.sources import Place
 from turnout.errors import SettingsError
+from turnout.genesys.config import names_a_client
 from turnout.recovery.ledger.opening import DYNAMODB
 from turnout.serverless.log import begin_log
 from turnout.serverless.recovering import Recovery
@@ -58,13 +59,8 @@ async def open_recovery(environ: Mapping[str, str] | None = None) -> AsyncIterat
                 await rerouting(services, place, function, automatic=True),
             ],
             archive=await archiving(services, by) if settings.archive_bucket else None,
-            teller=Teller(await services.genesys() if _knows_genesys(environ) else None),
+            teller=Teller(await services.genesys() if names_a_client(environ) else None),
             by=by,
             causes=services.causes(),
         )
         yield Opened(recovery, await services.sqs(), settings)
-
-
-def _knows_genesys(environ: Mapping[str, str]) -> bool:
-    names = ("TURNOUT_GENESYS_CLIENT_ID", "GENESYSCLOUD_OAUTHCLIENT_ID", "GENESYS_CLIENT_ID")
-    return any(environ.get(name) for name in names)
