@@ -196,7 +196,8 @@ async def examine_telemetry(environ: Mapping[str, str]) -> list[Finding]:
 
 
 async def _genesys(environ: Mapping[str, str]) -> list[Finding]:
-    if not any(name.startswith(("TURNOUT_GENESYS_", "GENESYSCLOUD_", "GENESYS_CLIENT_")) for name in environ):
+    ours = ("TURNOUT_GENESYS_", "GENESYSCLOUD_", "GENESYS_CLIENT_")
+    if not any(value and name.startswith(ours) for name, value in environ.items()):
         return []  # only recovery needs it
     try:
         config = load_genesys_config(environ)

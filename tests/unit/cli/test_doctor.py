@@ -80,6 +80,19 @@ def test_a_collector_is_looked_for_also_where_aws_does_not_answer(
     assert collector["severity"] == "warning"
 
 
+def test_variables_of_genesys_that_are_empty_are_as_if_they_were_not_set(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    environ = {"AWS_REGION": "eu-west-1", "TURNOUT_GENESYS_CLIENT_ID": "", "GENESYSCLOUD_REGION": ""}
+    assert "genesys" not in {one["check"] for one in findings(tmp_path, monkeypatch, environ)}
+    (found,) = (
+        one
+        for one in findings(tmp_path, monkeypatch, environ | {"GENESYSCLOUD_REGION": "eu-west-1"})
+        if one["check"] == "genesys"
+    )
+    assert found["message"].startswith("TURNOUT_GENESYS_CLIENT_ID: is not set")
+
+
 def test_that_no_region_is_set_is_said_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION"):
         monkeypatch.delenv(name, raising=False)
