@@ -66,7 +66,10 @@ def demo(events: int, seed: int, rules: Path | None, as_json: bool) -> None:
 
 
 def find_rules() -> Path:
-    """The rules to use when none are named: `TURNOUT_RULES`, else ./rules, else those installed with the package."""
+    """The rules to use when none are named: `TURNOUT_RULES`, else ./rules, else those installed with the package.
+
+    Raises `SettingsError` when there are none.
+    """
     installed = Path(sysconfig.get_path("data"), "share", "turnout", "rules")
     named = os.environ.get("TURNOUT_RULES")
     for path in (Path(named) if named else Path("rules"), installed):

@@ -142,7 +142,7 @@ class LetterSteps:
         return await self._once(self._letter(step), Course.ARCHIVE, NotArchived, seconds)
 
     async def notify(self, step: Step, seconds: float) -> Step:
-        """Tell the conversation `status`, one of the tutorials' four."""
+        """Tell the conversation `status`, one of the tutorials' four. Raises `InvalidStep` for any other."""
         letter = self._letter(step)
         try:
             status = RetryStatus(step.get("status", ""))

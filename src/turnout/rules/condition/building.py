@@ -80,7 +80,10 @@ def disjunction(items: Iterable[Condition]) -> Condition:
 
 
 def compare(left: Operand, order: Order, right: Operand, order_at: Span, at: Span) -> Condition:
-    """The condition `left order right`; `order_at` is the operator's place, `at` the whole comparison's."""
+    """The condition `left order right`; `order_at` is the operator's place, `at` the whole comparison's.
+
+    Raises `ExpressionError` for what cannot be compared.
+    """
     if isinstance(left, ListLiteral) or isinstance(right, ListLiteral):
         place = left.at if isinstance(left, ListLiteral) else right.at
         raise ExpressionError(Code.SYNTAX, "a list can only stand to the right of 'in'", place or at)

@@ -52,7 +52,7 @@ class Cursor:
         return False
 
     def expect(self, text: str, wanted: str = "", *, opened: Token, code: Code = Code.SYNTAX) -> None:
-        """Read this word or punctuation, or fail; `opened` is the bracket it would close."""
+        """Read this word or punctuation, or raise `ExpressionError`; `opened` is the bracket it would close."""
         if self.takes(text):
             return
         if self.token.kind is TokenKind.END:
@@ -60,7 +60,7 @@ class Cursor:
         self.unexpected(wanted or f"'{text}'", code)
 
     def fail(self, message: str, code: Code = Code.SYNTAX) -> NoReturn:
-        """Fail at the next token."""
+        """Raise `ExpressionError` at the next token."""
         token = self.token
         raise ExpressionError(code, message, Span(token.at.start, max(token.at.end, token.at.start + 1)))
 

@@ -17,7 +17,10 @@ _LONGEST_SHOWN = 60
 
 
 def read_comparable(node: ValueNode) -> int | float:
-    """The number, if it is the shortest spelling of a double: 0.1 is, 2^53 + 1 and 1e400 are not."""
+    """The number, if it is the shortest spelling of a double: 0.1 is, 2^53 + 1 and 1e400 are not.
+
+    Raises `Refused` when it is not.
+    """
     value, spelling = node.value, node.spelling or repr(node.value)
     if not isinstance(value, int | float) or not _comparable(value, spelling):
         raise Refused(Code.PATTERN_NUMBER, f"Cannot compare number : {spelling[:_LONGEST_SHOWN]}", node.mark)
