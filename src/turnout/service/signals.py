@@ -26,9 +26,10 @@ def stop_on_signals(stop: asyncio.Event, *, at_once: Callable[[], None] = lambda
 
     def received(number: signal.Signals) -> None:
         if stop.is_set():
-            sys.stderr.write(f"second {number.name}: exiting at once, without finishing\n")
-            sys.stderr.flush()
             at_once()
+            with contextlib.suppress(OSError):  # nobody reads it any more, or its disk is full
+                sys.stderr.write(f"second {number.name}: exiting at once, without finishing\n")
+                sys.stderr.flush()
             os._exit(128 + number)
         log.info("%s: stopping; send it again to exit at once", number.name)
         stop.set()
