@@ -28,13 +28,12 @@ from turnout.sqs.codes import call_error
 from turnout.sqs.credentials import Credentials
 from turnout.sqs.place import Place, find_place
 
-__all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "trusting", "user_agent"]
+__all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "trusting"]
 
 Client = Any  # aiobotocore builds its clients at run time: they have no static type
 
 
-def user_agent() -> str:
-    """What the clients call themselves: `turnout/` and the installed version."""
+def _user_agent() -> str:
     return f"turnout/{version('turnout')}"
 
 
@@ -61,6 +60,10 @@ class AwsConfig(msgspec.Struct, frozen=True):
     connect_seconds: float = 5.0
     answer_seconds: float = 10.0
     max_connections: int = 64
+    user_agent: str = msgspec.field(default_factory=_user_agent)
+    """What the clients call themselves. Asked for once, early: the version is in a file, and where none can be opened any
+    more, a poll is to fail and not the worker.
+    """
 
 
 class AwsSession:
@@ -93,7 +96,7 @@ class AwsSession:
             max_pool_connections=self.config.max_connections,
             retries={"total_max_attempts": 1},
             parameter_validation=False,
-            user_agent=user_agent(),
+            user_agent=self.config.user_agent,
         )
         client = await self._open(place.region, self.config.endpoint_url, config)
         if self.config.endpoint_url is None and place.origin is not None and _is_default(client):

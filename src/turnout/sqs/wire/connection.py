@@ -18,6 +18,8 @@ MAX_ANSWER_BYTES = 64 * 1_048_576
 MAX_HEADER_BYTES = 65_536
 IDLE_SECONDS = 15.0
 """How long an unused connection is kept. Longer, and the risk grows that the other side has just closed it."""
+_HELD_UP_SECONDS = 1.0
+"""A timer that is so late says that we did not run: what came meanwhile may be read within as long again."""
 
 
 class Answer(msgspec.Struct, gc=False):
@@ -212,8 +214,12 @@ class Connection(asyncio.Protocol):
 
     def _on_timer(self) -> None:
         self._timer = None
-        if self._loop.time() < self._deadline:
+        now = self._loop.time()
+        if now < self._deadline:
             self._set_timer(self._deadline)
+        elif now - self._timer_at > _HELD_UP_SECONDS:
+            # Timers come before what there is to read: a send that SQS has long answered would be made again.
+            self._set_timer(now + _HELD_UP_SECONDS)
         else:
             self.abort(Broken("TimeoutError", "no complete answer came in time"))
 

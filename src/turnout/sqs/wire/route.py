@@ -20,7 +20,7 @@ from turnout.errors import SqsError, SqsUnavailable
 from turnout.queues import queue_name
 from turnout.sqs.codes import CLOCK_SKEWED, CREDENTIALS_EXPIRED, call_error
 from turnout.sqs.credentials import Credentials, CredentialsKeeper
-from turnout.sqs.session import AwsConfig, retry_after_seconds, user_agent
+from turnout.sqs.session import AwsConfig, retry_after_seconds
 from turnout.sqs.wire.codec import error_code
 from turnout.sqs.wire.connection import Answer, Broken
 from turnout.sqs.wire.endpoint import Endpoint
@@ -50,7 +50,7 @@ class Route:
         self._clock_offset = 0.0
         self._loop = asyncio.get_running_loop()
         self._head = (
-            f"POST {endpoint.path} HTTP/1.1\r\nHost: {endpoint.authority}\r\nUser-Agent: {user_agent()}\r\n"
+            f"POST {endpoint.path} HTTP/1.1\r\nHost: {endpoint.authority}\r\nUser-Agent: {config.user_agent}\r\n"
             f"Content-Type: {CONTENT_TYPE}\r\nX-Amzn-Query-Mode: true\r\n"
         )
         self._polls, self._calls = (

@@ -152,6 +152,26 @@ def test_an_answer_that_does_not_come_in_time_ends_the_connection() -> None:
     run(test())
 
 
+def test_what_came_while_the_process_stood_still_is_read_before_the_answer_counts_as_late(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        time, stood_still = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: time() + stood_still)
+        answered, unanswered = Side(), Side()
+        said, nothing = answered.ask(0.5), unanswered.ask(0.5)
+        stood_still = 5.0
+        for _ in range(3):  # timers that are due are called
+            await asyncio.sleep(0)
+        answered.hear(answer(b"in time"))
+        assert (await said).body == b"in time"
+        await asyncio.wait([nothing])
+        assert broken(nothing) == ("TimeoutError", "no complete answer came in time", False)
+
+    run(test())
+
+
 @pytest.mark.parametrize("end", [b"", b"\r\nContent-Length: 0\r\n\r\n"], ids=["that go on", "that are complete"])
 def test_headers_that_are_too_large_are_said_to_be(end: bytes) -> None:
     async def test() -> None:
