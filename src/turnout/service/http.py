@@ -16,6 +16,7 @@ import logging
 import os
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from typing import Any
 from urllib.parse import urlsplit
 
 import msgspec
@@ -39,6 +40,8 @@ _OPEN = frozenset({"/livez", "/readyz", "/metrics"})
 """For probes and scrapers, which come by address and carry no token."""
 _LARGEST_REQUEST = 1_200_000
 """A pasted event of 1 MiB, and some."""
+_WAITING = 100
+"""Connections that the kernel keeps until they are taken."""
 _STOP_SECONDS = 1.0
 _SHORTEST_TOKEN = 16
 """Guesses are answered as fast as they come."""
@@ -141,6 +144,7 @@ class _Server:
 
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(_tell)
         app = web.Application(middlewares=[self._guard], client_max_size=_LARGEST_REQUEST)
         app.router.add_get("/livez", self._livez)
         app.router.add_get("/readyz", self._readyz)
@@ -157,9 +161,14 @@ class _Server:
         try:
             assert runner.server is not None  # noqa: S101 - for the type checker: `setup` has made it
             connect = Connections(runner.server)
-            listener = await self._loop.create_server(connect, self._config.host, self._config.port)
+            # asyncio tries as often as its backlog says to take a connection for which there is no file descriptor, and
+            # each failure is a further try a second later: more and more of them, were it not one.
+            listener = await self._loop.create_server(connect, self._config.host, self._config.port, backlog=1)
             if not listener.sockets:  # asyncio of Python 3.11 passes over families that the kernel has not
                 raise OSError(errno.EAFNOSUPPORT, os.strerror(errno.EAFNOSUPPORT))
+            for each in listener.sockets:
+                with each.dup() as same:
+                    same.listen(_WAITING)
             self._port = listener.sockets[0].getsockname()[1]
             for pages in self._pages:
                 await pages.start()
@@ -220,6 +229,15 @@ class _Server:
     async def _metrics(self, _: web.Request) -> web.Response:
         text = render(await self._probes.metrics())
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
+
+
+def _tell(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """What goes wrong in the loop itself. That there is nothing left to take a connection with is no defect."""
+    error = context.get("exception")
+    if isinstance(error, OSError):
+        log.error("the HTTP port: %s: %s", context["message"], error)
+    else:
+        loop.default_exception_handler(context)
 
 
 async def _add_headers(_: web.Request, answer: web.StreamResponse) -> None:

@@ -6,6 +6,7 @@ masked, and hostile text cannot forge a line or paint a terminal. What to log is
 
 from __future__ import annotations
 
+import codecs
 import logging
 import os
 import sys
@@ -30,6 +31,8 @@ _LONGEST_TEXT = 8_192
 _MOST_ITEMS = 100
 _DEPTH = 4
 """Of lists and mappings in fields; what is deeper is told as text."""
+# Loaded now: where no file can be opened any more, the very lines that say so would be lost for want of it.
+codecs.lookup("unicode_escape")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Attributes that every log record has; what else there is came by `extra`."""
 _TALKATIVE = (

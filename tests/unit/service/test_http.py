@@ -441,3 +441,28 @@ def test_the_configuration_does_not_show_its_token() -> None:
 def test_probes_are_readable_by_people() -> None:
     assert len(get("/livez").text.splitlines()) > 3
     json.loads(get("/livez").text)
+
+
+def test_a_connection_for_which_there_is_no_descriptor_is_tried_once_at_a_time_and_told_in_one_line(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    tried: list[socket.socket] = []
+    failed = threading.Event()
+
+    def accept(listening: socket.socket) -> tuple[socket.socket, object]:
+        tried.append(listening)
+        failed.set()
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    async def main() -> None:
+        async with observed() as seen, serving(HttpConfig(0), seen.view) as port:
+            with socket.create_connection(("127.0.0.1", port)):
+                assert await asyncio.to_thread(failed.wait, 15)
+
+    monkeypatch.setattr(socket.socket, "accept", accept)
+    monkeypatch.setattr("asyncio.constants.ACCEPT_RETRY_DELAY", 3600)
+    asyncio.run(main())
+    assert len(tried) == 1
+    (told,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (told.name, told.exc_info) == ("turnout.service.http", None)
+    assert "Too many open files" in told.getMessage()

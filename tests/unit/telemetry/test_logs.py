@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import logging
+import subprocess
 import sys
 import threading
 import time
@@ -197,6 +198,19 @@ def test_a_record_that_cannot_be_formatted_is_named_and_not_printed(capsys: pyte
     said = capsys.readouterr().err
     assert said.startswith("a log record of turnout.test (line ")
     assert "secret" not in said
+
+
+def test_a_line_end_is_escaped_also_where_no_file_can_be_opened_any_more() -> None:
+    script = """
+import logging, resource
+from turnout.telemetry.logs import configure_logging
+configure_logging(form="text", environ={})
+logging.getLogger("turnout").info("first")
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, 3))
+logging.getLogger("turnout").error("one\\ntwo")
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stderr
+    assert "one\\ntwo" in said
 
 
 def test_a_very_long_text_is_cut() -> None:
