@@ -103,6 +103,7 @@ def test_what_cannot_be_used_is_reported_and_replaced() -> None:
             "OTEL_EXPORTER_OTLP_PROTOCOL": "http/json",
             "OTEL_EXPORTER_OTLP_TIMEOUT": "soon",
             "OTEL_BSP_MAX_QUEUE_SIZE": "-5",
+            "OTEL_BSP_SCHEDULE_DELAY": "-1",
             "OTEL_TRACES_SAMPLER": "dice",
             "OTEL_TRACES_EXPORTER": "otlp,zipkin",
         }
@@ -112,6 +113,7 @@ def test_what_cannot_be_used_is_reported_and_replaced() -> None:
         "OTEL_EXPORTER_OTLP_PROTOCOL",
         "OTEL_EXPORTER_OTLP_TIMEOUT",
         "OTEL_BSP_MAX_QUEUE_SIZE",
+        "OTEL_BSP_SCHEDULE_DELAY",
         "OTEL_TRACES_SAMPLER",
         "OTEL_TRACES_EXPORTER",
     }
@@ -284,6 +286,21 @@ def test_contact_data_and_secrets_in_what_services_say_and_in_ids_are_masked_on_
     assert process.description == create.description == "Value *** for MessageGroupId is invalid, nor is ***."
     assert process.attributes["turnout.event.id"] == "***"
     assert process.attributes["messaging.message.id"] == "message-0"
+
+
+@pytest.mark.parametrize("nonsense", ["soon", "-1", "0", "nan"])
+def test_times_between_exports_that_make_no_sense_neither_end_tracing_nor_leave_a_traceback(
+    nonsense: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    environ = ENDPOINT | {"OTEL_BSP_SCHEDULE_DELAY": nonsense, "OTEL_BSP_EXPORT_TIMEOUT": nonsense}
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    tracing = start_tracing(TraceSettings.from_environ(environ))
+    asyncio.run(tracing.aclose(5))
+    assert isinstance(tracing, LateTracing)
+    (told,) = [record for record in caplog.records if record.levelno >= logging.WARNING]
+    assert told.getMessage() == f"OTEL_BSP_SCHEDULE_DELAY: {nonsense!r} is not a number above 0. Using 5000."
+    assert told.exc_info is None
 
 
 def test_a_flood_of_spans_is_dropped_by_whole_messages_and_every_span_is_accounted_for(

@@ -31,6 +31,7 @@ _log = logging.getLogger(__name__)
 _QUEUE_SIZE = 16_384
 """Spans that may wait for the collector. The SDK's own 2,048 hold less than a second of a busy worker."""
 _BATCH_SIZE = 512
+_DELAY_MILLISECONDS = 5_000.0
 
 
 class TraceSettings(msgspec.Struct, frozen=True):
@@ -44,6 +45,7 @@ class TraceSettings(msgspec.Struct, frozen=True):
     timeout_seconds: float = 2.0
     queue_size: int = _QUEUE_SIZE
     batch_size: int = _BATCH_SIZE
+    delay_milliseconds: float = _DELAY_MILLISECONDS
     sampler: Sampler = Sampler()
     problems: tuple[str, ...] = ()
 
@@ -58,8 +60,9 @@ class TraceSettings(msgspec.Struct, frozen=True):
             return cls(problems=tuple(problems))
         queue_size = int(number(environ, problems, _QUEUE_SIZE, "OTEL_BSP_MAX_QUEUE_SIZE"))
         batch_size = int(number(environ, problems, _BATCH_SIZE, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"))
+        delay = number(environ, problems, _DELAY_MILLISECONDS, "OTEL_BSP_SCHEDULE_DELAY")
         queue_size = max(queue_size, 1)
-        return cls(protocol, timeout, queue_size, min(max(batch_size, 1), queue_size), sampler, tuple(problems))
+        return cls(protocol, timeout, queue_size, min(max(batch_size, 1), queue_size), delay, sampler, tuple(problems))
 
 
 def start_tracing(
@@ -93,7 +96,7 @@ def _sink(settings: TraceSettings, counts: TracingCounts) -> _OtlpSink | None:
         transport = open_transport(settings.protocol, settings.timeout_seconds, resource())
         return _OtlpSink(transport, settings, counts)
     except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the process runs without
-        _log.exception("Tracing is off: the exporter could not be started. Check the OTEL_EXPORTER_OTLP_* variables.")
+        _log.exception("Tracing is off: the exporter could not be started. Check the OTEL_* variables.")
         return None
 
 
@@ -137,7 +140,12 @@ class _OtlpSink:
         self._abandoned = False
         self._waiting = Waiting
         self._processor = BatchSpanProcessor(
-            Counting(), max_queue_size=settings.queue_size, max_export_batch_size=settings.batch_size
+            Counting(),
+            max_queue_size=settings.queue_size,
+            schedule_delay_millis=settings.delay_milliseconds,
+            max_export_batch_size=settings.batch_size,
+            # Of no effect: the exporter has its own. Given, because what the variable says is else read all the same.
+            export_timeout_millis=settings.timeout_seconds * 1000,
         )
 
     def room(self) -> int:
