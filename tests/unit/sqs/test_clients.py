@@ -6,6 +6,8 @@ import asyncio
 import base64
 import hashlib
 import logging
+import subprocess
+import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
@@ -643,3 +645,29 @@ def test_both_clients_make_the_same_of_every_error_that_sqs_has() -> None:
                 assert await told(aio) == await told(wire), case
 
     run(test())
+
+
+@both
+def test_a_client_that_can_open_no_file_says_that_sqs_cannot_be_reached_and_works_once_it_can(opener: Opener) -> None:
+    script = f"""
+import asyncio, resource
+from turnout.errors import SqsUnavailable
+from turnout.sqs.session import AwsConfig
+from {opener.__module__} import {opener.__name__} as opener
+
+async def main():
+    config = AwsConfig(region="eu-west-1", endpoint_url="http://127.0.0.1:{free_port()}")
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    async with opener(config) as sqs:
+        for limit in (3, soft):
+            resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+            try:
+                await sqs.receive("{QUEUE}", wait_seconds=0)
+            except SqsUnavailable as error:
+                print(error.code)
+
+asyncio.run(main())
+"""
+    said = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    first, *then = said.stdout.split()
+    assert (first, then) in (("OSError", ["ConnectionRefusedError"]), ("OSError", ["EndpointConnectionError"])), said
