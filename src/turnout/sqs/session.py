@@ -61,7 +61,7 @@ class AwsConfig(msgspec.Struct, frozen=True):
     answer_seconds: float = 10.0
     max_connections: int = 64
     user_agent: str = msgspec.field(default_factory=_user_agent)
-    """What the clients call themselves. Asked for once, early: the version is in a file, and where none can be opened any
+    """What the clients call themselves. Found out early: the version is in a file, and where none can be opened any
     more, a poll is to fail and not the worker.
     """
 

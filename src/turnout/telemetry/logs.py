@@ -31,8 +31,6 @@ _LONGEST_TEXT = 8_192
 _MOST_ITEMS = 100
 _DEPTH = 4
 """Of lists and mappings in fields; what is deeper is told as text."""
-# Loaded now: where no file can be opened any more, the very lines that say so would be lost for want of it.
-codecs.lookup("unicode_escape")
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """Attributes that every log record has; what else there is came by `extra`."""
 _TALKATIVE = (
@@ -66,6 +64,8 @@ def configure_logging(
     stream = stream or sys.stderr
     redact = redactor(os.environ if environ is None else environ)
     handler = _Handler(stream)
+    # Loaded now: where no file can be opened any more, the very lines that say so would be lost for want of it.
+    codecs.lookup("unicode_escape")
     as_text = form == "text" or (form == "auto" and stream.isatty())
     handler.setFormatter(TextLines(redact) if as_text else JsonLines(redact))
     handler.addFilter(Repeats())
