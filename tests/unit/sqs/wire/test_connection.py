@@ -166,6 +166,7 @@ def test_what_came_while_the_process_stood_still_is_read_before_the_answer_count
             await asyncio.sleep(0)
         answered.hear(answer(b"in time"))
         assert (await said).body == b"in time"
+        stood_still += 1.5
         await asyncio.wait([nothing])
         assert broken(nothing) == ("TimeoutError", "no complete answer came in time", False)
 
