@@ -3,18 +3,22 @@
 import asyncio
 from typing import Any
 
+import msgspec
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError
+from tests.servers.raw import Peer, raw_server
 from tests.unit.doctor.facts import ACCOUNT, CALLER
 
 from turnout.doctor.asking.answers import ask
 from turnout.doctor.asking.genesys import ask_genesys
 from turnout.doctor.asking.iam import Iam, principal_of, read_decisions
 from turnout.doctor.asking.keys import ask_key
-from turnout.doctor.asking.queues import read_mapping
+from turnout.doctor.asking.queues import QueueAsker, read_mapping
+from turnout.doctor.asking.stores import ask_table
 from turnout.doctor.facts import KeyFacts, MappingFacts, Role, Silence, Why
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.secret import Secret
+from turnout.targets.aws import AwsClients
 
 
 @pytest.mark.parametrize(
@@ -194,3 +198,37 @@ def test_a_proxy_or_authorities_that_cannot_be_used_are_what_is_in_the_way_of_ge
     assert found is not None
     assert found.why is Why.FAILED
     assert "SSL_CERT_" in found.message
+
+
+@pytest.mark.parametrize(
+    "said", [b"<html>sign in</html>", b"{}", b"[]", b'{"Attributes": null, "Table": {"KeySchema": [{}]}}']
+)
+def test_what_answers_in_place_of_aws_is_told_and_raises_nothing(said: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def peer(peer: Peer) -> None:
+        while True:
+            await peer.request()
+            await peer.answer(said)
+
+    async def ask_all() -> tuple[object, object]:
+        async with raw_server(peer) as server:
+            for name, value in (
+                ("ENDPOINT_URL", server.url),
+                ("REGION", "eu-west-1"),
+                ("ACCESS_KEY_ID", "AKIDEXAMPLE"),
+            ):
+                monkeypatch.setenv(f"AWS_{name}", value)
+            monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
+            clients = AwsClients()
+            asker = QueueAsker(clients)
+            iam = Iam(clients, CALLER)
+            emulator = msgspec.structs.replace(CALLER, emulator=True)
+            try:
+                queue = await asker.facts(f"{server.url}/1/events", Role.SOURCE, (), emulator, iam)
+                return queue.attributes, await ask_table(clients, "eu-west-1", "ledger")
+            finally:
+                await asker.aclose()
+                await clients.aclose()
+
+    for answer in asyncio.run(ask_all()):
+        assert isinstance(answer, Silence)
+        assert answer.why is Why.FAILED

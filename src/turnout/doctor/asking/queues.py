@@ -97,7 +97,12 @@ class QueueAsker:
     async def _attributes(self, url: str) -> Attributes | Silence:
         client = await self._client(url)
         answer = await ask(client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), "sqs:GetQueueAttributes")
-        return answer if isinstance(answer, Silence) else dict(answer.get("Attributes") or {})
+        if isinstance(answer, Silence):
+            return answer
+        attributes = answer.get("Attributes")
+        if not isinstance(attributes, Mapping) or not attributes:
+            return Silence(Why.FAILED, "BadAnswer", "the answer is not SQS's", "sqs:GetQueueAttributes")
+        return {name: str(value) for name, value in attributes.items()}
 
     async def _denied(self, url: str, role: Role) -> Mapping[str, Silence]:
         client = await self._client(url)

@@ -7,6 +7,7 @@ from functools import partial
 
 from turnout.doctor.asking.answers import Answer, ask_service
 from turnout.doctor.facts import BucketFacts, Silence, TableFacts, Why
+from turnout.sqs.foreign_answers import BAD_ANSWER
 from turnout.targets.aws import AwsClients
 
 __all__ = ["ask_bucket", "ask_table"]
@@ -18,21 +19,12 @@ async def ask_table(clients: AwsClients, region: str, name: str) -> TableFacts |
     answer = await ask("describe_table", "dynamodb:DescribeTable")
     if isinstance(answer, Silence):
         return answer
-    table = answer["Table"]
-    types = {each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions", ())}
     ttl = await ask("describe_time_to_live", "dynamodb:DescribeTimeToLive")
     backups = await ask("describe_continuous_backups", "dynamodb:DescribeContinuousBackups")
-    return TableFacts(
-        name=name,
-        status=str(table.get("TableStatus", "")),
-        keys=_keys(table, types),
-        indexes={
-            index["IndexName"]: " ".join(f"{kind}={attribute}" for kind, attribute in _keys(index, types).items())
-            for index in table.get("GlobalSecondaryIndexes") or ()
-        },
-        ttl=ttl if isinstance(ttl, Silence) else _ttl(ttl),
-        recovery=backups if isinstance(backups, Silence) else _recovery(backups),
-    )
+    try:
+        return _table(name, answer, ttl, backups)
+    except BAD_ANSWER:
+        return Silence(Why.FAILED, "BadAnswer", "the answer is not DynamoDB's", "dynamodb:DescribeTable")
 
 
 async def ask_bucket(clients: AwsClients, region: str, name: str) -> BucketFacts | Silence:
@@ -44,6 +36,22 @@ async def ask_bucket(clients: AwsClients, region: str, name: str) -> BucketFacts
     encryption = await ask("get_bucket_encryption", "s3:GetEncryptionConfiguration")
     public = await ask("get_public_access_block", "s3:GetBucketPublicAccessBlock")
     return BucketFacts(name, _encryption(encryption), _public(public))
+
+
+def _table(name: str, answer: Answer, ttl: Answer | Silence, backups: Answer | Silence) -> TableFacts:
+    table = answer["Table"]
+    types = {each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions", ())}
+    return TableFacts(
+        name=name,
+        status=str(table.get("TableStatus", "")),
+        keys=_keys(table, types),
+        indexes={
+            index["IndexName"]: " ".join(f"{kind}={attribute}" for kind, attribute in _keys(index, types).items())
+            for index in table.get("GlobalSecondaryIndexes") or ()
+        },
+        ttl=ttl if isinstance(ttl, Silence) else _ttl(ttl),
+        recovery=backups if isinstance(backups, Silence) else _recovery(backups),
+    )
 
 
 def _keys(described: Answer, types: Mapping[str, str]) -> dict[str, str]:
