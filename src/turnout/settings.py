@@ -30,7 +30,16 @@ from turnout.items import split_items
 from turnout.queues import queue_key
 from turnout.wrong_settings import check_queue_urls, in_plain_words
 
-__all__ = ["PREFIX", "SECRETS", "Settings", "is_loopback", "load_settings", "required_paths", "variable"]
+__all__ = [
+    "PREFIX",
+    "SECRETS",
+    "Settings",
+    "given_text",
+    "is_loopback",
+    "load_settings",
+    "required_paths",
+    "variable",
+]
 
 PREFIX = "TURNOUT_"
 
@@ -44,6 +53,11 @@ _SYNONYMS = {"source_queue_url": "GENESYS_SOURCE_QUEUE_URL", "dead_letter_queue_
 def variable(field: str) -> str:
     """The environment variable of a setting."""
     return PREFIX + field.upper()
+
+
+def given_text(environ: Mapping[str, str], field: str) -> str:
+    """What the environment says of a setting, by whichever of its names; empty when nothing."""
+    return environ.get(variable(field)) or environ.get(_SYNONYMS.get(field, ""), "")
 
 
 def _alias(field: str) -> AliasChoices:

@@ -85,6 +85,7 @@ def _refuse_unless_fifo(target: Target) -> None:
 
 async def _make(plans: Sequence[QueuePlan], yes: bool) -> Mapping[str, str]:
     from turnout.provision.create import open_maker
+    from turnout.provision.plan import SOURCE_VARIABLE
 
     exports: dict[str, str] = {}
     async with open_maker() as maker:
@@ -92,7 +93,9 @@ async def _make(plans: Sequence[QueuePlan], yes: bool) -> Mapping[str, str]:
             _ask(f"{len(plans)} queues in the AWS account of {maker.endpoint}")
         async for made in maker.make(plans):
             click.echo(f"{'made ' if made.new else 'there'} {made.url}", err=True)
-            exports |= dict.fromkeys(made.plan.variables, made.url)
+            for name in made.plan.variables:
+                several = name == SOURCE_VARIABLE and name in exports
+                exports[name] = f"{exports[name]},{made.url}" if several else made.url
     return exports
 
 

@@ -8,15 +8,22 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
+from turnout.errors import SettingsError
+from turnout.items import split_items
 from turnout.queues import queue_name
 from turnout.rules.model import Kind, Target
+from turnout.settings import given_text, variable
+from turnout.urls import without_password
 
-__all__ = ["DEAD_LETTER_VARIABLE", "SOURCE_VARIABLE", "QueuePlan", "plan_queues"]
+__all__ = ["SOURCE_VARIABLE", "QueuePlan", "plan_queues"]
 
-SOURCE_VARIABLE = "TURNOUT_SOURCE_QUEUE_URL"
-DEAD_LETTER_VARIABLE = "TURNOUT_DEAD_LETTER_QUEUE_URL"
+SOURCE_VARIABLE = variable("source_queue_url")
+"""The one variable that may hold several URLs, separated by commas."""
+DEAD_LETTER_VARIABLE = variable("dead_letter_queue_url")
 
 MAX_RECEIVES = 5
+
+_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 # Of the 80 characters of a queue's name.
 _LONGEST_STEM = 70
@@ -46,25 +53,38 @@ def plan_queues(
 ) -> list[QueuePlan]:
     """The queues, each after the one it redrives to.
 
-    `variables` says which environment variables each target's address consists of. A queue that the environment names
-    already keeps that name; others are called `prefix` and what they are for. The targets in `fifo` get FIFO queues.
+    `variables` says which environment variables each target's address consists of. Queues that the environment names
+    already keep their names; others are called `prefix` and what they are for. The targets in `fifo` get FIFO queues.
+    Raises `SettingsError` when the environment names what cannot be made for a worker.
     """
-    source = queue_name(environ.get(SOURCE_VARIABLE, "").split(",")[0]) or f"{prefix}-events"
-    letters = queue_name(environ.get(DEAD_LETTER_VARIABLE, "")) or f"{prefix}-dead-letters"
-    plans = [
-        QueuePlan(letters, _fifo(letters) | _DEAD_LETTERS, variables=(DEAD_LETTER_VARIABLE,)),
+    sources = _named(environ, "source_queue_url") or [f"{prefix}-events"]
+    letters, *_ = _named(environ, "dead_letter_queue_url") or [f"{prefix}-dead-letters"]
+    if letters in sources:
+        raise SettingsError([f"{DEAD_LETTER_VARIABLE}: is also a source queue: letters would be routed again for ever"])
+    plans = [QueuePlan(letters, _fifo(letters) | _DEAD_LETTERS, variables=(DEAD_LETTER_VARIABLE,))]
+    for source in sources:
         # SQS redrives to a queue of the same kind only.
-        QueuePlan(
-            source,
-            _fifo(source) | _SOURCE,
-            redrive_to=letters if letters.endswith(".fifo") == source.endswith(".fifo") else "",
-            variables=(SOURCE_VARIABLE,),
-        ),
-    ]
+        redrive_to = letters if letters.endswith(".fifo") == source.endswith(".fifo") else ""
+        plans.append(QueuePlan(source, _fifo(source) | _SOURCE, redrive_to, (SOURCE_VARIABLE,)))
     for target in targets.values():
         if target.kind is Kind.QUEUE:
             plans += _target(target, variables.get(target.name, ()), prefix, target.name in fifo)
-    return list({plan.name: plan for plan in plans}.values())
+    found: dict[str, QueuePlan] = {}
+    for plan in plans:
+        # A queue for two things, such as a source that is a target, is made for the first of them, the graver one.
+        first = found.setdefault(plan.name, plan)
+        both = tuple(dict.fromkeys((*first.variables, *plan.variables)))
+        found[plan.name] = msgspec.structs.replace(first, variables=both)
+    return list(found.values())
+
+
+def _named(environ: Mapping[str, str], setting: str) -> list[str]:
+    """The names of the queues that a setting names, if it is set."""
+    urls = split_items(given_text(environ, setting))
+    for url in urls:
+        if not _NAME.fullmatch(queue_name(url)):
+            raise SettingsError([f"{variable(setting)}: {without_password(url)!r} names no queue that can be made"])
+    return list(dict.fromkeys(map(queue_name, urls)))
 
 
 def _target(target: Target, variables: tuple[str, ...], prefix: str, fifo: bool) -> Iterator[QueuePlan]:

@@ -2,6 +2,9 @@
 
 import re
 
+import pytest
+
+from turnout.errors import SettingsError
 from turnout.provision.plan import plan_queues
 from turnout.rules.model import Kind, Target
 
@@ -43,7 +46,37 @@ def test_names_that_the_environment_gives_are_kept() -> None:
         "TURNOUT_SOURCE_QUEUE_URL": "http://localhost:1/0/in,http://localhost:1/0/second",
         "TURNOUT_DEAD_LETTER_QUEUE_URL": "http://localhost:1/0/dead",
     }
+    assert names(**given)["in"] == names(**given)["second"] == "dead"
+
+
+def test_names_that_other_tools_give_their_own_variables_are_kept_too() -> None:
+    given = {
+        "GENESYS_SOURCE_QUEUE_URL": "http://localhost:1/0/in",
+        "GENESYS_DLQ_URL": "http://localhost:1/0/dead",
+    }
     assert names(**given)["in"] == "dead"
+
+
+def test_a_source_that_is_also_a_target_stays_a_source_and_keeps_the_variables_of_both() -> None:
+    url = "http://localhost:1/0/in"
+    known = {"critical": Target("critical", url)}
+    plans = plan_queues(known, VARIABLES, environ={"TURNOUT_SOURCE_QUEUE_URL": url}, prefix="dev")
+    (source,) = [plan for plan in plans if plan.name == "in"]
+    assert source.redrive_to == "dev-dead-letters"
+    assert source.variables == ("TURNOUT_SOURCE_QUEUE_URL", "CRITICAL_QUEUE_URL")
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("http://localhost:1/0/dead", "is also a source queue"),
+        ("arn:aws:sqs:us-east-1:000000000000:in", "'arn:aws:sqs:us-east-1:000000000000:in' names no queue"),
+        ("http://me:secret@localhost:1/0/i n", "'http://\\*\\*\\*@localhost:1/0/i n' names no queue"),
+    ],
+)
+def test_queues_that_no_worker_could_use_are_refused(source: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        names(TURNOUT_SOURCE_QUEUE_URL=source, TURNOUT_DEAD_LETTER_QUEUE_URL="http://localhost:1/0/dead")
 
 
 def test_a_fifo_target_gets_fifo_queues_on_both_sides() -> None:
