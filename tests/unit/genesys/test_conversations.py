@@ -8,7 +8,7 @@ import pytest
 from tests.servers.genesys import Stub, answering, refusing
 from tests.unit.genesys.setting import CONVERSATION, OTHER, PARTICIPANT, config, with_client, with_genesys
 
-from turnout.errors import GenesysDenied, GenesysParked, GenesysRejected, GenesysUnavailable
+from turnout.errors import GenesysDenied, GenesysParked, GenesysRejected, GenesysUnavailable, GenesysUnsupported
 from turnout.genesys.client import GenesysClient
 from turnout.genesys.conversation import Conversation, Participant
 from turnout.genesys.conversations import Correlation, Correlator, Presence
@@ -289,3 +289,19 @@ def test_an_empty_path_leaves_its_request_out() -> None:
     correlate(stub, {"i-1": AN_HOUR_AGO}, profile="tutorial", interaction_path="")
     correlate(stub, {"i-1": AN_HOUR_AGO}, profile="tutorial", details_query_path="")
     assert stub.paths() == [TUTORIAL_QUERY, "GET /api/v2/interactions/i-1"]
+
+
+def test_where_nobody_can_be_asked_no_conversation_is_called_absent() -> None:
+    stub = Stub()
+    (found,) = correlate(stub, {"i-1": AN_HOUR_AGO}, profile="tutorial", interaction_path="", details_query_path="")
+    assert (found.presence, type(found.error)) == (Presence.FAILED, GenesysUnsupported)
+    assert "TURNOUT_GENESYS_INTERACTION_PATH and TURNOUT_GENESYS_DETAILS_QUERY_PATH are empty" in str(found.error)
+    assert stub.seen == []
+
+
+@pytest.mark.parametrize("answer", [{"id": 7}, {"interaction": {"id": "i-1"}}, {"id": "i-2"}, {}])
+def test_an_interaction_that_cannot_be_read_is_not_absent(answer: dict[str, object]) -> None:
+    stub = Stub()
+    stub.interactions["i-1"] = answer
+    (found,) = correlate(stub, {"i-1": AN_HOUR_AGO}, profile="tutorial", details_query_path="")
+    assert (found.presence, type(found.error)) == (Presence.FAILED, GenesysUnavailable)

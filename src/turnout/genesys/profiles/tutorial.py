@@ -17,6 +17,7 @@ from turnout.genesys.answers import Answer, JsonObject
 from turnout.genesys.client import GenesysClient
 from turnout.genesys.config import GenesysConfig, variable
 from turnout.genesys.conversation import Conversation, objects_in, text_in, unique
+from turnout.genesys.errors import unreadable
 from turnout.genesys.paging import Page, each_item, listed
 from turnout.genesys.profiles.api import FailedEvent, ReplayBatch
 from turnout.genesys.profiles.failed_events import FailedEvents
@@ -49,17 +50,25 @@ class TutorialProfile:
         if not self._config.interaction_path:
             return {}
         (id_,) = ids
+        operation = "look an interaction up"
         try:
-            answer = await self._client.read(self._interaction(id_), operation="look an interaction up")
+            answer = await self._client.read(self._interaction(id_), operation=operation)
         except GenesysNotFound:
             return {}
-        return {id_: _conversation(answer)} if text_in(answer, "id") == id_ else {}
+        if text_in(answer, "id") != id_:  # it has something there: that is no reason to call it absent
+            raise unreadable(Answer(200, {}, b""), operation, "its id is not the one that was asked for")
+        return {id_: _conversation(answer)}
 
     async def search(self, conversation_id: str, around: datetime | None, now: datetime) -> Conversation | None:
         """`POST /analytics/conversations/details/query`, all pages."""
-        if not self._config.details_query_path:
-            return None
         operation = "query conversation details"
+        if not self._config.details_query_path:
+            if not self._config.interaction_path:  # nobody was asked, which says nothing about the conversation
+                names = f"{variable('interaction_path')} and {variable('details_query_path')}"
+                raise GenesysUnsupported(
+                    f"{names} are empty: set one, or do without correlation", code="NOT_OFFERED", operation=operation
+                )
+            return None
         first, last = (
             (around - timedelta(days=1), around + timedelta(days=1))
             if around is not None
