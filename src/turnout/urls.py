@@ -18,5 +18,5 @@ def leads_to_a_server(url: str) -> bool:
 
 
 def without_password(url: str) -> str:
-    """The URL with its user name and password struck out, however odd it is."""
-    return re.sub("//[^/@]*@", "//***@", url)
+    """The URL with its user name and password struck out, however odd it is: a password may hold `/` and `@`, too."""
+    return re.sub("//.*@", "//***@", url, flags=re.DOTALL)

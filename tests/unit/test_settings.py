@@ -211,9 +211,16 @@ def test_words_may_be_written_in_capitals() -> None:
     assert (settings.sqs_client, settings.log_level, settings.idempotency) == ("aioboto3", "info", "memory")
 
 
-def test_a_password_in_a_queue_url_is_refused_and_not_repeated() -> None:
-    (problem,) = problems(source_queue_url="https://user:hunter2@sqs.test/1/q", dead_letter_queue_url=DEAD)
-    assert "hunter2" not in problem
+@pytest.mark.parametrize("password", ["hunter2", "hunt/er2", "hunt@er2", "hunt/e@r2"])
+def test_a_password_in_a_queue_url_is_refused_and_not_repeated(password: str) -> None:
+    (problem,) = problems(source_queue_url=f"https://user:{password}@sqs.test/1/q", dead_letter_queue_url=DEAD)
+    assert "'https://***@sqs.test/1/q' is not a queue URL" in problem
+
+
+@pytest.mark.parametrize("server", ["[::1", "[zz]", "sqs.test:99999", "sqs.test:port"])
+def test_a_queue_url_with_a_server_that_cannot_be_one_is_named(server: str) -> None:
+    (problem,) = problems(source_queue_url=f"{SOURCE},https://{server}/1/q", dead_letter_queue_url=DEAD)
+    assert f"'https://{server}/1/q' is not a queue URL" in problem
 
 
 def test_every_setting_is_described_and_those_with_a_unit_name_it() -> None:

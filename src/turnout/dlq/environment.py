@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from turnout.settings import SECRETS
+from turnout.urls import without_password
 
 __all__ = ["read_settings"]
 
@@ -52,14 +53,10 @@ def read_settings(
         try:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:
-            shown = "***" if field.name in SECRETS else _without_password(str(value))
+            shown = "***" if field.name in SECRETS else without_password(str(value))
             wanted = expected.get(field.name)
             problems.append(f"{name}: " + (f"{wanted}, but is {shown!r}" if wanted else _sentence(str(error), shown)))
     return values, problems
-
-
-def _without_password(url: str) -> str:
-    return re.sub("//[^/@]*@", "//***@", url)
 
 
 def _sentence(problem: str, given: str) -> str:
