@@ -13,7 +13,7 @@ from itertools import islice
 
 import msgspec
 
-from turnout.errors import GenesysError, GenesysRejected
+from turnout.errors import GenesysError, GenesysNotFound, GenesysRejected, GenesysUnsupported
 from turnout.genesys.conversation import Conversation
 from turnout.genesys.profiles.api import Profile
 
@@ -124,6 +124,18 @@ class Correlator:
         moment = next((true for one in at if (true := _plausible(one, now)) is not None), None)
         try:
             conversation = await self._profile.search(id_, moment, now)
+        except GenesysNotFound as error:
+            # A query that finds nothing says so with an empty list: what is not there is the query itself.
+            return _failed(
+                id_,
+                GenesysUnsupported(
+                    "check the API URL and the profile: this address does not know the query",
+                    code=error.code,
+                    operation=error.operation,
+                    status=error.status,
+                    correlation_id=error.correlation_id,
+                ),
+            )
         except GenesysError as error:
             return _failed(id_, error)
         if conversation is not None:

@@ -8,7 +8,7 @@ import pytest
 from tests.servers.genesys import Stub, answering, refusing
 from tests.unit.genesys.setting import CONVERSATION, OTHER, PARTICIPANT, config, with_client, with_genesys
 
-from turnout.errors import GenesysDenied, GenesysParked, GenesysRejected, GenesysUnavailable, GenesysUnsupported
+from turnout.errors import Fault, GenesysDenied, GenesysParked, GenesysRejected, GenesysUnavailable, GenesysUnsupported
 from turnout.genesys.client import GenesysClient
 from turnout.genesys.conversation import Conversation, Participant
 from turnout.genesys.conversations import Correlation, Correlator, Presence
@@ -222,6 +222,17 @@ def test_a_page_that_is_none_is_no_reason_either(body: str) -> None:
     not_found = answering(404, '{"code":"not.found"}', kind="application/json")
     stub.faults += [not_found, *[answering(200, body)] * 4]
     assert one(stub).presence is Presence.FAILED
+
+
+@pytest.mark.parametrize("profile", ["genesys", "tutorial"])
+def test_a_query_that_is_not_there_is_the_settings_fault_and_says_nothing_about_the_conversation(profile: str) -> None:
+    stub = Stub()
+    stub.faults += [answering(404, '{"message":"no route matched"}', kind="application/json")] * 2
+    found = one(stub, profile=profile)
+    assert found.presence is Presence.FAILED
+    assert found.error is not None
+    assert found.error.fault is Fault.CONFIG
+    assert "this address does not know the query" in str(found.error)
 
 
 def test_a_long_rate_limit_parks_all_that_follow_without_asking() -> None:
