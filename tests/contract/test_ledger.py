@@ -580,6 +580,11 @@ def test_what_cannot_be_read_is_told_as_unavailable(tmp_path: Path) -> None:
                 with pytest.raises(LedgerUnavailable, match="cannot read"):
                     await call
             await ledger.see([Sighting("b")], by="jo")
+            await ledger.save_plan(PLAN, [Item("a")])
+            with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+                connection.execute("UPDATE items SET state = 'of a newer Turnout'")
+            with pytest.raises(LedgerUnavailable, match="cannot read"):
+                await ledger.items(PLAN.id)
 
     asyncio.run(main())
 
@@ -749,14 +754,29 @@ def test_an_item_that_cannot_be_read_is_told_as_unavailable(
     monkeypatch.setenv("AWS_ENDPOINT_URL", servers["ministack"].url)
     table = f"t{uuid4().hex}"
     create_table(table)
-    boto3.client("dynamodb", region_name="us-east-1").put_item(
-        TableName=table, Item={"pk": {"S": "letter#a"}, "sk": {"S": "record"}, "body": {"S": "{"}}
+    dynamodb = boto3.client("dynamodb", region_name="us-east-1")
+    dynamodb.put_item(TableName=table, Item={"pk": {"S": "letter#a"}, "sk": {"S": "record"}, "body": {"S": "{"}})
+    dynamodb.put_item(
+        TableName=table,
+        Item={"pk": {"S": "letter#b"}, "sk": {"S": "record"}, "body": {"S": '{"letter": "b"}'}, "version": {"S": "1"}},
     )
 
     async def main() -> None:
         async with open_ledger(f"dynamodb:{table}", region="us-east-1") as ledger:
             with pytest.raises(LedgerUnavailable, match="under letter#a record"):
                 await ledger.records("a")
+            with pytest.raises(LedgerUnavailable, match="under letter#b record"):
+                await ledger.see([Sighting("b")], by="jo")
+            await ledger.save_plan(PLAN, [Item("a")])
+            dynamodb.update_item(
+                TableName=table,
+                Key={"pk": {"S": f"plan#{PLAN.id}"}, "sk": {"S": "item#a"}},
+                UpdateExpression="SET #state = :state",
+                ExpressionAttributeNames={"#state": "state"},
+                ExpressionAttributeValues={":state": {"S": "of a newer Turnout"}},
+            )
+            with pytest.raises(LedgerUnavailable, match=f"under plan#{PLAN.id} item#a"):
+                await ledger.items(PLAN.id)
 
     asyncio.run(main())
 

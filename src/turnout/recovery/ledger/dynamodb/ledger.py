@@ -11,7 +11,15 @@ from typing import TypeVar
 import msgspec
 
 from turnout.recovery.ledger.api import LedgerUnavailable, PlanExists, UnknownPlan
-from turnout.recovery.ledger.dynamodb.rows import as_text, entry_in, item_in, plan_in, record_in, writes_of_change
+from turnout.recovery.ledger.dynamodb.rows import (
+    as_text,
+    entry_in,
+    item_in,
+    number_in,
+    plan_in,
+    record_in,
+    writes_of_change,
+)
 from turnout.recovery.ledger.dynamodb.table import INDEX, TRIES, ConditionFailed, Table, TransactionLost, open_table
 from turnout.recovery.ledger.records import Entry, Item, Plan, PlanState, Record, Sighting, changed, resolves, seen
 
@@ -81,7 +89,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":pk": {"S": f"letter#{letter}"}, ":entry": {"S": "entry#"}},
             ConsistentRead=True,
         )
-        numbered = [(int(row["number"]["N"]), entry_in(row)) async for row in rows]
+        numbered = [(number_in(row, "number"), entry_in(row)) async for row in rows]
         return [entry for _, entry in sorted(numbered, key=lambda pair: pair[0])]
 
     async def find(self, queue: str) -> AsyncIterator[Record]:
@@ -187,7 +195,7 @@ class DynamoLedger:
             ExpressionAttributeValues={":pk": {"S": f"plan#{plan_id}"}, ":item": {"S": "item#"}},
             ConsistentRead=True,
         )
-        found = [(int(row["position"]["N"]), item_in(row)) async for row in rows]
+        found = [(number_in(row, "position"), item_in(row)) async for row in rows]
         return [item for _, item in sorted(found, key=lambda pair: pair[0])]
 
     async def end_plan(self, plan_id: str, state: PlanState, *, note: str = "") -> None:
@@ -211,7 +219,7 @@ class DynamoLedger:
         throttled = False
         for attempt in range(TRIES):
             row = await self._table.get(f"letter#{letter}", "record")
-            version = int(row["version"]["N"]) if row else 0
+            version = number_in(row, "version") if row else 0
             after, entry = change(record_in(row) if row else None)
             holder = row.get("holder", {}).get("S", "") if row else ""
             # Who resolves a letter lets go of it, and of nobody else's hold.

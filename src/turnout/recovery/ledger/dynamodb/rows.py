@@ -14,7 +14,7 @@ from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.dynamodb.table import Attributes, Table, key
 from turnout.recovery.ledger.records import Entry, Item, ItemState, Plan, Record, item_state
 
-__all__ = ["as_text", "entry_in", "item_in", "plan_in", "record_in", "writes_of_change"]
+__all__ = ["as_text", "entry_in", "item_in", "number_in", "plan_in", "record_in", "writes_of_change"]
 
 T = TypeVar("T")
 
@@ -47,13 +47,18 @@ def plan_in(row: Attributes) -> Plan:
 def item_in(row: Attributes) -> Item:
     """The item of a plan that stands in a row."""
     letter = row["sk"]["S"].removeprefix("item#")
-    return Item(letter, _read(_to_targets, row, "targets"), ItemState(row["state"]["S"]))
+    return Item(letter, _read(_to_targets, row, "targets"), _read(ItemState, row, "state"))
 
 
-def _read(decode: Callable[[str], T], row: Attributes, name: str = "body") -> T:
+def number_in(row: Attributes, name: str) -> int:
+    """A number that stands in a row: a record's `version`, an entry's `number`, an item's `position`."""
+    return _read(int, row, name, "N")
+
+
+def _read(decode: Callable[[str], T], row: Attributes, name: str = "body", kind: str = "S") -> T:
     try:
-        return decode(row[name]["S"])
-    except (KeyError, msgspec.MsgspecError) as error:
+        return decode(row[name][kind])
+    except (KeyError, ValueError, msgspec.MsgspecError) as error:
         where = f"{row['pk']['S']} {row['sk']['S']}"
         raise LedgerUnavailable(f"the ledger holds what this Turnout cannot read, under {where}: {error}") from error
 

@@ -136,7 +136,9 @@ class SqliteLedger:
 
     def _items(self, plan_id: str) -> list[Item]:
         rows = self._file.rows("SELECT letter, targets, state FROM items WHERE plan = ? ORDER BY position", plan_id)
-        return [Item(letter, _to_targets(targets), ItemState(state)) for letter, targets, state in rows]
+        return [
+            Item(letter, _to_targets(targets), msgspec.convert(state, ItemState)) for letter, targets, state in rows
+        ]
 
     def _now_ms(self) -> int:
         return int(self._clock() * 1000)
