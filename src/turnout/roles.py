@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from turnout.queues import queue_key, queue_name, queue_url
+from turnout.rules.addresses import address_problem
 from turnout.rules.model import Kind, Target
 from turnout.settings import Settings
 
@@ -19,7 +20,7 @@ def double_roles(settings: Settings, targets: Iterable[Target]) -> tuple[str, ..
     found = []
     sources, letters = set(map(queue_key, settings.source_queue_url)), queue_key(settings.dead_letter_queue_url)
     for target in targets:
-        if target.kind is not Kind.QUEUE or target.unresolved:
+        if target.kind is not Kind.QUEUE or target.unresolved or address_problem(target.kind, target.address):
             continue
         url = queue_url(target.address, beside=settings.source_queue_url[0])
         if queue_key(url) in sources:

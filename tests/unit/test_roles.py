@@ -104,3 +104,11 @@ def test_queues_that_differ_in_name_account_region_or_place_are_not_the_same(oth
 def test_check_notes_it_with_the_settings_and_not_for_rules_alone(rules: Path) -> None:
     assert CliRunner().invoke(check).stderr.splitlines() == [f"note: {sentence}" for sentence in SAID]
     assert CliRunner().invoke(check, ["--rules", str(rules)]).stderr == ""
+
+
+def test_a_target_whose_url_leads_nowhere_is_a_problem_of_the_rules_alone(rules: Path) -> None:
+    rules.write_text(RULES.replace(f'"{QUEUES}events"}}', '"https://[::1/1/events"}', 1))
+    result = CliRunner().invoke(check)
+    assert "TR113 this is not a queue: its host or its port cannot be" in result.output
+    assert result.exit_code == 1
+    assert isinstance(result.exception, SystemExit)
