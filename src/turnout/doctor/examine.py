@@ -105,9 +105,11 @@ async def _aws(
         for queue in facts:
             findings += (*judge_queue(queue, settings, caller), *judge_permissions(queue, caller))
         findings += judge_together(facts, reading.rules)
-        findings += await _stores(settings, environ, clients, caller, iam)
+        # Tables, buckets and whatever has no ARN are where AWS's own settings say, in whichever region the queues are.
+        elsewhere = msgspec.structs.replace(caller, region=clients.region)
+        findings += await _stores(settings, environ, clients, elsewhere, iam)
         asked = [target for target in targets if target.kind not in (Kind.QUEUE, Kind.URL)]
-        answers = await _each(slots, [ask_target(clients, caller.region, each) for each in asked])
+        answers = await _each(slots, [ask_target(clients, elsewhere.region, each) for each in asked])
         for target, answer in zip(asked, answers, strict=True):
             findings += judge_target(target, answer, environ)
         return caller, findings

@@ -131,7 +131,9 @@ def judge_bucket(name: str, bucket: BucketFacts | Silence, caller: Caller) -> It
 def _silent(check: str, name: str, purpose: str, setting: str, silence: Silence) -> Finding:
     said = f"{silence.code}: {silence.message}" if silence.message else silence.code
     if silence.why is Why.MISSING:
-        return error(check, name, f"the {purpose} does not exist", f"create it, or correct {setting}")
+        return error(
+            check, name, f"the {purpose} does not exist", f"create it, or correct {setting}; look at AWS_REGION"
+        )
     if silence.why is Why.DENIED:
         return unknown(check, name, f"the {purpose} may not be looked at: {said}", f"allow {silence.action} on it")
     return error(check, name, f"no answer about the {purpose}: {said}", "look at network, endpoint and region")

@@ -63,6 +63,11 @@ class AwsClients:
         self._clients: dict[tuple[str, str | None], Any] = {}
         self._opening = asyncio.Lock()
 
+    @property
+    def region(self) -> str:
+        """Where whatever names no region of its own is; empty when nothing says so."""
+        return str(self._session.region_name or "")
+
     async def get(self, service: str, region: str | None) -> Any:
         """The client; botocore's errors pass through to the caller's mapping."""
         async with self._opening:

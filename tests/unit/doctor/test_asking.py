@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 import pytest
-from botocore.exceptions import ClientError, NoCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 from tests.servers.raw import Peer, raw_server
 from tests.unit.doctor.facts import ACCOUNT, CALLER
 
@@ -232,3 +232,12 @@ def test_what_answers_in_place_of_aws_is_told_and_raises_nothing(said: bytes, mo
     for answer in asyncio.run(ask_all()):
         assert isinstance(answer, Silence)
         assert answer.why is Why.FAILED
+
+
+def test_a_name_that_none_can_have_is_told_with_what_is_wrong_with_it() -> None:
+    async def refuse() -> None:
+        raise ParamValidationError(report='Invalid bucket name "a/b"')
+
+    silence = asyncio.run(ask(refuse(), "s3:ListBucket"))
+    assert isinstance(silence, Silence)
+    assert silence.message == 'Invalid bucket name "a/b"'

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Mapping
 from typing import Any, TypeVar
 
-from botocore.exceptions import ClientError, NoCredentialsError, PartialCredentialsError
+from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError, PartialCredentialsError
 
 from turnout.doctor.facts import Silence, Why
 from turnout.errors import SqsDenied, SqsError, SqsQueueMissing
@@ -62,7 +62,7 @@ async def ask_service(
     clients: AwsClients, service: str, region: str | None, operation: str, action: str, **request: object
 ) -> Answer | Silence:
     """What a service answers to one of its operations; see `ask`."""
-    client = await ask(clients.get(service, region), action)
+    client = await ask(clients.get(service, region or None), action)
     if isinstance(client, Silence):
         return client
     answer: Answer | Silence = await ask(getattr(client, operation)(**request), action)
@@ -80,6 +80,8 @@ async def ask(question: Awaitable[T], action: str) -> T | Silence:
         return Silence(_why(code), code, str(details.get("Message") or "").strip(), action)
     except (NoCredentialsError, PartialCredentialsError) as error:
         return Silence(Why.UNKNOWN_CALLER, type(error).__name__, str(error), action)
+    except ParamValidationError as error:  # a name that none can have; what is wrong with it stands in a second line
+        return Silence(Why.FAILED, type(error).__name__, str(error.kwargs["report"]), action)
     except SqsError as error:
         why = _why(error.code)
         if why is Why.FAILED:
