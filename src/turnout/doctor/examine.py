@@ -156,7 +156,8 @@ async def _stores(
     try:
         recovery = load_dlq_settings(environ)
     except SettingsError as problem:
-        return [*findings, error("settings", "recovery", problem.problems[0], "correct it; turnout dlq needs it")]
+        advice = "correct it; turnout dlq needs it"
+        return [*findings, *(error("settings", "recovery", each, advice) for each in problem.problems)]
     if recovery.ledger.startswith(DYNAMODB):
         findings += await _table(clients, caller, iam, recovery.ledger.removeprefix(DYNAMODB), LEDGER)
     if name := recovery.archive_bucket:
@@ -204,7 +205,8 @@ async def _genesys(environ: Mapping[str, str]) -> list[Finding]:
     try:
         config = load_genesys_config(environ)
     except SettingsError as problem:
-        return [error("genesys", "Genesys", problem.problems[0], "set it, or unset what else names Genesys")]
+        advice = "set it, or unset what else names Genesys"
+        return [error("genesys", "Genesys", each, advice) for each in problem.problems]
     return list(judge_genesys(await ask_genesys(config)))
 
 

@@ -138,7 +138,7 @@ def _given(environ: Mapping[str, str], field: str) -> tuple[str, str | None]:
     """The variable that holds a setting, and its text; an empty variable counts as unset, except for paths."""
     for name in (variable(field), *_SYNONYMS.get(field, ())):
         text = environ.get(name)
-        if text or (text is not None and field.endswith("_path")):
+        if text is not None and (text.strip() or field.endswith("_path")):
             return name, text.strip()
     return variable(field), None
 

@@ -80,11 +80,23 @@ def test_without_a_region_only_what_has_one_is_found(tmp_path: Path, monkeypatch
     assert said.keys() == {"crm", "events"}
 
 
-@pytest.mark.parametrize(("client", "told"), [("", 0), ("client", 1)])
-def test_genesys_is_not_missed_where_its_variables_are_empty(
-    client: str, told: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(
+    ("client", "missing"),
+    [("", []), ("client", ["TURNOUT_GENESYS_CLIENT_SECRET", "TURNOUT_GENESYS_REGION"])],
+)
+def test_genesys_is_missed_only_where_some_variable_names_it_and_then_with_all_that_it_lacks(
+    client: str, missing: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("AWS_REGION", "eu-west-1")
     environ = {"TURNOUT_GENESYS_REGION": "", "GENESYS_CLIENT_ID": client}
     found, _ = examined(environ, tmp_path, monkeypatch)
-    assert sum(finding.check == "genesys" for finding in found.findings) == told
+    said = [finding.message.partition(":")[0] for finding in found.findings if finding.check == "genesys"]
+    assert said == missing
+
+
+def test_every_wrong_setting_of_recovery_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_REGION", "eu-west-1")
+    environ = {"TURNOUT_DLQ_RATE": "0", "TURNOUT_DLQ_ATTEMPTS": "many"}
+    found, _ = examined(environ, tmp_path, monkeypatch)
+    said = {finding.message.partition(":")[0] for finding in found.findings if finding.subject == "recovery"}
+    assert said == {"TURNOUT_DLQ_RATE", "TURNOUT_DLQ_ATTEMPTS"}

@@ -43,6 +43,14 @@ def test_the_names_that_genesyss_own_tools_use_work_as_well_and_ours_win() -> No
     assert (config.client_id, config.region) == ("ours", "us-east-1")
 
 
+def test_a_variable_of_nothing_but_spaces_is_not_set() -> None:
+    assert problems(TURNOUT_GENESYS_CLIENT_SECRET=" \n") == (
+        "TURNOUT_GENESYS_CLIENT_SECRET: is not set (or GENESYSCLOUD_OAUTHCLIENT_SECRET)",
+    )
+    theirs = {"TURNOUT_GENESYS_CLIENT_ID": " ", "GENESYSCLOUD_OAUTHCLIENT_ID": "theirs"}
+    assert load_genesys_config(CLIENT | theirs).client_id == "theirs"
+
+
 def test_every_problem_is_told_at_once_and_names_its_variable() -> None:
     found = problems(
         TURNOUT_GENESYS_CLIENT_ID="",
