@@ -489,6 +489,20 @@ def test_a_file_that_cannot_be_used_is_told_as_unavailable(tmp_path: Path, spoil
     asyncio.run(main())
 
 
+def test_the_database_of_another_program_gets_no_tables_of_ours(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.db"
+
+    async def main() -> None:
+        with pytest.raises(LedgerUnavailable, match="another program's database; name another file"):
+            async with open_sqlite_ledger(path):
+                pytest.fail("it opened")
+
+    with contextlib.closing(sqlite3.connect(path)) as theirs:
+        theirs.execute("CREATE TABLE users (name)")
+        asyncio.run(main())
+        assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == [("users",)]
+
+
 def test_a_file_that_cannot_be_in_wal_mode_is_refused_with_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

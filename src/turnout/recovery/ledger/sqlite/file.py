@@ -91,6 +91,9 @@ class File:
             if version > _VERSION:
                 raise LedgerUnavailable(f"the ledger {self._path} was written by a newer Turnout (format {version})")
             if version == 0:
+                if self.rows("SELECT 1 FROM sqlite_master LIMIT 1"):
+                    why = "it is another program's database; name another file with TURNOUT_DLQ_LEDGER"
+                    raise LedgerUnavailable(f"the ledger {self._path} cannot be used: {why}")
                 for statement in _SCHEMA.split(";\n"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
