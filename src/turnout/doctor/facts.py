@@ -32,6 +32,8 @@ class Why(StrEnum):
     """There are no credentials, or AWS does not accept them: it answers nothing to anybody like that."""
     MISSING = "missing"
     """What was asked about does not exist."""
+    THROTTLED = "throttled"
+    """AWS was asked too much at once, by us or by others: nothing is known."""
     SETTINGS = "settings"
     """It was not asked, for what the environment says about the way there cannot be used."""
     FAILED = "failed"

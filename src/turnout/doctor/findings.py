@@ -6,7 +6,10 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["Finding", "Severity", "error", "fine", "unknown", "warning"]
+__all__ = ["LATER", "Finding", "Severity", "error", "fine", "unknown", "warning"]
+
+LATER = "AWS was asked too much at once: run turnout doctor again in a minute"
+"""The advice where a question was throttled."""
 
 
 class Severity(StrEnum):

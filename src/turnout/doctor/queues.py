@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterator
 
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, QueueFacts, Role, Silence, Why
-from turnout.doctor.findings import Finding, error, fine, unknown, warning
+from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warning
 from turnout.doctor.policies import grants
 from turnout.settings import Settings, variable
 from turnout.sqs.api import MAX_MESSAGE_BYTES
@@ -65,6 +65,8 @@ def _unreadable(queue: QueueFacts, silence: Silence) -> Finding:
             f"its settings may not be read: {said}",
             "allow sqs:GetQueueAttributes on it; the worker does without, the doctor does not",
         )
+    if silence.why is Why.THROTTLED:
+        return unknown("queue", queue.name, f"no answer about it: {said}", LATER)
     return error("queue", queue.name, f"no answer about it: {said}", "look at network, endpoint and region")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnout.doctor.facts import Silence, Why
-from turnout.doctor.findings import Finding, error, fine, unknown, warning
+from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warning
 from turnout.rules.addresses import without_secrets
 from turnout.rules.model import Kind, Target
 
@@ -31,6 +31,8 @@ def judge_target(target: Target, answer: Mapping[str, Any] | Silence, environ: M
             )
         elif answer.why is Why.DENIED:
             yield unknown("target", target.name, f"the {what} may not be looked at: {said}", f"allow {answer.action}")
+        elif answer.why is Why.THROTTLED:
+            yield unknown("target", target.name, f"no answer about the {what}: {said}", LATER)
         elif answer.why is Why.SETTINGS:
             yield error("target", target.name, answer.message, "correct it: the worker does not start like that")
         else:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 import msgspec
 
 from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts, Why
-from turnout.doctor.findings import Finding, error, fine, unknown, warning
+from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warning
 
 __all__ = ["ARCHIVE_ACTIONS", "IDEMPOTENCY", "LEDGER", "TablePlan", "judge_bucket", "judge_table"]
 
@@ -136,6 +136,8 @@ def _silent(check: str, name: str, purpose: str, setting: str, silence: Silence)
         )
     if silence.why is Why.DENIED:
         return unknown(check, name, f"the {purpose} may not be looked at: {said}", f"allow {silence.action} on it")
+    if silence.why is Why.THROTTLED:
+        return unknown(check, name, f"no answer about the {purpose}: {said}", LATER)
     return error(check, name, f"no answer about the {purpose}: {said}", "look at network, endpoint and region")
 
 

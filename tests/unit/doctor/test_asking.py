@@ -171,6 +171,7 @@ def answered(code: str) -> ClientError:
         (answered("AWS.SimpleQueueService.NonExistentQueue"), Why.MISSING),
         (answered("ResourceNotFoundException"), Why.MISSING),
         (answered("InternalError"), Why.FAILED),
+        (answered("ThrottlingException"), Why.THROTTLED),
         (answered("ExpiredToken"), Why.UNKNOWN_CALLER),
         (NoCredentialsError(), Why.UNKNOWN_CALLER),
         (ConnectionRefusedError("no"), Why.FAILED),

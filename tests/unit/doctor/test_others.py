@@ -2,13 +2,14 @@
 
 import msgspec
 import pytest
-from tests.unit.doctor.facts import ACCOUNT, CALLER, EMULATOR, bad, policy, source, target, worst
+from tests.unit.doctor.facts import ACCOUNT, CALLER, EMULATOR, bad, policy, settings, source, target, worst
 
 from turnout.doctor.account import judge_caller, judge_clock
 from turnout.doctor.asking.targets import ASKED
 from turnout.doctor.facts import BucketFacts, Caller, KeyFacts, Permits, Silence, TableFacts, Why
 from turnout.doctor.findings import Severity
 from turnout.doctor.permissions import judge_permissions, judge_permits
+from turnout.doctor.queues import judge_queue
 from turnout.doctor.services import judge_genesys, judge_otlp, judge_target
 from turnout.doctor.stores import IDEMPOTENCY, LEDGER, judge_bucket, judge_table
 from turnout.rules.model import Kind, Target
@@ -16,6 +17,7 @@ from turnout.rules.model import Kind, Target
 DENIED = Silence(Why.DENIED, "AccessDenied", "no", "dynamodb:DescribeTable")
 MISSING = Silence(Why.MISSING, "ResourceNotFoundException", "")
 FAILED = Silence(Why.FAILED, "TimeoutError", "no answer within 10 s")
+THROTTLED = Silence(Why.THROTTLED, "ThrottlingException", "Rate exceeded")
 
 
 @pytest.mark.parametrize(
@@ -291,3 +293,14 @@ def test_an_emulator_that_knows_no_callers_is_well() -> None:
 def test_a_target_of_every_kind_is_asked_about_and_called_by_its_name(kind: Kind) -> None:
     assert kind in ASKED or kind is Kind.URL
     assert worst(judge_target(Target("crm", "somewhere", kind=kind), {}, {}), "target") is Severity.OK
+
+
+def test_what_is_throttled_is_not_known_and_no_fault_of_what_was_asked_about() -> None:
+    found = [
+        *judge_queue(source(attributes=THROTTLED), settings(), CALLER),
+        *judge_table("t", THROTTLED, LEDGER, CALLER),
+        *judge_bucket("b", THROTTLED, CALLER),
+        *judge_target(MACHINE, THROTTLED, {}),
+    ]
+    assert [finding.severity for finding in found] == [Severity.UNKNOWN] * 4
+    assert all("again in a minute" in finding.advice for finding in found)

@@ -56,6 +56,16 @@ _DENIED = frozenset(
         "UnauthorizedOperation",
     }
 )
+_THROTTLED = frozenset(
+    {
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "SlowDown",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
 
 
 async def ask_service(
@@ -105,4 +115,6 @@ def _why(code: str) -> Why:
         return Why.MISSING
     if code in _UNKNOWN_CALLER:
         return Why.UNKNOWN_CALLER
+    if code in _THROTTLED:
+        return Why.THROTTLED
     return Why.DENIED if code in _DENIED else Why.FAILED
