@@ -28,6 +28,9 @@ __all__ = ["idle_settings", "known_variables", "misspelt_settings", "settings_wi
 # Read where no settings are: by the function that parks letters, and by a worker of its supervisor.
 _OTHERS = ("TURNOUT_PARKED_QUEUE_URL", "TURNOUT_PULSE_FD")
 
+# Spelt like settings of recovery, and meant for the worker's.
+_MEANT = dict.fromkeys(map(dlq_variable, ("url", "queue_url")), variable("dead_letter_queue_url"))
+
 # Settings that say how to remember events, once it is said where.
 _OF_A_STORE = ("idempotency_events", "idempotency_days", "idempotency_on_error", "idempotency_key")
 
@@ -61,7 +64,7 @@ def misspelt_settings(environ: Mapping[str, str] | None = None) -> tuple[str, ..
     for name in sorted(given):
         if name.startswith(PREFIX) and name not in known and not _OF_A_SERVICE.match(given[name]):
             # Sorted, so that of two that are equally close it is always the same.
-            close = get_close_matches(name, sorted(known), n=1, cutoff=0.8)
+            close = [_MEANT[name]] if name in _MEANT else get_close_matches(name, sorted(known), n=1, cutoff=0.8)
             if close:
                 found.append(f"{name} is not a setting and has no effect; did you mean {close[0]}?")
     return tuple(found)

@@ -38,6 +38,8 @@ SOURCE = Path(__file__).parents[2] / "src" / "turnout"
         ("TURNOUT_GENESYS_CLIENT_SECRT", "TURNOUT_GENESYS_CLIENT_SECRET"),
         ("TURNOUT_PARKED_QUEUE", "TURNOUT_PARKED_QUEUE_URL"),
         ("TURNOUT_PORT", "TURNOUT_HTTP_PORT"),
+        ("TURNOUT_DLQ_URL", "TURNOUT_DEAD_LETTER_QUEUE_URL"),
+        ("TURNOUT_DLQ_QUEUE_URL", "TURNOUT_DEAD_LETTER_QUEUE_URL"),
     ],
 )
 def test_a_misspelt_setting_of_any_program_is_pointed_out_without_its_value(misspelt: str, meant: str) -> None:
