@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Literal, get_origin
 
 import msgspec
 
@@ -50,6 +50,8 @@ def read_settings(
             name, value = next(((each, text) for each, text in found if text), ("", None))
         if value is None:
             continue
+        if get_origin(field.type) is Literal and isinstance(value, str):
+            value = value.lower()  # as the worker reads the variables that it shares with recovery
         try:
             values[field.name] = msgspec.convert(value, field.type, strict=False)
         except msgspec.ValidationError as error:

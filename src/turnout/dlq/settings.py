@@ -14,6 +14,8 @@ from msgspec import Meta
 
 from turnout.dlq.environment import read_settings
 from turnout.errors import SettingsError
+from turnout.items import split_items
+from turnout.urls import leads_to_a_server, without_password
 
 __all__ = ["DlqSettings", "load_dlq_settings", "variable"]
 
@@ -84,6 +86,11 @@ def load_dlq_settings(
     if str(values.get("ledger", "")).strip() == "dynamodb:":  # as of dynamodb:$TABLE, which nobody set
         name = variable("ledger") if (given or {}).get("ledger") is None else "--ledger"
         problems.append(f"{name}: names no table; it must be a file, or dynamodb:TABLE")
+    for field in ("queue", "source_queue"):
+        name = variable(field) if (given or {}).get(field) is None else "--" + field.replace("_", "-")
+        for url in split_items(values.get(field) or ""):
+            if "://" in url and not leads_to_a_server(url):
+                problems.append(f"{name}: {without_password(url)!r} has a host or a port that cannot be")
     if problems:
         raise SettingsError(problems)
     return DlqSettings(**values)

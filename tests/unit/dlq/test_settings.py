@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from turnout.dlq.settings import load_dlq_settings, variable
+from turnout.dlq.work_settings import load_work_settings
 from turnout.errors import SettingsError
 
 
@@ -85,3 +86,17 @@ def test_a_ledger_in_dynamodb_without_a_table_is_refused() -> None:
 def test_settings_of_recovery_have_a_prefix_of_their_own() -> None:
     assert variable("archive_bucket") == "TURNOUT_DLQ_ARCHIVE_BUCKET"
     assert variable("rules") == "TURNOUT_RULES"
+
+
+@pytest.mark.parametrize("server", ["[::1", "sqs.test:99999"])
+def test_a_queue_whose_server_cannot_be_one_is_refused_by_the_name_it_was_given_under(server: str) -> None:
+    url = f"https://{server}/1/dead"
+    with pytest.raises(SettingsError) as caught:
+        load_dlq_settings({"TURNOUT_SOURCE_QUEUE_URL": f"https://sqs.test/1/events,{url}"}, {"queue": url})
+    said = f"{url!r} has a host or a port that cannot be"
+    assert caught.value.problems == (f"--queue: {said}", f"TURNOUT_SOURCE_QUEUE_URL: {said}")
+
+
+def test_what_the_worker_takes_in_capitals_recovery_takes_too() -> None:
+    assert load_dlq_settings({"TURNOUT_SQS_CLIENT": "AioBoto3"}).sqs_client == "aioboto3"
+    assert load_work_settings({"TURNOUT_LOG_LEVEL": "DEBUG", "TURNOUT_LOG_FORMAT": "JSON"}).log_level == "debug"
