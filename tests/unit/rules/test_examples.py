@@ -1,5 +1,6 @@
 """Running the examples that rules carry."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,9 @@ def test_a_worker_does_not_need_the_files_of_examples(tmp_path: Path) -> None:
         ("/etc/hostname", "it must be a relative path to a file below the directory of rules"),
         ("", "it must be a relative path to a file below the directory of rules"),
         ('"\\0"', "cannot be read: embedded null"),
+        ("link.json", "it must be a relative path to a file below the directory of rules"),
+        ("linked/secret.json", "it must be a relative path to a file below the directory of rules"),
+        ("pipe.json", "it is no ordinary file"),
     ],
 )
 def test_a_file_that_holds_no_event_is_a_problem_at_the_example(tmp_path: Path, name: str, reason: str) -> None:
@@ -93,6 +97,9 @@ def test_a_file_that_holds_no_event_is_a_problem_at_the_example(tmp_path: Path, 
     (tmp_path / "secret.json").write_text("{}")
     (directory / "broken.json").write_text("{")
     (directory / "list.json").write_text("[]")
+    (directory / "link.json").symlink_to(tmp_path / "secret.json")
+    (directory / "linked").symlink_to(tmp_path)
+    os.mkfifo(directory / "pipe.json")
     named = name if name.startswith('"') else f"'{name}'"
     path = write(
         directory,
@@ -102,6 +109,16 @@ def test_a_file_that_holds_no_event_is_a_problem_at_the_example(tmp_path: Path, 
     assert problem.code == "TR403"
     assert problem.line == 3
     assert reason in problem.message
+
+
+def test_the_file_of_an_example_may_be_a_link_as_in_a_config_map(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    (tmp_path / "real" / "one.json").write_text('{"detail": {"x": 1}}')
+    (tmp_path / "rules").symlink_to(tmp_path / "real")
+    (tmp_path / "real" / "samples").symlink_to(tmp_path / "rules")
+    rules = load_rules(write(tmp_path / "rules", HEAD + FROM_FILE)).rules
+    (problem,) = run_examples(rules, root=tmp_path / "rules")
+    assert problem.message == "example 2 wants no match, but the condition is true for its event"
 
 
 @pytest.mark.parametrize("given", ["match: true", "event: {}, file: x.json, match: true"])

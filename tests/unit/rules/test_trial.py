@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -130,6 +131,14 @@ def test_a_body_that_is_no_event_can_be_expected_to_be_rejected(tmp_path: Path) 
         "TR402 test 3: the event is rejected as MISSING_FIELD: the event has no 'detail'",
         "TR402 test 4: wants the event to be rejected as TOO_DEEP, but it is routed",
     ]
+
+
+def test_a_pipe_among_the_tables_is_a_problem_and_holds_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "tests").mkdir()
+    os.mkfifo(tmp_path / "tests" / "pipe.yaml")
+    trial = attempt(tmp_path, [{"event": EVENT, "rules": ["vip"]}])
+    assert messages(trial) == ["TR102 cannot be read: it is no ordinary file"]
+    assert trial.tests == 1
 
 
 def test_a_test_may_have_its_event_in_a_file_below_the_rules(tmp_path: Path) -> None:

@@ -23,17 +23,24 @@ def root_of(rules: Path) -> Path:
 
 
 def read_event_file(name: str, *, beside: str, root: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:
-    """What the file holds. `name` is relative to the file that names it (`beside`) and leads nowhere outside `root`.
+    """What the file holds. `name` is relative to the file that names it (`beside`) and leads nowhere outside `root`,
+    through no link either.
 
     Raises `EventFileError`.
     """
     path = Path(os.path.normpath(Path(beside).parent / name))
     inside = Path(os.path.normpath(root))
-    if not name or Path(name).is_absolute() or not path.is_relative_to(inside):
-        raise EventFileError("it must be a relative path to a file below the directory of rules")
     try:
-        with path.open("rb") as stream:
+        real = Path(os.path.realpath(path))
+        below = path.is_relative_to(inside) and real.is_relative_to(os.path.realpath(inside))
+        if not name or Path(name).is_absolute() or not below:
+            raise EventFileError("it must be a relative path to a file below the directory of rules")
+        if real.exists() and not real.is_file():  # to open a pipe would wait for ever
+            raise EventFileError("it is no ordinary file")
+        with real.open("rb") as stream:
             body = stream.read(limits.file_bytes + 1)
+    except EventFileError:
+        raise
     except (OSError, ValueError) as error:
         raise EventFileError(f"cannot be read: {getattr(error, 'strerror', None) or error}") from error
     if len(body) > limits.file_bytes:

@@ -73,6 +73,9 @@ def _files(folder: Path, problems: list[Problem]) -> Sequence[Path]:
 
 def _text(path: Path, problems: list[Problem], limits: Limits) -> str | None:
     try:
+        if path.exists() and not path.is_file():  # to open a pipe would wait for ever
+            problems.append(_file_problem(path, "cannot be read: it is no ordinary file"))
+            return None
         with path.open("rb") as stream:
             raw = stream.read(limits.file_bytes + 1)
         if len(raw) <= limits.file_bytes:
