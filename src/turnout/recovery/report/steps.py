@@ -73,15 +73,19 @@ class Command(msgspec.Struct, frozen=True, kw_only=True):
             case Way.OWED | Way.NONE:
                 return ("retry",)
 
-    def __call__(self, verb: str, *options: str, where: str = "") -> str:
-        """A command line, quoted for a shell."""
+    def __call__(self, redact: Callable[[str], str], verb: str, *options: str, where: str = "") -> str:
+        """A command line, quoted for a shell.
+
+        `redact` gets each word before it is quoted: afterwards it could take a quote away, and what some letter names
+        would be for the shell to run.
+        """
         targets = () if "--target" in options or verb == "show" else self.targets
         narrowing = () if verb == "show" else self.narrowing
         conditions = [condition for condition in (self.where, where) if condition and verb != "show"]
         joined = " and ".join(f"({one})" for one in conditions) if len(conditions) > 1 else "".join(conditions)
         words = [*self.source, *narrowing, *(word for target in targets for word in ("--target", target))]
         words += ["--where", joined] if joined else []
-        return shlex.join(["turnout", "dlq", verb, *words, *options])
+        return shlex.join(["turnout", "dlq", verb, *map(redact, (*words, *options))])
 
 
 _Kind = tuple[str, str, Way, tuple[str, ...], tuple[str, ...], bool]
@@ -151,7 +155,7 @@ def steps(
     )
     if again.only_shown:
         shown = tuple(
-            msgspec.structs.replace(step, commands=(redact(again("show", pile.first.id)),))
+            msgspec.structs.replace(step, commands=(again(redact, "show", pile.first.id),))
             for step, pile in zip(shown, ordered, strict=False)
         )
     return shown, len(ordered) - len(shown)
@@ -198,12 +202,12 @@ def _without_event(pile: _Pile, causes: CauseTable, again: Command, redact: Call
         selection += [word for cause in sorted(pile.causes) for word in ("--cause", cause)]
     if again.dispositions:
         selection += [word for each in sorted(pile.dispositions) for word in ("--disposition", each)]
-    commands = [again("show", pile.first.id)]
+    commands = [again(redact, "show", pile.first.id)]
     if not again.archived:
-        commands += [again("archive", *selection, *dry, where=where) for dry in (("--dry-run",), ())]
+        commands += [again(redact, "archive", *selection, *dry, where=where) for dry in (("--dry-run",), ())]
     title = f"{words.letters(pile.count)} without the event"
     what_to_do = advice(causes, pile.cause, pile.disposition, Way.NONE, archived=again.archived)
-    return Step(title, what_to_do, tuple(map(redact, commands)), pile.count, pile.disposition)
+    return Step(title, what_to_do, tuple(commands), pile.count, pile.disposition)
 
 
 def _where(pile: _Pile, options: Selection, kinds: Mapping[_Kind, Letter], again: Command) -> str:
@@ -248,12 +252,12 @@ def _step(
     chosen = pile.way is not None and pile.way.chosen
     delivery = again.delivery(pile.way or Way.OWED)
 
-    show = redact(again("show", pile.first.id))
+    show = again(redact, "show", pile.first.id)
 
     def both(*command: str) -> tuple[str, ...]:
         """The dry run, and what it is one of; of a target that is still to be chosen the dry run only."""
-        dry = redact(again(*command, *selection, "--dry-run", where=where))
-        return (dry,) if chosen else (dry, redact(again(*command, *selection, where=where)))
+        dry = again(redact, *command, *selection, "--dry-run", where=where)
+        return (dry,) if chosen else (dry, again(redact, *command, *selection, where=where))
 
     what_to_do = advice(causes, pile.cause, pile.disposition, pile.way or Way.OWED, archived=again.archived)
     if pile.elsewhere:
@@ -282,5 +286,5 @@ def _step(
                 way = delivery
                 if pile.way is Way.NOWHERE:
                     way = ("replay", "--to-source", *(() if again.one_source else ("--source-queue", "URL")))
-                commands += (redact(again(*way, "--id", pile.first.id, "--dry-run")),)
+                commands += (again(redact, *way, "--id", pile.first.id, "--dry-run"),)
     return Step(f"{title} ({pile.cause})", what_to_do, commands, pile.count, pile.disposition)

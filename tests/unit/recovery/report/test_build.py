@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import shlex
 from datetime import timedelta
 
 from tests.unit.recovery import letters
@@ -158,6 +159,14 @@ def test_arguments_in_commands_are_quoted_for_the_shell() -> None:
     hostile = one(letters.rule("NO_PERMISSIONS", TARGET_ARN="arn:x; rm -rf /"))
     (step,) = report([hostile]).steps
     assert "--target 'arn:x; rm -rf /'" in step.commands[-1]
+
+
+def test_what_is_masked_in_a_command_takes_no_quote_away_that_keeps_the_shell_from_running_it() -> None:
+    hostile = one(letters.rule("NO_PERMISSIONS", TARGET_ARN="arn:x token='x $(rm -rf /) #"))
+    (step,) = report([hostile]).steps
+    words = shlex.split(step.commands[-1])
+    assert words[words.index("--target") + 1] == "arn:x token=***"
+    assert not any("rm" in word for word in words)
 
 
 def test_commands_take_no_more_letters_than_the_report_had() -> None:
