@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -45,7 +46,7 @@ _STATES = {"done": "", "failed": "red", "pending": "yellow"}
 )
 @click.option("--count", type=click.IntRange(1), help="Exit after so many.")
 @click.option("--bodies", is_flag=True, help="Show whole events, if the worker allows it (TURNOUT_HTTP_BODIES).")
-@click.option("--json", "as_json", is_flag=True, help="Print the records as they come, one JSON object a line.")
+@click.option("--json", "as_json", is_flag=True, help="Print the records, one JSON object a line.")
 def tail(
     address: str | None, queue: str, rule: str, per_second: float, count: int | None, bodies: bool, as_json: bool
 ) -> None:
@@ -83,7 +84,7 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
                 except msgspec.DecodeError as error:
                     raise not_a_worker(client, error) from None
                 if as_json:
-                    sys.stdout.write(text + "\n")
+                    sys.stdout.write(json.dumps(json.loads(text)) + "\n")  # in ASCII: a terminal obeys nothing of it
                     sys.stdout.flush()
                 else:
                     console.print(line(routed))

@@ -7,6 +7,7 @@ masked, and hostile text cannot forge a line or paint a terminal. What to log is
 from __future__ import annotations
 
 import codecs
+import json
 import logging
 import os
 import sys
@@ -188,7 +189,7 @@ class JsonLines(logging.Formatter):
         exception = _exception(self, record)
         if exception:
             line["exception"] = self._safe(exception)
-        return self._encoder.encode(line).decode()
+        return _printable(self._encoder.encode(line).decode())
 
     def _value(self, value: object, depth: int = 0) -> object:
         if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**53):
@@ -264,6 +265,13 @@ def _short(text: str) -> str:
 def _valid(text: str) -> str:
     """Without lone surrogates, which no encoder takes."""
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
+def _printable(line: str) -> str:
+    """JSON with everything escaped that a terminal could obey: the encoder leaves more than ASCII as it is."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)
 
 
 def _one_line(text: str) -> str:

@@ -56,14 +56,14 @@ def run_top(*arguments: str, environ: dict[str, str] | None = None, token: str =
     return asyncio.run(main())
 
 
-def run_tail(*arguments: str, bodies: bool = False) -> Result:
+def run_tail(*arguments: str, bodies: bool = False, third: str = "not JSON") -> Result:
     async def main() -> Result:
         async with worker(bodies=bodies) as (yard, port):
             running = asyncio.create_task(
                 asyncio.to_thread(CliRunner().invoke, tail, [port, "--per-second", "100", *arguments])
             )
             while not running.done():
-                await yard.publish(event("one", 1), event("three", 2), "not JSON")
+                await yard.publish(event("one", 1), event("three", 2), third)
                 await asyncio.sleep(0.05)
             return await running
 
@@ -332,6 +332,14 @@ def test_tail_prints_records_for_programs() -> None:
     result = run_tail("--count", "2", "--json", "--rule", "three")
     records = [json.loads(text) for text in result.output.splitlines()]
     assert [record["rules"] for record in records] == [["three"], ["three"]]
+
+
+def test_records_for_programs_paint_no_terminal() -> None:
+    body = '{"id": "a\x9b2J", "detail": {"to": "\u202e"}}'
+    result = run_tail("--count", "3", "--json", "--bodies", bodies=True, third=body)
+    assert "\\u009b2J" in result.output
+    assert result.output.isascii()
+    assert body in [json.loads(text)["body"] for text in result.output.splitlines()]
 
 
 def test_bodies_are_shown_only_where_the_worker_allows_it() -> None:

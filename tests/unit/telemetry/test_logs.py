@@ -141,6 +141,13 @@ def test_text_cannot_forge_a_line_nor_paint_the_terminal() -> None:
     assert "queue=a\\r\\nb" in stream.getvalue()
 
 
+def test_json_lines_paint_no_terminal_either_and_stay_json() -> None:
+    stream = configured("json")
+    log.info("body", extra={"event_id": "a\x9b2J\x7f\u2028\u202e\U000e0001é"})
+    assert stream.getvalue().strip().isprintable()
+    assert lines(stream)[0]["event_id"] == "a\x9b2J\x7f\u2028\u202e\U000e0001é"
+
+
 def test_a_traceback_in_text_follows_indented() -> None:
     stream = configured("text")
     try:
