@@ -26,21 +26,23 @@ _PATTERNS = re.compile(
       (?P<header>
         \b(?:proxy-)?(?:authorization|x-amz-security-token|x-api-key|cookie|set-cookie)
         (?:\\{{0,8}}["'])?\s{{0,4}}[:=]\s{{0,4}}(?:b?\\{{0,8}}["'])?)
-        (?:(?:bearer|basic)\s+)?[^\s,;"'}}\\]+
+        (?:(?:bearer|basic|token|api-?key|negotiate|ntlm)\s+)?[^\s,;"'}}\\]+
         (?:;\s{{0,4}}[^\s,;"'}}\\=]{{1,256}}=[^\s,;"'}}\\]*)*                           # further cookies
     | (?P<scheme>\b(?:bearer|basic)\s+)[A-Za-z0-9._~+/=-]{{8,}}
     | \b(?:AKIA|ASIA|AROA|AIDA)[A-Z0-9]{{12,}}\b                                    # AWS access key ids
-    | \beyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*                       # JSON web tokens
-    | (?P<userinfo>\b[a-z][a-z0-9+.-]{{1,15}}://)[^\s/@:]{{1,256}}:[^\s/]{{1,256}}(?=@)   # user:password in a URL
+    | (?<![A-Za-z0-9_-])eyJ[A-Za-z0-9_-]{{8,}}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*       # JSON web tokens
+    | (?P<userinfo>\b[a-z][a-z0-9+.-]{{1,15}}://)[^\s/@:]{{0,256}}:[^\s/]{{1,256}}(?=@)   # user:password in a URL
+    | (?P<query>[?&](?:sig|code)=)[^\s&"'<>]+                                         # keys in Azure's URLs
     | (?P<tag><[\w-]{{0,64}}?{_SECRET_WORD}[\w-]{{0,64}}>)[^<]+                         # in XML, as STS answers
       # name=value; with a colon only in quotes, because "ExpiredToken: The ..." is a sentence. Quotes are escaped
       # where JSON stands in a text of JSON, and are not closed where somebody has cut it.
     | (?P<name>{_SECRET_WORD}[\w-]{{0,64}}(?:\\{{0,8}}["']\s{{0,4}}:|\s{{0,4}}=)\s{{0,4}})
         (?:b?(?P<quote>\\{{0,8}}["'])(?s:.*?)(?:(?<!\\)(?P=quote)|\Z)|[^\s,;&"'}}\])]+)
     | (?P<contact>
-        \b(?:tel|sips?):[^\s"',;>)\]}}]+                                           # addresses of participants
+        # Telephone numbers with a +, written in one or in groups: +49 (0) 30 123-456.
+        (?:\btel:\+?|(?<![\w+])\+)[1-9](?:[ .()/-]{{0,3}}[0-9]){{7,14}}(?!\w)
+      | \b(?:tel|sips?):[^\s"',;>)\]}}]+                                           # addresses of participants
       | (?<![\w.+-])[\w.+-]{{1,64}}@[\w-]{{1,63}}(?:\.[\w-]{{1,63}}){{1,8}}               # mail addresses
-      | (?<![\w+])\+[0-9]{{8,15}}(?![\w])                                            # telephone numbers, E.164
       )
     """,
     re.IGNORECASE | re.VERBOSE,
@@ -82,8 +84,8 @@ def is_secret(name: str) -> bool:
 
 
 def _mask(match: re.Match[str]) -> str:
-    kept = match["header"] or match["scheme"] or match["userinfo"] or match["tag"] or match["name"] or ""
-    return kept + MASK
+    named = ("header", "scheme", "userinfo", "query", "tag", "name")
+    return "".join(match[name] or "" for name in named) + MASK
 
 
 def _mask_secret(match: re.Match[str]) -> str:

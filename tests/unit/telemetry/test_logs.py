@@ -263,6 +263,9 @@ LEAKS = [
     "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl",
     "tel:+4930123456",
     "+4930123456",
+    "+49 (0) 30 123456-78",
+    "+1 (415) 555-0100",
+    "tel:+44 20 7946 0958",
     "sip:agent.smith@example.org;transport=tls",
     "jane.doe+spam@mail.example.co.uk",
 ]
@@ -274,6 +277,11 @@ NAMED = [
     ("https://sqs.example/1/q?X-Amz-Signature=0123abcd&X-Amz-Security-Token=FwoGZ", "FwoGZ"),
     ("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/20260101/eu-west-1/sqs/aws4_request, Signature=5d672d79", "5d672d79"),
     ("x-amz-security-token: FwoGZXIvYXdzE", "FwoGZXIvYXdzE"),
+    ("authorization: ApiKey hunter2", "hunter2"),
+    ("Authorization: Token hunter2", "hunter2"),
+    ("https://a.blob.core.windows.net/c/b?sp=r&sig=hunter2%3D&se=2026", "hunter2"),
+    ("https://a.azurewebsites.net/api/hook?code=hunter2", "hunter2"),
+    ("proxy redis://:hunter2@cache.example:6379 refused", "hunter2"),
     ("grant_type=client_credentials&client_secret=hunter2", "hunter2"),
     ('{"access_token": "hunter2", "token_type": "bearer"}', "hunter2"),
     ("{'password': 'hunter 2'}", "hunter 2"),
@@ -334,6 +342,7 @@ def test_a_field_with_the_name_of_a_secret_is_masked_whatever_it_holds() -> None
         "rules/10-priority.yaml:4:9: critical-priority: E102 unknown key 'wehn', did you mean 'when'?",
         "conversation 3f2b1c64-1d2e-4f5a-8b9c-0d1e2f3a4b5c took 12345678901 ns at 2026-01-01T10:00:00+0000",
         "the token bucket is empty: waiting",
+        "Mon Nov 30 10:00:00 +0000 2026 to 2026-11-30T10:00:00+01:00, a backlog of +12 345",
     ],
 )
 def test_ordinary_sentences_are_left_alone(sentence: str) -> None:
@@ -360,12 +369,12 @@ def test_masking_twice_changes_nothing(text: str) -> None:
             'secret=\\\\"',
             'token="a\\',
         ],
-        *["x://a:", "x://a:@"],
+        *["x://a:", "x://a:@", "-eyJaaaaaaaa"],
     ],
 )
 def test_no_text_makes_masking_slow(hostile: str) -> None:
     redact = redactor(SECRETS)
-    text = (hostile * 65_536)[:65_536]
+    text = (hostile * 131_072)[:131_072]
     started = time.process_time()
     redact(text)
     assert time.process_time() - started < 5  # what looks back from each place to the beginning takes longer
