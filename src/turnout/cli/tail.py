@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import sys
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -20,6 +19,7 @@ from turnout.rules.showing import printable
 from turnout.rules.spelling import nearest
 from turnout.service.routed import Routed, RoutedDelivery
 from turnout.service.summary import span
+from turnout.telemetry.logs import printable_json
 from turnout.telemetry.semconv import SYSTEM_SQS
 from turnout.telemetry.snapshot import Snapshot
 
@@ -84,7 +84,7 @@ def _follow(console: Console, url: str, wanted: dict[str, str | float], count: i
                 except msgspec.DecodeError as error:
                     raise not_a_worker(client, error) from None
                 if as_json:
-                    sys.stdout.write(json.dumps(json.loads(text)) + "\n")  # in ASCII: a terminal obeys nothing of it
+                    sys.stdout.write(printable_json(text) + "\n")
                     sys.stdout.flush()
                 else:
                     console.print(line(routed))

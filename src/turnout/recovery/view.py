@@ -73,7 +73,7 @@ def _layer(layer: Layer, redaction: Redaction) -> dict[str, object]:
         "attempts": layer.attempts,
         "payload": layer.payload,
         "pointer": {name: redaction.text(str(text)) for name, text in layer.pointer.items()},
-        "trace_id": layer.trace_id,
+        "trace_id": redaction.text(layer.trace_id),
         "evidence": [_evidence(each, redaction) for each in layer.evidence],
     }
 

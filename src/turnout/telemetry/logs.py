@@ -24,7 +24,7 @@ from turnout.account import Account
 from turnout.telemetry.records import Matched, Trace, process_span_id
 from turnout.telemetry.redaction import MASK, cut, is_secret, redactor
 
-__all__ = ["JsonLines", "Repeats", "TextLines", "about", "configure_logging"]
+__all__ = ["JsonLines", "Repeats", "TextLines", "about", "configure_logging", "printable_json"]
 
 Redact = Callable[[str], str]
 
@@ -189,7 +189,7 @@ class JsonLines(logging.Formatter):
         exception = _exception(self, record)
         if exception:
             line["exception"] = self._safe(exception)
-        return _printable(self._encoder.encode(line).decode())
+        return printable_json(self._encoder.encode(line).decode())
 
     def _value(self, value: object, depth: int = 0) -> object:
         if value is None or isinstance(value, bool | float) or (isinstance(value, int) and abs(value) < 2**53):
@@ -267,8 +267,8 @@ def _valid(text: str) -> str:
     return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
 
 
-def _printable(line: str) -> str:
-    """JSON with everything escaped that a terminal could obey: the encoder leaves more than ASCII as it is."""
+def printable_json(line: str) -> str:
+    """A line of JSON with everything escaped that a terminal could obey: msgspec leaves more than ASCII as it is."""
     if line.isprintable():
         return line
     return "".join(char if char.isprintable() else json.dumps(char)[1:-1] for char in line)

@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from turnout.recovery.report.model import Diagnosis, Health, Interaction, Report, Share, Timeline
+from turnout.telemetry.logs import printable_json
 
 __all__ = ["VERSION", "as_document", "health_document", "render_json"]
 
@@ -19,7 +20,7 @@ VERSION = 1
 def render_json(report: Report) -> str:
     """The report as an indented JSON document."""
     encoded = msgspec.json.encode(as_document(report))
-    return msgspec.json.format(encoded, indent=2).decode()
+    return "\n".join(map(printable_json, msgspec.json.format(encoded, indent=2).decode().split("\n")))
 
 
 def as_document(report: Report) -> dict[str, Any]:

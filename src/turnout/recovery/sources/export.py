@@ -78,6 +78,8 @@ def export_line(letter: Letter, redaction: Redaction | None = None) -> str:
     if redaction is not None:
         record["MessageId"] = redaction.text(letter.id)
         event_id, event_type = redaction.text(event_id), redaction.text(event_type)
+        # Who sent it, and its group: an address may be in both.
+        record["Attributes"] = {name: redaction.text(text) for name, text in letter.message.system.items()}
         hidden = redaction.attributes(letter.message.attributes)
         record["Body"] = redaction.body(letter.message.body)
         # SQS knows no empty attribute.

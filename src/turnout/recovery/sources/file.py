@@ -9,6 +9,7 @@ from turnout.recovery.causes import CauseTable
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.recovery.sources.export import ExportError, Redacted, read_header, read_line
+from turnout.rules.showing import printable
 
 __all__ = ["FileSource", "open_file_source"]
 
@@ -34,7 +35,7 @@ class FileSource:
     def __init__(self, path: Path, lines: list[str], causes: CauseTable | None) -> None:
         self.url = str(path)
         self._header = read_header(lines[0], self.url)
-        self.name = self._header.source
+        self.name = printable(self._header.source)
         self._causes = causes
         self._rest = self._read(lines)
 
@@ -56,7 +57,7 @@ class FileSource:
     @property
     def notes(self) -> tuple[str, ...]:
         """See `Source.notes`."""
-        said = f"Letters of {self._header.source}, exported {self._header.exported}"
+        said = f"Letters of {self.name}, exported {self._header.exported}"
         if self._header.redacted is not Redacted.NOTHING:
             said += f", without {self._header.redacted}"
         return (f"{said}.",)

@@ -91,6 +91,15 @@ def test_a_body_that_is_no_event_is_text_and_one_that_is_absent_is_null() -> Non
     assert second["replayPayload"] is None
 
 
+def test_no_document_paints_the_terminal_it_is_printed_on() -> None:
+    body = '{"id": "1", "detail-type": "t", "source": "s", "detail": {"x": "\x9b2J\u202e\\u001b[2J"}}'
+    made = report([read_letter(letters.rule("TIMEOUT", body=body))])
+    document = render_json(made)
+    (record,) = json.loads(document)["records"]
+    assert record["replayPayload"]["detail"]["x"] == "\x9b2J\u202e\x1b[2J"
+    assert all(line.isprintable() for text in (document, render_markdown(made)) for line in text.split("\n"))
+
+
 @pytest.mark.parametrize("odd", ["NaN", "1e999", '"\\ud800"', "[" * 300 + "]" * 300])
 def test_whatever_stands_in_an_event_the_document_is_json(odd: str) -> None:
     body = '{"id": "1", "detail-type": "t", "source": "s", "detail": {"x": %s}}' % odd  # noqa: UP031

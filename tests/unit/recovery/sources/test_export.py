@@ -64,6 +64,24 @@ def test_a_redacted_export_hides_personal_data_and_is_not_deliverable(tmp_path: 
     assert (again.id, again.cause, again.owed) == (letter.id, letter.cause, letter.owed)
 
 
+def test_a_redacted_export_hides_addresses_in_what_sqs_says_of_a_message_too(tmp_path: Path) -> None:
+    system = {"SenderId": "AROAEXAMPLE:jane@example.org", "MessageGroupId": "+14295550100", "SentTimestamp": "1"}
+    letter = read_letter(Message("m-1", "", shapes.BODY, QUEUE, {}, system))
+    (_, line) = written(tmp_path / "letters", letter, redaction=Redaction({})).read_text().splitlines()
+    assert json.loads(line)["Attributes"] == {
+        "SenderId": "AROAEXAMPLE:***",
+        "MessageGroupId": "***",
+        "SentTimestamp": "1",
+    }
+
+
+def test_the_name_in_an_export_of_somebody_else_paints_no_terminal(tmp_path: Path) -> None:
+    (tmp_path / "letters").write_text(header_line("dead\x1b[2J\n\x9b", AT, 0, Redacted.NOTHING))
+    source = open_file_source(tmp_path / "letters")
+    assert source.name == "dead\\x1b[2J\\n\\x9b"
+    assert source.notes[0].isprintable()
+
+
 def test_the_first_line_says_what_is_in_the_file(tmp_path: Path) -> None:
     path = written(tmp_path / "letters", read_letter(shapes.own()))
     assert json.loads(path.read_text().split("\n")[0]) == {
