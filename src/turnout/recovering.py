@@ -254,7 +254,9 @@ def _write(path: Path, document: bytes) -> None:
         return
     path = Path(os.path.realpath(path))  # what a link leads to: the link stays
     beside = path.with_name(f".{path.name}.new")
-    beside.write_bytes(document + b"\n")
+    beside.unlink(missing_ok=True)
+    with beside.open("xb") as file:  # of our own making: in a folder of everybody's a link may lie there
+        file.write(document + b"\n")
     beside.replace(path)
 
 

@@ -14,7 +14,7 @@ from turnout.telemetry.records import Span
 
 __all__ = ["mask"]
 
-_FROM_EVENTS = (semconv.EVENT_ID, semconv.EVENT_TYPE, semconv.CONVERSATION_ID)
+_FROM_EVENTS = (semconv.EVENT_ID, semconv.EVENT_TYPE, semconv.CONVERSATION_ID, semconv.REPLAY_ID)
 _TELLING = frozenset("@+:=")
 """One of these is in all contact data. Most ids have none, and need not be searched."""
 

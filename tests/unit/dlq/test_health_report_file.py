@@ -23,6 +23,15 @@ def test_a_link_stays_one_and_what_it_leads_to_is_written(tmp_path: Path) -> Non
     assert (tmp_path / "health.json").read_bytes() == b"{}\n"
 
 
+def test_a_link_that_somebody_laid_beside_it_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "precious").write_text("mine")
+    (tmp_path / ".health.json.new").symlink_to("precious")
+    recovering._write(tmp_path / "health.json", b"{}")
+    assert (tmp_path / "precious").read_text() == "mine"
+    assert (tmp_path / "health.json").read_bytes() == b"{}\n"
+    assert not (tmp_path / "health.json").is_symlink()
+
+
 def test_a_device_is_written_to_and_not_replaced() -> None:
     ours, theirs = os.openpty()
     try:

@@ -22,6 +22,7 @@ import turnout
 from turnout.account import Outcome
 from turnout.errors import Fault
 from turnout.failures import Failure, Reason
+from turnout.message import REPLAY, Attribute
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup import TraceSettings, start_tracing, telemetry_problems
 from turnout.telemetry.tracing import LateTracing, NoTracing
@@ -272,7 +273,7 @@ def test_contact_data_and_secrets_in_what_services_say_and_in_ids_are_masked_on_
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
         tracing = start_tracing(TraceSettings.from_environ(os.environ))
         story = Story(tracing)
-        (account,) = story.receive()
+        (account,) = story.receive(attributes={REPLAY: Attribute("String", "tel:+4930123456")})
         story.route(account, "a", match=Match(("r",), ("a",), "+4930123456", "erika@example.org", "tel:+4930123456"))
         (delivery,) = account.deliveries
         story.send(delivery, last=False, entry_error="InvalidParameterValue")
