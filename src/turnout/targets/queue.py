@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
 import msgspec
 
-from turnout.errors import Fault, SqsError, SqsRejected
+from turnout.errors import Fault, SqsError, SqsRejected, TargetError
 from turnout.queues import queue_name
 from turnout.sqs.api import (
     MAX_BATCH_BYTES,
@@ -24,6 +25,7 @@ from turnout.targets.api import MESSAGE_TOO_LONG
 
 __all__ = ["QueueDestination", "arn_queue_url"]
 
+_ARN = re.compile(r"arn:[a-z0-9-]+:sqs:[a-z0-9-]+:[0-9]+:[A-Za-z0-9_-]{1,80}(?:\.fifo)?")
 _LIMIT_SECONDS = 60.0
 """How long the queue's answer about its limit is good for: changes of attributes take as long to spread."""
 
@@ -96,7 +98,19 @@ class QueueDestination:
 
 
 def arn_queue_url(arn: str, *, beside: str) -> str:
-    """The URL of the queue with this ARN. Where the queue `beside` is not at Amazon's (an emulator), so is this one."""
+    """The URL of the queue with this ARN. Where the queue `beside` is not at Amazon's (an emulator), so is this one.
+
+    Raises `TargetError` when it is the ARN of no queue: letters hold what anybody wrote, and the region becomes a
+    part of the host that a signed request is sent to.
+    """
+    if not _ARN.fullmatch(arn):
+        raise TargetError(
+            "nothing can be sent to what is the ARN of no queue: choose a target or an endpoint",
+            code="UnsupportedTarget",
+            fault=Fault.CONFIG,
+            retryable=False,
+            target=arn,
+        )
     parts = urlsplit(beside)
     if not parts.hostname or is_amazons(parts.hostname):
         return amazons_url(arn)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 from enum import StrEnum
 from urllib.parse import urlsplit
 
 import msgspec
 
+from turnout.errors import TargetError
 from turnout.queues import queue_name, queue_url
 from turnout.recovery.deliver.api import Unfit, Work
 from turnout.recovery.letter import Layer, Letter, Origin, Payload
@@ -95,8 +97,9 @@ def source_queue(letter: Letter, configured: tuple[str, ...]) -> str:
         if name and queue_name(url) == name:
             return url
     if layer is not None and layer.source.startswith("arn:"):
-        return arn_queue_url(layer.source, beside=letter.queue)
-    if name and "://" in letter.queue:
+        with contextlib.suppress(TargetError):
+            return arn_queue_url(layer.source, beside=letter.queue)
+    elif name and "://" in letter.queue:
         return queue_url(name, beside=letter.queue)
     if len(configured) == 1:
         return configured[0]

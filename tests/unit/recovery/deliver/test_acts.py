@@ -22,7 +22,7 @@ from turnout.genesys.profiles.api import ReplayBatch
 from turnout.letter import LETTER, read_letter_attribute
 from turnout.message import Attribute
 from turnout.recovery import read_letter
-from turnout.recovery.deliver.address import Address, Kind
+from turnout.recovery.deliver.address import Address, Kind, source_queue
 from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.requesting import Requesting
@@ -393,6 +393,14 @@ def given_up(message_id: str, attributes: dict[str, Any] | None = None, queue: s
     arn = f"arn:aws:sqs:eu-west-1:111122223333:{queue}"
     message = shapes.message(shapes.BODY, attributes, DeadLetterQueueSourceArn=arn)
     return read_letter({**message, "MessageId": message_id}, queue=DEAD)
+
+
+@pytest.mark.parametrize("arn", ["arn:aws:sqs:x", "arn:aws:sqs:elsewhere.example/:111122223333:q"])
+def test_a_letter_cannot_choose_the_host_that_it_is_replayed_to(arn: str) -> None:
+    letter = read_letter(shapes.message(shapes.BODY, None, DeadLetterQueueSourceArn=arn), queue=DEAD)
+    with pytest.raises(Unfit, match="name one with --source-queue"):
+        source_queue(letter, ())
+    assert source_queue(letter, (EVENTS,)) == EVENTS
 
 
 def test_an_event_that_comes_back_is_another_replay_when_nobody_asked_for_either() -> None:
