@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import click
 import httpx
@@ -18,6 +17,7 @@ from turnout.cli.running import asking, told, worker_url
 from turnout.cli.screen import wide_console
 from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.rules import Ruleset, load_rules
+from turnout.rules.addresses import without_secrets
 from turnout.rules.engine.access import Access, access_of
 from turnout.rules.model import Kind, Rule, Target
 from turnout.settings import required_paths
@@ -84,11 +84,10 @@ def _mode(rule: Rule) -> str:
 
 
 def _shown(target: Target) -> str:
-    """The address; of a URL neither user nor query, which may hold a secret."""
+    """The address; of a URL only where it leads, as everywhere."""
     if target.kind is not Kind.URL or target.unresolved:
         return target.address
-    parts = urlsplit(target.address)
-    return f"{parts.scheme}://{parts.hostname}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return without_secrets(target.address)
 
 
 def _record(ruleset: Ruleset, access: Mapping[str, Access], scraped: Scraped | None) -> dict[str, object]:
