@@ -20,9 +20,10 @@ MASK = "***"
 _NAMES = re.compile(
     r"""
       ani | dnis | .*address.* | .*phone.* | .*mobile.* | .*e-?mail.* | callback.* | .*number(s|formatted)?
-    | (display|callback|from|to)?[_-]?name | .*(participant|user|agent|customer|contact|caller)[_-]?name
+    | (display|callback|from|to)?[_-]?name([_-]?raw)? | .*(participant|user|agent|customer|contact|caller)[_-]?name
     | .*(first|last|full|given|family|sur|nick)[_-]?name | caller[_-]?id([_-]?name)?
     | subject | .*notes? | .*comments? | .*transcripts? | .*utterances? | text(body)? | message(body|text|content)
+    | .*street.* | city | zip | (post(al)?|zip)[_-]?code
     | .*attributes | participantdata | customfields | .*birth.* | .*ssn | iban | .*card.*
     """,
     re.IGNORECASE | re.VERBOSE,

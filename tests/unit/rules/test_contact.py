@@ -15,6 +15,7 @@ CONTACT = """
     name firstName last_name email emailAddress phoneNumber subject wrapupNotes attributes transcripts
     participantAttributes text messageText displayName toName lastAgentName customerFirstName externalContactName
     customer_first_name callerId callerIdName emailAccount callbackScheduledTime phoneNumber
+    nameRaw street streetName city zip zipCode postalCode postcode
 """
 OTHER = """
     id conversationId topicName queueId direction mediaType disconnectType queueName flowName metric value eventTime
