@@ -87,6 +87,14 @@ def test_a_dry_run_says_which_letters_have_no_place_to_go_and_would_be_parked(ex
     assert "nothing can be sent to ecs" in parked
 
 
+def test_a_dry_run_prints_nothing_that_the_terminal_obeys(exported: Path) -> None:
+    hostile = transient(1, target="arn:aws:ecs\x1b[2J\x9b:eu-west-1:111122223333:x")
+    exported.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(hostile))
+    result = run("--file", str(exported), "--dry-run")
+    assert "park for people" in result.stdout
+    assert all(line.isprintable() for line in result.stdout.splitlines())
+
+
 def test_a_dry_run_says_when_nothing_can_be_delivered_because_of_the_rules(exported: Path) -> None:
     owed = read_letter({**letters.own(owed=("crm",), reason="RETRIES_EXHAUSTED"), "MessageId": "m-9"}, queue=QUEUE)
     exported.write_text(header_line("events-dead", NOW, 1, Redacted.NOTHING) + export_line(owed))

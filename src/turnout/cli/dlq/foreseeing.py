@@ -52,7 +52,7 @@ def print_foreseen(settings: DlqSettings, place: Place, selection: Selection) ->
     redaction = Redaction(os.environ)
     decided: Counter[tuple[Next, str, str]] = Counter()
     for letter, decision in decisions:
-        decided[decision.next, str(letter.cause), redaction.text(decision.note)] += 1
+        decided[decision.next, str(letter.cause), printable(redaction.text(decision.note))] += 1
     if decided:
         table = Table("next", "cause", "letters", "why", header_style="bold")
         table.columns[2].justify = "right"
