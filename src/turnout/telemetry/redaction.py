@@ -15,7 +15,7 @@ MASK = "***"
 
 _SECRET_WORD = (
     r"(?:secret|password|passwd|passphrase|token|signature|credential"  # noqa: S105 - names, not a value
-    r"|private_?key|api[_-]?key|access[_-]?key)"
+    r"|pwd|private_?key|api[_-]?key|access[_-]?key|account[_-]?key)"
 )
 _SECRET_NAME = re.compile(rf"{_SECRET_WORD}|^(?:proxy-)?authorization$|^(?:set-)?cookie$", re.IGNORECASE)
 _SHORTEST_SECRET = 8

@@ -286,6 +286,8 @@ NAMED = [
     ('{"access_token": "hunter2", "token_type": "bearer"}', "hunter2"),
     ("{'password': 'hunter 2'}", "hunter 2"),
     ("aws_secret_access_key = hunter2", "hunter2"),
+    ("Server=db;Uid=turnout;Pwd=hunter2;", "hunter2"),
+    ("AccountName=store;AccountKey=hunter2;EndpointSuffix=example", "hunter2"),
     ("proxy http://user:hunter2@proxy.example:3128 refused", "hunter2"),
     ("cookie: session=hunter2", "hunter2"),
     ("cookie: language=en; session=hunter2", "hunter2"),
