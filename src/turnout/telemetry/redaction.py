@@ -18,6 +18,8 @@ _SECRET_WORD = (
     r"|pwd|private_?key|api[_-]?key|access[_-]?key|account[_-]?key)"
 )
 _SECRET_NAME = re.compile(rf"{_SECRET_WORD}|^(?:proxy-)?authorization$|^(?:set-)?cookie$", re.IGNORECASE)
+_NO_SECRETS = ("PWD", "OLDPWD")
+"""Folders, as every shell names them."""
 _SHORTEST_SECRET = 8
 """A shorter value would be found in ordinary words."""
 
@@ -93,8 +95,10 @@ def _mask_secret(match: re.Match[str]) -> str:
 
 
 def _secret_values(environ: Mapping[str, str]) -> set[str]:
-    values = {value.strip() for name, value in environ.items() if is_secret(name) and not name.endswith("_FILE")}
+    values = set()
     for name, value in environ.items():
+        if is_secret(name) and not name.endswith("_FILE") and name not in _NO_SECRETS:
+            values.add(value.strip())
         if name.startswith("OTEL_EXPORTER_OTLP") and name.endswith("HEADERS"):
             values |= {pair.partition("=")[2].strip() for pair in value.split(",")}
     return {value for value in values if len(value) >= _SHORTEST_SECRET}

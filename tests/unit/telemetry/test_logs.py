@@ -328,6 +328,14 @@ def test_a_secret_out_of_a_file_that_ends_with_a_line_break_is_masked_without_it
     assert redactor({"HOOK_TOKEN": "correct-horse\n"})("said correct-horse.") == f"said {MASK}."
 
 
+def test_the_folders_that_every_shell_names_are_no_secrets_though_their_variables_sound_so() -> None:
+    redact = redactor({"PWD": "/etc/turnout", "OLDPWD": "/home/operator", "DB_PWD": "correct-horse"})
+    assert (
+        redact("/etc/turnout/rules, not /home/operator: correct-horse")
+        == f"/etc/turnout/rules, not /home/operator: {MASK}"
+    )
+
+
 def test_a_field_with_the_name_of_a_secret_is_masked_whatever_it_holds() -> None:
     stream = configured()
     log.info("signed in", extra={"access_token": "abc", "clientSecret": 12345})
