@@ -200,7 +200,7 @@ async def examine_telemetry(environ: Mapping[str, str]) -> list[Finding]:
 
 async def _genesys(environ: Mapping[str, str]) -> list[Finding]:
     ours = ("TURNOUT_GENESYS_", "GENESYSCLOUD_", "GENESYS_CLIENT_")
-    if not any(value and name.startswith(ours) for name, value in environ.items()):
+    if not any(value.strip() and name.startswith(ours) for name, value in environ.items()):
         return []  # only recovery needs it
     try:
         config = load_genesys_config(environ)

@@ -82,7 +82,7 @@ def test_without_a_region_only_what_has_one_is_found(tmp_path: Path, monkeypatch
 
 @pytest.mark.parametrize(
     ("client", "missing"),
-    [("", []), ("client", ["TURNOUT_GENESYS_CLIENT_SECRET", "TURNOUT_GENESYS_REGION"])],
+    [("", []), (" ", []), ("client", ["TURNOUT_GENESYS_CLIENT_SECRET", "TURNOUT_GENESYS_REGION"])],
 )
 def test_genesys_is_missed_only_where_some_variable_names_it_and_then_with_all_that_it_lacks(
     client: str, missing: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
