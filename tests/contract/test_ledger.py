@@ -489,7 +489,7 @@ def test_a_file_that_cannot_be_used_is_told_as_unavailable(tmp_path: Path, spoil
     asyncio.run(main())
 
 
-def test_the_database_of_another_program_gets_no_tables_of_ours(tmp_path: Path) -> None:
+def test_the_database_of_another_program_stays_as_it_is(tmp_path: Path) -> None:
     path = tmp_path / "theirs.db"
 
     async def main() -> None:
@@ -501,6 +501,7 @@ def test_the_database_of_another_program_gets_no_tables_of_ours(tmp_path: Path) 
         theirs.execute("CREATE TABLE users (name)")
         asyncio.run(main())
         assert theirs.execute("SELECT name FROM sqlite_master").fetchall() == [("users",)]
+        assert theirs.execute("PRAGMA journal_mode").fetchone() == ("delete",)
 
 
 def test_a_file_that_cannot_be_in_wal_mode_is_refused_with_what_to_do(

@@ -36,6 +36,9 @@ _SCHEMA = """
         targets TEXT NOT NULL, PRIMARY KEY (plan, letter)) WITHOUT ROWID;
 """
 
+# In one query: what another process makes of a new file meanwhile is seen whole, or not at all.
+_FOREIGN = "SELECT 1 FROM sqlite_master, pragma_user_version WHERE user_version = 0 LIMIT 1"
+
 
 class File:
     """One file, in WAL mode, every commit synced; only its owner can read it. All methods raise `LedgerUnavailable`."""
@@ -80,6 +83,9 @@ class File:
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
         self._connection = connection
+        if self.rows(_FOREIGN):  # before anything in it is changed
+            why = "it is another program's database; name another file with TURNOUT_DLQ_LEDGER"
+            raise LedgerUnavailable(f"the ledger {self._path} cannot be used: {why}")
         if _wal(connection) != "wal":
             raise LedgerUnavailable(
                 f"the ledger {self._path} must be on a local disk: SQLite's WAL does not work there"
@@ -91,9 +97,6 @@ class File:
             if version > _VERSION:
                 raise LedgerUnavailable(f"the ledger {self._path} was written by a newer Turnout (format {version})")
             if version == 0:
-                if self.rows("SELECT 1 FROM sqlite_master LIMIT 1"):
-                    why = "it is another program's database; name another file with TURNOUT_DLQ_LEDGER"
-                    raise LedgerUnavailable(f"the ledger {self._path} cannot be used: {why}")
                 for statement in _SCHEMA.split(";\n"):
                     connection.execute(statement)
                 connection.execute(f"PRAGMA user_version = {_VERSION}")
