@@ -20,6 +20,7 @@ from turnout.sqs.api import EntryFailure
 __all__ = [
     "CLOCK_SKEWED",
     "CREDENTIALS_EXPIRED",
+    "THROTTLED",
     "Kind",
     "Verdict",
     "call_error",
@@ -88,12 +89,9 @@ _PREFIX = "AWS.SimpleQueueService."
 
 _CODES = {
     Kind.UNAVAILABLE: """
-        BandwidthLimitExceeded EC2ThrottledException InternalError InternalFailure InternalServerError
-        InternalServerException KmsThrottled LimitExceededException OverLimit PriorRequestNotComplete
-        ProvisionedThroughputExceededException RequestLimitExceeded RequestThrottled RequestThrottledException
-        RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException SlowDown
-        ThrottledException Throttling ThrottlingException TooManyRequestsException TransactionInProgressException
-        BadAnswer Closed""",
+        InternalError InternalFailure InternalServerError InternalServerException OverLimit PriorRequestNotComplete
+        RequestTimeout RequestTimeoutException ServiceUnavailable ServiceUnavailableException
+        TransactionInProgressException BadAnswer Closed""",
     Kind.DENIED: """
         AccessDenied AuthFailure ExpiredToken ExpiredTokenException IncompleteSignature
         IncompleteSignatureException InvalidAccessKeyId InvalidAddress InvalidClientTokenId InvalidSecurity
@@ -110,7 +108,28 @@ _CODES = {
         UnknownOperationException UnsupportedOperation ValidationError ValidationException""",
 }
 
+THROTTLED = frozenset(
+    {
+        "BandwidthLimitExceeded",
+        "EC2ThrottledException",
+        "KmsThrottled",
+        "LimitExceededException",
+        "ProvisionedThroughputExceededException",
+        "RequestLimitExceeded",
+        "RequestThrottled",
+        "RequestThrottledException",
+        "SlowDown",
+        "Throttled",
+        "ThrottledException",
+        "Throttling",
+        "ThrottlingException",
+        "TooManyRequestsException",
+    }
+)
+"""Codes of those that asked too much at once."""
+
 _KINDS = {code: kind for kind, codes in _CODES.items() for code in codes.split()}
+_KINDS |= dict.fromkeys(THROTTLED, Kind.UNAVAILABLE)
 
 CREDENTIALS_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException"})
 """Codes that fresh credentials cure: refresh them, then repeat the call once."""

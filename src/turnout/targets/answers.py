@@ -45,14 +45,12 @@ _CONFIG = frozenset(
 _TRY_AGAIN = frozenset(
     {
         "ConcurrentAccess",
-        "EC2ThrottledException",
         "ENILimitReachedException",
         "ExecutionLimitExceeded",
         "InternalException",
         "KMSThrottling",
         "ResourceNotReadyException",
         "ServiceException",
-        "Throttled",
     }
 )
 _DATA = frozenset(

@@ -172,6 +172,8 @@ def answered(code: str) -> ClientError:
         (answered("ResourceNotFoundException"), Why.MISSING),
         (answered("InternalError"), Why.FAILED),
         (answered("ThrottlingException"), Why.THROTTLED),
+        (answered("ProvisionedThroughputExceededException"), Why.THROTTLED),
+        (answered("Throttled"), Why.THROTTLED),
         (answered("ExpiredToken"), Why.UNKNOWN_CALLER),
         (NoCredentialsError(), Why.UNKNOWN_CALLER),
         (ConnectionRefusedError("no"), Why.FAILED),

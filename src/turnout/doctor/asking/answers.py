@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ParamValidation
 
 from turnout.doctor.facts import Silence, Why
 from turnout.errors import SqsDenied, SqsError, SqsQueueMissing
+from turnout.sqs.codes import THROTTLED, short_code
 from turnout.targets.aws import AwsClients
 
 __all__ = ["ANSWER_SECONDS", "Answer", "ask", "ask_service"]
@@ -54,16 +55,6 @@ _DENIED = frozenset(
         "AuthorizationError",
         "KmsAccessDenied",
         "UnauthorizedOperation",
-    }
-)
-_THROTTLED = frozenset(
-    {
-        "RequestLimitExceeded",
-        "RequestThrottled",
-        "SlowDown",
-        "Throttling",
-        "ThrottlingException",
-        "TooManyRequestsException",
     }
 )
 
@@ -115,6 +106,6 @@ def _why(code: str) -> Why:
         return Why.MISSING
     if code in _UNKNOWN_CALLER:
         return Why.UNKNOWN_CALLER
-    if code in _THROTTLED:
+    if short_code(code) in THROTTLED:
         return Why.THROTTLED
     return Why.DENIED if code in _DENIED else Why.FAILED
