@@ -29,7 +29,7 @@ __all__ = ["idle_settings", "known_variables", "misspelt_settings", "settings_wi
 _OTHERS = ("TURNOUT_PARKED_QUEUE_URL", "TURNOUT_PULSE_FD")
 
 # Spelt like settings of recovery, and meant for the worker's.
-_MEANT = dict.fromkeys(map(dlq_variable, ("url", "queue_url")), variable("dead_letter_queue_url"))
+_MEANT = {f"{PREFIX}DLQ_{name}": variable("dead_letter_queue_url") for name in ("URL", "QUEUE", "QUEUE_URL")}
 
 # Settings that say how to remember events, once it is said where.
 _OF_A_STORE = ("idempotency_events", "idempotency_days", "idempotency_on_error", "idempotency_key")
