@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 from pydantic import (
-    AliasChoices,
     AliasGenerator,
     Field,
     SecretStr,
@@ -34,7 +33,8 @@ __all__ = [
     "PREFIX",
     "SECRETS",
     "Settings",
-    "given_text",
+    "all_variables",
+    "first_given",
     "is_loopback",
     "load_settings",
     "required_paths",
@@ -55,14 +55,14 @@ def variable(field: str) -> str:
     return PREFIX + field.upper()
 
 
-def given_text(environ: Mapping[str, str], field: str) -> str:
-    """What the environment says of a setting, by whichever of its names; empty when nothing."""
-    return environ.get(variable(field)) or environ.get(_SYNONYMS.get(field, ""), "")
+def all_variables(field: str) -> tuple[str, ...]:
+    """All environment variables of a setting, the one that counts most first."""
+    return (variable(field), _SYNONYMS[field]) if field in _SYNONYMS else (variable(field),)
 
 
-def _alias(field: str) -> AliasChoices:
-    names = [variable(field)] + ([_SYNONYMS[field]] if field in _SYNONYMS else [])
-    return AliasChoices(*names)
+def first_given(environ: Mapping[str, str], names: Iterable[str]) -> tuple[str, str]:
+    """The first of these variables that is not empty, and what it holds; both empty when there is none."""
+    return next(((name, text) for name in names if (text := environ.get(name, "").strip())), ("", ""))
 
 
 class Settings(BaseSettings):
@@ -72,7 +72,7 @@ class Settings(BaseSettings):
         frozen=True,
         extra="ignore",
         populate_by_name=True,
-        alias_generator=AliasGenerator(validation_alias=_alias),
+        alias_generator=AliasGenerator(validation_alias=variable),
     )
 
     source_queue_url: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -307,9 +307,10 @@ def load_settings(flags: Mapping[str, object] | None = None) -> Settings:
 
     Raises `SettingsError` with every problem at once.
     """
+    given: dict[str, Any] = {variable(name): value for name, value in (flags or {}).items()}
+    also = {variable(field): first_given(os.environ, all_variables(field))[1] for field in _SYNONYMS}
     try:
-        given: dict[str, Any] = {variable(name): value for name, value in (flags or {}).items()}
-        return Settings(**given)
+        return Settings(**({name: text for name, text in also.items() if text} | given))
     except ValidationError as error:
         raise SettingsError([_sentence(dict(problem), given) for problem in error.errors()]) from None
 
@@ -326,5 +327,5 @@ def _sentence(problem: Mapping[str, Any], flags: Collection[str]) -> str:
     name = variable(name) if name in Settings.model_fields else name  # so it is called where a default is wrong
     synonym = next((also for field, also in _SYNONYMS.items() if variable(field) == name), "")
     # The synonym is named where it alone is set.
-    only_synonym = os.environ.get(synonym) and not (name in flags or os.environ.get(name))
-    return f"{synonym if only_synonym else name}: {in_plain_words(problem, synonym)}"
+    by, _ = ("", "") if name in flags else first_given(os.environ, (name, synonym))
+    return f"{by or name}: {in_plain_words(problem, synonym)}"

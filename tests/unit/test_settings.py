@@ -62,7 +62,16 @@ def test_what_is_wrong_is_told_by_the_name_that_it_was_given_by(monkeypatch: pyt
     assert problem.startswith("TURNOUT_DEAD_LETTER_QUEUE_URL: 'dead' is not a queue URL")
     monkeypatch.setenv("TURNOUT_DEAD_LETTER_QUEUE_URL", "")
     (problem,) = problems()
-    assert problem.startswith("GENESYS_DLQ_URL: ")
+    assert problem == "GENESYS_DLQ_URL: is also a source queue: letters would be routed again for ever"
+
+
+def test_the_tutorials_names_work_also_where_ours_are_empty(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TURNOUT_SOURCE_QUEUE_URL", "")
+    monkeypatch.setenv("GENESYS_SOURCE_QUEUE_URL", SOURCE)
+    monkeypatch.setenv("TURNOUT_DEAD_LETTER_QUEUE_URL", " ")
+    monkeypatch.setenv("GENESYS_DLQ_URL", DEAD)
+    assert load_settings().source_queue_url == (SOURCE,)
+    assert load_settings().dead_letter_queue_url == DEAD
 
 
 @pytest.mark.usefixtures("queues")

@@ -8,7 +8,7 @@ from typing import Any, Literal, get_origin
 
 import msgspec
 
-from turnout.settings import SECRETS
+from turnout.settings import SECRETS, first_given
 from turnout.urls import without_password
 
 __all__ = ["read_settings"]
@@ -46,10 +46,9 @@ def read_settings(
         value = (given or {}).get(field.name)
         name = _OPTIONS.get(field.name) or "--" + field.name.replace("_", "-")
         if value is None:
-            found = ((each, environ.get(each, "").strip()) for each in names(field.name))
-            name, value = next(((each, text) for each, text in found if text), ("", None))
-        if value is None:
-            continue
+            name, value = first_given(environ, names(field.name))
+            if not value:
+                continue
         if get_origin(field.type) is Literal and isinstance(value, str):
             value = value.lower()  # as the worker reads the variables that it shares with recovery
         try:

@@ -15,18 +15,19 @@ from msgspec import Meta
 from turnout.dlq.environment import read_settings
 from turnout.errors import SettingsError
 from turnout.items import split_items
+from turnout.settings import all_variables, first_given
 from turnout.urls import leads_to_a_server, without_password
 
 __all__ = ["DlqSettings", "load_dlq_settings", "variable"]
 
 _PREFIX = "TURNOUT_DLQ_"
 
-# Settings of the worker, under its names; then what tutorials call them.
+# Settings of the worker, under its names.
 _WORKERS = {
-    "queue": ("TURNOUT_DEAD_LETTER_QUEUE_URL", "GENESYS_DLQ_URL"),
-    "source_queue": ("TURNOUT_SOURCE_QUEUE_URL", "GENESYS_SOURCE_QUEUE_URL"),
-    "rules": ("TURNOUT_RULES",),
-    "sqs_client": ("TURNOUT_SQS_CLIENT",),
+    "queue": all_variables("dead_letter_queue_url"),
+    "source_queue": all_variables("source_queue_url"),
+    "rules": all_variables("rules"),
+    "sqs_client": all_variables("sqs_client"),
 }
 
 _EXPECTED = {
@@ -80,14 +81,15 @@ def load_dlq_settings(
 
     Raises `SettingsError` with every problem at once.
     """
-    values, problems = read_settings(
-        DlqSettings, _variables, os.environ if environ is None else environ, given, _EXPECTED
-    )
+    environ = os.environ if environ is None else environ
+    values, problems = read_settings(DlqSettings, _variables, environ, given, _EXPECTED)
     if str(values.get("ledger", "")).strip() == "dynamodb:":  # as of dynamodb:$TABLE, which nobody set
         name = variable("ledger") if (given or {}).get("ledger") is None else "--ledger"
         problems.append(f"{name}: names no table; it must be a file, or dynamodb:TABLE")
     for field in ("queue", "source_queue"):
-        name = variable(field) if (given or {}).get(field) is None else "--" + field.replace("_", "-")
+        name = "--" + field.replace("_", "-")
+        if (given or {}).get(field) is None:
+            name, _ = first_given(environ, _variables(field))
         for url in split_items(values.get(field) or ""):
             if "://" in url and not leads_to_a_server(url):
                 problems.append(f"{name}: {without_password(url)!r} has a host or a port that cannot be")

@@ -12,7 +12,7 @@ from turnout.errors import SettingsError
 from turnout.items import split_items
 from turnout.queues import queue_name
 from turnout.rules.model import Kind, Target
-from turnout.settings import given_text, variable
+from turnout.settings import all_variables, first_given, variable
 from turnout.urls import without_password
 
 __all__ = ["SOURCE_VARIABLE", "QueuePlan", "plan_queues"]
@@ -80,10 +80,11 @@ def plan_queues(
 
 def _named(environ: Mapping[str, str], setting: str) -> list[str]:
     """The names of the queues that a setting names, if it is set."""
-    urls = split_items(given_text(environ, setting))
+    name, text = first_given(environ, all_variables(setting))
+    urls = split_items(text)
     for url in urls:
         if not _NAME.fullmatch(queue_name(url)):
-            raise SettingsError([f"{variable(setting)}: {without_password(url)!r} names no queue that can be made"])
+            raise SettingsError([f"{name}: {without_password(url)!r} names no queue that can be made"])
     return list(dict.fromkeys(map(queue_name, urls)))
 
 

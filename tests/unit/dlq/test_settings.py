@@ -88,6 +88,11 @@ def test_settings_of_recovery_have_a_prefix_of_their_own() -> None:
     assert variable("rules") == "TURNOUT_RULES"
 
 
+def test_a_queue_whose_server_cannot_be_one_is_told_by_the_tutorials_name_where_that_named_it() -> None:
+    with pytest.raises(SettingsError, match=r"^GENESYS_DLQ_URL: .* has a host or a port that cannot be$"):
+        load_dlq_settings({"TURNOUT_DEAD_LETTER_QUEUE_URL": " ", "GENESYS_DLQ_URL": "https://sqs.test:99999/1/dead"})
+
+
 @pytest.mark.parametrize("server", ["[::1", "sqs.test:99999"])
 def test_a_queue_whose_server_cannot_be_one_is_refused_by_the_name_it_was_given_under(server: str) -> None:
     url = f"https://{server}/1/dead"
