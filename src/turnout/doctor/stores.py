@@ -48,7 +48,7 @@ ARCHIVE_ACTIONS = ("s3:PutObject", "s3:GetObject")
 def judge_table(name: str, table: TableFacts | Silence, plan: TablePlan, caller: Caller) -> Iterator[Finding]:
     """Whether the table exists, has the right keys, forgets what is old and can be recovered."""
     if isinstance(table, Silence):
-        yield _silent("table", name, plan.purpose, plan.setting, table)
+        yield _silent("table", name, plan.purpose, f"{plan.setting} or AWS_REGION", table)
         return
     if table.status not in ("ACTIVE", "UPDATING"):
         yield error(
@@ -131,9 +131,7 @@ def judge_bucket(name: str, bucket: BucketFacts | Silence, caller: Caller) -> It
 def _silent(check: str, name: str, purpose: str, setting: str, silence: Silence) -> Finding:
     said = f"{silence.code}: {silence.message}" if silence.message else silence.code
     if silence.why is Why.MISSING:
-        return error(
-            check, name, f"the {purpose} does not exist", f"create it, or correct {setting}; look at AWS_REGION"
-        )
+        return error(check, name, f"the {purpose} does not exist", f"create it, or correct {setting}")
     if silence.why is Why.DENIED:
         return unknown(check, name, f"the {purpose} may not be looked at: {said}", f"allow {silence.action} on it")
     if silence.why is Why.THROTTLED:

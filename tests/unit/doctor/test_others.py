@@ -227,6 +227,13 @@ def test_the_archive_is_encrypted_and_closed(bucket: BucketFacts | Silence, chec
     assert worst(judge_bucket("a", bucket, CALLER), check) is severity
 
 
+def test_the_region_is_to_blame_for_a_table_that_is_not_there_and_not_for_a_bucket() -> None:
+    (no_table,) = judge_table("t", MISSING, LEDGER, CALLER)
+    (no_bucket,) = judge_bucket("a", MISSING, CALLER)
+    assert no_table.advice == "create it, or correct TURNOUT_DLQ_LEDGER or AWS_REGION"
+    assert no_bucket.advice == "create it, or correct TURNOUT_DLQ_ARCHIVE_BUCKET"
+
+
 def test_an_emulators_bucket_needs_only_to_be_there() -> None:
     assert bad(judge_bucket("a", BucketFacts("a", "", False), EMULATOR)) == []
     assert worst(judge_bucket("a", MISSING, EMULATOR), "bucket") is Severity.ERROR
