@@ -140,7 +140,7 @@ def test_who_goes_on_behind_one_that_failed_is_told_that_the_order_ends_there(qu
     result = replay_to_crm()
     assert result.exit_code == 1
     assert "1 failed, 2 not tried behind another of their group." in result.stdout
-    assert "That leaves out what has failed. To keep the order within message groups, begin anew" in result.stdout
+    assert "To keep the order within message groups, begin anew, with the command that made this plan." in result.stdout
 
 
 def test_who_meets_the_letters_of_another_run_is_told_when_they_are_free_again(queues: MemorySqs) -> None:

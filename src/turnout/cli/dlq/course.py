@@ -232,8 +232,8 @@ class Course:
         click.echo(f"{count(left, 'letter')} of this plan left. To go on: {self._go_on}")
         if tally.behind:
             click.echo(
-                "That leaves out what has failed. To keep the order within message groups, begin anew: "
-                "the same command without --resume."
+                "That leaves out what has failed. To keep the order within message groups, begin anew, with the "
+                "command that made this plan."
             )
         if tally.skipped:
             click.echo(
