@@ -65,9 +65,9 @@ def show(result: Result, ruleset: Ruleset, console: Console) -> None:
 
 def _rules_table(result: Result, ruleset: Ruleset) -> Table:
     table = _table()
-    table.add_column("rule")
+    table.add_column("rule", overflow="fold")
     table.add_column("matched", justify="right")
-    table.add_column("sends to")
+    table.add_column("sends to", overflow="fold")
     for rule in ruleset.rules:
         if rule.enabled:
             sends = "nothing, on trial (shadow)" if rule.mode is Mode.SHADOW else ", ".join(rule.send)
@@ -78,7 +78,7 @@ def _rules_table(result: Result, ruleset: Ruleset) -> Table:
 
 def _targets_table(result: Result, ruleset: Ruleset) -> Table:
     table = _table()
-    table.add_column("target")
+    table.add_column("target", overflow="fold")
     table.add_column("priority", justify="right")
     table.add_column("messages", justify="right")
     for target in sorted(ruleset.targets.values(), key=lambda target: target.priority):
@@ -90,9 +90,9 @@ def _targets_table(result: Result, ruleset: Ruleset) -> Table:
 
 def _letters_table(result: Result) -> Table:
     table = _table()
-    table.add_column("reason")
+    table.add_column("reason", overflow="fold")
     table.add_column("letters", justify="right")
-    table.add_column("one of them says")
+    table.add_column("one of them says", overflow="fold")
     for reason, count in sorted(result.findings.dead_lettered.items()):
         table.add_row(Text(reason), f"{count:,}", Text(result.findings.why[reason]))
     return table
@@ -101,7 +101,7 @@ def _letters_table(result: Result) -> Table:
 def _story_table(account: Account) -> Table:
     table = _table()
     table.add_column("at", justify="right")
-    table.add_column("what happened")
+    table.add_column("what happened", overflow="fold")
     for at_ns, text in sorted(story(account)):
         table.add_row(f"{(at_ns - account.received_ns) / 1e6:.1f} ms", Text(text))
     return table

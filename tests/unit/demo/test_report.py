@@ -72,9 +72,9 @@ FINDINGS = Findings(
 )
 
 
-def shown(result: Result, ruleset: Ruleset) -> str:
+def shown(result: Result, ruleset: Ruleset, width: int = 110) -> str:
     output = io.StringIO()
-    show(result, ruleset, Console(file=output, width=110))
+    show(result, ruleset, Console(file=output, width=width))
     return output.getvalue()
 
 
@@ -105,6 +105,16 @@ def test_the_tables_say_what_went_where_and_what_was_dead_lettered_and_why(rules
     assert lines.index(["critical", "0", "60"]) < lines.index(["standard", "5", "60"]), "most urgent first"
     assert ["INVALID_JSON", "1", "[red]no", "braces"] in lines, "text from events is not markup"
     assert not any("asleep" in line for line in lines)
+
+
+def test_names_are_whole_in_a_terminal_that_is_narrow_for_them(tmp_path: Path) -> None:
+    names = ("customer-care-escalations-by-day", "customer-care-escalations-by-night")
+    file = tmp_path / "long.yaml"
+    targets = ", ".join(f"{name}: {{queue: {name}}}" for name in names)
+    rules = ", ".join(f"{{id: {name}, when: detail.priority == 'critical', send: [{name}]}}" for name in names)
+    file.write_text(f"{{targets: {{{targets}}}, unmatched: drop, rules: [{rules}]}}")
+    long = load_rules(file)
+    assert "\u2026" not in shown(result(long, FINDINGS), long, width=40)
 
 
 def test_the_last_lines_tell_the_rate_and_the_verdict(ruleset: Ruleset) -> None:
