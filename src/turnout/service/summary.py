@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
+from turnout.pipeline.poller import Phase
 from turnout.service.health import alive, ready
 from turnout.service.history import Window
 from turnout.telemetry.histogram import Counted
@@ -31,6 +32,7 @@ __all__ = [
 
 _MOST_FAILING = 5
 """Targets that the headline names; one outage may stop hundreds, and what else is wrong is to be seen as well."""
+_FULL_SECONDS = 1.0
 _MOST_LETTERS = 20
 _MOST_IDS = 2
 _RECENTLY_SECONDS = 600.0
@@ -88,10 +90,10 @@ def verdict(snapshot: Snapshot, silent: str) -> tuple[str, str, Sequence[str]]:
     """Tone, headline, and what is wrong. `silent` says why there is no newer snapshot (empty: it is new)."""
     if silent:
         return "bad", "Not answering", (silent,)
+    troubles = tuple(_troubles(snapshot))
     for health, headline in ((alive(snapshot), "Stalled"), (ready(snapshot), _unready(snapshot))):
         if not health.ok:
-            return "warn" if snapshot.draining else "bad", headline, health.reasons
-    troubles = tuple(_troubles(snapshot))
+            return "warn" if snapshot.draining else "bad", headline, (*health.reasons, *troubles)
     if troubles:
         return "warn", "Working, with trouble", troubles
     return "good", "Working", ()
@@ -120,8 +122,18 @@ def _troubles(snapshot: Snapshot) -> Iterator[str]:
             yield f"{missing} of {fleet.processes} workers {'is' if missing == 1 else 'are'} not running: {ended}"
         elif snapshot.taken_at - fleet.last_end_at < _RECENTLY_SECONDS:
             yield f"{ended} ({number(fleet.restarts)} in all). The log says why"
-    if snapshot.in_flight >= snapshot.in_flight_limit:
-        yield "as many messages are in flight as may be: nothing more is received until some are settled"
+    if _full(snapshot) and not snapshot.draining:
+        yield "as many messages or bytes are in flight as may be: nothing more is received until some are settled"
+
+
+def _full(snapshot: Snapshot) -> bool:
+    """Whether nothing is received for want of room: a poll asks for ten places, and none is left when bytes run out."""
+    pollers = [poller for source in snapshot.sources for poller in source.pollers]
+    waits = [poller.seconds for poller in pollers if poller.phase == Phase.NO_ROOM]
+    receiving = any(poller.phase in (Phase.POLLING, Phase.HANDING_OVER) for poller in pollers)
+    # At full load all pollers wait for room now and then, and soon have it.
+    waiting = bool(waits) and min(waits) >= _FULL_SECONDS and not receiving
+    return waiting or snapshot.in_flight >= snapshot.in_flight_limit
 
 
 def cards(snapshot: Snapshot, window: Window | None) -> Iterator[Card]:
@@ -131,7 +143,7 @@ def cards(snapshot: Snapshot, window: Window | None) -> Iterator[Card]:
     else:
         yield Card("Received", f"{number(window.received)}/s", f"settled {number(window.settled)}/s, last minute")
     share = snapshot.in_flight / max(1, snapshot.in_flight_limit)
-    tone = "bad" if share >= 1 else "warn" if share > 0.8 else ""
+    tone = "bad" if _full(snapshot) else "warn" if share > 0.8 else ""
     yield Card("In flight", number(snapshot.in_flight), f"of {number(snapshot.in_flight_limit)} at most", tone)
     for label, what, counted in (
         ("Queue age", "of receives", window.queue_age if window else None),

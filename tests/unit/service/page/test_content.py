@@ -47,6 +47,25 @@ def test_trouble_is_named_though_the_worker_is_alive_and_ready() -> None:
     assert "nothing more is received" in page(msgspec.structs.replace(healthy(), in_flight=2000)).reasons[0]
 
 
+def test_a_worker_that_waits_for_room_says_so_though_a_few_messages_more_might_be_held() -> None:
+    def told(**of_poller: object) -> tuple[bool, str]:
+        made = page(change(msgspec.structs.replace(healthy(), in_flight=1995), **of_poller))
+        return any("nothing more is received" in reason for reason in made.reasons), made.cards[1].tone
+
+    assert told(phase="no_room", seconds=30.0) == (True, "bad")
+    assert told(phase="no_room", seconds=0.01) == (False, "warn"), "at full load that is so now and then"
+    assert told(phase="polling", seconds=3.0) == (False, "warn")
+
+
+def test_what_keeps_a_worker_from_being_ready_hides_no_other_trouble() -> None:
+    unready = change(snapshot(), errors=3, error="AccessDenied", phase="pausing")
+    for made, headline in ((unready, "Not ready"), (snapshot(draining=True, in_flight=2000), "Draining")):
+        told = page(made)
+        assert told.headline == headline
+        assert len(told.reasons) == 2
+        assert told.reasons[1] == "target archive fails: left alone, next try in 7.5 s"
+
+
 def test_of_many_failing_targets_the_headline_names_a_few_those_to_be_repaired_first_and_counts_the_others() -> None:
     down = [target(f"t-{n}", breaker="open", fault="system", probe_seconds=5.0) for n in range(300)]
     down.append(target("mine", breaker="open", fault="config", probe_seconds=5.0))
