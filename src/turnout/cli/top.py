@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from datetime import datetime
 
 import click
 import httpx
@@ -38,6 +39,12 @@ __all__ = ["top"]
 _TONES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": ""}
 _MOST_RULES = 15
 _MOST_TARGETS = 30
+_FEWEST = 3
+"""Targets, or rules, in whatever terminal."""
+_LINES_ABOVE = 12
+"""Lines that headline, figures and sources take, about."""
+_ALL_LINES = 80
+"""With so many, nothing is left out for want of lines."""
 _ROOM_FOR_ALL = 66
 """Columns that the figures of targets need beside their names; in fewer there is none for a sentence in a table."""
 _ROOM_FOR_SOME = 48
@@ -60,7 +67,8 @@ def top(address: str | None, once: bool, every: float) -> None:
     history = History()
     with asking(url) as client:
         history.add(look(client))
-        if once or not sys.stdout.isatty():
+        # Where the cursor cannot be moved, a live picture would never be drawn.
+        if once or not sys.stdout.isatty() or Console().is_dumb_terminal:
             time.sleep(_FIRST_SECONDS)
             history.add(look(client))
             wide_console().print(frame(history))
@@ -71,7 +79,7 @@ def top(address: str | None, once: bool, every: float) -> None:
 def _follow(client: httpx.Client, history: History, every: float) -> None:
     console = Console()
     # On the alternate screen, so that what was on the terminal is there again afterwards.
-    with Live(frame(history), console=console, screen=True, auto_refresh=False) as live:
+    with Live(frame(history, lines=console.height), console=console, screen=True, auto_refresh=False) as live:
         while True:
             try:
                 time.sleep(every)
@@ -80,15 +88,20 @@ def _follow(client: httpx.Client, history: History, every: float) -> None:
                     history.add(look(client))
                 except httpx.HTTPError as error:
                     silent = f"no answer: {told(error)}"
-                live.update(frame(history, silent), refresh=True)
+                live.update(frame(history, silent, lines=console.height), refresh=True)
             except KeyboardInterrupt:
                 return
 
 
-def frame(history: History, silent: str = "") -> Group:
-    """One picture of the newest snapshot. `silent` says why there is no newer one."""
+def frame(history: History, silent: str = "", *, lines: int = _ALL_LINES) -> Group:
+    """One picture of the newest snapshot. `silent` says why there is no newer one.
+
+    Where there are few `lines`, what fails must be above the lower edge: of targets and rules fewer are shown.
+    """
     snapshot = history.last
     assert snapshot is not None, "a frame needs a snapshot"  # noqa: S101 - states the invariant
+    room = max(0, lines - _LINES_ABOVE)
+    targets, rules = max(_FEWEST, room // 2), max(_FEWEST, room // 3)
     return Group(
         *_heading(snapshot, silent),
         Text(),
@@ -96,17 +109,19 @@ def frame(history: History, silent: str = "") -> Group:
         Text(),
         *_sources(snapshot),
         Text(),
-        *_targets(snapshot, history),
+        *_targets(snapshot, history, min(_MOST_TARGETS, targets)),
         Text(),
-        _rules(snapshot, history),
+        _rules(snapshot, history, min(_MOST_RULES, rules)),
         Text(),
         _letters(snapshot),
     )
 
 
 def _heading(snapshot: Snapshot, silent: str) -> list[Text]:
-    tone, headline, reasons = verdict(snapshot, silent)
     rules, now = snapshot.rules, snapshot.taken_at
+    if silent:
+        silent += f"; what you see is old, of {datetime.fromtimestamp(now).astimezone():%Y-%m-%d %H:%M:%S}"
+    tone, headline, reasons = verdict(snapshot, silent)
     running = f"   workers {workers(snapshot)}" if workers(snapshot) else ""
     line = Text.assemble(
         (headline, _TONES[tone]),
@@ -154,13 +169,13 @@ class _Fitting:
         yield next(form for needed, form in self._forms if options.max_width >= needed)
 
 
-def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
+def _targets(snapshot: Snapshot, history: History, most: int) -> list[RenderableType]:
     table = _table("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >")
     narrow = _table("target", "state", "waiting >", "sent/s >")
     narrowest = _table("target", "state", "waiting >")
     errors = []
     window = history.window()
-    shown = telling(snapshot.targets, _MOST_TARGETS)
+    shown = telling(snapshot.targets, most)
     for target in shown:
         row = target_row(target, window)
         first = (
@@ -187,12 +202,12 @@ def _targets(snapshot: Snapshot, history: History) -> list[RenderableType]:
     return [_Fitting((_ROOM_FOR_ALL, table), (_ROOM_FOR_SOME, narrow), (0, narrowest)), *errors]
 
 
-def _rules(snapshot: Snapshot, history: History) -> RenderableType:
+def _rules(snapshot: Snapshot, history: History, most: int) -> RenderableType:
     table = _table("rule", "last minute >", "matches >", "last match")
     narrow = _table("rule", "last minute >", "matches >")
     matches = snapshot.rules.matches
     busiest = sorted(matches, key=lambda rule: (-history.matched(rule), -matches[rule]))
-    for rule in busiest[:_MOST_RULES]:
+    for rule in busiest[:most]:
         kind = " (shadow)" if rule in snapshot.rules.shadow else " (off)" if rule in snapshot.rules.disabled else ""
         last = history.last_match.get(rule, 0.0)
         seen = ago(snapshot.taken_at, last) if last else "earlier" if matches[rule] else "never"
@@ -200,8 +215,8 @@ def _rules(snapshot: Snapshot, history: History) -> RenderableType:
         narrow.add_row(*first)
         table.add_row(*first, seen)
     for form in (table, narrow):
-        if len(busiest) > _MOST_RULES:
-            form.add_row(Text(f"{number(len(busiest) - _MOST_RULES)} more", "dim"))
+        if len(busiest) > most:
+            form.add_row(Text(f"{number(len(busiest) - most)} more", "dim"))
         form.add_row(Text("no rule", "dim"), "", number(snapshot.unmatched))
     return _Fitting((_ROOM_FOR_SOME, table), (0, narrow))
 

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import pty
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import datetime
 from io import StringIO
 
 import click
@@ -162,9 +166,9 @@ def test_what_is_no_address_is_refused_and_not_repeated(address: str) -> None:
     assert "secret" not in result.output
 
 
-def picture(history: History, silent: str = "", *, width: int = 160) -> str:
+def picture(history: History, silent: str = "", *, width: int = 160, lines: int = 80) -> str:
     console = Console(file=StringIO(), width=width)
-    console.print(frame(history, silent))
+    console.print(frame(history, silent, lines=lines))
     assert isinstance(console.file, StringIO)
     return console.file.getvalue()
 
@@ -245,6 +249,42 @@ def test_of_hundreds_of_targets_a_picture_shows_those_that_tell_something_and_co
     assert "471 more" in text
     assert any(line.startswith("down ") for line in text.splitlines())
     assert len(text.splitlines()) < 70, "else no rule is to be seen on any terminal"
+
+
+def test_in_a_low_terminal_the_target_that_fails_is_above_the_lower_edge_wherever_it_stands() -> None:
+    history = History()
+    working = [target(f"t-{number}") for number in range(12)]
+    down = target("down", breaker="open", fault="system", errors={"HTTP 500": 11})
+    history.add(snapshot(targets=(*working, down)))
+    seen = [line.rstrip() for line in picture(history, width=80, lines=24).splitlines()[:24]]
+    assert any(line.startswith("down ") for line in seen)
+    assert any("HTTP 500 \u00d7 11" in line for line in seen)
+    assert "7 more" in seen
+    assert "t-11" in picture(history)
+
+
+def test_a_picture_that_is_old_says_of_when_it_is() -> None:
+    history = History()
+    history.add(snapshot())
+    at = datetime.fromtimestamp(NOW).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+    assert f"no answer: refused; what you see is old, of {at}" in picture(history, "no answer: refused")
+
+
+def test_a_terminal_that_can_move_no_cursor_gets_one_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    there, terminal = pty.openpty()
+
+    async def main() -> None:
+        async with worker() as (_, port):
+            with open(terminal, "w") as output:  # noqa: ASYNC230 - a terminal of our own
+                monkeypatch.setattr(sys, "stdout", output)
+                monkeypatch.setenv("TERM", "dumb")
+                await asyncio.to_thread(top.main, [port], standalone_mode=False)
+
+    try:
+        asyncio.run(main())
+        assert os.read(there, 4096).startswith(b"Working")
+    finally:
+        os.close(there)
 
 
 def test_hostile_text_in_a_picture_is_no_markup_and_no_escape() -> None:
