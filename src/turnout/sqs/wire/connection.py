@@ -217,8 +217,9 @@ class Connection(asyncio.Protocol):
         now = self._loop.time()
         if now < self._deadline:
             self._set_timer(self._deadline)
-        elif now - self._timer_at > _HELD_UP_SECONDS:
-            # Timers come before what there is to read: a send that SQS has long answered would be made again.
+        elif now - self._timer_at > _HELD_UP_SECONDS and self._timer_at <= self._deadline:
+            # Timers come before what there is to read: a send that SQS has long answered would be made again. Once: who
+            # is always held up must not wait for ever.
             self._set_timer(now + _HELD_UP_SECONDS)
         else:
             self.abort(Broken("TimeoutError", "no complete answer came in time"))

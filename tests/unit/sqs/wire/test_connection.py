@@ -173,6 +173,22 @@ def test_what_came_while_the_process_stood_still_is_read_before_the_answer_count
     run(test())
 
 
+def test_a_process_that_is_always_held_up_does_not_wait_for_an_answer_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def test() -> None:
+        loop = asyncio.get_running_loop()
+        time, stood_still = loop.time, 0.0
+        monkeypatch.setattr(loop, "time", lambda: time() + stood_still)
+        side = Side()
+        said = side.ask(0.5)
+        for _ in range(2):
+            stood_still += 5.0
+            for _ in range(3):  # timers that are due are called
+                await asyncio.sleep(0)
+        assert broken(said) == ("TimeoutError", "no complete answer came in time", False)
+
+    run(test())
+
+
 @pytest.mark.parametrize("end", [b"", b"\r\nContent-Length: 0\r\n\r\n"], ids=["that go on", "that are complete"])
 def test_headers_that_are_too_large_are_said_to_be(end: bytes) -> None:
     async def test() -> None:
