@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import msgspec
 import pytest
@@ -19,7 +19,7 @@ from turnout.telemetry.histogram import AGE_BOUNDS, CALL_BOUNDS, PROCESS_BOUNDS,
 from turnout.telemetry.metric import Kind, Metric, Reading, Sample
 from turnout.telemetry.metrics import MOST_RULES, OTHER_RULES, read_metrics, reading_of
 from turnout.telemetry.prometheus import prometheus_name, render
-from turnout.telemetry.setup import MetricSettings, start_metrics
+from turnout.telemetry.setup import MetricExport, MetricSettings, start_metrics
 from turnout.telemetry.snapshot import (
     CallsSnapshot,
     FleetSnapshot,
@@ -48,6 +48,22 @@ def scraped(seen: Snapshot) -> Series:
 
 def reading() -> Reading:
     return reading_of(snapshot())
+
+
+def exporting(
+    collector: Collector, monkeypatch: pytest.MonkeyPatch, read: Callable[[], Reading], *, interval: str = "60000"
+) -> MetricExport:
+    """What exports to this collector; every `interval` milliseconds, and at its end."""
+    environ = {
+        "OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint,
+        "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf",
+        "OTEL_METRIC_EXPORT_INTERVAL": interval,
+    }
+    for name, text in environ.items():
+        monkeypatch.setenv(name, text)
+    export = start_metrics(MetricSettings.from_environ(environ), read)
+    assert export is not None
+    return export
 
 
 def value(series: Series, name: str, **labels: str) -> float:
@@ -350,12 +366,7 @@ def test_an_exporter_that_cannot_be_shut_down_is_told_of_and_not_taken_for_a_sil
         raise RuntimeError("a defect")
 
     with Collector().running() as collector:
-        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint, "OTEL_METRICS_EXPORTER": "otlp"}
-        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
-        for name, text in environ.items():
-            monkeypatch.setenv(name, text)
-        export = start_metrics(MetricSettings.from_environ(environ), reading)
-        assert export is not None
+        export = exporting(collector, monkeypatch, reading)
         monkeypatch.setattr(export._exporter, "shutdown", shutdown)
         asyncio.run(export.aclose(reading(), 5))
     ours = [record for record in caplog.records if record.name == "turnout.telemetry.setup.metrics"]
@@ -376,12 +387,7 @@ def test_a_worker_that_does_not_answer_is_asked_again_next_time(
         return reading()
 
     with Collector().running() as collector:
-        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "10"}
-        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
-        for name, text in environ.items():
-            monkeypatch.setenv(name, text)
-        export = start_metrics(MetricSettings.from_environ(environ), read)
-        assert export is not None
+        export = exporting(collector, monkeypatch, read, interval="10")
         collector.wait_for_metrics(1)
         asyncio.run(export.aclose(reading(), 5))
     assert len(asked) >= 3
@@ -401,12 +407,7 @@ def test_metrics_that_cannot_be_made_cost_one_export_and_hold_no_shutdown_up(
         return Reading(broken(), NOW - 3600, NOW) if len(asked) < 3 else reading()
 
     with Collector().running() as collector:
-        environ = {"OTEL_EXPORTER_OTLP_ENDPOINT": collector.http_endpoint, "OTEL_METRIC_EXPORT_INTERVAL": "10"}
-        environ["OTEL_EXPORTER_OTLP_PROTOCOL"] = "http/protobuf"
-        for name, text in environ.items():
-            monkeypatch.setenv(name, text)
-        export = start_metrics(MetricSettings.from_environ(environ), read)
-        assert export is not None
+        export = exporting(collector, monkeypatch, read, interval="10")
         collector.wait_for_metrics(1)
         asyncio.run(export.aclose(Reading(broken(), NOW - 3600, NOW), 5))
     told = [record.message for record in caplog.records if record.levelno >= logging.WARNING]
