@@ -60,8 +60,8 @@ def demo(events: int, seed: int, rules: Path | None, as_json: bool) -> None:
     if result.findings.lost:
         sys.exit(1)
     if result.published < events or result.findings.unfinished:
-        left = f", {result.findings.unfinished} of them not routed" if result.findings.unfinished else ""
-        click.echo(f"stopped early, after {result.published} of {events} events{left}", err=True)
+        left = f", {result.findings.unfinished:,} of them not routed" if result.findings.unfinished else ""
+        click.echo(f"stopped early, after {result.published:,} of {events:,} events{left}", err=True)
         sys.exit(INTERRUPTED)
 
 
