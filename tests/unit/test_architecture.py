@@ -2,6 +2,7 @@
 
 import ast
 from collections.abc import Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -107,6 +108,18 @@ def test_imports_go_one_way(module: str) -> None:
         if other == package or other not in LEVEL:
             continue
         assert LEVEL[other] < LEVEL[package], f"turnout.{module} imports {imported}, which is not below it"
+
+
+def test_no_modules_import_each_other_in_a_circle() -> None:
+    graph: dict[str, set[str]] = {}
+    for module, path in MODULES.items():
+        graph[module] = set()
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.ImportFrom) and f"{node.module}.".startswith("turnout."):
+                package = f"{node.module}.".removeprefix("turnout.")
+                # A name is a module of that package, or something in the package's own file.
+                graph[module] |= {f"{package}{name.name}" for name in node.names} & MODULES.keys() or {package[:-1]}
+    tuple(TopologicalSorter(graph).static_order())  # raises CycleError, which names the circle
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("rules.")])

@@ -14,8 +14,8 @@ from typing import Any
 import click
 
 from turnout import __version__
+from turnout.cli.exit_codes import INTERRUPTED
 from turnout.cli.lazy import LazyGroup
-from turnout.cli.main import INTERRUPTED
 from turnout.cli.streams import open_what_is_closed
 from turnout.errors import TurnoutError
 

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from turnout.cli.main import INTERRUPTED
+from turnout.cli.exit_codes import INTERRUPTED
 from turnout.cli.rules_path import RulesPath
 from turnout.errors import SettingsError
 

@@ -6,10 +6,9 @@ import os
 import signal
 import sys
 
-__all__ = ["INTERRUPTED", "main"]
+from turnout.cli.exit_codes import INTERRUPTED
 
-INTERRUPTED = 130
-"""128 plus the number of SIGINT, as shells have it."""
+__all__ = ["main"]
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from turnout.cli.dlq.acting_options import settings_given
 from turnout.cli.dlq.asking import confirmed
 from turnout.cli.dlq.job import Job, who
 from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
-from turnout.cli.main import INTERRUPTED
+from turnout.cli.exit_codes import INTERRUPTED
 from turnout.cli.words import count
 from turnout.dlq.reporting import ledger_place
 from turnout.dlq.settings import DlqSettings

@@ -1,0 +1,6 @@
+"""Exit codes that are more than done, failed or wrong usage; `turnout --help` lists them all."""
+
+__all__ = ["INTERRUPTED"]
+
+INTERRUPTED = 130
+"""128 plus the number of SIGINT, as shells have it."""
