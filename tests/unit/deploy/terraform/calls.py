@@ -64,7 +64,8 @@ def tree(module: str) -> ast.Module:
     return ast.parse(module_path(module).read_text())
 
 
-def imported(module: str) -> Iterator[str]:
+@cache
+def imported(module: str) -> frozenset[str]:
     """Modules of turnout that a module imports, at its top or within functions, not those for type checkers only."""
     skipped = {
         id(inner)
@@ -72,18 +73,16 @@ def imported(module: str) -> Iterator[str]:
         if isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
         for inner in ast.walk(node)
     }
+    names: list[str] = []
     for node in ast.walk(tree(module)):
         if id(node) in skipped:
             continue
-        names: list[str] = []
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names += [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            short = name.removeprefix("turnout.")
-            if name.startswith("turnout.") and module_path(short).exists():
-                yield short
+            names += [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+    ours = {name.removeprefix("turnout.") for name in names if name.startswith("turnout.")}
+    return frozenset(name for name in ours if module_path(name).exists())
 
 
 @cache
@@ -120,7 +119,8 @@ def _words(module: str) -> Iterator[str]:
             yield node.value
 
 
-def own_actions(module: str) -> set[str]:
+@cache
+def own_actions(module: str) -> frozenset[str]:
     """The actions of a module that speaks to AWS itself."""
     name = speaker(module)
     found: set[str] = set()
@@ -135,10 +135,11 @@ def own_actions(module: str) -> set[str]:
                     found |= {f"dynamodb:{_IN_TRANSACTIONS[word]}" for word in used}
                 else:
                     found |= _ACTIONS.get(action, {action})
-    return found
+    return frozenset(found)
 
 
-def sqs_actions(module: str) -> set[str]:
+@cache
+def sqs_actions(module: str) -> frozenset[str]:
     """The actions of calls on something that is called `sqs`, `_sqs` or `self._sqs`."""
     found = set()
     for node in ast.walk(tree(module)):
@@ -147,7 +148,7 @@ def sqs_actions(module: str) -> set[str]:
             name = on.attr if isinstance(on, ast.Attribute) else on.id if isinstance(on, ast.Name) else ""
             if name.lstrip("_") == "sqs":
                 found.add(_SQS[node.func.attr])
-    return found
+    return frozenset(found)
 
 
 def actions(*entries: str) -> set[str]:
