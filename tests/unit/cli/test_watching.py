@@ -39,6 +39,13 @@ from turnout.telemetry.snapshot import FleetSnapshot, LetterSnapshot, Snapshot
 TOKEN = "correct horse battery"
 
 
+@pytest.fixture(autouse=True)
+def _soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What people may well wait a second for: the second look, and those who still watch when a worker ends."""
+    monkeypatch.setattr("turnout.cli.top._FIRST_SECONDS", 0.05)
+    monkeypatch.setattr("turnout.service.http._STOP_SECONDS", 0.05)
+
+
 @asynccontextmanager
 async def worker(*, token: str = "", bodies: bool = False) -> AsyncIterator[tuple[Yard, str]]:
     yard, watchdog = Yard(), Watchdog(5)
