@@ -328,6 +328,16 @@ def test_a_letter_that_is_written_again_because_its_message_could_not_be_deleted
     asyncio.run(main())
 
 
+def test_letters_of_messages_without_a_group_wait_for_none_of_each_other_in_a_fifo_queue() -> None:
+    async def main() -> None:
+        dead = f"{DEAD}.fifo"
+        yard = Yard(fifo=("events-dead.fifo",), dead_letter_queue=dead)
+        await yard.route("no JSON", "none either")
+        assert len({stored.message.group_id for stored in yard.stored(dead)}) == 2
+
+    asyncio.run(main())
+
+
 @pytest.mark.parametrize("unmatched", ["drop", "dead-letter"])
 @pytest.mark.parametrize("to", ["three", "nobody"])
 def test_a_letter_of_another_version_goes_back_as_it_came_since_nobody_here_knows_which_targets_have_it(
