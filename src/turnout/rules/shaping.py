@@ -12,9 +12,9 @@ from typing import TypeAlias
 from turnout.message import Attribute, sendable
 from turnout.rules.condition.ast import Path, Scalar
 from turnout.rules.condition.compile import compile_finder
-from turnout.rules.model import Rule, Send
+from turnout.rules.model import Kind, Rule, Send, Target
 
-__all__ = ["Shaper", "as_attribute", "compile_shaper", "paths_of"]
+__all__ = ["Shaper", "as_attribute", "compile_shaper", "paths_of", "taken_by"]
 
 Shaper: TypeAlias = Callable[[object, object], Send]
 """(event, metadata) -> what goes with the message."""
@@ -24,6 +24,20 @@ _Read: TypeAlias = Callable[[object, object], Scalar]
 def paths_of(rule: Rule) -> Iterable[Path]:
     """The paths that shaping this rule's messages reads."""
     return (part for part in (rule.group, rule.deduplicate, *rule.attributes.values()) if isinstance(part, Path))
+
+
+def taken_by(target: Target) -> tuple[str, ...]:
+    """The parts of a `Send` that make a difference at the target; all that may, while its address is not known."""
+    kind, unknown = target.kind, bool(target.unresolved)
+    is_queue = kind is Kind.QUEUE
+    is_fifo = kind in (Kind.QUEUE, Kind.TOPIC) and target.address.endswith(".fifo")
+    taken = {
+        "group": is_queue or is_fifo or unknown,
+        "deduplicate": is_fifo or kind in (Kind.URL, Kind.STATE_MACHINE) or unknown,
+        "delay": (is_queue and not is_fifo) or unknown,
+        "attributes": kind not in (Kind.BUS, Kind.STATE_MACHINE),
+    }
+    return tuple(part for part, is_taken in taken.items() if is_taken)
 
 
 def compile_shaper(rule: Rule) -> Shaper | None:

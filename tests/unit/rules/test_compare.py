@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
 from tests.unit.rules.language import HEAD, write
 
 from turnout import load_rules
@@ -84,9 +85,36 @@ def test_what_is_sent_along_is_a_change_of_its_own(tmp_path: Path) -> None:
     old = ruleset(tmp_path, A)
     new = ruleset(tmp_path, A + ", group: id, delay: 5, attributes: {a: x}, deduplicate: id")
     (change,) = compared(old, new, {"x": 9, "id": "e"}).changes
-    assert change.differs == ("group of high", "deduplicate of high", "delay of high", "attributes of high")
+    assert change.differs == ("group of high", "delay of high", "attributes of high")
     assert not change.is_elsewhere
     assert compared(old, new, {"x": 9, "id": "e"}).otherwise == 1
+
+
+@pytest.mark.parametrize(
+    ("address", "differs"),
+    [
+        ("queue: q", ["group", "delay", "attributes"]),
+        ("queue: q.fifo", ["group", "deduplicate", "attributes"]),
+        ("queue: '${NOT_SET}'", ["group", "deduplicate", "delay", "attributes"]),
+        ("topic: 'arn:aws:sns:eu-west-1:123456789012:t.fifo'", ["group", "deduplicate", "attributes"]),
+        ("topic: 'arn:aws:sns:eu-west-1:123456789012:t'", ["attributes"]),
+        ("url: 'https://example.com/a.fifo'", ["deduplicate", "attributes"]),
+        ("bus: default", []),
+        ("state_machine: 'arn:aws:states:eu-west-1:123456789012:stateMachine:s'", ["deduplicate"]),
+    ],
+)
+def test_what_a_target_does_not_take_is_no_change_of_what_it_gets(
+    tmp_path: Path, address: str, differs: list[str]
+) -> None:
+    head = f"targets: {{high: {{{address}}}}}\nunmatched: drop\n"
+    old = ruleset(tmp_path, A, head=head)
+    new = ruleset(tmp_path, A + ", group: id, delay: 5, attributes: {a: x}, deduplicate: id", head=head)
+    changes = compared(old, new, {"x": 9, "id": "e"}).changes
+    assert [part for change in changes for part in change.differs] == [f"{part} of high" for part in differs]
+
+
+def test_a_delay_of_no_seconds_is_none(tmp_path: Path) -> None:
+    assert compared(ruleset(tmp_path, A), ruleset(tmp_path, A + ", delay: 0"), {"x": 9}).changes == ()
 
 
 def test_other_rules_for_the_same_targets_are_counted_but_are_no_change(tmp_path: Path) -> None:

@@ -13,11 +13,19 @@ from turnout.rules.condition.ast import Key, Path, Root
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
 from turnout.rules.lint.usage import CLOSE, ENVELOPE, metadata_meant
-from turnout.rules.model import Kind, Rule
+from turnout.rules.model import Rule
 from turnout.rules.problems import Code
+from turnout.rules.shaping import taken_by
 from turnout.rules.spelling import nearest
 
 __all__ = ["warn_of_shaping", "warn_of_useless_fields"]
+
+_TAKEN_BY = {
+    "delay": "only queues that are no FIFO queues delay a single message",
+    "group": "only queues and FIFO topics have groups",
+    "deduplicate": "only FIFO queues, FIFO topics, endpoints and state machines have deduplication ids",
+    "attributes": "buses and state machines take none",
+}
 
 
 def warn_of_shaping(rule: Rule, findings: Findings) -> None:
@@ -46,22 +54,12 @@ def warn_of_shaping(rule: Rule, findings: Findings) -> None:
 
 
 def warn_of_useless_fields(reading: Reading, findings: Findings) -> None:
-    """A warning per `group`, `deduplicate` or `delay` that none of the rule's targets has a use for."""
+    """A warning per field about the message that none of the rule's targets has a use for."""
     for rule in reading.rules:
-        targets = [reading.targets[name] for name in rule.send]
-        if any(target.unresolved for target in targets):
-            continue
-        fifo = [target.address.endswith(".fifo") for target in targets]
-        queue = [target.kind is Kind.QUEUE for target in targets]
-        plain = [is_queue and not is_fifo for is_queue, is_fifo in zip(queue, fifo, strict=True)]
-        if rule.delay and not any(plain):
-            message = "delay has no effect: only queues that are no FIFO queues delay a single message"
-            findings.rule(Code.NO_EFFECT, message, rule)
-        if rule.group and not any(queue) and not any(fifo):
-            findings.rule(Code.NO_EFFECT, "group has no effect: only queues and FIFO topics have groups", rule)
-        if rule.deduplicate and all(plain):
-            message = "deduplicate has no effect: queues that are no FIFO queues have no deduplication ids"
-            findings.rule(Code.NO_EFFECT, message, rule)
+        taken = {part for name in rule.send for part in taken_by(reading.targets[name])}
+        for part, who in _TAKEN_BY.items():
+            if getattr(rule, part) and part not in taken:
+                findings.rule(Code.NO_EFFECT, f"{part} has no effect: {who}", rule)
 
 
 def _paths(rule: Rule) -> Iterator[tuple[str, Path]]:

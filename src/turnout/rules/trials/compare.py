@@ -15,14 +15,13 @@ import msgspec
 from turnout.failures import Reason
 from turnout.rules.model import NOTHING_EXTRA, Kind, Send, Unmatched
 from turnout.rules.ruleset import Match, Ruleset
+from turnout.rules.shaping import taken_by
 
 __all__ = ["Change", "Comparison", "Sample", "compare"]
 
 Metadata: TypeAlias = Mapping[str, object] | None
 _Address: TypeAlias = tuple[Kind | None, str]
 """Of what kind, and which; without a kind it says what becomes of the event instead."""
-
-_PARTS = ("group", "deduplicate", "delay", "attributes")
 
 
 class Sample(NamedTuple):
@@ -88,7 +87,7 @@ def compare(old: Ruleset, new: Ruleset, samples: Iterable[Sample]) -> Comparison
         matches = old.match(sample.body, sample.metadata), new.match(sample.body, sample.metadata)
         rejected += all(match.rejected is not None for match in matches)
         before, after = _outcome(old, matches[0]), _outcome(new, matches[1])
-        differs = _differences(before, after)
+        differs = _differences(new, before, after)
         rules = _ids(matches[0]), _ids(matches[1])
         if before.addresses.keys() == after.addresses.keys() and not differs:
             other_rules += rules[0] != rules[1]
@@ -145,12 +144,18 @@ def _address(ruleset: Ruleset, name: str) -> _Address:
     return target.kind, target.address
 
 
-def _differences(before: _Outcome, after: _Outcome) -> tuple[str, ...]:
-    """What is sent along otherwise, when the event goes to the same places."""
+def _differences(new: Ruleset, before: _Outcome, after: _Outcome) -> tuple[str, ...]:
+    """What is sent along otherwise, of what these places take, when the event goes to the same ones."""
     if before.addresses.keys() != after.addresses.keys():
         return ()
     found: list[str] = []
     for address, (_, sent) in before.addresses.items():
         name, other = after.addresses[address]
-        found += [f"{part} of {name}" for part in _PARTS if getattr(sent, part) != getattr(other, part)]
+        if sent != other:
+            taken = taken_by(new.targets[name])
+            found += [f"{part} of {name}" for part in taken if _given(sent, part) != _given(other, part)]
     return tuple(found)
+
+
+def _given(sent: Send, part: str) -> object:
+    return getattr(sent, part) or None  # a delay of 0 seconds is none

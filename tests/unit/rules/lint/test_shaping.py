@@ -52,7 +52,7 @@ def test_an_example_that_matches_and_has_the_member_settles_it() -> None:
 
 TARGETS = (
     "{plain: {queue: q}, fifo: {queue: q.fifo}, hook: {url: 'https://example.com/'}, unset: {queue: '${NO_SUCH}'}, "
-    "topic: {topic: 'arn:aws:sns:eu-west-1:123456789012:t.fifo'}}"
+    "topic: {topic: 'arn:aws:sns:eu-west-1:123456789012:t.fifo'}, bus: {bus: default}}"
 )
 
 
@@ -70,6 +70,8 @@ TARGETS = (
         (["plain"], {"group": "detail.x"}, []),
         (["topic"], {"group": "detail.x"}, []),
         (["hook"], {"group": "detail.x"}, ["group"]),
+        (["bus"], {"deduplicate": "id", "attributes": {"a": "id"}}, ["deduplicate", "attributes"]),
+        (["bus", "hook"], {"deduplicate": "id", "attributes": {"a": "id"}}, []),
     ],
 )
 def test_a_field_that_no_target_of_the_rule_has_a_use_for_is_pointed_out(
