@@ -32,6 +32,7 @@ def put(root: Path, name: str, text: str) -> None:
         ("tests/team-a/t.yaml", TABLE, "tests/team-a", "t.yaml in this folder is not read: tables of tests stand in"),
         ("tests/team-a/t.jsonl", "{}", "tests/team-a", "t.jsonl in this folder is not read"),
         ("tests/t.json", TABLE, "tests/t.json", "looks like a table of tests and is not read; name it t.yaml"),
+        ("tests/t.csv", "event,rules", "tests/t.csv", "this is not read; tables of tests are YAML or JSON lines"),
         ("tests/t.json", '[{"event": {}, "targets": []}]', "tests/t.json", "one test in each line of t.jsonl"),
     ],
 )
@@ -56,6 +57,7 @@ def test_what_looks_like_rules_or_tests_and_is_not_read_is_pointed_out(
         ("event.json", '{"detail": {"rules": []}}'),
         ("odd.json", "{"),
         ("tests/t.jsonl", "{}"),
+        ("calls.csv", "id"),
         ("tests/event.json", '{"detail": {}}'),
         ("tests/events.json", '[{"event": 1, "detail": {}}]'),
         ("tests/samples/e.json", TABLE),

@@ -42,6 +42,8 @@ def _unread(rules: Path, limits: Limits) -> Iterator[Problem]:
     for entry in _entries(rules / schema.TABLES_FOLDER):
         if entry.is_dir():
             yield from _folder(entry, _TABLES, "tables of tests", rules / schema.TABLES_FOLDER)
+        elif entry.suffix.lower() == ".csv":
+            yield _warning(entry, "this is not read; tables of tests are YAML or JSON lines (.jsonl)")
         elif entry.suffix.lower() == ".json":
             found = _content(entry, limits)
             if isinstance(found, dict) and isinstance(found.get("tests"), list):
