@@ -14,7 +14,7 @@ from turnout.rules.files.finding import read_text, rule_files
 from turnout.rules.files.load import read_rules
 from turnout.rules.limits import Limits
 from turnout.rules.model import Mode
-from turnout.rules.problems import RuleFilesError
+from turnout.rules.problems import Code, RuleFilesError
 
 RULE = HEAD + "rules:\n  - id: r\n    when: detail.x == 1\n    send: [standard]\n"
 
@@ -378,6 +378,13 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
         ("send: [standard]\n", "send: [standard,\n", "6:20", "or a bracket before it is not closed"),
         ("send: [standard]", "send: [standard,,]", "6:21", "a value is missing here"),
         ("send: [standard]", "send: [standard]\n>>>>>>> theirs", "7:1", "a merge was not finished: >>>>>>> is left"),
+        ("    when", "    // why\n    when", "5:5", "a comment begins with '#'"),
+        ("when: detail.x == 1", 'pattern: {\n // why\n "x": [1]}', "6:2", "a comment begins with '#'"),
+        ("when: detail.x == 1", 'pattern: {\n /* why\n  * so */\n "x": [1]}', "6:2", "a comment begins with '#'"),
+        ("when: detail.x == 1", 'pattern: {"x": [1], // why\n "y": [1]}', "5:25", "a comment begins with '#'"),
+        ("when: detail.x == 1", 'pattern: {"x": ["https://a/"] "y": 1}', "5:35", "look for a bracket"),
+        ("when: detail.x == 1", 'pattern:\n{"x": [1]}', "6:1", "'{' is indented further than the name"),
+        ("when: detail.x == 1", 'pattern:\n    {\n  "x": [1]\n}', "6:5", "'{' is indented further than the name"),
     ],
 )
 def test_what_yaml_does_not_take_is_said_with_what_to_do(
@@ -387,6 +394,14 @@ def test_what_yaml_does_not_take_is_said_with_what_to_do(
     (problem,) = problems(tmp_path)
     assert problem.startswith(f"rules.yaml:{place}: TR103")
     assert words in problem
+
+
+def test_a_comment_that_yaml_takes_for_a_text_of_a_list_is_pointed_out(tmp_path: Path) -> None:
+    pattern = 'pattern: {"x": [\n  "a", // the first\n  "b", "// no comment"\n]}'
+    reading = read_rules(write(tmp_path, RULE.replace("when: detail.x == 1", pattern)))
+    (warning,) = reading.warnings
+    assert (warning.line, warning.column, warning.code) == (6, 8, Code.TAKEN_LITERALLY)
+    assert warning.message == "a comment begins with '#'; this is taken for a text"
 
 
 @pytest.mark.parametrize(("text", "words"), [("!urgent", "begins with '!'"), ("*urgent", "begins with '*'")])

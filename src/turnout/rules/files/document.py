@@ -26,6 +26,8 @@ _STRING_TAG = "tag:yaml.org,2002:str"
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _NO_SPACE = re.compile(r" *(?:- +)?(?:[\w-]+: *)?[\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]")
 """What web pages and chats write for spaces, and what nobody sees, before a field or before its value."""
+_COMMENT = re.compile(r"(?:\s*(?:- +)?|.*[,\[\]{}\"'] +)(?=//|/\*)")
+"""What stands before a comment as other languages write it."""
 _ADVICE = {
     "cannot start any token": "; quote a value that begins with '@', '`', '%', '>' or '|', and indent with spaces",
     "mapping values are not allowed": "; quote a text that holds ': ', and look at the indentation and the line above",
@@ -90,7 +92,16 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
             return YamlError(Code.YAML, message, number, indent.end() - 1)
     if mark and "cannot start any token" in (error.problem or "") and text[mark.index : mark.index + 1] == "\t":
         return YamlError(Code.YAML, "a tab; indent with spaces, and put a space after '-'", line, column)
-    begun = error.context_mark.line if error.context and error.context_mark else line
+    begins = error.context_mark if error.context else None
+    if begins and "could not find expected ':'" in (error.problem or "") and text[begins.index] in "{[":
+        message = f"what is in '{text[begins.index]}' is indented further than the name that it belongs to"
+        return YamlError(Code.YAML, message, begins.line, begins.column)
+    begun = begins.line if begins else line
+    first = min(begun, max(0, line - 1))
+    for number, written in enumerate(text.split("\n")[first : line + 1], start=first):
+        if comment := _COMMENT.match(written):
+            message = "a comment begins with '#'; write it so, or take it out"
+            return YamlError(Code.YAML, message, number, comment.end())
     context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
     if mark and not text[mark.index :].strip():
         line, column = _line_and_column(text, len(text.rstrip()) - 1)  # nothing is to be seen at the end

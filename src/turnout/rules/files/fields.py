@@ -137,7 +137,9 @@ class Fields:
 
     def resolved(self, node: ScalarNode) -> str:
         """The text of a scalar with its environment references replaced."""
-        if message := broken_reference(node.text):
+        is_comment = not node.style and node.text.startswith(("// ", "/* "))
+        message = "a comment begins with '#'; this is taken for a text" if is_comment else broken_reference(node.text)
+        if message:
             self.reporter.node(Code.TAKEN_LITERALLY, message, node, severity=Severity.WARNING)
         text, missing = self.environment.resolve(node.text)
         for variable in missing:
