@@ -22,7 +22,7 @@ from turnout.rules.engine.prepared import (
     Within,
     all_of,
 )
-from turnout.rules.engine.rebasing import Joints, cut, element_terms, path_of, rebased
+from turnout.rules.engine.rebasing import Joints, cut, element_terms, rebased
 from turnout.rules.engine.terms import Reading, Values, in_filters, is_passed, read
 
 __all__ = ["Preparer"]
@@ -135,7 +135,7 @@ class Preparer:
             case ast.Or(items=items):
                 each = [found for item in items if (found := all_of(self._held(item, element)))]
                 return (Either(tuple(each)),) if len(each) == len(items) else ()
-            case ast.Test(term=term) if element and path_of(term).root is Root.ELEMENT:
+            case ast.Test(term=term) if element and ast.plain_path(term).root is Root.ELEMENT:
                 fits = self._simple(rebased(condition, element, self._joints))
                 return (fits,) if isinstance(fits, Fits) else ()
         return ()
@@ -146,7 +146,7 @@ def _common_base(condition: ast.Condition) -> tuple[str, ...]:
     bases: set[tuple[str, ...]] = set()
     for node in ast.walk(condition):
         for term in ast.terms(node):
-            path = path_of(term)
+            path = ast.plain_path(term)
             if path.root is Root.METADATA or any(i.root is not Root.ELEMENT for i in in_filters(path.segments)):
                 return ()
             if path.root is Root.EVENT:
@@ -168,7 +168,7 @@ def _flat(some: ast.Some, joints: Joints) -> ast.Condition | None:
     base, condition = some.path, some.condition
     if base.root is not Root.EVENT:
         return None
-    inner = [path for term in element_terms(condition) if (path := path_of(term)).root is Root.ELEMENT]
+    inner = [path for term in element_terms(condition) if (path := ast.plain_path(term)).root is Root.ELEMENT]
     if isinstance(condition, ast.Test) and inner:
         return rebased(condition, base, joints)
     passed = all(isinstance(segment, Key) or is_passed(segment) for segment in base.segments)
@@ -201,9 +201,9 @@ def _needs_element(condition: ast.Condition) -> bool:
     """Whether the condition is certainly false for an element without members."""
     match condition:
         case ast.Test() | ast.Present() | ast.Some() | ast.Every():
-            return path_of(ast.terms(condition)[0]).root is Root.ELEMENT
+            return ast.plain_path(ast.terms(condition)[0]).root is Root.ELEMENT
         case ast.Compare(left=left, right=right):
-            return Root.ELEMENT in (path_of(left).root, path_of(right).root)
+            return Root.ELEMENT in (ast.plain_path(left).root, ast.plain_path(right).root)
         case ast.And(items=items):
             return any(map(_needs_element, items))
         case ast.Or(items=items):

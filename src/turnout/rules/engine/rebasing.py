@@ -7,14 +7,7 @@ from collections.abc import Callable
 from turnout.rules.condition import ast
 from turnout.rules.condition.ast import Path, Root, Term
 
-__all__ = ["Joints", "cut", "element_terms", "path_of", "rebased"]
-
-
-def path_of(term: Term) -> Path:
-    """The path inside a term."""
-    while not isinstance(term, Path):
-        term = term.term
-    return term
+__all__ = ["Joints", "cut", "element_terms", "rebased"]
 
 
 def element_terms(condition: ast.Condition) -> list[Term]:
