@@ -16,10 +16,7 @@ class EventFileError(ValueError):
 
 def root_of(rules: Path) -> Path:
     """The directory of rules, when `rules` is that or one file in it."""
-    try:
-        return rules if rules.is_dir() else rules.parent
-    except OSError:  # a name that is too long: reading the rules says so
-        return rules.parent
+    return rules if os.path.isdir(rules) else rules.parent
 
 
 def read_event_file(name: str, *, beside: str, root: Path, limits: Limits = DEFAULT_LIMITS) -> bytes:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from turnout.rules.limits import Limits
 from turnout.rules.problems import Code, Problem
 
-__all__ = ["RuleFile", "read_text", "rule_files"]
+__all__ = ["RuleFile", "files_in", "read_text", "rule_files"]
 
 _SUFFIXES = (".yaml", ".yml")
 """In small or capital letters: a file that comes from a system where they are the same must not be passed over."""
@@ -25,22 +26,29 @@ class RuleFile:
 
 def rule_files(path: Path, problems: list[Problem]) -> Iterable[RuleFile]:
     """The rule files at a path, in file-name order; hidden ones do not count."""
+    if not os.path.isdir(path):  # what cannot even be looked at is told by who reads it
+        return [RuleFile(path, path)]
+    before = len(problems)
+    found = files_in(path, _SUFFIXES, problems)
+    if not found and len(problems) == before:
+        problems.append(_file_problem(path, Code.NO_RULES, "no rule files here; they end in .yaml or .yml"))
+    return found
+
+
+def files_in(folder: Path, suffixes: Collection[str], problems: list[Problem]) -> list[RuleFile]:
+    """The files in a folder that end so, in file-name order; hidden ones do not count."""
     try:
-        if not path.is_dir():
-            return [RuleFile(path, path)]
         names = sorted(
-            entry.name for entry in path.iterdir() if entry.suffix.lower() in _SUFFIXES and entry.name[0] != "."
+            entry.name for entry in folder.iterdir() if entry.suffix.lower() in suffixes and entry.name[0] != "."
         )
         # Kubernetes mounts a ConfigMap as links through `..data`, which it swaps: follow that link once, so that all
         # files are of one version.
-        version = path / "..data"
-        data = version.resolve() if version.is_dir() else path
+        version = folder / "..data"
+        data = version.resolve() if version.is_dir() else folder
     except OSError as error:
-        problems.append(_file_problem(path, Code.UNREADABLE, f"cannot be read: {error.strerror or error}"))
+        problems.append(_file_problem(folder, Code.UNREADABLE, f"cannot be read: {error.strerror or error}"))
         return []
-    if not names:
-        problems.append(_file_problem(path, Code.NO_RULES, "no rule files here; they end in .yaml or .yml"))
-    found = [RuleFile(path / name, data / name if (data / name).exists() else path / name) for name in names]
+    found = [RuleFile(folder / name, data / name if (data / name).exists() else folder / name) for name in names]
     # To open a pipe would wait for ever; named by itself, as `<(...)` is, it is what somebody wants read.
     for odd in [file for file in found if file.real.exists() and not file.real.is_file()]:
         problems.append(_file_problem(odd.shown, Code.UNREADABLE, "cannot be read: it is no ordinary file"))

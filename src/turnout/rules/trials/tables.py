@@ -6,7 +6,7 @@ in each line. What a test consists of is in cases.py. Every problem is reported,
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
 
@@ -15,6 +15,7 @@ import msgspec
 from turnout.rules.decode import decode
 from turnout.rules.files import schema
 from turnout.rules.files.document import YamlError, read_document
+from turnout.rules.files.finding import files_in, read_text
 from turnout.rules.files.nodes import ListNode, MapNode, to_json
 from turnout.rules.files.places import Source
 from turnout.rules.files.reporting import Reporter
@@ -26,8 +27,8 @@ from turnout.rules.trials.cases import Case, CaseReader, Known, Report
 
 __all__ = ["Tables", "read_tables"]
 
-_YAML = (".yaml", ".yml")
 _JSON_LINES = ".jsonl"
+_SUFFIXES = (".yaml", ".yml", _JSON_LINES)
 
 
 class Tables(msgspec.Struct):
@@ -44,52 +45,22 @@ def read_tables(
     """The tables of a directory of rules; none when it has no folder `tests`. `rules` and `targets` are known names."""
     tables = Tables([], 0, [])
     known_rules, known_targets = Known("rule", rules, Guesses(rules)), Known("target", targets, Guesses(targets))
-    for path in _files(root / schema.TABLES_FOLDER, tables.problems):
+    folder = root / schema.TABLES_FOLDER
+    for file in files_in(folder, _SUFFIXES, tables.problems) if folder.is_dir() else ():
         tables.files += 1
-        text = _text(path, tables.problems, limits)
+        text, name = read_text(file, limits, tables.problems), str(file.shown)
         if text is None:
             continue
-        reporter = Reporter(Source(str(path), text))
-        reader = CaseReader(str(path), root, known_rules, known_targets, limits)
-        drafts = _json_lines(text, reporter) if path.suffix.lower() == _JSON_LINES else _yaml(text, reporter, limits)
+        reporter = Reporter(Source(name, text))
+        reader = CaseReader(name, root, known_rules, known_targets, limits)
+        is_json = file.shown.suffix.lower() == _JSON_LINES
+        drafts = _json_lines(text, reporter) if is_json else _yaml(text, reporter, limits)
         for number, (value, line, column, report) in enumerate(drafts, start=1):
-            case = reader.case(value, number, Place(str(path), line + 1, column + 1), report)
+            case = reader.case(value, number, Place(name, line + 1, column + 1), report)
             if case is not None:
                 tables.cases.append(case)
         tables.problems += reporter.problems
     return tables
-
-
-def _files(folder: Path, problems: list[Problem]) -> Sequence[Path]:
-    if not folder.is_dir():
-        return ()
-    try:
-        kinds = (*_YAML, _JSON_LINES)
-        return sorted(path for path in folder.iterdir() if path.suffix.lower() in kinds and path.name[0] != ".")
-    except OSError as error:
-        problems.append(_file_problem(folder, f"cannot be read: {error.strerror or error}"))
-        return ()
-
-
-def _text(path: Path, problems: list[Problem], limits: Limits) -> str | None:
-    try:
-        if path.exists() and not path.is_file():  # to open a pipe would wait for ever
-            problems.append(_file_problem(path, "cannot be read: it is no ordinary file"))
-            return None
-        with path.open("rb") as stream:
-            raw = stream.read(limits.file_bytes + 1)
-        if len(raw) <= limits.file_bytes:
-            return raw.decode("utf-8-sig")
-        problems.append(_file_problem(path, f"larger than {limits.file_bytes} bytes"))
-    except OSError as error:
-        problems.append(_file_problem(path, f"cannot be read: {error.strerror or error}"))
-    except UnicodeDecodeError:
-        problems.append(_file_problem(path, "not UTF-8"))
-    return None
-
-
-def _file_problem(path: Path, message: str) -> Problem:
-    return Problem(str(path), 0, 0, "", Code.UNREADABLE, message)
 
 
 # --------------------------------------------------------------------------------------------------- the two formats
