@@ -5,14 +5,12 @@ from __future__ import annotations
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.constants import warn_of_constants
 from turnout.rules.lint.kinds import Kinds, warn_of_kinds
-from turnout.rules.lint.lengths import warn_of_lengths
 from turnout.rules.lint.literals import warn_of_literals
 from turnout.rules.lint.metadata import warn_of_metadata
 from turnout.rules.lint.missing import warn_of_missing, warn_of_null_of_several
-from turnout.rules.lint.operators import warn_of_operators
+from turnout.rules.lint.names import warn_of_names
 from turnout.rules.lint.overlaps import warn_of_overlaps
 from turnout.rules.lint.placing import Findings
-from turnout.rules.lint.positions import warn_of_positions
 from turnout.rules.lint.reasoning import Patience
 from turnout.rules.lint.scanning import warn_of_scans
 from turnout.rules.lint.shaping import warn_of_shaping, warn_of_useless_fields
@@ -47,9 +45,7 @@ def lint(reading: Reading) -> tuple[Problem, ...]:
         warn_of_misspelt_members(rule, findings)
         warn_of_literals(rule, findings)
         warn_of_kinds(rule, kinds, findings)
-        warn_of_lengths(rule, findings)
-        warn_of_positions(rule, findings)
-        warn_of_operators(rule, findings)
+        warn_of_names(rule, findings)
         warn_of_metadata(rule, findings)
         warn_of_shaping(rule, findings)
     warn_of_scans(reading.rules, findings)
