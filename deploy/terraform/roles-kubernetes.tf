@@ -93,6 +93,13 @@ data "aws_iam_policy_document" "kubernetes_recovery" {
     ]
     resources = [aws_sqs_queue.dead_letter.arn, aws_sqs_queue.undelivered.arn]
   }
+
+  # For its health report, and for what was tried before.
+  statement {
+    sid       = "LookThroughTheLedger"
+    actions   = ["dynamodb:Query"]
+    resources = local.ledger_arns
+  }
 }
 
 # For the role of KEDA's operator, which asks for the length of the queues.

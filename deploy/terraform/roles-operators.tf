@@ -25,6 +25,13 @@ data "aws_iam_policy_document" "operator" {
     resources = local.failure_queue_arns
   }
 
+  # Plans are theirs alone.
+  statement {
+    sid       = "KeepPlans"
+    actions   = ["dynamodb:BatchWriteItem", "dynamodb:Query"]
+    resources = local.ledger_arns
+  }
+
   # By the beginning of their names: IAM takes 6,144 characters, and every target has two queues.
   statement {
     sid       = "SeeQueues"

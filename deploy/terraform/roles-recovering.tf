@@ -4,15 +4,13 @@ data "aws_iam_policy_document" "recovering" {
   statement {
     sid       = "SendAgain"
     actions   = ["sqs:SendMessage"]
-    resources = concat(local.source_queue_arns, local.target_queue_arns, [aws_sqs_queue.dead_letter.arn])
+    resources = concat(local.source_queue_arns, local.target_queue_arns)
   }
 
   statement {
-    sid = "KeepTheLedger"
-    actions = [
-      "dynamodb:BatchWriteItem", "dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:Query", "dynamodb:UpdateItem",
-    ]
-    resources = local.ledger_arns
+    sid       = "KeepTheLedger"
+    actions   = ["dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"]
+    resources = [aws_dynamodb_table.ledger.arn]
   }
 
   # Not s3:ListBucket: letters are written where there is none yet, and one that is gone before it was looked at makes no

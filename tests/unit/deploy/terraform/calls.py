@@ -2,7 +2,7 @@
 
 A component is what one entry point imports, directly or not. In the modules that speak to AWS, every name that is an
 operation of their service counts as called. SQS is spoken to through `turnout.sqs.api.Sqs`, so for SQS the calls of
-that interface count.
+that interface count; of the ledger's table what the called methods of the ledger come to.
 """
 
 from __future__ import annotations
@@ -18,10 +18,12 @@ from tests.unit.test_architecture import MODULES
 
 SOURCE = Path(__file__).parents[4] / "src" / "turnout"
 
+LEDGER = "recovery.ledger.dynamodb"
+
 SPEAKERS: dict[str, tuple[str, ...]] = {
     "idempotency.dynamodb": ("dynamodb",),
     "recovery.archive.s3": ("s3",),
-    "recovery.ledger.dynamodb": ("dynamodb",),
+    LEDGER: ("dynamodb",),
     "targets.aws": ("sns", "events", "stepfunctions", "lambda"),
     "sqs": (),
 }
@@ -139,16 +141,50 @@ def own_actions(module: str) -> frozenset[str]:
 
 
 @cache
-def sqs_actions(module: str) -> frozenset[str]:
-    """The actions of calls on something that is called `sqs`, `_sqs` or `self._sqs`."""
+def _called_on(thing: str, module: str) -> frozenset[str]:
+    """Methods called on something that is called so, as in `sqs`, `self._sqs` or `(await services.sqs())`."""
     found = set()
     for node in ast.walk(tree(module)):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _SQS:
-            on = node.func.value
-            name = on.attr if isinstance(on, ast.Attribute) else on.id if isinstance(on, ast.Name) else ""
-            if name.lstrip("_") == "sqs":
-                found.add(_SQS[node.func.attr])
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
+            on = ast.unparse(node.func.value).removeprefix("(await ").rpartition(".")[2].rstrip("()")
+            if on.lstrip("_") == thing:
+                found.add(node.func.attr)
     return frozenset(found)
+
+
+def sqs_actions(module: str) -> set[str]:
+    """The actions of calls on SQS."""
+    return {_SQS[method] for method in _called_on("sqs", module) & _SQS.keys()}
+
+
+@cache
+def by_ledger_method() -> dict[str, set[str]]:
+    """The actions of each method of the ledger in DynamoDB, by way of its other methods and of its table."""
+    operations = _operations("dynamodb")
+    uses: dict[str, set[str]] = {}
+    for module, own in ((f"{LEDGER}.ledger", "ledger."), (f"{LEDGER}.table", "table.")):
+        prefixes = {"self": own, "self._table": "table.", "self._client": ""}
+        for method in ast.walk(tree(module)):
+            if isinstance(method, ast.AsyncFunctionDef):
+                named = [each for each in ast.walk(method) if isinstance(each, ast.Attribute)]
+                used = [(prefixes.get(ast.unparse(each.value)), each.attr) for each in named]
+                uses[own + method.name] = {prefix + name for prefix, name in used if prefix is not None}
+    found: dict[str, set[str]] = {}
+    for name in uses:
+        reached = {name}
+        while further := {each for user in reached for each in uses.get(user, ())} - reached:
+            reached |= further
+        called = {f"dynamodb:{operations[each]}" for each in reached & operations.keys()}
+        if "dynamodb:TransactWriteItems" in called:
+            called = called - {"dynamodb:TransactWriteItems"} | {"dynamodb:PutItem", "dynamodb:UpdateItem"}
+        if name.startswith("ledger."):
+            found[name.removeprefix("ledger.")] = called
+    return found
+
+
+def ledger_actions(module: str) -> set[str]:
+    """The actions of calls on the ledger, were it in DynamoDB."""
+    return set().union(*(by_ledger_method().get(method, ()) for method in _called_on("ledger", module)))
 
 
 def actions(*entries: str) -> set[str]:
@@ -157,7 +193,8 @@ def actions(*entries: str) -> set[str]:
     for entry in entries:
         within = [each for each in MODULES if each == entry or each.startswith(entry + ".")]
         for module in frozenset[str]().union(*map(reach, within)):
-            found |= own_actions(module)
+            if speaker(module) != LEDGER:
+                found |= own_actions(module) | ledger_actions(module)
             if speaker(module) != "sqs":
                 found |= sqs_actions(module)
     return found

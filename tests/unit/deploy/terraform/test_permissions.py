@@ -7,9 +7,11 @@ import re
 
 import pytest
 from tests.unit.deploy.terraform.calls import (
+    LEDGER,
     SOURCE,
     SPEAKERS,
     actions,
+    by_ledger_method,
     module_path,
     own_actions,
     reach,
@@ -60,13 +62,11 @@ def test_what_is_called_is_what_a_reader_of_the_code_finds() -> None:
     assert own_actions("targets.aws") == of_targets
     spoken_to = set(re.findall(r'^    service = "(\w+)"$', module_path("targets.aws").read_text(), re.MULTILINE))
     assert spoken_to == set(SPEAKERS["targets.aws"])
-    assert own_actions("recovery.ledger.dynamodb.table") == {
-        "dynamodb:BatchWriteItem",
-        "dynamodb:GetItem",
-        "dynamodb:PutItem",
-        "dynamodb:Query",
-        "dynamodb:UpdateItem",
-    }
+    ledger = by_ledger_method()
+    assert ledger["see"] == ledger["record"] == {"dynamodb:GetItem", "dynamodb:PutItem", "dynamodb:UpdateItem"}
+    assert ledger["claim"] == {"dynamodb:UpdateItem"}
+    assert ledger["history"] == ledger["find"] == {"dynamodb:Query"}
+    assert set().union(*ledger.values()) == own_actions(f"{LEDGER}.table") == ledger["save_plan"] | {"dynamodb:Query"}
     assert own_actions("recovery.archive.s3") == {"s3:GetObject", "s3:ListBucket", "s3:PutObject"}
     assert sqs_actions("pipeline.settler") == {"sqs:ChangeMessageVisibility", "sqs:DeleteMessage"}
     assert sqs_actions("pipeline.poller") == {"sqs:ReceiveMessage"}
@@ -96,6 +96,18 @@ def test_the_archive_is_listed_for_people_alone() -> None:
 
 def test_the_worker_is_granted_what_it_calls_and_nothing_else() -> None:
     assert granted("worker") == (actions("app") - BY_RECOVERY) | KEY
+
+
+def test_functions_may_use_the_ledgers_table_alone_because_its_index_is_for_queries() -> None:
+    for name in ("recovery", "steps"):
+        (keeping,) = [each for each in statements(name) if each["actions"][0].startswith("dynamodb:")]
+        assert keeping["resources"] == ["${aws_dynamodb_table.ledger.arn}"]
+
+
+def test_what_recovers_by_itself_may_not_write_letters_into_the_queue_that_it_reads() -> None:
+    for name in ("recovery", "steps", "kubernetes_recovery"):
+        for each in statements(name):
+            assert "sqs:SendMessage" not in each["actions"] or "dead_letter" not in str(each["resources"]), name
 
 
 def test_operators_are_granted_what_recovery_calls_and_the_doctor_asks_and_nothing_else() -> None:
