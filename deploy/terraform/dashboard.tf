@@ -4,7 +4,7 @@
 resource "aws_cloudwatch_dashboard" "this" {
   dashboard_name = var.name
   dashboard_body = jsonencode({
-    widgets = [for index, panel in local.panels : {
+    widgets = [for index, panel in [for panel in local.panels : panel if length(panel.metrics) > 0] : {
       type   = "metric"
       x      = index % 2 * 12
       y      = floor(index / 2) * 6
@@ -86,7 +86,7 @@ locals {
         ]
       },
     ],
-    length(local.function_names) == 0 ? [] : [
+    [
       {
         title = "Functions: calls, and those that failed or were throttled"
         stat  = "Sum"

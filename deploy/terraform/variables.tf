@@ -101,7 +101,8 @@ variable "max_receive_count" {
 variable "targets" {
   description = <<-EOT
     The target queues. Each has a dead-letter queue of its own for what its consumer does not manage, and the worker
-    gets its URL in a variable: `high` in HIGH_QUEUE_URL, `fraud-review` in FRAUD_REVIEW_QUEUE_URL.
+    gets its URL in a variable: `high` in HIGH_QUEUE_URL, `fraud-review` in FRAUD_REVIEW_QUEUE_URL. None where all targets
+    are other_targets or endpoints.
   EOT
   type = map(object({
     fifo               = optional(bool, false)
@@ -112,10 +113,10 @@ variable "targets" {
   default = { critical = {}, high = {}, standard = {} }
 
   validation {
-    condition = length(var.targets) >= 1 && alltrue([for name in keys(var.targets) :
+    condition = alltrue([for name in keys(var.targets) :
       can(regex("^[a-z][a-z0-9-]{0,31}$", name)) && !endswith(name, "dead-letter") && !contains(["parked", "undelivered"], name)
     ])
-    error_message = "There is at least one target; names are up to 32 small letters, digits, hyphens, not dead-letter, parked, undelivered."
+    error_message = "Names of targets are up to 32 small letters, digits, hyphens, not dead-letter, parked, undelivered."
   }
   validation {
     condition     = alltrue([for name in keys(var.targets) : !startswith(name, "turnout-")])

@@ -244,6 +244,11 @@ def test_the_dashboard_shows_what_the_alarms_watch() -> None:
         assert metric in panels
 
 
+def test_the_dashboard_has_no_panel_without_metrics_which_cloudwatch_refuses() -> None:
+    body = resources("aws_cloudwatch_dashboard")["this"]["dashboard_body"]
+    assert "for index, panel in [for panel in local.panels : panel if length(panel.metrics) > 0] :" in body
+
+
 def test_every_function_is_on_the_dashboard_with_what_it_counts_itself() -> None:
     shown = text(FOLDER)[text(FOLDER).index("function_names = concat") :]
     for function in resources("aws_lambda_function"):

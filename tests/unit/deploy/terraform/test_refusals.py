@@ -48,6 +48,7 @@ def planned(folder: Path, values: dict[str, Any]) -> tuple[bool, str]:
         {"router": {"batch_size": 10, "batch_window_seconds": 0}},
         {"recovery": {"by": "state-machine"}},
         {"sources": MANY_SOURCES},
+        {"targets": {}},
         {"operator_arns": ["arn:aws:iam::123456789012:role/on-call", "arn:aws-us-gov:iam::123456789012:user/a/b"]},
         {"targets": {"crm": {"visibility_seconds": 60}}, "conversations": {"target": "crm"}, **GENESYS},
     ],
