@@ -13,7 +13,7 @@ import pytest
 from tests.servers.archive import MemoryArchive
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
-from tests.servers.raw import Peer, Request, answer, raw_server, serving
+from tests.servers.raw import Peer, Request, answer, raw_server, serving, trickling
 
 from turnout.errors import ArchiveError, Fault
 from turnout.recovery.archive import ArchiveStore, Stored
@@ -188,12 +188,7 @@ def test_a_bucket_that_does_not_answer_may_be_tried_again(monkeypatch: pytest.Mo
 def test_a_bucket_whose_answer_comes_byte_by_byte_and_never_ends_may_be_tried_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def trickle(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 100000\r\n\r\n<')
-        while True:
-            await peer.write(b" ")
-            await asyncio.sleep(0.02)
+    trickle = trickling(b'HTTP/1.1 200 OK\r\nETag: "1"\r\nContent-Length: 100000\r\n\r\n<')
 
     async def main() -> None:
         async with asyncio.timeout(20), raw_server(trickle) as server:

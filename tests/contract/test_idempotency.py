@@ -9,7 +9,7 @@ import boto3
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
-from tests.servers.raw import Peer, Request, answer, raw_server, serving
+from tests.servers.raw import Peer, Request, answer, raw_server, serving, trickling
 
 from turnout.idempotency.api import IdempotencyStore, StoreUnavailable
 from turnout.idempotency.dynamodb import open_dynamo_store
@@ -281,12 +281,7 @@ def test_an_event_that_is_let_go_while_it_is_asked_for_is_busy_still_because_not
 
 
 def test_a_table_whose_answer_comes_byte_by_byte_and_never_ends_is_unavailable(monkeypatch: pytest.MonkeyPatch) -> None:
-    async def trickle(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Length: 100000\r\n\r\n{")
-        while True:
-            await peer.write(b" ")
-            await asyncio.sleep(0.02)
+    trickle = trickling(b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Length: 100000\r\n\r\n{")
 
     async def main() -> None:
         async with asyncio.timeout(10), raw_server(trickle) as server:

@@ -21,7 +21,7 @@ import msgspec
 import pytest
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server
-from tests.servers.raw import Peer, Request, answer, raw_server, serving
+from tests.servers.raw import Peer, Request, answer, raw_server, serving, trickling
 
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable, PlanExists, UnknownPlan
 from turnout.recovery.ledger.dynamodb import INDEX, DynamoLedger, open_dynamo_ledger
@@ -1149,12 +1149,7 @@ def test_a_table_that_takes_too_little_for_a_moment_is_given_time(monkeypatch: p
 def test_a_table_whose_answer_comes_byte_by_byte_and_never_ends_is_told_as_unavailable(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    async def trickle(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Length: 100000\r\n\r\n{")
-        while True:
-            await peer.write(b" ")
-            await asyncio.sleep(0.02)
+    trickle = trickling(b"HTTP/1.1 200 OK\r\nx-amzn-RequestId: 1\r\nContent-Length: 100000\r\n\r\n{")
 
     async def main() -> None:
         async with asyncio.timeout(20), raw_server(trickle) as server:

@@ -10,7 +10,7 @@ import tempfile
 from collections.abc import Callable
 
 from tests.property.rules.agreement import METADATA, check
-from tests.unit.rules.pattern_text import parse_pattern_text
+from tests.unit.rules.pattern_text import pattern_or_refusal
 
 from turnout.rules.condition.ast import Condition
 from turnout.rules.condition.compile import compile_condition
@@ -22,8 +22,6 @@ from turnout.rules.expression.parser import parse
 from turnout.rules.expression.paths import PathReader
 from turnout.rules.files.load import Reading, read_rules
 from turnout.rules.lint import lint
-from turnout.rules.pattern.nodes import PatternError
-from turnout.rules.pattern.pattern import compile_pattern
 from turnout.rules.problems import ExpressionError
 from turnout.rules.trials.examples import run_examples
 
@@ -55,7 +53,7 @@ def fuzz_expression(data: bytes) -> None:
 
 def fuzz_pattern(data: bytes) -> None:
     """Any text is a pattern, or is refused with a reason and a place."""
-    condition = _pattern(_text(data))
+    condition = pattern_or_refusal(_text(data))
     if condition is not None:
         _verdict(condition)
 
@@ -63,7 +61,7 @@ def fuzz_pattern(data: bytes) -> None:
 def fuzz_engine(data: bytes) -> None:
     """Rules, one a line; an empty line; bodies, one a line: the engine says of each what the interpreter says."""
     head, _, tail = _text(data).partition("\n\n")
-    found = (_pattern(line) if line.startswith("{") else _expression(line) for line in head.split("\n")[:12])
+    found = (pattern_or_refusal(line) if line.startswith("{") else _expression(line) for line in head.split("\n")[:12])
     rules = [condition for condition in found if condition is not None]
     if rules:
         check(rules, [*tail.split("\n")[:6], json.dumps(EVENT)], METADATA)
@@ -111,16 +109,6 @@ def _expression(text: str) -> Condition | None:
     assert refusal.message
     assert 0 <= refusal.at.start <= refusal.at.end
     assert refusal.at.start <= len(text)
-    return None
-
-
-def _pattern(text: str) -> Condition | None:
-    try:
-        return compile_pattern(parse_pattern_text(text)).condition
-    except PatternError as error:
-        refusal = error
-    assert refusal.problems
-    assert all(found.message and found.mark.line >= 1 and found.mark.column >= 1 for found in refusal.problems)
     return None
 
 

@@ -137,3 +137,16 @@ def serving(handle: Callable[[Request], bytes | object]) -> Callable[[Peer], Awa
             await peer.write(result if isinstance(result, bytes) else answer(result))
 
     return converse
+
+
+def trickling(head: bytes, rest: bytes = b" ") -> Callable[[Peer], Awaitable[None]]:
+    """A conversation that answers one request with `head`, and then with `rest` every moment for ever."""
+
+    async def converse(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(head)
+        while True:
+            await peer.write(rest)
+            await asyncio.sleep(0.02)
+
+    return converse

@@ -6,13 +6,11 @@ import json
 
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
-from tests.unit.rules.pattern_text import parse_pattern_text
+from tests.unit.rules.pattern_text import parse_pattern_text, pattern_or_refusal
 
-from turnout.rules.condition.ast import Condition
 from turnout.rules.condition.compile import compile_condition
 from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.pattern.nodes import PatternError
-from turnout.rules.pattern.pattern import compile_pattern
 
 OPERATORS = (
     "prefix",
@@ -46,25 +44,13 @@ patterns = st.recursive(
 )
 
 
-def attempt(text: str) -> Condition | None:
-    """The condition, or None when the pattern is refused, which must have a reason and a place."""
-    refusal = None
-    try:
-        return compile_pattern(parse_pattern_text(text)).condition
-    except PatternError as error:
-        refusal = error
-    assert refusal.problems
-    assert all(found.message and found.mark.line >= 1 and found.mark.column >= 1 for found in refusal.problems)
-    return None
-
-
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60) | st.text(alphabet='{}[]":,0123456789.eE-tfnul \\\n', max_size=60))
 @example("{" * 100_000)
 @example('{"a":[' + "9" * 100_000 + "]}")
 @example('{"a":["' + "\\u0000" * 1_000 + '"]}')
 def test_reading_any_text_gives_a_pattern_or_a_problem_with_a_place(text: str) -> None:
-    attempt(text)
+    pattern_or_refusal(text)
 
 
 @settings(max_examples=300, deadline=None)
@@ -89,7 +75,7 @@ def test_the_reader_takes_exactly_what_json_is(value: object) -> None:
 @settings(max_examples=500, deadline=None)
 @given(patterns | anything, anything)
 def test_whatever_compiles_gives_every_event_the_same_verdict_both_ways(pattern: object, event: object) -> None:
-    condition = attempt(json.dumps(pattern).replace("Infinity", "1e999"))
+    condition = pattern_or_refusal(json.dumps(pattern).replace("Infinity", "1e999"))
     if condition is None:
         return
     verdict = holds(condition, Scope(event))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from tests.unit.deploy.terraform.module import FOLDER, named, text
-from tests.unit.docs.page import Page, anchor
+from tests.unit.docs.page import Page
 from tests.unit.service.snapshots import snapshot
 
 from turnout.telemetry.metrics import read_metrics
@@ -47,17 +47,6 @@ def test_sums_on_the_page_are_right(sum_: str, result: str) -> None:
 
 def test_the_page_has_sums_that_are_found() -> None:
     assert len(SUMS) > 12
-
-
-def test_links_of_the_page_lead_somewhere() -> None:
-    links = re.findall(r"\]\(([^)#]*)(?:#([^)]*))?\)", PAGE.text)
-    assert links
-    for path, part in links:
-        there = ROOT / "docs" / path
-        assert there.exists(), path
-        if part:
-            page = Page(there) if path else PAGE
-            assert part in {anchor(title) for title in page.sections}, f"{path}#{part}"
 
 
 def test_settings_that_the_page_names_exist() -> None:

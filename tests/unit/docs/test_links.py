@@ -11,6 +11,10 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 _LINK = re.compile(r"\]\(([^)#\s]*)(?:#([^)\s]+))?\)")
 
 
+def test_links_are_found() -> None:
+    assert sum(len(_LINK.findall(path.read_text(encoding="utf-8"))) for path in PAGES) > 250
+
+
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
 def test_links_lead_to_files_and_sections_that_are_there(path: Path) -> None:
     for file, section in _LINK.findall(path.read_text(encoding="utf-8")):

@@ -51,13 +51,3 @@ def test_steps_are_those_of_the_state_machine() -> None:
     json.loads(text)
     pattern = r"\$\{(\w+)\}"
     assert set(re.findall(pattern, PAGE)) == set(re.findall(pattern, text))
-
-
-def test_links_of_the_page_lead_somewhere() -> None:
-    targets = re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", PAGE)
-    assert targets
-    for target in targets:
-        assert (ROOT / "docs" / target).exists(), target
-    headings = re.findall(r"^#+ (.+)$", PAGE, re.MULTILINE)
-    anchors = {re.sub(r"[^a-z0-9 -]", "", heading.lower()).replace(" ", "-") for heading in headings}
-    assert set(re.findall(r"\]\(#([^)]+)\)", PAGE)) <= anchors

@@ -10,6 +10,7 @@ import json
 import re
 from typing import NoReturn
 
+from turnout.rules.condition.ast import Condition
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.pattern.nodes import (
     ArrayNode,
@@ -21,9 +22,10 @@ from turnout.rules.pattern.nodes import (
     PatternProblem,
     ValueNode,
 )
+from turnout.rules.pattern.pattern import compile_pattern
 from turnout.rules.problems import Code
 
-__all__ = ["parse_pattern_text"]
+__all__ = ["parse_pattern_text", "pattern_or_refusal"]
 
 _SPACE = re.compile(r"[ \t\n\r]*")
 _NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
@@ -44,6 +46,17 @@ def parse_pattern_text(text: str, limits: Limits = DEFAULT_LIMITS) -> PatternNod
     if reader.position < len(text):
         reader.fail("there is more text after the end of the pattern")
     return node
+
+
+def pattern_or_refusal(text: str) -> Condition | None:
+    """The condition, or None when the pattern is refused, which must have a reason and a place."""
+    try:
+        return compile_pattern(parse_pattern_text(text)).condition
+    except PatternError as error:
+        refusal = error
+    assert refusal.problems
+    assert all(found.message and found.mark.line >= 1 and found.mark.column >= 1 for found in refusal.problems)
+    return None
 
 
 def _number(spelling: str) -> int | float:

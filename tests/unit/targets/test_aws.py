@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import pytest
-from tests.servers.raw import Peer, raw_server
+from tests.servers.raw import raw_server, trickling
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
@@ -280,12 +280,7 @@ def json_error(code: str) -> bytes:
 def test_an_answer_that_comes_byte_by_byte_and_never_ends_is_waited_for_no_longer_than_any(
     service: Endpoint, monkeypatch: pytest.MonkeyPatch, kind: type[Any], address: str
 ) -> None:
-    async def trickle(peer: Peer) -> None:
-        await peer.request()
-        await peer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
-        while True:
-            await peer.write(b" ")
-            await asyncio.sleep(0.02)
+    trickle = trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
 
     async def main() -> None:
         clients = AwsClients(timeout_seconds=0.2)

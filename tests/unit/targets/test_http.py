@@ -13,7 +13,7 @@ from pathlib import Path
 import httpx
 import pytest
 from tests.servers.certificates import make_certificates, make_client
-from tests.servers.raw import answer, raw_server, serving
+from tests.servers.raw import answer, raw_server, serving, trickling
 from tests.unit.targets.endpoint import Endpoint, endpoint
 
 from turnout.errors import Fault, TargetError
@@ -96,18 +96,10 @@ def test_an_event_that_is_no_valid_text_is_at_fault_itself(hook: Endpoint) -> No
 
 
 def test_an_endpoint_that_answers_letter_by_letter_holds_a_call_for_a_bounded_time() -> None:
-    async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.readuntil(b"\r\n\r\n")
-        writer.write(b"HTTP/1.1 200 OK\r\nX-Slow: ")
-        while not writer.is_closing():
-            writer.write(b"x")
-            await asyncio.sleep(0.02)
-        writer.close()
-
     async def main() -> None:
-        async with await asyncio.start_server(trickle, "127.0.0.1", 0) as server, httpx.AsyncClient() as client:
-            port = server.sockets[0].getsockname()[1]
-            destination = HttpDestination(client, f"http://127.0.0.1:{port}/", timeout_seconds=0.2)
+        trickle = trickling(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x")
+        async with raw_server(trickle) as server, httpx.AsyncClient() as client:
+            destination = HttpDestination(client, server.url, timeout_seconds=0.2)
             async with asyncio.timeout(10):
                 with pytest.raises(TargetError) as caught:
                     await destination.send([OutgoingMessage(BODY)])
