@@ -172,3 +172,19 @@ def test_a_defect_while_claims_are_renewed_is_told_and_does_not_end_that(caplog:
         assert "please report this" in caplog.text
 
     run(story())
+
+
+def test_a_claim_that_has_ended_is_not_renewed_since_the_letter_may_have_been_anothers_meanwhile() -> None:
+    async def story() -> None:
+        ledger: Any = Claimed()
+        now = 0.0
+        claims = Claims(ledger, by="me", lease_seconds=LEASE, clock=lambda: now)
+        await claims.take(["m-1"])
+        now = LEASE + 1  # the process was frozen, and with it the event loop's timer
+        async with kept(claims):
+            await asyncio.sleep(LEASE / 3 + 1)
+        ledger.known["m-1"] = Record("m-1", attempts=1, reached=("crm",))
+        assert not await claims.stand("m-1", 0, ())
+        assert ledger.asked == [["m-1"], ["m-1"]]
+
+    run(story())

@@ -39,6 +39,13 @@ def test_every_match_adds_its_targets_and_each_is_sent_to_once(tmp_path: Path) -
     assert rules.match(event(x=1).encode()).rules == ("one", "two")
 
 
+def test_bytes_that_are_no_utf8_are_rejected_also_where_no_rule_looks(tmp_path: Path) -> None:
+    rules = ruleset(tmp_path, "  - {id: one, when: detail.x == 1, send: [a]}\n")
+    match = rules.match(event(x=1, note="?").encode().replace(b"?", b"\xff"))
+    assert match.rejected is not None
+    assert match.rejected.reason is Reason.INVALID_JSON
+
+
 def test_an_unmatched_event_goes_where_the_policy_says(tmp_path: Path) -> None:
     rule = "  - {id: one, when: detail.x == 1, send: [a]}\n"
     for policy in ("drop", "dead-letter"):

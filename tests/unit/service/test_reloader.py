@@ -363,3 +363,19 @@ def test_the_first_refusal_says_how_many_problems_there_are_and_what_shows_them(
 
 def test_a_refusal_for_one_problem_names_no_command(folder: Path) -> None:
     assert refusal(["one"], folder) == (["one"], "")
+
+
+def test_a_change_is_asked_for_once_however_often_it_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else every look would put the reload off, which waits until nothing has been asked for a moment."""
+    monkeypatch.setattr("turnout.service.reloader._LONGEST_SETTLE_SECONDS", 60.0)
+    path = tmp_path / "rules.yaml"
+    path.write_text(rules("first"))
+
+    async def scenario(watched: Watched) -> None:
+        path.write_text(rules("second"))
+        await watched.change()
+        assert watched.names == ["second"]
+
+    watch(path, scenario, look_seconds=0.02, settle_seconds=0.5)

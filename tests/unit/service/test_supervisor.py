@@ -52,7 +52,7 @@ for n in range(10**9):
 def config(processes: int) -> SupervisorConfig:
     return SupervisorConfig(
         processes=processes,
-        start_seconds=10,
+        start_seconds=60,
         silence_seconds=0.5,
         stop_seconds=1.0,
         reload_seconds=0.5,

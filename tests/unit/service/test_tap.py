@@ -28,6 +28,8 @@ from turnout.telemetry.redaction import redactor
 from turnout.telemetry.semconv import ENDPOINT
 from turnout.telemetry.snapshot import Snapshot
 
+ACCOUNT = Account(Message("m", "h", "{}", "https://sqs/1/events"), Call("receive", "q", 1), 1)
+
 
 @asynccontextmanager
 async def tapped(*, bodies_allowed: bool = False) -> AsyncIterator[tuple[Yard, Tap]]:
@@ -139,15 +141,54 @@ def test_more_than_is_wanted_a_second_is_counted_and_not_queued() -> None:
 def test_what_a_watcher_that_was_busy_has_no_room_for_is_counted() -> None:
     async def main() -> None:
         tap = Tap(Yard().watch, redactor({}))
-        account = Account(Message("m", "h", "{}", "https://sqs/1/events"), Call("receive", "q", 1), 1)
         with tap.watching(Watched(per_second=2_000.0)) as records:
-            tap.settled([account] * 1_500)  # in one go: the watcher's loop does not come round meanwhile
+            tap.settled([ACCOUNT] * 1_500)  # in one go: the watcher's loop does not come round meanwhile
             await asyncio.sleep(0)
             told = [records.get_nowait() for _ in range(records.qsize())]
-            tap.settled([account])
+            tap.settled([ACCOUNT])
             await asyncio.sleep(0)
             told.append(records.get_nowait())
         assert len(told) + sum(record.skipped for record in told) == 1_501
+
+    asyncio.run(main())
+
+
+def test_after_a_quiet_hour_no_more_are_shown_at_once_than_in_a_second(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 0.0
+    monkeypatch.setattr("turnout.service.tap.time.monotonic", lambda: now)
+
+    async def main() -> None:
+        nonlocal now
+        tap = Tap(Yard().watch, str)
+        with tap.watching(Watched(per_second=10)) as records:
+            now = 3_600.0
+            tap.settled([ACCOUNT] * 50)
+            await asyncio.sleep(0)
+            assert records.qsize() == 10
+
+    asyncio.run(main())
+
+
+def test_a_record_that_does_not_arrive_takes_those_along_that_it_would_have_told_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("turnout.service.tap.time.monotonic", lambda: now)
+
+    async def main() -> None:
+        nonlocal now
+        tap = Tap(Yard().watch, str)
+        with tap.watching(Watched(per_second=1_000)) as records:
+            tap.settled([ACCOUNT] * 1_050)
+            now = 1.0
+            tap.settled([ACCOUNT])  # the watcher's loop has not run yet, and then its queue is full
+            await asyncio.sleep(0)
+            while not records.empty():
+                records.get_nowait()
+            now = 2.0
+            tap.settled([ACCOUNT])
+            await asyncio.sleep(0)
+            assert records.get_nowait().skipped == 51
 
     asyncio.run(main())
 

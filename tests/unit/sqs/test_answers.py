@@ -66,3 +66,11 @@ def test_what_stands_behind_a_damaged_message_in_its_fifo_group_is_left_out_with
     for queue, left in (("orders.fifo", ["a-1", "b-1", "b-2"]), ("orders", ["a-1", "b-1", "a-3", "b-2"])):
         url = f"https://sqs.eu-west-1.amazonaws.com/1/{queue}"
         assert [message.id for message in received_messages(answer, url)] == left
+
+
+def test_of_several_damaged_messages_in_a_fifo_group_the_first_is_what_nothing_passes() -> None:
+    group = {"MessageGroupId": "a"}
+    digests = (None, "another", None, "another", None)
+    received = [ReceivedMessage(f"a-{n}", "h", "x", digest, group) for n, digest in enumerate(digests)]
+    left = received_messages(ReceiveAnswer(received), "https://sqs.eu-west-1.amazonaws.com/1/orders.fifo")
+    assert [message.id for message in left] == ["a-0"]

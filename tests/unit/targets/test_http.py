@@ -108,6 +108,18 @@ def test_an_endpoint_that_answers_letter_by_letter_holds_a_call_for_a_bounded_ti
     asyncio.run(main())
 
 
+def test_an_answer_whose_rest_outlasts_the_time_of_the_call_is_an_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("turnout.targets.http._REST_SECONDS", 0.6)
+
+    async def main() -> None:
+        trickle = trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        async with raw_server(trickle) as server, httpx.AsyncClient() as client:
+            destination = HttpDestination(client, server.url, timeout_seconds=0.2)
+            assert not (await destination.send([OutgoingMessage(BODY)])).failures
+
+    asyncio.run(main())
+
+
 def test_with_a_secret_the_request_is_signed_so_that_body_and_time_can_be_checked(hook: Endpoint) -> None:
     post(hook.url, secret="s3cret")
     expected = hmac.new(b"s3cret", b"1700000000." + BODY.encode(), hashlib.sha256).hexdigest()

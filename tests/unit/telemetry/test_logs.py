@@ -324,6 +324,11 @@ def test_what_is_named_a_secret_is_masked_with_its_name_kept(sentence: str, secr
     assert sentence.split()[0].partition("=")[0].partition(":")[0] in redacted
 
 
+def test_of_a_secret_that_begins_as_another_does_nothing_is_left_over() -> None:
+    redact = redactor({"A_TOKEN": "correct-horse", "B_TOKEN": "correct-horse-battery"})
+    assert redact("said correct-horse-battery, correct-horse") == f"said {MASK}, {MASK}"
+
+
 def test_a_secret_out_of_a_file_that_ends_with_a_line_break_is_masked_without_it() -> None:
     assert redactor({"HOOK_TOKEN": "correct-horse\n"})("said correct-horse.") == f"said {MASK}."
 

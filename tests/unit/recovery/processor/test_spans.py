@@ -46,6 +46,16 @@ def turn(result: Result, about: Letter, sampler: Sampler | None = None) -> list[
     return sink.spans
 
 
+def test_spans_are_handed_on_when_there_is_just_room_for_them_and_counted_else() -> None:
+    sink = Sink()
+    sink.free = 1
+    finished = FinishedSpans(sink)
+    (span,) = turn(Result.DELIVERED, letter(traceparent=f"00-{TRACE}-{SPAN}-01"))
+    finished.add([span])
+    finished.add([span, span])
+    assert (sink.spans, finished.counts.spans_dropped) == ([span], 2)
+
+
 def test_a_turn_is_a_span_in_the_trace_of_the_event() -> None:
     (span,) = turn(Result.DELIVERED, letter(traceparent=f"00-{TRACE}-{SPAN}-01"))
     assert (span.name, span.trace, span.parent, span.remote_parent) == ("process dead", TRACE, int(SPAN, 16), True)
