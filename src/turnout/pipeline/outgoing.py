@@ -15,6 +15,7 @@ from turnout.message import Attribute, Message
 from turnout.pipeline.books import Books
 from turnout.rules import Match, Send, Target
 from turnout.rules.model import Kind
+from turnout.rules.shaping import taken_by
 from turnout.sqs.api import MAX_MESSAGE_ATTRIBUTES, OutgoingMessage
 from turnout.targets.identity import deduplication_id, identifier
 from turnout.telemetry.tracing import Tracing
@@ -22,8 +23,6 @@ from turnout.telemetry.tracing import Tracing
 __all__ = ["Composer"]
 
 _MOST_JSON_KEPT = 16_384
-_WITHOUT_ATTRIBUTES = frozenset({Kind.BUS, Kind.STATE_MACHINE})
-"""What is not sent there must not count for the size of what is."""
 _encode = msgspec.json.Encoder().encode
 
 
@@ -54,7 +53,8 @@ class Composer:
         self._inject = tracing.inject
         self._books = books
         self._ordered = target.address.endswith(".fifo")
-        self._takes_attributes = target.kind not in _WITHOUT_ATTRIBUTES
+        # What is not sent there must not count for the size of what is.
+        self._takes_attributes = "attributes" in taken_by(target)
         self._plain_queue = target.kind is Kind.QUEUE and not self._ordered
 
     def __call__(self, delivery: Delivery) -> OutgoingMessage:
