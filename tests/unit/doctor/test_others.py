@@ -180,6 +180,7 @@ def table(**given: object) -> TableFacts:
 def test_tables_that_are_as_they_should_be() -> None:
     ledger = table(keys={"RANGE": "sk:S", "HASH": "pk:S"}, indexes={"shelves": "HASH=shelf:S RANGE=changed:N"})
     assert bad(judge_table("seen", table(), IDEMPOTENCY, CALLER)) == []
+    assert bad(judge_table("seen", table(status="UPDATING"), IDEMPOTENCY, CALLER)) == []
     assert bad(judge_table("ledger", ledger, LEDGER, CALLER)) == []
 
 

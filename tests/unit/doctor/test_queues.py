@@ -118,6 +118,20 @@ def test_letters_that_wait_are_a_warning() -> None:
     assert worst(judged(letters({"ApproximateNumberOfMessages": "3"})), "letters") is Severity.WARNING
 
 
+@pytest.mark.parametrize(("held", "said"), [("96000", []), ("96001", ["in-flight"])])
+def test_a_source_of_which_nearly_all_is_in_flight_that_may_be_is_pointed_out(held: str, said: list[str]) -> None:
+    assert [each.check for each in bad(judged(source({"ApproximateNumberOfMessagesNotVisible": held})))] == said
+
+
+def test_of_a_mapping_that_is_switched_off_nothing_is_demanded() -> None:
+    mapping = MappingFacts("turnout-recovery", False, 10, 0, False, 45)
+    assert bad(judged(source({"VisibilityTimeout": "30"}, mappings=(mapping,)))) == []
+
+
+def test_the_key_that_aws_manages_does_for_a_target_that_eventbridge_does_not_send_to() -> None:
+    assert bad(judged(target({"KmsMasterKeyId": "alias/aws/sqs"}, key=KeyFacts("Enabled", "AWS")))) == []
+
+
 def test_letters_that_somebody_holds_are_told_of() -> None:
     held = {"ApproximateNumberOfMessagesNotVisible": "2"}
     for waiting, said in (
@@ -238,6 +252,7 @@ def test_rules_that_ask_what_their_queue_cannot_do_are_found(tmp_path: object) -
             "unmatched: drop\ntargets: {critical: {queue: q}}\nrules:\n"
             "  - {id: late, when: a == 1, send: [critical], delay: 5}\n"
             "  - {id: once, when: a == 1, send: [critical], deduplicate: detail.id}\n"
+            "  - {id: off, when: a == 1, send: [critical], delay: 5, deduplicate: detail.id, enabled: false}\n"
         )
     rules = read_rules(path).rules
     (late,) = bad(judge_together([target(name="critical.fifo")], rules))

@@ -190,6 +190,24 @@ def test_a_token_is_kept_until_a_minute_before_it_expires() -> None:
     assert len(server.times) == 2
 
 
+def test_the_time_of_a_token_counts_from_when_it_was_asked_for() -> None:
+    async def slow(request: httpx.Request) -> httpx.Response:
+        await asyncio.sleep(4)
+        return granted(1, 300)
+
+    async def main() -> None:
+        settings = config()
+        async with open_transport(settings, httpx.MockTransport(slow)) as transport:
+            tokens, loop = Tokens(transport, settings, Retry(3, 0.001, 0.002)), asyncio.get_running_loop()
+            await tokens.token()
+            await asyncio.sleep(237)
+            began = loop.time()
+            await tokens.token()
+            assert loop.time() == began + 4, "it was asked for 241 s ago, and another is"
+
+    run(main())
+
+
 def test_a_token_of_less_than_two_minutes_is_refreshed_half_way() -> None:
     server = LoginServer(lambda number: granted(number, 30))
 

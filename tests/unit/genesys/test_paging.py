@@ -58,6 +58,11 @@ def test_a_page_that_only_repeats_does_not_end_the_list() -> None:
     assert collect(pages.__getitem__) == ["a", "b"]
 
 
+def test_pages_that_bring_nothing_new_are_too_many_only_in_a_row() -> None:
+    pages = ["a", "a", "a", "b", "b", "b", "c"]
+    assert collect(lambda at: Page([pages[at]], at + 1 if at + 1 < len(pages) else None)) == ["a", "b", "c"]
+
+
 def test_a_cursor_may_lead_over_an_empty_page() -> None:
     pages = {0: Page(["a"], 1), 1: Page[str, int]([], 2), 2: Page(["b"], None)}
     assert collect(pages.__getitem__) == ["a", "b"]
