@@ -26,8 +26,8 @@ _STRING_TAG = "tag:yaml.org,2002:str"
 _CONFLICT = re.compile(r"^(<<<<<<<|>>>>>>>) ", re.MULTILINE)
 _NO_SPACE = re.compile(r" *(?:- +)?(?:[\w-]+: *)?[\u00a0\u2000-\u200b\u202f\u2060\u3000\ufeff]")
 """What web pages and chats write for spaces, and what nobody sees, before a field or before its value."""
-_COMMENT = re.compile(r"(?:\s*(?:- +)?|.*[,\[\]{}\"'] +)(?=//|/\*)")
-"""What stands before a comment as other languages write it."""
+_COMMENT = re.compile(r"""(?:\s*(?:- +)?|(?:[^"']|"(?:[^"\\]|\\.)*"|'[^']*')*(?<=[,\[\]{}"']) +)(?=//|/\*)""")
+"""What stands before a comment as other languages write it, texts in quotes as a whole."""
 _ADVICE = {
     "cannot start any token": "; quote a value that begins with '@', '`', '%', '>' or '|', and indent with spaces",
     "mapping values are not allowed": "; quote a text that holds ': ', and look at the indentation and the line above",
