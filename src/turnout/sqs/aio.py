@@ -28,6 +28,7 @@ from turnout.sqs.answers import (
 )
 from turnout.sqs.api import MAX_WAIT_SECONDS, EntryFailure, OutgoingMessage, SentBatch
 from turnout.sqs.codes import CREDENTIALS_EXPIRED
+from turnout.sqs.deadline import Deadline
 from turnout.sqs.limits import check_batch
 from turnout.sqs.place import Place
 from turnout.sqs.session import AwsConfig, AwsSession, Client, foreign_errors
@@ -135,8 +136,13 @@ class AioSqs:
     async def _call_once(self, operation: str, queue: str, parameters: dict[str, object], answer: type[A]) -> A:
         clients = self._by_queue.get(queue) or await self._open(queue)
         client = clients.polls if operation == "ReceiveMessage" else clients.calls
+        config = self._session.config
+        seconds = config.connect_seconds + config.answer_seconds
+        if operation == "ReceiveMessage":
+            seconds += MAX_WAIT_SECONDS
         with foreign_errors(operation, queue):
-            response = await getattr(client, _METHODS[operation])(QueueUrl=queue, **parameters)
+            async with Deadline(seconds):
+                response = await getattr(client, _METHODS[operation])(QueueUrl=queue, **parameters)
         kind = response["ResponseMetadata"]["HTTPHeaders"].get("content-type", "")
         # A proxy's page: botocore takes it for an answer that says nothing, which would be an empty queue.
         if kind.startswith("text/"):
@@ -155,11 +161,10 @@ class AioSqs:
             place = self._session.place(queue)
             clients = self._by_place.get(place)
             if clients is None:
-                answer_seconds = self._session.config.answer_seconds
                 async with AsyncExitStack() as stack:
-                    calls = await self._session.client(place, read_seconds=answer_seconds)
+                    calls = await self._session.client(place)
                     stack.push_async_callback(calls.close)
-                    polls = await self._session.client(place, read_seconds=MAX_WAIT_SECONDS + answer_seconds)
+                    polls = await self._session.client(place)
                     stack.pop_all()  # both are open: they stay so until `aclose`
                 clients = self._by_place[place] = _Clients(polls, calls)
             self._by_queue[queue] = clients

@@ -84,11 +84,12 @@ class AwsSession:
             raise SqsMisconfigured(message, code="NoRegion", queue=queue_name(queue))
         return place
 
-    async def client(self, place: Place, *, read_seconds: float) -> Client:
+    async def client(self, place: Place, *, read_seconds: float | None = None) -> Client:
         """Open a client for SQS at `place`; the caller closes it with its `close()`.
 
-        It never retries, checks no parameters (we build them) and sends a constant user agent (building botocore's
-        takes an eighth of a call's CPU time).
+        `read_seconds` bounds each read, for who has no bound for whole calls. The client never retries, checks no
+        parameters (we build them) and sends a constant user agent (building botocore's takes an eighth of a call's CPU
+        time).
         """
         config = AioConfig(
             connect_timeout=self.config.connect_seconds,
@@ -106,7 +107,7 @@ class AwsSession:
 
     async def endpoint_url(self, place: Place) -> str:
         """The URL that botocore would speak to for SQS at `place`, custom, FIPS and dual-stack endpoints included."""
-        client = await self.client(place, read_seconds=self.config.answer_seconds)
+        client = await self.client(place)
         try:
             return str(client.meta.endpoint_url)
         finally:

@@ -23,6 +23,7 @@ from botocore.parsers import ResponseParserError
 
 from turnout.errors import Fault, TargetError
 from turnout.sqs.api import OutgoingMessage, SentBatch
+from turnout.sqs.deadline import Deadline
 from turnout.sqs.place import configured_region
 from turnout.targets.answers import entry_failure, published, put, told
 
@@ -49,12 +50,11 @@ _BAD_ANSWER = (
 class AwsClients:
     """One aioboto3 client per service and region, opened on first use."""
 
-    def __init__(self, timeout_seconds: float = 10.0) -> None:
-        # Connecting and each read have their own time (botocore's); a call as a whole has twice as long.
-        self.most_seconds = 2 * timeout_seconds
+    def __init__(self, call_seconds: float = 15.0) -> None:
+        self.call_seconds = call_seconds
         self._config = AioConfig(
             connect_timeout=5.0,
-            read_timeout=timeout_seconds,
+            read_timeout=None,  # the whole call has a bound
             max_pool_connections=32,
             retries={"total_max_attempts": 1},
         )
@@ -123,7 +123,7 @@ class _AwsDestination:
 
     async def _call(self, operation: str, **request: object) -> Mapping[str, Any]:
         with self._foreign_errors():
-            async with asyncio.timeout(self._clients.most_seconds):
+            async with Deadline(self._clients.call_seconds):
                 client = await self._clients.get(self.service, self._region)
                 answer: Mapping[str, Any] = await getattr(client, operation)(**request)
             return answer

@@ -25,6 +25,7 @@ import httpx
 from turnout.errors import Fault, TargetError
 from turnout.rules.addresses import without_secrets
 from turnout.sqs.api import MAX_MESSAGE_BYTES, OutgoingMessage, SentBatch
+from turnout.sqs.deadline import Deadline
 from turnout.targets.api import INVALID_URL
 from turnout.targets.tls import tls_problem
 from turnout.telemetry import semconv
@@ -66,15 +67,15 @@ class HttpDestination:
         url: str,
         *,
         secret: str = "",
-        timeout_seconds: float = 10.0,
+        call_seconds: float = 15.0,
         clock: Callable[[], float] = time.time,
     ) -> None:
         self._client = client
         self._target = url
         self._secret = secret.encode()
-        # Connecting, writing and each read have their own time; an exchange as a whole has twice as long.
-        self._most_seconds = 2 * timeout_seconds
-        self._timeout = httpx.Timeout(timeout_seconds, connect=min(5.0, timeout_seconds))
+        # httpx bounds each read alone: an endpoint that sends its headers letter by letter would hold a call for ever.
+        self._call_seconds = call_seconds
+        self._timeout = httpx.Timeout(None, connect=5.0)
         self._clock = clock
         self._place = without_secrets(url)
         self.url = semconv.ENDPOINT + self._place
@@ -88,16 +89,15 @@ class HttpDestination:
         except UnicodeEncodeError as error:  # half a surrogate pair
             raise self._error("the event is no valid text", type(error).__name__, Fault.DATA, False) from error
         try:
-            # Only the status matters, and an endpoint may answer at any length. httpx bounds each read alone, so one
-            # that sends its headers letter by letter would hold a call for ever.
+            # Only the status matters, and an endpoint may answer at any length.
             async with (
-                asyncio.timeout(self._most_seconds) as whole,
+                Deadline(self._call_seconds) as whole,
                 self._client.stream(
                     "POST", self._target, content=body, headers=self._headers(message, body), timeout=self._timeout
                 ) as response,
             ):
                 status, retry_after = response.status_code, response.headers.get("retry-after")
-                whole.reschedule(None)  # the answer is there, whatever becomes of the rest
+                whole.lift()  # the answer is there, whatever becomes of the rest
                 await _read_rest(response)
         except (httpx.TimeoutException, TimeoutError) as error:
             raise self._error("no answer in time", type(error).__name__, Fault.SYSTEM, True) from error

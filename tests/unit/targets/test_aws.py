@@ -73,7 +73,7 @@ def send_each(
     """What comes of `count` messages for each of the answers, in order."""
 
     async def main() -> list[SentBatch | TargetError]:
-        clients = AwsClients(timeout_seconds=20.0)
+        clients = AwsClients(call_seconds=20.0)
         results: list[SentBatch | TargetError] = []
         try:
             destination: Destination = kind(clients, address)
@@ -283,7 +283,7 @@ def test_an_answer_that_comes_byte_by_byte_and_never_ends_is_waited_for_no_longe
     trickle = trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
 
     async def main() -> None:
-        clients = AwsClients(timeout_seconds=0.2)
+        clients = AwsClients(call_seconds=0.2)
         try:
             async with asyncio.timeout(10), raw_server(trickle) as server:
                 monkeypatch.setenv("AWS_ENDPOINT_URL", server.url)
@@ -306,7 +306,7 @@ def test_events_whose_ids_begin_alike_or_are_no_names_start_an_execution_each(se
     ids = ["plain_Name-1", "x" * 80 + "1", "x" * 80 + "2", "a:b", "a/b"]
 
     async def main() -> None:
-        clients = AwsClients(timeout_seconds=20.0)
+        clients = AwsClients(call_seconds=20.0)
         try:
             for each in ids:
                 await StateMachineDestination(clients, MACHINE).send([OutgoingMessage("{}", deduplication_id=each)])
@@ -337,7 +337,7 @@ def test_an_event_that_is_no_valid_text_is_at_fault_itself_and_is_not_sent_as_an
     service: Endpoint, kind: type[Any], address: str
 ) -> None:
     async def main() -> None:
-        clients = AwsClients(timeout_seconds=20.0)
+        clients = AwsClients(call_seconds=20.0)
         try:
             with pytest.raises(TargetError, match="the event is no valid text") as caught:
                 await kind(clients, address).send([OutgoingMessage('{"note": "\ud83d"}')])

@@ -32,11 +32,11 @@ def hook() -> Iterator[Endpoint]:
         yield running
 
 
-def post(url: str, message: OutgoingMessage | None = None, *, secret: str = "", timeout_seconds: float = 5.0) -> None:
+def post(url: str, message: OutgoingMessage | None = None, *, secret: str = "", call_seconds: float = 5.0) -> None:
     async def main() -> None:
         async with httpx.AsyncClient() as client:
             destination = HttpDestination(
-                client, url, secret=secret, timeout_seconds=timeout_seconds, clock=lambda: 1_700_000_000.0
+                client, url, secret=secret, call_seconds=call_seconds, clock=lambda: 1_700_000_000.0
             )
             sent = await destination.send([message or OutgoingMessage(BODY)])
             assert not sent.failures
@@ -44,9 +44,9 @@ def post(url: str, message: OutgoingMessage | None = None, *, secret: str = "", 
     asyncio.run(main())
 
 
-def refusal(url: str, timeout_seconds: float = 5.0) -> TargetError:
+def refusal(url: str, call_seconds: float = 5.0) -> TargetError:
     with pytest.raises(TargetError) as caught:
-        post(url, timeout_seconds=timeout_seconds)
+        post(url, call_seconds=call_seconds)
     assert "hunter2" not in str(caught.value)
     return caught.value
 
@@ -99,7 +99,7 @@ def test_an_endpoint_that_answers_letter_by_letter_holds_a_call_for_a_bounded_ti
     async def main() -> None:
         trickle = trickling(b"HTTP/1.1 200 OK\r\nX-Slow: ", b"x")
         async with raw_server(trickle) as server, httpx.AsyncClient() as client:
-            destination = HttpDestination(client, server.url, timeout_seconds=0.2)
+            destination = HttpDestination(client, server.url, call_seconds=0.2)
             async with asyncio.timeout(10):
                 with pytest.raises(TargetError) as caught:
                     await destination.send([OutgoingMessage(BODY)])
@@ -114,7 +114,7 @@ def test_an_answer_whose_rest_outlasts_the_time_of_the_call_is_an_answer(monkeyp
     async def main() -> None:
         trickle = trickling(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
         async with raw_server(trickle) as server, httpx.AsyncClient() as client:
-            destination = HttpDestination(client, server.url, timeout_seconds=0.2)
+            destination = HttpDestination(client, server.url, call_seconds=0.2)
             assert not (await destination.send([OutgoingMessage(BODY)])).failures
 
     asyncio.run(main())
@@ -268,8 +268,8 @@ def test_no_connection_no_answer_and_a_url_that_is_none_are_told_apart(hook: End
     unreachable = refusal("http://127.0.0.1:9/?key=hunter2")
     assert (unreachable.fault, unreachable.retryable) == (Fault.SYSTEM, True)
     hook.answering.clear()
-    silent = refusal(hook.url, timeout_seconds=0.2)
-    assert (silent.code, silent.retryable) == ("ReadTimeout", True)
+    silent = refusal(hook.url, call_seconds=0.2)
+    assert (silent.code, silent.retryable) == ("TimeoutError", True)
     for url in ("ftp://example.test/?key=hunter2", "http://xn--.test/?key=hunter2"):
         wrong = refusal(url)
         assert (wrong.fault, wrong.retryable) == (Fault.CONFIG, False)

@@ -15,7 +15,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
-from turnout.doctor.asking.answers import ANSWER_SECONDS, Answer, ask, ask_service
+from turnout.doctor.asking.answers import Answer, ask, ask_service
 from turnout.doctor.asking.iam import Iam
 from turnout.doctor.asking.keys import ask_key
 from turnout.doctor.facts import Attributes, Caller, MappingFacts, QueueFacts, Role, Silence, Why
@@ -40,7 +40,7 @@ class QueueAsker:
 
     def __init__(self, clients: AwsClients) -> None:
         self._clients = clients
-        self._session = AwsSession(AwsConfig(answer_seconds=ANSWER_SECONDS))
+        self._session = AwsSession(AwsConfig())
         self._open = contextlib.AsyncExitStack()
         self._sqs: dict[Place, Any] = {}
         self._opening = asyncio.Lock()
@@ -143,7 +143,7 @@ class QueueAsker:
         async with self._opening:
             client = self._sqs.get(place)
             if client is None:
-                client = self._sqs[place] = await self._session.client(place, read_seconds=ANSWER_SECONDS)
+                client = self._sqs[place] = await self._session.client(place)
                 self._open.push_async_callback(client.close)
             return client
 
