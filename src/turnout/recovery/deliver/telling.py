@@ -1,9 +1,9 @@
-"""An action that tells conversations what becomes of letters about them: before it, and after it."""
+"""An action of which conversations are told what becomes of letters about them: before it, and after it."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from turnout.errors import CallError
 from turnout.recovery.deliver.api import Act, Outcome, Work
@@ -15,7 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class Telling:
-    """Implements `turnout.recovery.deliver.api.Act` around another one. That something cannot be told stops nothing."""
+    """Implements `turnout.recovery.deliver.api.Act` by another one. That something cannot be told stops nothing.
+
+    Who acts tells when: of the end not before the ledger knows of it, since telling may take minutes.
+    """
 
     def __init__(self, act: Act, conversations: Conversations) -> None:
         self._act = act
@@ -39,12 +42,17 @@ class Telling:
 
     async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
         """See `Act.__call__`."""
+        return await self._act(works)
+
+    async def begin(self, works: Iterable[Work]) -> None:
+        """Tell that these are about to be acted on."""
         for work in works:
             await self._tell(work, Told.RETRYING)
-        outcomes = await self._act(works)
-        for work, outcome in zip(works, outcomes, strict=True):
+
+    async def end(self, ended: Iterable[tuple[Work, Outcome]]) -> None:
+        """Tell what came of these."""
+        for work, outcome in ended:
             await self._tell(work, Told.REPLAY_SUCCESSFUL if outcome.done else Told.REPLAY_FAILED)
-        return outcomes
 
     async def _tell(self, work: Work, told: Told) -> None:
         if not work.letter.conversation_id:

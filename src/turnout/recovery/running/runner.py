@@ -18,6 +18,7 @@ import msgspec
 
 from turnout.errors import TurnoutError
 from turnout.recovery.deliver.api import Act, Outcome, Work
+from turnout.recovery.deliver.telling import Telling
 from turnout.recovery.groups import Group, Groups
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.claims import Claims
@@ -92,6 +93,7 @@ class Runner:
         self._source = source
         self._ledger = ledger
         self._act = act
+        self._telling = act if isinstance(act, Telling) else None
         self._plan = plan
         self._by = by
         self._claims = Claims(ledger, by=by, lease_seconds=LEASE_SECONDS, clock=clock)
@@ -199,7 +201,11 @@ class Runner:
         known = await self._ledger.record([self._started(work) for work in works])
         if not once_more:  # who had it before may have said since it was claimed what has arrived
             works = [msgspec.structs.replace(work, reached=known[work.letter.id].reached) for work in works]
-        ours = [work for work in works if await self._stands(work, known[work.letter.id])]
+        # Who was quicker has noted this very attempt, and what comes of it. Archiving has no attempts: it is done once.
+        first = [work for work in works if known[work.letter.id].by == self._by or self._act.action is Action.ARCHIVE]
+        if self._telling is not None:
+            await self._telling.begin(first)
+        ours = [work for work in first if await self._stands(known[work.letter.id])]
         others = {work.letter.id for work in works} - {work.letter.id for work in ours}
         self.tally.skipped += len(others)
         await self._claims.release(others)
@@ -208,6 +214,8 @@ class Runner:
         outcomes = await self._act(ours)
         pairs = list(zip(ours, outcomes, strict=True))
         await note_outcomes(self._ledger, [self._ended(work, outcome) for work, outcome in pairs])
+        if self._telling is not None:
+            await self._telling.end(pairs)
         failed = [(work, outcome) for work, outcome in pairs if not outcome.done]
         for _, outcome in failed:
             self.tally.failed += 1
@@ -219,12 +227,9 @@ class Runner:
             await self._finish(done)
         return not failed and not others
 
-    async def _stands(self, work: Work, known: Record) -> bool:
+    async def _stands(self, known: Record) -> bool:
         """Whether a letter is still ours to act on, now that the ledger knows that we begin."""
-        # Who was quicker has noted this very attempt, and what comes of it. Archiving has no attempts: it is done once.
-        if known.by != self._by and self._act.action is not Action.ARCHIVE:
-            return False
-        return await self._claims.stand(work.letter.id, known.attempts, known.reached)
+        return await self._claims.stand(known.letter, known.attempts, known.reached)
 
     async def _finish(self, letters: Sequence[Letter]) -> None:
         """Delete letters whose outcome is durable, and say so."""
