@@ -29,7 +29,6 @@ from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place, open_source
 from turnout.dlq.work_settings import WorkSettings
 from turnout.errors import TurnoutError
-from turnout.genesys.config import variable as genesys_variable
 from turnout.recovery.ledger.records import Record
 from turnout.recovery.processor.counts import Result
 from turnout.recovery.processor.effects import Archive, Conversations, Deliver
@@ -188,8 +187,7 @@ async def _deliver(services: Services, place: Place, stack: contextlib.AsyncExit
 
 
 async def _conversations(services: Services, job: Job) -> Conversations | None:
-    writes = services.environ.get(genesys_variable("write_back"), "none").strip() not in ("", "none")
-    if not job.correlate and not writes:
+    if not job.correlate and not services.writes_back:
         return None
     return GenesysConversations(await services.genesys(), correlates=job.correlate)
 

@@ -22,8 +22,6 @@ from turnout.recovery.deliver.sending import Patience
 
 __all__ = ["To", "archiving", "delivering", "key_template", "replaying", "rerouting", "restoring"]
 
-WRITE_BACK = "TURNOUT_GENESYS_WRITE_BACK"
-
 ToKind = Literal["owed", "source", "target", "queue", "url", "file", "api"]
 
 _ADDRESSES = {"target": Kind.TARGET, "queue": Kind.QUEUE, "url": Kind.URL}
@@ -134,7 +132,7 @@ async def restoring(services: Services, place: Place, queue: str = "") -> Act:
 
 async def telling(services: Services, act: Act) -> Act:
     """The action, which also tells conversations what becomes of their letters, when the settings of Genesys say so."""
-    if services.environ.get(WRITE_BACK, "none") in ("", "none"):
+    if not services.writes_back:
         return act
     from turnout.dlq.conversations import GenesysConversations
     from turnout.recovery.deliver.telling import Telling

@@ -142,6 +142,11 @@ class Services:
             self._archive = await self._stack.enter_async_context(opening)
         return self._archive
 
+    @property
+    def writes_back(self) -> bool:
+        """Whether conversations are told what becomes of their letters."""
+        return self.environ.get("TURNOUT_GENESYS_WRITE_BACK", "").strip() not in ("", "none")
+
     async def genesys(self) -> Genesys:
         """Genesys, or what stands for it. Raises `SettingsError`."""
         if self._genesys is None:

@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from turnout.dlq.acts import telling
 from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.errors import SettingsError
+from turnout.recovery.deliver.writing import Writing
 
 NO_ENDPOINT = "'tables' is no endpoint; it looks like https://host or http://localhost:4566"
 
@@ -61,3 +63,13 @@ def test_a_file_needs_none_of_aws(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     file = tmp_path / "ledger.sqlite"
     asyncio.run(opened("ledger", DlqSettings(ledger=str(file))))
     assert file.exists()
+
+
+@pytest.mark.parametrize("said", ["", "none", " none "])
+def test_where_conversations_are_told_nothing_no_command_asks_for_a_client_of_genesys(said: str) -> None:
+    async def story() -> None:
+        async with open_services(DlqSettings(), {"TURNOUT_GENESYS_WRITE_BACK": said}) as services:
+            act = Writing(Path("events.jsonl"), replay="r")
+            assert await telling(services, act) is act
+
+    asyncio.run(story())
