@@ -75,9 +75,16 @@ class Handler:
         self._pause = pause
         self._cut = cut
 
-    def waits(self, letter: Letter, record: Record | None) -> bool:
-        """Whether a letter waits for somebody already, so that it needs no turn."""
-        return record is not None and decide(letter, record, self._policy).next is Next.LEAVE
+    def without_turn(self, letter: Letter, record: Record | None, source: Source) -> Result | None:
+        """What is said of a letter for which there is nothing to do, so that it needs no turn; None for others."""
+        if record is None:
+            return None
+        match decide(letter, record, self._policy).next:
+            case Next.LEAVE:
+                return Result.WAITING
+            case Next.REMOVE if record.resolved_ms and source.keeps:  # it is listed in every round
+                return Result.REMOVED
+        return None
 
     async def look_ahead(self, known: Iterable[tuple[Letter, Record]]) -> None:
         """Before the turns of letters that begin together: look their conversations up with few requests."""

@@ -166,7 +166,7 @@ class Processor:
             try:
                 await self._round(turns)
             except TurnoutError as error:
-                failures = 1 if once and _PROGRESS.intersection(turns.results.values()) else failures + 1
+                failures = 1 if once and turns.progress else failures + 1
                 wait = self._failed(error, failures)
                 if once and (failures == _MOST_FAILURES or not self._may_pass(error)):
                     raise
@@ -180,10 +180,10 @@ class Processor:
                 self.counts.round_seconds = self._clock() - began
                 if once:
                     self.ended.add(turns.results, turns.unseen)
-                    idle = 0 if _PROGRESS.intersection(turns.results.values()) else idle + 1
+                    idle = 0 if turns.progress else idle + 1
                     if not (turns.behind or self.ended.left) or idle == _MOST_IDLE:
                         return
-                    wait = min(wait, _SOON_SECONDS if not idle else wait)
+                    wait = wait if idle else min(wait, _SOON_SECONDS)
             if not await self._pause(wait):
                 return
 
@@ -244,12 +244,13 @@ class Processor:
     ) -> None:
         """Note, claim and begin with these letters; waits for room for each."""
         by = self._tools.by
-        # Of letters that wait nothing is written: thousands may wait for days, and a write costs money.
+        # Of letters that need no turn nothing is written: thousands may lie for days, and a write costs money.
         before = await self._tools.ledger.records([letter.id for letter in letters])
-        waiting = {letter.id for letter in letters if self._handler.waits(letter, before.get(letter.id))}
-        for letter_id in waiting:
-            self._count(letter_id, Result.WAITING, turns)
-        letters = [letter for letter in letters if letter.id not in waiting]
+        idle = {letter.id: self._handler.without_turn(letter, before.get(letter.id), source) for letter in letters}
+        for letter_id, result in idle.items():
+            if result is not None:
+                self._count(letter_id, result, turns)
+        letters = [letter for letter in letters if idle[letter.id] is None]
         if not letters:
             return
         known = await self._tools.ledger.see([Sighting.of(letter) for letter in letters], by=by)
@@ -280,6 +281,7 @@ class Processor:
                 finally:  # also behind one of which nothing is known, because the ledger fails
                     group.waits |= result in UNFINISHED
                 turns.behind |= result in _GONE and bool(group_of(letter))
+                turns.progress |= result in _PROGRESS
         except LedgerUnavailable as error:  # for this letter, as when it is throttled: the next may fare better
             log.warning("a letter is left for the next round: %s", error, extra=about_letter(letter))
             turns.problem = error

@@ -22,6 +22,8 @@ class Turns(msgspec.Struct):
     groups: Groups = msgspec.field(default_factory=Groups)
     behind: bool = False
     """Whether a letter has left its message group: others of it, which could not be seen, may be seen now."""
+    progress: bool = False
+    """Whether anything was done with any of them."""
     unseen: int = 0
     """About how many letters somebody else held when the round began."""
     problem: TurnoutError | None = None

@@ -91,7 +91,8 @@ class Place:
                 refused[one.id] = "it is no longer held"
                 continue
             self.diary.append(f"delete {one.id}")
-            self.here.pop(one.id, None)
+            if not self.keeps:
+                self.here.pop(one.id, None)
         return refused
 
     async def aclose(self) -> None:

@@ -362,6 +362,32 @@ def test_a_letter_that_comes_again_after_it_was_resolved_is_deleted_and_nothing_
     on_bench(tmp_path, story, transient(1))
 
 
+def test_where_nothing_is_taken_out_a_round_writes_nothing_about_letters_that_are_done_with(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.keeps = True
+        await bench.once()
+        before = await bench.ledger.records(["m-1"])
+        assert await bench.once() == {"removed": 1}
+        assert await bench.ledger.records(["m-1"]) == before, "thousands of them are listed in every round"
+        assert bench.delivery.delivered == ["m-1"]
+
+    on_bench(tmp_path, story, transient(1))
+
+
+def test_where_nothing_is_taken_out_what_is_done_with_is_no_progress_of_a_processor_that_is_to_end(
+    tmp_path: Path,
+) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.keeps = True
+        await bench.ledger.see([Sighting.of(transient(2))], by="jo")
+        await bench.ledger.claim(["m-2"], by="jo", lease_seconds=600)
+        async with asyncio.timeout(15):
+            await bench.once()
+        assert bench.processor.ended.results == {"removed": 1, "elsewhere": 1}
+
+    on_bench(tmp_path, story, transient(1), transient(2))
+
+
 @pytest.mark.parametrize("failed", [False, True])
 @pytest.mark.parametrize("resolved", [True, False])
 def test_what_a_run_began_to_deal_with_once_more_and_did_not_is_left_to_people(
