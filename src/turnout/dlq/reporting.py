@@ -49,7 +49,7 @@ async def gathered(
         again = _again(place, selection, services.settings, only_shown=bool(source.undeliverable))
     notes = []
     if read >= limit:
-        caveats.append(f"Only {limit:,} letters were read; there may be more. Raise --limit.")
+        caveats.append(f"Reading ended at the limit of {limit:,}; there may be more. Raise --limit.")
     interactions: dict[str, Interaction] = {}
     if correlate:
         interactions = await correlated(letters, GenesysCorrelate(await services.genesys()))

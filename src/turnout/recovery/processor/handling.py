@@ -21,7 +21,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import Counts, Result
 from turnout.recovery.processor.effects import Archive, Attempt, Conversations, Deliver, NotDeliverable, Told
-from turnout.recovery.processor.policy import ONCE_MORE, Next, Policy, decide
+from turnout.recovery.processor.policy import ONCE_MORE, Next, Policy, decide, used_up
 from turnout.recovery.processor.resting import Resting
 from turnout.recovery.report.correlation import FAILED
 from turnout.recovery.sources.api import Source
@@ -176,7 +176,7 @@ class Handler:
             await self._tell(letter, Told.REPLAY_FAILED, attempt)
             return Result.PARKED
         if tried >= self._policy.attempts:
-            await self._park(letter, record, f"{tried} attempts have failed: {made.sentence}")
+            await self._park(letter, record, used_up(tried, made.sentence))
             await self._tell(letter, Told.EXHAUSTED_RETRIES, attempt)
             return Result.EXHAUSTED
         if (made.retry_after or 0.0) > self._policy.cap_seconds:

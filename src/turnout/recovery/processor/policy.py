@@ -12,7 +12,7 @@ from turnout.recovery.causes import Disposition
 from turnout.recovery.ledger.records import Record, Status
 from turnout.recovery.letter import Letter, Payload
 
-__all__ = ["ONCE_MORE", "Decision", "Next", "Policy", "decide", "is_begun_anew"]
+__all__ = ["ONCE_MORE", "Decision", "Next", "Policy", "decide", "is_begun_anew", "used_up"]
 
 ONCE_MORE = (
     "it was dealt with before, and dealing with it once more (--again) has begun and not ended well: "
@@ -82,8 +82,7 @@ def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
             if letter.payload is not Payload.WHOLE:
                 return Decision(Next.PARK, "the letter does not carry its event, so that it cannot be delivered")
             if (tried := record.attempts - record.cut) >= policy.attempts:
-                said = f": {record.note}" if record.note else ""
-                return Decision(Next.PARK, f"{tried} attempts have failed{said}", exhausted=True)
+                return Decision(Next.PARK, used_up(tried, record.note), exhausted=True)
             return Decision(Next.DELIVER)
         case Disposition.PERMANENT:
             if policy.archives:
@@ -93,6 +92,12 @@ def decide(letter: Letter, record: Record, policy: Policy) -> Decision:
             return Decision(Next.PARK, f"waits for a repair: {letter.verdict.because}")
         case Disposition.UNKNOWN:
             return Decision(Next.PARK, "; ".join(filter(None, (letter.verdict.because, letter.done_unknown))))
+
+
+def used_up(tried: int, why: str) -> str:
+    """That all attempts have failed, and why the last one did, for the ledger."""
+    said = "1 attempt has failed" if tried == 1 else f"{tried} attempts have failed"
+    return f"{said}: {why}" if why else said
 
 
 def is_begun_anew(record: Record) -> bool:

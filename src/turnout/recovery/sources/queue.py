@@ -46,8 +46,8 @@ async def open_queue_source(
     if receives is not None:
         if receives < _FEWEST_RECEIVES:
             message = (
-                f"this queue gives a message to {further} after {receives} receives, and each look counts as one: "
-                "raise maxReceiveCount in its redrive policy, or remove the policy"
+                f"this queue gives a message to {further} after {receives} receive{'' if receives == 1 else 's'}, "
+                "and each look counts as one: raise maxReceiveCount in its redrive policy, or remove the policy"
             )
             raise SqsRejected(message, code="RedrivePolicy", operation="ReceiveMessage", queue=queue_name(queue))
         notes.append(
@@ -139,7 +139,12 @@ class QueueSource:
         """See `Source.notes`."""
         notes = [*([unseen_note(self.unseen)] if self.unseen else []), *self._notes]
         if self._last_receive:
-            notes.append(f"{self._last_receive} of these letters move on to that queue when they are received again.")
+            move = (
+                "moves on to that queue when it is"
+                if self._last_receive == 1
+                else "move on to that queue when they are"
+            )
+            notes.append(f"{self._last_receive} of these letters {move} received again.")
         return tuple(notes)
 
     async def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:

@@ -107,7 +107,7 @@ def test_an_attempt_that_a_drain_cuts_short_costs_the_letter_none(
         bench.delivery.answers = [FAILED]
         assert await bench.once(attempts=1) == {"exhausted": 1}
         record = (await bench.ledger.records(["m-1"]))["m-1"]
-        assert record.note.startswith("1 attempts have failed: ")
+        assert record.note.startswith("1 attempt has failed: ")
 
     on_bench(tmp_path, story, transient(1))
 

@@ -234,11 +234,12 @@ def test_a_letter_that_comes_twice_in_one_answer_is_read_once() -> None:
     run(story)
 
 
-def test_a_queue_that_would_lose_letters_by_being_looked_at_is_refused() -> None:
+@pytest.mark.parametrize(("most", "said"), [(1, "after 1 receive,"), (2, "after 2 receives,")])
+def test_a_queue_that_would_lose_letters_by_being_looked_at_is_refused(most: int, said: str) -> None:
     async def story(sqs: MemorySqs) -> None:
         further = sqs.create_queue("further")
-        queue = sqs.create_queue("dead", dead_letter_queue=further, max_receive_count=2)
-        with pytest.raises(SqsRejected, match="gives a message to further after 2 receives"):
+        queue = sqs.create_queue("dead", dead_letter_queue=further, max_receive_count=most)
+        with pytest.raises(SqsRejected, match=f"gives a message to further {said}"):
             await open_queue_source(sqs, queue, wait_seconds=0)
 
     run(story)
@@ -255,7 +256,7 @@ def test_a_redrive_policy_of_the_queue_is_pointed_out_and_so_is_each_last_receiv
             assert len(source.notes) == expected, source.notes
             await source.aclose()
         assert "after 3 receives" in source.notes[0]
-        assert source.notes[1].startswith("1 of these letters move on")
+        assert source.notes[1].startswith("1 of these letters moves on")
 
     run(story)
 
