@@ -211,19 +211,23 @@ class Processor:
             stack.push_async_callback(self._let_go, keeping)
             async with asyncio.TaskGroup() as tasks:
                 try:
-                    async for letters in self._batches(source):
+                    async for letters in self._batches(source, turns):
                         await self._begin(letters, source, tasks, turns)
                         if turns.over:
                             break  # what is under way may end well
                 except TurnoutError as error:  # out of the group it would cancel what is under way
                     turns.problem = turns.problem or error
+        if not source.keeps and turns.read >= self._config.most:
+            turns.behind |= not _GONE.isdisjoint(turns.results.values())
         if turns.problem is not None:
             raise turns.problem
 
-    async def _batches(self, source: Source) -> AsyncIterator[Sequence[Letter]]:
+    async def _batches(self, source: Source, turns: Turns) -> AsyncIterator[Sequence[Letter]]:
         """Letters in batches as they come: none waits for another that has not been read yet for long."""
         batch: list[Letter] = []
-        async for letter in source.letters(self._config.most):
+        # What keeps its letters begins with the same ones each time, and holds none.
+        async for letter in source.letters(None if source.keeps else self._config.most):
+            turns.read += 1
             self._beat()
             if self._stop.is_set():
                 return

@@ -20,8 +20,10 @@ class Turns(msgspec.Struct):
     results: dict[str, Result] = {}
     """How the turn of each letter ended, by its id."""
     groups: Groups = msgspec.field(default_factory=Groups)
+    read: int = 0
+    """Letters that were read, selected or not."""
     behind: bool = False
-    """Whether a letter has left its message group: others of it, which could not be seen, may be seen now."""
+    """Whether letters have left that others were behind: of their message group, or of a round that was full."""
     progress: bool = False
     """Whether anything was done with any of them."""
     unseen: int = 0

@@ -712,10 +712,28 @@ def test_only_selected_letters_are_touched(tmp_path: Path) -> None:
 
 def test_no_more_letters_are_held_in_a_round_than_is_allowed(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
-        assert await bench.once(most=2) == {"delivered": 2}
-        assert list(bench.place.here) == ["m-2"]
+        held: list[int] = []
+        bench.delivery.before = lambda _: held.append(len(bench.place.held))
+        # Who is to end when nothing is left to do goes on with the next ones.
+        assert await bench.once(most=2) == {"delivered": 5}
+        assert max(held) == 2
 
-    on_bench(tmp_path, story, *(transient(number) for number in range(3)))
+    on_bench(tmp_path, story, *(transient(number) for number in range(5)))
+
+
+def test_a_full_round_of_letters_that_stay_is_not_gone_through_for_ever(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        assert await bench.once(most=2) == {"parked": 2}
+
+    on_bench(tmp_path, story, *(needs_fix(number) for number in range(3)))
+
+
+def test_where_nothing_is_taken_out_all_letters_have_their_turn_however_many_they_are(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        bench.place.keeps = True
+        assert await bench.once(most=2) == {"delivered": 5}
+
+    on_bench(tmp_path, story, *(transient(number) for number in range(5)))
 
 
 def test_what_ends_by_itself_ends_at_once_with_what_time_does_not_repair(tmp_path: Path) -> None:
