@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
@@ -32,6 +33,8 @@ log = logging.getLogger(__name__)
 
 _LET_GO_SECONDS = 1.0
 """For so long an attempt that is cut short may take to tell what has the letter, and then to end."""
+_FRESH_SECONDS = 6 * 3_600
+"""For so long nothing is written of what is done with and still listed; a DynamoDB ledger forgets after some days."""
 _ABSENT = "absent"
 _NOT_YET = "not_yet"
 
@@ -83,7 +86,8 @@ class Handler:
             case Next.LEAVE:
                 return Result.WAITING
             case Next.REMOVE if record.resolved_ms and source.keeps:  # it is listed in every round
-                return Result.REMOVED
+                fresh = time.time() - record.last_seen_ms / 1000 < _FRESH_SECONDS
+                return Result.REMOVED if fresh else None
         return None
 
     async def look_ahead(self, known: Iterable[tuple[Letter, Record]]) -> None:

@@ -362,13 +362,19 @@ def test_a_letter_that_comes_again_after_it_was_resolved_is_deleted_and_nothing_
     on_bench(tmp_path, story, transient(1))
 
 
-def test_where_nothing_is_taken_out_a_round_writes_nothing_about_letters_that_are_done_with(tmp_path: Path) -> None:
+def test_where_nothing_is_taken_out_hardly_a_round_writes_about_letters_that_are_done_with(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def story(bench: Bench) -> None:
         bench.place.keeps = True
         await bench.once()
         before = await bench.ledger.records(["m-1"])
         assert await bench.once() == {"removed": 1}
         assert await bench.ledger.records(["m-1"]) == before, "thousands of them are listed in every round"
+        later = time.time() + 7 * 3_600
+        monkeypatch.setattr("turnout.recovery.processor.handling.time.time", lambda: later)
+        assert await bench.once() == {"removed": 1}
+        assert (await bench.ledger.records(["m-1"]))["m-1"].sightings == 2, "or DynamoDB would forget it some day"
         assert bench.delivery.delivered == ["m-1"]
 
     on_bench(tmp_path, story, transient(1))
