@@ -33,6 +33,9 @@ class Result(StrEnum):
 UNFINISHED = frozenset({Result.PUT_OFF, Result.ELSEWHERE, Result.FAILED})
 """Of letters that are to have another turn."""
 
+_SEEN_TO = frozenset({Result.WAITING, Result.REMOVED})
+"""How turns end in the rounds that follow: what this processor has parked waits, what it is done with may be listed."""
+
 
 class Ended(msgspec.Struct):
     """What became of each letter, over the rounds of a processor that ends by itself."""
@@ -53,8 +56,7 @@ class Ended(msgspec.Struct):
         kept = {
             id_: result
             for id_, result in self.letters.items()
-            # What this processor has parked waits in the rounds that follow.
-            if result not in UNFINISHED and results.get(id_, Result.WAITING) is Result.WAITING
+            if result not in UNFINISHED and results.get(id_, Result.WAITING) in _SEEN_TO
         }
         self.letters = results | kept
 
