@@ -184,13 +184,66 @@ def test_problems_are_logged_when_tracing_starts(caplog: pytest.LogCaptureFixtur
     ]
 
 
-def test_an_exporter_that_cannot_start_turns_tracing_off_and_says_so(
+START_BOTH = """
+import logging, os, sys
+from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics, start_tracing
+logging.basicConfig(level=sys.argv[1], format="%(message)s")
+start_tracing(TraceSettings.from_environ(os.environ))
+start_metrics(MetricSettings.from_environ(os.environ), lambda: None)
+"""
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "why"),
+    [
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "abc", "must be a non-negative integer but got abc"),  # at its import
+        ("OTEL_EXPORTER_OTLP_COMPRESSION", "zip", 'Invalid value "zip" for compression envvar'),
+    ],
+)
+def test_a_variable_that_the_library_refuses_is_told_in_a_line_for_each_signal_without_a_traceback(
+    variable: str, value: str, why: str
+) -> None:
+    environ = os.environ | ENDPOINT | {variable: value}
+
+    def told(level: str) -> str:
+        command = [sys.executable, "-c", START_BOTH, level]
+        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True).stderr
+
+    traces, metrics = told("INFO").splitlines()
+    assert traces.startswith("Tracing is off: the exporter could not be started. Check the OTEL_* variables: ")
+    assert metrics.startswith("Metrics are not exported: the exporter could not be started. ")
+    for line in (traces, metrics):
+        assert why in line
+        assert variable in line
+    assert "Traceback" in told("DEBUG")
+
+
+@pytest.mark.parametrize("variable", ["COMPRESSION", "TRACES_COMPRESSION", "TIMEOUT", "TRACES_TIMEOUT"])
+def test_a_variable_that_is_empty_is_as_one_that_is_not_set(
+    variable: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv(f"OTEL_EXPORTER_OTLP_{variable}", "")
+    tracing = start_tracing(TraceSettings.from_environ(os.environ | ENDPOINT))
+    asyncio.run(tracing.aclose(5))
+    assert isinstance(tracing, LateTracing)
+    assert caplog.text == ""
+
+
+def test_a_timeout_of_one_signal_that_is_no_number_is_told_by_its_name_and_ours_is_used(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setenv("OTEL_EXPORTER_OTLP_COMPRESSION", "zip")
-    tracing = start_tracing(TraceSettings.from_environ(ENDPOINT))
-    assert isinstance(tracing, NoTracing)
-    assert "Tracing is off" in caplog.text
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "soon")
+    tracing = start_tracing(TraceSettings.from_environ(os.environ | ENDPOINT))
+    asyncio.run(tracing.aclose(5))
+    assert isinstance(tracing, LateTracing)
+    assert caplog.messages == ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: 'soon' is not a number above 0. Using 2."]
+
+
+def test_a_protocol_that_is_not_available_is_told_by_the_variable_that_names_it() -> None:
+    environ = ENDPOINT | {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}
+    assert TraceSettings.from_environ(environ).problems == (
+        "OTEL_EXPORTER_OTLP_TRACES_PROTOCOL: 'http/json' is not available here; use grpc or http/protobuf. Using grpc.",
+    )
 
 
 def test_grpc_itself_says_only_errors_unless_the_environment_wants_more(monkeypatch: pytest.MonkeyPatch) -> None:

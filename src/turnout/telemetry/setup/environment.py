@@ -6,18 +6,23 @@ stay down for want of traces or metrics.
 
 from __future__ import annotations
 
+import logging
 import os
 import socket
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 from turnout.urls import leads_to_a_server, without_password
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-__all__ = ["Endpoint", "installed_version", "number", "read_endpoint", "resource"]
+__all__ = ["Endpoint", "installed_version", "number", "read_endpoint", "resource", "started"]
+
+_log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 _TIMEOUT_SECONDS = 2.0
 """For one export. The SDK's own 10 would let a dead collector hold every shutdown."""
@@ -35,8 +40,7 @@ class Endpoint(NamedTuple):
 def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) -> Endpoint:
     """How `signal` (`traces` or `metrics`) is exported; off when no variable names an endpoint."""
     name = signal.upper()
-    names = (f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
-    endpoint = _first(environ, *names)
+    named, endpoint = _given(environ, f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
     exporters = {each.strip().lower() for each in environ.get(f"OTEL_{name}_EXPORTER", "").split(",")} - {""}
     if exporters - {"otlp", "none"}:
         unknown = ", ".join(sorted(exporters - {"otlp", "none"}))
@@ -44,18 +48,15 @@ def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) 
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
     if not endpoint or disabled or (exporters and "otlp" not in exporters):
         return Endpoint()
-    protocol = _first(environ, f"OTEL_EXPORTER_OTLP_{name}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL").lower()
+    said, protocol = _given(environ, f"OTEL_EXPORTER_OTLP_{name}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
+    protocol = protocol.lower()
     guess = "http/protobuf" if ":4318" in endpoint or endpoint.rstrip("/").endswith(f"/v1/{signal}") else "grpc"
     if protocol not in ("grpc", "http/protobuf"):
         if protocol:
-            problems.append(
-                f"OTEL_EXPORTER_OTLP_PROTOCOL: {protocol!r} is not available here; use grpc or http/protobuf. "
-                f"Using {guess}."
-            )
+            problems.append(f"{said}: {protocol!r} is not available here; use grpc or http/protobuf. Using {guess}.")
         protocol = guess
     if not _usable(endpoint, protocol):
-        given = _named(environ, *names)
-        problems.append(f"{given}: {without_password(endpoint)!r} is not a URL such as http://localhost:4317.")
+        problems.append(f"{named}: {without_password(endpoint)!r} is not a URL such as http://localhost:4317.")
     timeout = number(
         environ, problems, _TIMEOUT_SECONDS, f"OTEL_EXPORTER_OTLP_{name}_TIMEOUT", "OTEL_EXPORTER_OTLP_TIMEOUT"
     )
@@ -64,7 +65,7 @@ def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) 
 
 def number(environ: Mapping[str, str], problems: list[str], default: float, *names: str) -> float:
     """The first of these variables that is set, as a number above 0."""
-    text = _first(environ, *names)
+    name, text = _given(environ, *names)
     if not text:
         return default
     try:
@@ -72,7 +73,7 @@ def number(environ: Mapping[str, str], problems: list[str], default: float, *nam
     except ValueError:
         value = 0.0
     if not 0.0 < value < 1e9:
-        problems.append(f"{names[-1]}: {text!r} is not a number above 0. Using {default:g}.")
+        problems.append(f"{name}: {text!r} is not a number above 0. Using {default:g}.")
         return default
     return value
 
@@ -83,12 +84,33 @@ def _usable(endpoint: str, protocol: str) -> bool:
     return named or leads_to_a_server(endpoint)
 
 
-def _named(environ: Mapping[str, str], *names: str) -> str:
-    return next((name for name in names if environ.get(name, "").strip()), names[-1])
+def _given(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
+    """The first of these variables that is set, and what it says; nothing, where none is."""
+    return next(((name, text) for name in names if (text := environ.get(name, "").strip())), (names[-1], ""))
 
 
-def _first(environ: Mapping[str, str], *names: str) -> str:
-    return next((value for name in names if (value := environ.get(name, "").strip())), "")
+def started(start: Callable[[], T], signal: str, otherwise: str) -> T | None:
+    """What `start` makes of the SDK and its exporter of `signal` (`traces` or `metrics`).
+
+    None when they refuse, which is told in one line that begins with what is the case then, `otherwise`.
+    """
+    timeout = f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT"
+    for name, text in [*os.environ.items()]:
+        # An empty variable is an unset one, says the specification, but some of the exporters stumble over it. So they
+        # do over a timeout that is no number, although they are given the one that is used instead.
+        if name == timeout or (name.startswith("OTEL_") and not text.strip()):
+            del os.environ[name]
+    try:
+        return start()
+    except Exception as error:  # noqa: BLE001 - what the SDK may raise is not known; the process runs without
+        _log.error(
+            "%s: the exporter could not be started. Check the OTEL_* variables: %s: %s",
+            otherwise,
+            type(error).__name__,
+            error,
+            exc_info=_log.isEnabledFor(logging.DEBUG),
+        )
+        return None
 
 
 def resource() -> Resource:

@@ -18,7 +18,7 @@ from turnout.telemetry.aside import aside
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.metric import Kind, Metric, Reading
 from turnout.telemetry.semconv import SCHEMA_URL
-from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource
+from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource, started
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric as SdkMetric
@@ -128,11 +128,9 @@ def start_metrics(settings: MetricSettings, read: Callable[[], Reading]) -> Metr
         _log.warning("%s", problem)
     if not settings.protocol:
         return None
-    try:
-        return MetricExport(_exporter(settings), resource(), settings, read)
-    except Exception:  # noqa: BLE001 - as above
-        _log.exception("Metrics are not exported: the exporter could not be started. Check OTEL_EXPORTER_OTLP_*.")
-        return None
+    return started(
+        lambda: MetricExport(_exporter(settings), resource(), settings, read), "metrics", "Metrics are not exported"
+    )
 
 
 def _exporter(settings: MetricSettings) -> MetricExporter:

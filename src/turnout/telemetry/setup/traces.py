@@ -18,7 +18,7 @@ from turnout.telemetry.masking import mask
 from turnout.telemetry.records import Span, TracingCounts
 from turnout.telemetry.redaction import redactor
 from turnout.telemetry.sampling import Sampler
-from turnout.telemetry.setup.environment import number, read_endpoint, resource
+from turnout.telemetry.setup.environment import number, read_endpoint, resource, started
 from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
 
 if TYPE_CHECKING:
@@ -90,14 +90,14 @@ def _sink(settings: TraceSettings, counts: TracingCounts) -> _OtlpSink | None:
         _log.warning("%s", problem)
     if not settings.protocol:
         return None
-    try:
+
+    def start() -> _OtlpSink:
         from turnout.telemetry.setup.transport import open_transport
 
         transport = open_transport(settings.protocol, settings.timeout_seconds, resource())
         return _OtlpSink(transport, settings, counts)
-    except Exception:  # noqa: BLE001 - what a foreign exporter may raise is not known; the process runs without
-        _log.exception("Tracing is off: the exporter could not be started. Check the OTEL_* variables.")
-        return None
+
+    return started(start, "traces", "Tracing is off")
 
 
 class _OtlpSink:
