@@ -108,6 +108,10 @@ class GenesysClient:
             method, path, operation=operation, read=as_object, params=params, body=body, idempotent=True
         )
 
+    async def write(self, method: str, path: str, *, operation: str, body: Json, idempotent: bool = True) -> None:
+        """Make a call whose answer says nothing but that. Safe to repeat, unless said otherwise: values are whole."""
+        await self.call(method, path, operation=operation, read=lambda *_: None, body=body, idempotent=idempotent)
+
     async def _attempt(self, request: Request) -> Answer:
         token = await self._tokens.token()
         answer = await self._send(request, token)

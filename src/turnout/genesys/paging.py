@@ -18,22 +18,21 @@ from turnout.genesys.errors import unreadable
 __all__ = ["Page", "each_item", "listed"]
 
 T = TypeVar("T")
-P = TypeVar("P")
 
 _STANDSTILL = 3
 """Pages in a row that bring nothing new. One may be due to shifting; three mean that the position is ignored."""
 
 
-class Page(msgspec.Struct, Generic[T, P], frozen=True):
-    """What is on one page, and the position of the next (an offset, a number, a cursor), None after the last."""
+class Page(msgspec.Struct, Generic[T], frozen=True):
+    """What is on one page, and the position of the next (an offset, a number), None after the last."""
 
     items: Sequence[T]
-    next: P | None
+    next: int | None
 
 
 async def each_item(
-    fetch: Callable[[P], Awaitable[Page[T, P]]],
-    first: P,
+    fetch: Callable[[int], Awaitable[Page[T]]],
+    first: int,
     *,
     identity: Callable[[T], str],
     operation: str,
@@ -45,7 +44,7 @@ async def each_item(
     silently.
     """
     seen: set[str] = set()
-    position: P | None = first
+    position: int | None = first
     pages = standstill = 0
     while position is not None:
         if pages == most_pages or standstill == _STANDSTILL:

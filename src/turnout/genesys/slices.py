@@ -10,6 +10,8 @@ import json
 import re
 from collections.abc import Iterator
 
+from turnout.genesys.answers import refuse
+
 __all__ = ["items", "members"]
 
 _SPACE = re.compile(r"[ \t\r\n]*")
@@ -66,9 +68,5 @@ def _end(text: str, at: int) -> None:
         raise ValueError(f"more at character {at + 1} than one value")
 
 
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not a JSON number")
-
-
 # Numbers are not needed, and huge ones must not be refused.
-_decoder = json.JSONDecoder(parse_constant=_refuse, parse_int=len, parse_float=len)
+_decoder = json.JSONDecoder(parse_constant=refuse, parse_int=len, parse_float=len)

@@ -10,7 +10,7 @@ from turnout.errors import GenesysUnavailable, GenesysUnsupported
 from turnout.genesys.answers import Json, JsonObject
 from turnout.genesys.paging import Page, each_item, listed
 
-OffsetPage: TypeAlias = "Page[str, int]"
+OffsetPage: TypeAlias = Page[str]
 
 
 def collect(page: Callable[[int], OffsetPage], *, most_pages: int = 100) -> list[str]:
@@ -54,7 +54,7 @@ def test_what_a_shift_repeats_is_yielded_once() -> None:
 
 
 def test_a_page_that_only_repeats_does_not_end_the_list() -> None:
-    pages = {0: Page(["a"], 1), 1: Page(["a"], 2), 2: Page(["b"], 3), 3: Page[str, int]([], None)}
+    pages = {0: Page(["a"], 1), 1: Page(["a"], 2), 2: Page(["b"], 3), 3: Page[str]([], None)}
     assert collect(pages.__getitem__) == ["a", "b"]
 
 
@@ -64,7 +64,7 @@ def test_pages_that_bring_nothing_new_are_too_many_only_in_a_row() -> None:
 
 
 def test_a_cursor_may_lead_over_an_empty_page() -> None:
-    pages = {0: Page(["a"], 1), 1: Page[str, int]([], 2), 2: Page(["b"], None)}
+    pages = {0: Page(["a"], 1), 1: Page[str]([], 2), 2: Page(["b"], None)}
     assert collect(pages.__getitem__) == ["a", "b"]
 
 

@@ -12,7 +12,6 @@ import logging
 import re
 from collections.abc import AsyncIterator, Iterable
 from itertools import islice
-from typing import TypeAlias
 
 import msgspec
 
@@ -25,18 +24,17 @@ from turnout.genesys.errors import unreadable
 from turnout.genesys.paging import Page, each_item
 from turnout.genesys.profiles.api import FailedEvent, ReplayBatch
 
-__all__ = ["IDS_PER_REPLAY", "FailedEvents"]
+__all__ = ["IDS_PER_REPLAY", "PLAIN_ID", "FailedEvents"]
 
 log = logging.getLogger(__name__)
 
 IDS_PER_REPLAY = 100
+PLAIN_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}")
+"""Ids stand in URLs: nothing that could lead to another path."""
 
 _LIST = "list failed events"
 _REPLAY = "replay events"
-_SUBSCRIPTION = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}")
 _LONGEST_FIELD = 1_048_576
-
-_EventPage: TypeAlias = "Page[FailedEvent, int]"
 
 
 class _Entities(msgspec.Struct):
@@ -56,11 +54,11 @@ class FailedEvents:
     def each(self, subscription_id: str) -> AsyncIterator[FailedEvent]:
         """Every failed event once. Raises `GenesysError`."""
         path = self._config.failed_events_path
-        if not path or not _SUBSCRIPTION.fullmatch(subscription_id):
+        if not path or not PLAIN_ID.fullmatch(subscription_id):
             raise _unusable(_LIST, "failed_events_path" if not path else "")
         path = path.replace("{subscription_id}", subscription_id)
 
-        async def page(offset: int) -> _EventPage:
+        async def page(offset: int) -> Page[FailedEvent]:
             raws = await self._client.call(
                 "GET",
                 path,
@@ -79,7 +77,7 @@ class FailedEvents:
         When a call says that others would fail alike (parked, denied, not offered), the rest is not sent, and told
         with the same error. Raises `GenesysUnsupported` when the service has no replay.
         """
-        if not self._config.replay_path or not _SUBSCRIPTION.fullmatch(subscription_id):
+        if not self._config.replay_path or not PLAIN_ID.fullmatch(subscription_id):
             raise _unusable(_REPLAY, "replay_path" if not self._config.replay_path else "")
         distinct = iter(dict.fromkeys(filter(None, event_ids)))
         hopeless: GenesysError | None = None
@@ -94,22 +92,18 @@ class FailedEvents:
             loop = asyncio.get_running_loop()
             await asyncio.sleep(max(0.0, self._next_replay - loop.time()))
             try:
-                await self._client.call(
+                await self._client.write(
                     "POST",
                     self._config.replay_path,
                     operation=_REPLAY,
-                    read=_accepted,
                     body={"subscriptionId": subscription_id, "eventIds": list(batch)},
+                    idempotent=False,
                 )
             except GenesysError as error:
                 return error
             finally:
                 self._next_replay = loop.time() + self._config.replay_spacing_seconds
         return None
-
-
-def _accepted(answer: Answer, operation: str) -> None:
-    """Any status of 2xx is the acceptance; the tutorials tell of no body."""
 
 
 def _entities(answer: Answer, operation: str) -> list[bytes]:

@@ -9,10 +9,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
 
 from turnout.errors import GenesysNotFound, GenesysUnsupported
-from turnout.genesys.answers import Answer, JsonObject
+from turnout.genesys.answers import JsonObject
 from turnout.genesys.client import GenesysClient
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.conversation import Conversation, Participant, is_uuid, objects_in, text_in, unique
@@ -24,8 +23,6 @@ __all__ = ["GenesysProfile"]
 
 _PAGES_OF_ONE = 20
 """Of a query for one conversation; more means that the filter is ignored."""
-
-_NumberedPage: TypeAlias = "Page[JsonObject, int]"
 
 
 class GenesysProfile:
@@ -72,7 +69,7 @@ class GenesysProfile:
             "value": conversation_id,
         }
 
-        async def page(number: int) -> _NumberedPage:
+        async def page(number: int) -> Page[JsonObject]:
             answer = await self._client.read(
                 "/api/v2/analytics/conversations/details/query",
                 operation=operation,
@@ -114,18 +111,16 @@ class GenesysProfile:
         if not is_uuid(update.participant_id):
             return WriteOutcome.NO_PARTICIPANT
         prefix = self._config.attribute_prefix
-        await self._client.call(
+        await self._client.write(
             "PATCH",
             f"/api/v2/conversations/{update.conversation_id}/participants/{update.participant_id}/attributes",
             operation="write participant attributes",
-            read=_nothing,
             body={
                 "attributes": {
                     f"{prefix}retryAttempt": str(update.attempt),
                     f"{prefix}retryStatus": update.status.value,
                 }
             },
-            idempotent=True,
         )
         return WriteOutcome.WRITTEN
 
@@ -136,12 +131,8 @@ class GenesysProfile:
         if there and not there.startswith(self._config.attribute_prefix):
             return WriteOutcome.TAKEN
         if there != tag:
-            await self._client.call(
-                "PUT",
-                f"{path}/tags",
-                operation="write the external tag",
-                read=_nothing,
-                body={"externalTag": tag},
+            await self._client.write(
+                "PUT", f"{path}/tags", operation="write the external tag", body={"externalTag": tag}
             )
         return WriteOutcome.WRITTEN
 
@@ -189,10 +180,6 @@ def _midnight(moment: datetime) -> datetime:
 
 def _instant(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _nothing(answer: Answer, operation: str) -> None:
-    """Writes are answered by nothing of interest."""
 
 
 def _not_offered(operation: str, instead: str) -> GenesysUnsupported:

@@ -6,10 +6,8 @@ replay are in `failed_events.py`. Every path is a setting; an empty one says tha
 
 from __future__ import annotations
 
-import re
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TypeAlias
 from urllib.parse import quote
 
 from turnout.errors import GenesysNotFound, GenesysUnsupported
@@ -20,15 +18,10 @@ from turnout.genesys.conversation import Conversation, objects_in, text_in, uniq
 from turnout.genesys.errors import unreadable
 from turnout.genesys.paging import Page, each_item, listed
 from turnout.genesys.profiles.api import FailedEvent, ReplayBatch
-from turnout.genesys.profiles.failed_events import FailedEvents
+from turnout.genesys.profiles.failed_events import PLAIN_ID, FailedEvents
 from turnout.genesys.writeback import StatusUpdate, WriteOutcome
 
 __all__ = ["TutorialProfile"]
-
-# Ids stand in URLs: nothing that could lead to another path.
-_ID = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._:-]{0,127}")
-
-_NumberedPage: TypeAlias = "Page[JsonObject, int]"
 
 
 class TutorialProfile:
@@ -43,7 +36,7 @@ class TutorialProfile:
 
     def can_ask_for(self, conversation_id: str) -> bool:
         """Any short id of plain characters."""
-        return _ID.fullmatch(conversation_id) is not None
+        return PLAIN_ID.fullmatch(conversation_id) is not None
 
     async def conversations(self, ids: Sequence[str]) -> Mapping[str, Conversation]:
         """`GET /api/v2/interactions/{id}`, for one."""
@@ -75,7 +68,7 @@ class TutorialProfile:
             else (now - timedelta(days=self._config.interval_days), now)
         )
 
-        async def page(number: int) -> _NumberedPage:
+        async def page(number: int) -> Page[JsonObject]:
             answer = await self._client.read(
                 self._config.details_query_path,
                 operation=operation,
@@ -108,13 +101,11 @@ class TutorialProfile:
         if not self.can_ask_for(update.conversation_id):
             return WriteOutcome.MISSING
         try:
-            await self._client.call(
+            await self._client.write(
                 "PATCH",
                 self._interaction(update.conversation_id),
                 operation="write the retry status",
-                read=_nothing,
                 body={"attributes": {"system": {"retryAttempt": update.attempt, "retryStatus": update.status.value}}},
-                idempotent=True,
             )
         except GenesysNotFound:
             return WriteOutcome.MISSING
@@ -139,7 +130,3 @@ def _conversation(document: JsonObject) -> Conversation:
 
 def _instant(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _nothing(answer: Answer, operation: str) -> None:
-    """Writes are answered by nothing of interest."""
