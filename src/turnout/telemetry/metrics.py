@@ -79,11 +79,11 @@ def _conventional(snapshot: Snapshot) -> Iterator[Metric]:
 
 
 def _books(snapshot: Snapshot) -> Iterator[Metric]:
-    yield _counter(
+    yield _total(
         "turnout.messages.received",
         "{message}",
         "Messages taken in. At any moment the sum of turnout.messages.settled and turnout.messages.in_flight.",
-        [_total(snapshot.received)],
+        snapshot.received,
     )
     yield _counter(
         "turnout.messages.settled",
@@ -97,15 +97,13 @@ def _books(snapshot: Snapshot) -> Iterator[Metric]:
         "turnout.messages.in_flight.limit", "{message}", "Messages held at a time, at most.", snapshot.in_flight_limit
     )
     yield _gauge("turnout.messages.in_flight.size", "By", "Bytes of bodies held now.", snapshot.in_flight_bytes)
-    yield _counter(
+    yield _total(
         "turnout.messages.redelivered",
         "{message}",
         "Messages handed out again by the queue while they were still held here; not counted as received.",
-        [_total(snapshot.redelivered)],
+        snapshot.redelivered,
     )
-    yield _counter(
-        "turnout.messages.unmatched", "{message}", "Messages that no rule matched.", [_total(snapshot.unmatched)]
-    )
+    yield _total("turnout.messages.unmatched", "{message}", "Messages that no rule matched.", snapshot.unmatched)
     yield _counter(
         "turnout.letters",
         "{message}",
@@ -158,26 +156,26 @@ def _targets(targets: Sequence[TargetSnapshot]) -> Iterator[Metric]:
         "turnout.target.sent",
         "{message}",
         "Deliveries that a target accepted.",
-        _per_target((target, target.sent) for target in targets),
+        _by("target", {target.name: target.sent for target in targets}),
     )
     yield _counter(
         "turnout.target.failed",
         "{message}",
         "Deliveries to a target that were given up; the message's letter owes it.",
-        _per_target((target, target.failed) for target in targets),
+        _by("target", {target.name: target.failed for target in targets}),
     )
     yield _counter(
         "turnout.target.retried",
         "{message}",
         "Attempts at a delivery that failed and were repeated.",
-        _per_target((target, target.retried) for target in targets),
+        _by("target", {target.name: target.retried for target in targets}),
     )
     yield Metric(
         "turnout.target.backlog",
         Kind.GAUGE,
         "{message}",
         "Deliveries that wait for a target.",
-        _per_target((target, target.backlog) for target in targets),
+        _by("target", {target.name: target.backlog for target in targets}),
     )
     yield Metric(
         "turnout.target.breaker",
@@ -193,44 +191,38 @@ def _targets(targets: Sequence[TargetSnapshot]) -> Iterator[Metric]:
 
 
 def _reading(snapshot: Snapshot) -> Iterator[Metric]:
-    yield _counter("turnout.polls", "{poll}", "Polls that succeeded, empty ones included.", [_total(snapshot.polls)])
-    yield _counter("turnout.polls.failed", "{poll}", "Polls that failed.", [_total(snapshot.poll_errors)])
+    yield _total("turnout.polls", "{poll}", "Polls that succeeded, empty ones included.", snapshot.polls)
+    yield _total("turnout.polls.failed", "{poll}", "Polls that failed.", snapshot.poll_errors)
     yield Metric(
         "turnout.poller.last_success.time",
         Kind.GAUGE,
         "s",
         "When a poll of a source queue last succeeded, in seconds since the epoch.",
-        [Sample({"queue": source.queue}, source.read_at) for source in snapshot.sources],
+        _by("queue", {source.queue: source.read_at for source in snapshot.sources}),
     )
-    yield _counter(
-        "turnout.heartbeat.extended",
-        "{message}",
-        "Visibility timeouts that were extended.",
-        [_total(snapshot.extensions)],
+    yield _total(
+        "turnout.heartbeat.extended", "{message}", "Visibility timeouts that were extended.", snapshot.extensions
     )
-    yield _counter(
+    yield _total(
         "turnout.heartbeat.expired",
         "{message}",
         "Messages that could not be kept invisible; each may have been received again.",
-        [_total(snapshot.expired)],
+        snapshot.expired,
     )
-    yield _counter(
+    yield _total(
         "turnout.idempotency.suppressed",
         "{message}",
         "Deliveries not made because the target had taken the event before.",
-        [_total(snapshot.suppressed)],
+        snapshot.suppressed,
     )
-    yield _counter(
-        "turnout.idempotency.errors",
-        "{call}",
-        "Calls to the idempotency store that failed.",
-        [_total(snapshot.store_errors)],
+    yield _total(
+        "turnout.idempotency.errors", "{call}", "Calls to the idempotency store that failed.", snapshot.store_errors
     )
-    yield _counter(
+    yield _total(
         "turnout.attributes.dropped",
         "{attribute}",
         "Message attributes left behind because a message carries ten at most.",
-        [_total(snapshot.attributes_dropped)],
+        snapshot.attributes_dropped,
     )
 
 
@@ -244,31 +236,28 @@ def _itself(snapshot: Snapshot) -> Iterator[Metric]:
         "want of room.",
         _by("result", spans),
     )
-    yield _counter(
+    yield _total(
         "turnout.tracing.context.dropped",
         "{message}",
         "Messages sent without traceparent because they had ten attributes already.",
-        [_total(tracing.context_dropped)],
+        tracing.context_dropped,
     )
-    yield _counter(
+    yield _total(
         "turnout.event_loop.blocked",
         "{block}",
         "How often the event loop was blocked for longer than the watchdog allows.",
-        [_total(snapshot.loop.blocked)],
+        snapshot.loop.blocked,
     )
-    yield _counter(
-        "turnout.event_loop.blocked.duration",
-        "s",
-        "For how long it was, all in all.",
-        [_total(snapshot.loop.blocked_seconds)],
+    yield _total(
+        "turnout.event_loop.blocked.duration", "s", "For how long it was, all in all.", snapshot.loop.blocked_seconds
     )
     if snapshot.fleet is not None:
         yield _gauge("turnout.workers", "{worker}", "Worker processes that run.", snapshot.fleet.running)
-        yield _counter(
+        yield _total(
             "turnout.worker.restarts",
             "{restart}",
             "Worker processes started again after they ended without being asked to.",
-            [_total(snapshot.fleet.restarts)],
+            snapshot.fleet.restarts,
         )
     yield _gauge("turnout.draining", "1", "1 once the worker has been told to stop.", int(snapshot.draining))
     yield _gauge("turnout.start.time", "s", "When the worker started, in seconds since the epoch.", snapshot.started_at)
@@ -309,17 +298,13 @@ def _counter(name: str, unit: str, description: str, samples: Sequence[Sample]) 
     return Metric(name, Kind.COUNTER, unit, description, samples)
 
 
+def _total(name: str, unit: str, description: str, value: float) -> Metric:
+    return Metric(name, Kind.COUNTER, unit, description, [Sample({}, value)])
+
+
 def _gauge(name: str, unit: str, description: str, value: float) -> Metric:
     return Metric(name, Kind.GAUGE, unit, description, [Sample({}, value)])
 
 
-def _total(value: float) -> Sample:
-    return Sample({}, value)
-
-
 def _by(label: str, values: Mapping[str, float]) -> list[Sample]:
     return [Sample({label: name}, value) for name, value in values.items()]
-
-
-def _per_target(values: Iterable[tuple[TargetSnapshot, float]]) -> list[Sample]:
-    return [Sample({"target": target.name}, value) for target, value in values]
