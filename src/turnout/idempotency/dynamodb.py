@@ -11,7 +11,7 @@ import contextlib
 import math
 import os
 import time
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Iterator, Mapping
 from typing import Any
 
 import aioboto3
@@ -27,7 +27,6 @@ __all__ = ["DynamoStore", "open_dynamo_store"]
 
 _CLAIM = "SET #o = :owner, lease_until = :until, expires = :expires"
 _FREE = "attribute_not_exists(#o) OR #o = :owner OR lease_until < :now"
-_NAMES = {"#o": "owner"}
 
 # botocore bounds connecting and each read alone, so an answer that comes letter by letter would never end. Two attempts
 # that connect and read, and the pause between them, take less than this many times the one bound.
@@ -118,26 +117,20 @@ class DynamoStore:
         return Claim(_targets(held), max(1.0, until - now))
 
     async def _renew(self, key: str, owner: str, lease_seconds: float, targets: frozenset[str] | None) -> None:
-        values: dict[str, object] = {":owner": {"S": owner}, ":until": _number(time.time() + lease_seconds)}
-        add = ""
-        if targets:
-            add = " ADD done :done"
-            values[":done"] = {"SS": sorted(targets)}
+        add, done = _adding(targets)
+        values = {":owner": {"S": owner}, ":until": _number(time.time() + lease_seconds), **done}
         await self._update(key, f"SET lease_until = :until{add}", "#o = :owner", values)
 
     async def _record(self, key: str, owner: str, targets: frozenset[str]) -> None:
-        values: dict[str, object] = {":expires": _seconds(time.time() + self._ttl)}
-        add = ""
-        if targets:
-            add = " ADD done :done"
-            values[":done"] = {"SS": sorted(targets)}
+        add, done = _adding(targets)
+        values = {":expires": _seconds(time.time() + self._ttl), **done}
         mine = "attribute_not_exists(#o) OR #o = :owner"
         released = await self._update(
             key, f"SET expires = :expires REMOVE #o, lease_until{add}", mine, {**values, ":owner": {"S": owner}}
         )
         if released is None and targets:
             # Somebody else holds the event by now. What we did is true all the same; the lease is not ours to end.
-            await self._update(key, f"SET expires = :expires{add}", None, values, names=None)
+            await self._update(key, f"SET expires = :expires{add}", None, values)
 
     async def _update(
         self,
@@ -147,7 +140,6 @@ class DynamoStore:
         values: Mapping[str, object],
         *,
         answer: str = "NONE",
-        names: Mapping[str, str] | None = _NAMES,
     ) -> dict[str, Any] | None:
         """One UpdateItem; None when its condition does not hold."""
         request: dict[str, Any] = {
@@ -157,10 +149,9 @@ class DynamoStore:
             "ExpressionAttributeValues": values,
             "ReturnValues": answer,
         }
-        if names:
-            request["ExpressionAttributeNames"] = names
         if condition is not None:
             request["ConditionExpression"] = condition
+            request["ExpressionAttributeNames"] = {"#o": "owner"}  # every condition is about it
         with _foreign_errors():
             try:
                 response = await self._answer(self._client.update_item(**request))
@@ -190,6 +181,11 @@ async def _together(calls: list[Any]) -> None:
             raise result
 
 
+def _adding(targets: frozenset[str] | None) -> tuple[str, Mapping[str, object]]:
+    """What adds targets to those that are done: the end of an update's expression, and its values."""
+    return (" ADD done :done", {":done": {"SS": sorted(targets)}}) if targets else ("", {})
+
+
 def _number(value: float) -> dict[str, str]:
     return {"N": f"{value:.3f}"}
 
@@ -204,7 +200,7 @@ def _targets(item: Mapping[str, Any]) -> frozenset[str]:
 
 
 @contextlib.contextmanager
-def _foreign_errors() -> Any:
+def _foreign_errors() -> Iterator[None]:
     """botocore's and the network's errors become `StoreUnavailable`."""
     try:
         yield
