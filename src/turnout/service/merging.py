@@ -106,7 +106,7 @@ def _two(one: Snapshot, other: Snapshot) -> Snapshot:
         places=_by(one.places, other.places, lambda place: (place.system, place.name), _place),
         calls=_by(one.calls, other.calls, _calls_key, _calls),
         rules=_rules(one.rules, other.rules),
-        loop=_loop(one.loop, other.loop),
+        loop=LoopSnapshot(**_sums(one.loop, other.loop, "blocked blocked_seconds")),
         tracing=TracingSnapshot(**_sums(one.tracing, other.tracing, " ".join(TracingSnapshot.__struct_fields__))),
     )
 
@@ -151,11 +151,6 @@ def _rules(one: RulesSnapshot, other: RulesSnapshot) -> RulesSnapshot:
         reload_success=one.reload_success and other.reload_success,
         reload_error=one.reload_error or other.reload_error,
     )
-
-
-def _loop(one: LoopSnapshot, other: LoopSnapshot) -> LoopSnapshot:
-    last = max(one.last_blocked_at, other.last_blocked_at)
-    return LoopSnapshot(**_sums(one, other, "blocked blocked_seconds"), last_blocked_at=last)
 
 
 def _sums(one: S, other: S, fields: str) -> dict[str, Any]:

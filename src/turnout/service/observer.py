@@ -256,12 +256,10 @@ def _poller(poller: Poller, now: float) -> PollerSnapshot:
 
 def _tracing(counts: TracingCounts) -> TracingSnapshot:
     return TracingSnapshot(
-        messages=counts.messages,
         exported=counts.exported,
         export_failed=counts.export_failed,
         spans_dropped=counts.spans_dropped,
         context_dropped=counts.context_dropped,
-        errors=counts.errors,
     )
 
 

@@ -81,7 +81,7 @@ class Watchdog:
 
     def _over(self, seconds: float) -> None:
         counts = self.counts
-        self.counts = LoopSnapshot(counts.blocked + 1, counts.blocked_seconds + seconds, time.time())
+        self.counts = LoopSnapshot(counts.blocked + 1, counts.blocked_seconds + seconds)
         log.warning("the event loop goes on after %.1f s", seconds)
 
     def _stack(self) -> str:

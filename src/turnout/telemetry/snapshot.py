@@ -129,18 +129,15 @@ class LoopSnapshot(msgspec.Struct, frozen=True):
 
     blocked: int = 0
     blocked_seconds: float = 0.0
-    last_blocked_at: float = 0.0
 
 
 class TracingSnapshot(msgspec.Struct, frozen=True):
     """Counters of tracing itself; see `turnout.telemetry.records.TracingCounts`."""
 
-    messages: int = 0
     exported: int = 0
     export_failed: int = 0
     spans_dropped: int = 0
     context_dropped: int = 0
-    errors: int = 0
 
 
 class FleetSnapshot(msgspec.Struct, frozen=True):

@@ -52,7 +52,6 @@ def test_a_blocked_loop_is_noticed_with_the_stack_that_blocks_it(caplog: pytest.
     assert "until.wait(30)" in caplog.text
     assert "goes on after" in caplog.text
     assert watchdog.counts.blocked == 1
-    assert abs(watchdog.counts.last_blocked_at - time.time()) < 60
 
 
 def test_a_loop_that_comes_round_is_left_in_peace(caplog: pytest.LogCaptureFixture) -> None:
