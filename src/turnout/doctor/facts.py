@@ -91,7 +91,6 @@ class MappingFacts(msgspec.Struct, frozen=True):
 
     function: str
     enabled: bool
-    batch_size: int
     window_seconds: int
     reports_failures: bool
     timeout_seconds: int | None

@@ -155,9 +155,9 @@ def test_a_mapping_is_read_with_its_functions_timeout() -> None:
         "MaximumBatchingWindowInSeconds": 1,
         "FunctionResponseTypes": ["ReportBatchItemFailures"],
     }
-    assert read_mapping(mapping, {"Timeout": 45}) == MappingFacts("router:live", True, 100, 1, True, 45)
+    assert read_mapping(mapping, {"Timeout": 45}) == MappingFacts("router:live", True, 1, True, 45)
     bare = read_mapping({"FunctionArn": "x", "State": "Disabled"}, Silence(Why.DENIED, "AccessDenied", ""))
-    assert bare == MappingFacts("x", False, 10, 0, False, None)
+    assert bare == MappingFacts("x", False, 0, False, None)
 
 
 def answered(code: str) -> ClientError:

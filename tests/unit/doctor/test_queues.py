@@ -93,20 +93,20 @@ def test_a_redrive_policy_that_names_no_queue_is_an_error() -> None:
     ("visibility", "severity"), [("179", Severity.ERROR), ("180", Severity.OK), ("300", Severity.OK)]
 )
 def test_visibility_is_six_times_the_timeout_of_the_function_that_reads(visibility: str, severity: Severity) -> None:
-    mapping = MappingFacts("router", True, 10, 0, True, 30)
+    mapping = MappingFacts("router", True, 0, True, 30)
     queue = source({"VisibilityTimeout": visibility}, mappings=(mapping,))
     assert worst(judged(queue), "visibility") is severity
 
 
 def test_the_batching_window_comes_on_top() -> None:
-    mapping = MappingFacts("router", True, 10, 5, True, 30)
+    mapping = MappingFacts("router", True, 5, True, 30)
     assert worst(judged(source({"VisibilityTimeout": "184"}, mappings=(mapping,))), "visibility") is Severity.ERROR
 
 
 def test_a_mapping_that_does_not_report_single_failures_is_an_error_unless_it_is_off() -> None:
-    mapping = MappingFacts("router", True, 10, 0, False, 30)
+    mapping = MappingFacts("router", True, 0, False, 30)
     assert worst(judged(source(mappings=(mapping,))), "partial-batch") is Severity.ERROR
-    off = MappingFacts("router", False, 10, 0, False, 30)
+    off = MappingFacts("router", False, 0, False, 30)
     assert bad(judged(source(mappings=(off,)))) == []
 
 
@@ -124,7 +124,7 @@ def test_a_source_of_which_nearly_all_is_in_flight_that_may_be_is_pointed_out(he
 
 
 def test_of_a_mapping_that_is_switched_off_nothing_is_demanded() -> None:
-    mapping = MappingFacts("turnout-recovery", False, 10, 0, False, 45)
+    mapping = MappingFacts("turnout-recovery", False, 0, False, 45)
     assert bad(judged(source({"VisibilityTimeout": "30"}, mappings=(mapping,)))) == []
 
 
@@ -143,12 +143,12 @@ def test_letters_that_somebody_holds_are_told_of() -> None:
 
 
 def test_a_dead_letter_queue_that_a_function_recovers_must_redrive_what_it_cannot() -> None:
-    mapping = MappingFacts("turnout-recovery", True, 10, 0, True, 45)
+    mapping = MappingFacts("turnout-recovery", True, 0, True, 45)
     lasting = {"VisibilityTimeout": "300"}
     assert bad(judged(letters({**lasting, "RedrivePolicy": redrive()}, mappings=(mapping,)))) == []
     (finding,) = bad(judged(letters(lasting, mappings=(mapping,))))
     assert "comes back to it until it is too old" in finding.message
-    off = MappingFacts("turnout-recovery", False, 10, 0, True, 45)
+    off = MappingFacts("turnout-recovery", False, 0, True, 45)
     assert (
         worst(judged(letters({**lasting, "RedrivePolicy": redrive()}, mappings=(off,))), "letters") is Severity.WARNING
     )
@@ -156,7 +156,7 @@ def test_a_dead_letter_queue_that_a_function_recovers_must_redrive_what_it_canno
 
 def test_a_function_that_recovers_letters_is_examined_as_the_router_is() -> None:
     redriven = {"VisibilityTimeout": "60", "RedrivePolicy": redrive()}
-    mapping = MappingFacts("turnout-recovery", True, 10, 0, False, 45)
+    mapping = MappingFacts("turnout-recovery", True, 0, False, 45)
     found = judged(letters(redriven, mappings=(mapping,)))
     assert worst(found, "visibility") is Severity.ERROR
     assert worst(found, "partial-batch") is Severity.ERROR

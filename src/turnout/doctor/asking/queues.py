@@ -159,7 +159,6 @@ def read_mapping(mapping: Answer, about: Answer | Silence) -> MappingFacts:
     return MappingFacts(
         function=str(mapping.get("FunctionArn", "")).rpartition(":function:")[2],
         enabled=str(mapping.get("State", "")) in ("Enabled", "Enabling", "Creating", "Updating"),
-        batch_size=int(mapping.get("BatchSize") or 10),
         window_seconds=int(mapping.get("MaximumBatchingWindowInSeconds") or 0),
         reports_failures="ReportBatchItemFailures" in (mapping.get("FunctionResponseTypes") or ()),
         timeout_seconds=None if isinstance(about, Silence) else int(about.get("Timeout") or 3),
