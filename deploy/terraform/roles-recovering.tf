@@ -1,6 +1,8 @@
 # What recovery needs, whoever does it: operators with `turnout dlq`, a processor, or the functions.
 
 data "aws_iam_policy_document" "recovering" {
+  source_policy_documents = [data.aws_iam_policy_document.other_targets.json]
+
   statement {
     sid       = "SendAgain"
     actions   = ["sqs:SendMessage"]
@@ -31,33 +33,6 @@ data "aws_iam_policy_document" "recovering" {
       actions = ["lambda:InvokeFunction"]
       # Lambda's own letters name the version that failed, mostly $LATEST: to permit a function permits none of those.
       resources = flatten([for arn in statement.value : [arn, "${arn}:*"]])
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(var.other_targets.topics) > 0 ? [var.other_targets.topics] : []
-    content {
-      sid       = "PublishToTopics"
-      actions   = ["sns:Publish"]
-      resources = statement.value
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(var.other_targets.buses) > 0 ? [var.other_targets.buses] : []
-    content {
-      sid       = "PutOnBuses"
-      actions   = ["events:PutEvents"]
-      resources = statement.value
-    }
-  }
-
-  dynamic "statement" {
-    for_each = length(var.other_targets.state_machines) > 0 ? [var.other_targets.state_machines] : []
-    content {
-      sid       = "StartExecutions"
-      actions   = ["states:StartExecution"]
-      resources = statement.value
     }
   }
 

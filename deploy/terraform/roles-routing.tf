@@ -2,6 +2,8 @@
 # to the calls in the code, in both directions.
 
 data "aws_iam_policy_document" "routing" {
+  source_policy_documents = [data.aws_iam_policy_document.other_targets.json]
+
   statement {
     sid       = "SendEventsAndLetters"
     actions   = ["sqs:GetQueueAttributes", "sqs:SendMessage"]
@@ -17,6 +19,21 @@ data "aws_iam_policy_document" "routing" {
     }
   }
 
+  statement {
+    sid       = "UseTheKey"
+    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
+    resources = [local.key_arn]
+
+    condition {
+      test     = "StringEquals"
+      variable = "kms:ViaService"
+      values   = ["dynamodb.${local.region}.amazonaws.com", "sqs.${local.region}.amazonaws.com"]
+    }
+  }
+}
+
+# Of targets that are no queues; recovery sends to them too.
+data "aws_iam_policy_document" "other_targets" {
   dynamic "statement" {
     for_each = length(var.other_targets.topics) > 0 ? [var.other_targets.topics] : []
     content {
@@ -41,18 +58,6 @@ data "aws_iam_policy_document" "routing" {
       sid       = "StartExecutions"
       actions   = ["states:StartExecution"]
       resources = statement.value
-    }
-  }
-
-  statement {
-    sid       = "UseTheKey"
-    actions   = ["kms:Decrypt", "kms:GenerateDataKey"]
-    resources = [local.key_arn]
-
-    condition {
-      test     = "StringEquals"
-      variable = "kms:ViaService"
-      values   = ["dynamodb.${local.region}.amazonaws.com", "sqs.${local.region}.amazonaws.com"]
     }
   }
 }
