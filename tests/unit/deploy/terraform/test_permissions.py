@@ -189,6 +189,8 @@ def test_each_role_has_one_policy_and_may_be_assumed_by_one_service() -> None:
         else:
             assert statement["actions"] == ["sts:AssumeRole"]
             assert principal["type"] == "Service"
+            account = {"test": "StringEquals", "variable": "aws:SourceAccount", "values": ["${local.account}"]}
+            assert account in statement["condition"], "a service acts for whoever asks it, in whichever account"
 
 
 def test_no_role_may_do_everything_or_touch_everything() -> None:

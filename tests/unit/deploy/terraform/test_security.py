@@ -145,8 +145,7 @@ def test_conditions_stand_on_every_statement_that_lets_a_service_in() -> None:
         for principal in each.get("principals", [])
         if principal["type"] == "Service" and not each.get("condition")
     }
-    # Lambda gives no condition keys when it assumes a function's role.
-    assert without <= {"lambda_assumes"}
+    assert not without
 
 
 # ------------------------------------------------------------------------------------------------------------ stores
