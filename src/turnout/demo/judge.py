@@ -7,9 +7,11 @@ every rule is interpreted in turn; poison is known as such since it was made.
 from __future__ import annotations
 
 import json
+import time
 
 from turnout.demo.audit import DEAD_LETTERS
 from turnout.demo.events import DemoMessage
+from turnout.demo.queues import SOURCE
 from turnout.rules import Ruleset
 from turnout.rules.condition.interpret import Scope, holds
 from turnout.rules.model import Mode, Unmatched
@@ -34,7 +36,14 @@ def judge(message: DemoMessage, ruleset: Ruleset) -> tuple[str, ...]:
 
 
 def _targets(message: DemoMessage, ruleset: Ruleset) -> tuple[str, ...]:
-    metadata = {"attributes": {name: value.text for name, value in message.attributes.items()}, "receive_count": 1}
+    # As the worker sees a message that comes for the first time; its id, and when it was sent, nearly.
+    metadata = {
+        "attributes": {name: value.text for name, value in message.attributes.items()},
+        "receive_count": 1,
+        "queue": SOURCE,
+        "message_id": "some id",
+        "sent_timestamp": time.time_ns() // 1_000_000,
+    }
     scope = Scope(json.loads(message.body), metadata)
     targets: dict[str, None] = {}
     for rule in ruleset.rules:

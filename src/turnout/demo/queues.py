@@ -23,14 +23,16 @@ from turnout.sqs.api import MAX_BATCH_ENTRIES, OutgoingMessage, SentBatch, Sqs
 from turnout.sqs.batching import batches
 from turnout.targets.queue import QueueDestination
 
-__all__ = ["Queues", "create_queues", "drain", "publish"]
+__all__ = ["SOURCE", "Queues", "create_queues", "drain", "publish"]
 
 MAX_RECEIVES = 5
 """After so many receives SQS itself moves a message to the dead-letter queue."""
 
 CALL_SECONDS = 10.0
 
-_SOURCE = "turnout-source"
+SOURCE = "turnout-source"
+"""The name of the queue that events are published to."""
+
 _DEAD_LETTER = "turnout-dead-letter"
 _QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,75}")
 """Of the 80 characters that there may be, `.fifo` may take five."""
@@ -77,11 +79,11 @@ async def create_queues(endpoint: str, targets: Sequence[Target]) -> Queues:
     async with httpx.AsyncClient(base_url=endpoint, timeout=CALL_SECONDS, trust_env=False) as client:
         dead_letter = await _create(client, _DEAD_LETTER, {})
         redrive = {"RedrivePolicy": _redrive_policy(dead_letter)}
-        source = await _create(client, _SOURCE, redrive)
+        source = await _create(client, SOURCE, redrive)
         urls: dict[str, str] = {}
         for number, target in enumerate(targets, 1):
             name = f"turnout-{target.name}"
-            if not _QUEUE_NAME.fullmatch(name) or name in (_SOURCE, _DEAD_LETTER):
+            if not _QUEUE_NAME.fullmatch(name) or name in (SOURCE, _DEAD_LETTER):
                 name = f"turnout_{number}"  # which no target's name makes
             if target.address.endswith(".fifo"):
                 urls[target.name] = await _create(client, f"{name}.fifo", {"FifoQueue": "true"})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,10 @@ import pytest
 from turnout.demo.audit import DEAD_LETTERS
 from turnout.demo.events import DemoMessage, generate
 from turnout.demo.judge import judge
+from turnout.demo.queues import SOURCE
 from turnout.failures import Reason
+from turnout.message import Message
+from turnout.pipeline.router import metadata
 from turnout.rules import Ruleset, load_rules
 
 RULES = """\
@@ -83,3 +87,23 @@ def test_the_judge_and_the_ruleset_are_of_one_opinion(tmp_path: Path) -> None:
         else:
             assert match.rejected is not None
             assert match.rejected.reason is message.poison
+
+
+@pytest.mark.parametrize(
+    "when",
+    ["@queue != 'turnout-audits'", "@sent_timestamp > 1700000000000", "exists(@message_id)", "@receive_count == 1"],
+)
+def test_what_rules_know_of_a_message_beside_its_event_the_judge_knows_too(tmp_path: Path, when: str) -> None:
+    file = tmp_path / "rules.yaml"
+    file.write_text(
+        "targets: {a: {queue: a}, b: {queue: b}}\n"
+        "unmatched: drop\n"
+        "rules:\n"
+        f'  - {{id: around, when: "{when}", send: [a], stop: true}}\n'
+        "  - {id: all, when: exists(detail), send: [b]}\n"
+    )
+    rules = load_rules(file)
+    message = event(priority="low")
+    system = {"ApproximateReceiveCount": "1", "SentTimestamp": str(time.time_ns() // 1_000_000)}
+    received = Message("0b2e", "handle", message.body, f"http://127.0.0.1/000000000000/{SOURCE}", system=system)
+    assert judge(message, rules) == rules.match(message.body, metadata(received)).targets == ("a",)
