@@ -5,9 +5,10 @@
 
 The dependencies are the versions of constraints.txt, as wheels for Lambda's system (manylinux, Amazon Linux 2023); none
 is built here. The same input gives the same bytes, so that deploying again changes nothing. Everything is compiled
-beforehand, because Lambda cannot keep compiled files. boto3 and botocore are packed although Lambda's runtime has them:
-aiobotocore fits one narrow range of versions, and Lambda's changes without notice. Of botocore's descriptions of AWS's
-services only those that Turnout calls are packed.
+beforehand, because Lambda cannot keep compiled files, if this is run by the functions' version of Python; by another it
+builds a file that works, but each cold start compiles. boto3 and botocore are packed although Lambda's runtime has
+them: aiobotocore fits one narrow range of versions, and Lambda's changes without notice. Of botocore's descriptions of
+AWS's services only those that Turnout calls are packed.
 """
 
 from __future__ import annotations
@@ -16,7 +17,6 @@ import argparse
 import base64
 import compileall
 import hashlib
-import os
 import py_compile
 import shutil
 import subprocess
@@ -89,6 +89,8 @@ def _options() -> argparse.Namespace:
     options = parser.parse_args()
     if not options.rules.is_dir():
         parser.error(f"{options.rules} is no folder")
+    if options.out.is_dir():
+        parser.error(f"{options.out} is a folder: name the file to write")
     return options
 
 
@@ -138,7 +140,6 @@ def add_rules(content: Path, rules: Path) -> None:
 
 def compile_all(content: Path) -> None:
     """Compile everything. Lambda's code folder is read-only: without this, every cold start compiles anew."""
-    os.environ["PYTHONHASHSEED"] = "0"
     if not compileall.compile_dir(
         content, quiet=1, workers=1, stripdir=str(content), prependdir="/var/task",
         invalidation_mode=py_compile.PycInvalidationMode.UNCHECKED_HASH,

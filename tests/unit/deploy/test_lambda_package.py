@@ -400,7 +400,7 @@ def test_what_is_installed_beside_pip_is_not_told_of_as_a_conflict(
 
 
 def test_wrong_options_are_refused() -> None:
-    for wrong in (["--architecture", "mips"], ["--rules", "/nowhere"]):
+    for wrong in (["--architecture", "mips"], ["--rules", "/nowhere"], ["--out", "/tmp"]):
         done = subprocess.run([sys.executable, str(SCRIPT), *wrong], check=False, capture_output=True, text=True)
         assert done.returncode == 2
         assert wrong[1] in done.stderr
