@@ -13,7 +13,7 @@ resource "aws_iam_role" "conversations" {
 
   name               = "${var.name}-conversations"
   description        = "Follows the conversations that Lambda reads from a target queue"
-  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  assume_role_policy = data.aws_iam_policy_document.assumes["lambda"].json
 }
 
 resource "aws_iam_role_policy" "conversations" {

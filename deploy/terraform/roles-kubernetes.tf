@@ -10,11 +10,14 @@ resource "aws_iam_role" "kubernetes" {
 
   name               = "${var.name}-kubernetes"
   description        = "The worker in Kubernetes: reads the source queues, sends to the targets and the dead-letter queue"
-  assume_role_policy = data.aws_iam_policy_document.kubernetes_assumes[0].json
+  assume_role_policy = data.aws_iam_policy_document.kubernetes_assumes["worker"].json
 }
 
 data "aws_iam_policy_document" "kubernetes_assumes" {
-  count = var.kubernetes == null ? 0 : 1
+  for_each = var.kubernetes == null ? {} : {
+    worker   = var.kubernetes.service_account
+    recovery = "${var.kubernetes.service_account}-recovery"
+  }
 
   statement {
     actions = ["sts:AssumeRoleWithWebIdentity"]
@@ -26,7 +29,7 @@ data "aws_iam_policy_document" "kubernetes_assumes" {
     condition {
       test     = "StringEquals"
       variable = "${split(":oidc-provider/", var.kubernetes.oidc_provider_arn)[1]}:sub"
-      values   = ["system:serviceaccount:${var.kubernetes.namespace}:${var.kubernetes.service_account}"]
+      values   = ["system:serviceaccount:${var.kubernetes.namespace}:${each.value}"]
     }
     condition {
       test     = "StringEquals"
@@ -49,30 +52,7 @@ resource "aws_iam_role" "kubernetes_recovery" {
 
   name               = "${var.name}-kubernetes-recovery"
   description        = "Recovery in Kubernetes: reads letters, delivers them again, archives them"
-  assume_role_policy = data.aws_iam_policy_document.kubernetes_recovery_assumes[0].json
-}
-
-data "aws_iam_policy_document" "kubernetes_recovery_assumes" {
-  count = local.kubernetes_recovery ? 1 : 0
-
-  statement {
-    actions = ["sts:AssumeRoleWithWebIdentity"]
-
-    principals {
-      type        = "Federated"
-      identifiers = [var.kubernetes.oidc_provider_arn]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "${split(":oidc-provider/", var.kubernetes.oidc_provider_arn)[1]}:sub"
-      values   = ["system:serviceaccount:${var.kubernetes.namespace}:${var.kubernetes.service_account}-recovery"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "${split(":oidc-provider/", var.kubernetes.oidc_provider_arn)[1]}:aud"
-      values   = ["sts.amazonaws.com"]
-    }
-  }
+  assume_role_policy = data.aws_iam_policy_document.kubernetes_assumes["recovery"].json
 }
 
 resource "aws_iam_role_policy" "kubernetes_recovery" {

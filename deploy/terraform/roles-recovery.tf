@@ -10,7 +10,7 @@ resource "aws_iam_role" "recovery" {
 
   name               = "${var.name}-recovery"
   description        = "Recovers what Lambda reads from the dead-letter queues"
-  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  assume_role_policy = data.aws_iam_policy_document.assumes["lambda"].json
 }
 
 resource "aws_iam_role_policy" "recovery" {
@@ -46,7 +46,7 @@ resource "aws_iam_role" "steps" {
 
   name               = "${var.name}-steps"
   description        = "What the states of recovery do"
-  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  assume_role_policy = data.aws_iam_policy_document.assumes["lambda"].json
 }
 
 resource "aws_iam_role_policy" "steps" {
@@ -80,23 +80,7 @@ resource "aws_iam_role" "state_machine" {
 
   name               = "${var.name}-state-machine"
   description        = "Calls the functions of the states of recovery"
-  assume_role_policy = data.aws_iam_policy_document.states_assumes.json
-}
-
-data "aws_iam_policy_document" "states_assumes" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["states.amazonaws.com"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
+  assume_role_policy = data.aws_iam_policy_document.assumes["states"].json
 }
 
 resource "aws_iam_role_policy" "state_machine" {
@@ -128,23 +112,7 @@ resource "aws_iam_role" "pipe" {
 
   name               = "${var.name}-pipe"
   description        = "Starts recovery of what it reads from the dead-letter queues"
-  assume_role_policy = data.aws_iam_policy_document.pipes_assumes.json
-}
-
-data "aws_iam_policy_document" "pipes_assumes" {
-  statement {
-    actions = ["sts:AssumeRole"]
-
-    principals {
-      type        = "Service"
-      identifiers = ["pipes.amazonaws.com"]
-    }
-    condition {
-      test     = "StringEquals"
-      variable = "aws:SourceAccount"
-      values   = [local.account]
-    }
-  }
+  assume_role_policy = data.aws_iam_policy_document.assumes["pipes"].json
 }
 
 resource "aws_iam_role_policy" "pipe" {

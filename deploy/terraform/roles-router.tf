@@ -1,12 +1,15 @@
 # The router function's role. Lambda itself reads the queue with it.
 
-data "aws_iam_policy_document" "lambda_assumes" {
+# Functions, pipes and state machines: their services take a role for this account alone.
+data "aws_iam_policy_document" "assumes" {
+  for_each = toset(["lambda", "pipes", "states"])
+
   statement {
     actions = ["sts:AssumeRole"]
 
     principals {
       type        = "Service"
-      identifiers = ["lambda.amazonaws.com"]
+      identifiers = ["${each.key}.amazonaws.com"]
     }
     condition {
       test     = "StringEquals"
@@ -21,7 +24,7 @@ resource "aws_iam_role" "router" {
 
   name               = "${var.name}-router"
   description        = "Routes what Lambda reads from the source queues"
-  assume_role_policy = data.aws_iam_policy_document.lambda_assumes.json
+  assume_role_policy = data.aws_iam_policy_document.assumes["lambda"].json
 }
 
 resource "aws_iam_role_policy" "router" {

@@ -193,6 +193,21 @@ def test_each_role_has_one_policy_and_may_be_assumed_by_one_service() -> None:
             assert account in statement["condition"], "a service acts for whoever asks it, in whichever account"
 
 
+def test_roles_are_taken_by_the_service_that_acts_with_them() -> None:
+    document = resources("aws_iam_policy_document", "data")["assumes"]
+    assert document["for_each"] == '${toset(["lambda", "pipes", "states"])}'
+    (statement,) = statements("assumes")
+    assert statement["principals"] == [{"type": "Service", "identifiers": ["${each.key}.amazonaws.com"]}]
+    assuming = {name: role["assume_role_policy"] for name, role in resources("aws_iam_role").items()}
+    taken = {name: re.search(r'\.assumes\["(\w+)"\]', text) for name, text in assuming.items()}
+    functions = dict.fromkeys(("conversations", "recovery", "router", "steps"), "lambda")
+    assert {name: found[1] for name, found in taken.items() if found} == {
+        **functions,
+        "pipe": "pipes",
+        "state_machine": "states",
+    }
+
+
 def test_no_role_may_do_everything_or_touch_everything() -> None:
     for name in [*map(policy_of, resources("aws_iam_role")), "operator", "keda"]:
         for statement in statements(name):
@@ -241,14 +256,19 @@ def test_recovery_in_kubernetes_is_granted_what_the_processor_calls_and_nothing_
 
 
 def test_each_service_account_of_kubernetes_has_its_own_role() -> None:
-    accounts = {}
-    for name in ("kubernetes", "kubernetes_recovery"):
-        (statement,) = statements(f"{name}_assumes")
-        (subject,) = [each["values"] for each in statement["condition"] if each["variable"].endswith(":sub")]
-        accounts[name] = subject[0].rpartition(":")[2]
-    assert accounts == {
-        "kubernetes": "${var.kubernetes.service_account}",
-        "kubernetes_recovery": "${var.kubernetes.service_account}-recovery",
+    document = "kubernetes_assumes"
+    accounts = str(resources("aws_iam_policy_document", "data")[document]["for_each"])
+    worker = "var.kubernetes.service_account"
+    assert f'{{worker = {worker}, recovery = "${{{worker}}}-recovery"}}' in accounts
+    (statement,) = statements(document)
+    (subject,) = [each["values"] for each in statement["condition"] if each["variable"].endswith(":sub")]
+    assert subject == ["system:serviceaccount:${var.kubernetes.namespace}:${each.value}"]
+    roles = {
+        name: role["assume_role_policy"] for name, role in resources("aws_iam_role").items() if document in str(role)
+    }
+    assert roles == {
+        "kubernetes": f'${{data.aws_iam_policy_document.{document}["worker"].json}}',
+        "kubernetes_recovery": f'${{data.aws_iam_policy_document.{document}["recovery"].json}}',
     }
 
 
