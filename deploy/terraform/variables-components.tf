@@ -68,6 +68,10 @@ variable "worker" {
     error_message = "Fargate has no tasks of this cpu and memory. cpu is 256, 512, 1024, 2048, 4096, 8192 or 16384; memory (MiB) is 512, 1024 or 2048 with cpu 256, else 2 to 8 times the cpu in steps of 1024, of 4096 from cpu 8192 on, of 8192 with 16384 (at most 30720 with 4096, 61440 with 8192, 122880 with 16384)."
   }
   validation {
+    condition     = var.worker == null || try(var.worker.memory >= 256 * tonumber(lookup(var.worker.environment, "TURNOUT_PROCESSES", 1)), false)
+    error_message = "memory is at least 256 for each of TURNOUT_PROCESSES: a process takes about 110 MiB, and twice what it holds."
+  }
+  validation {
     condition     = var.worker == null || try(contains(["X86_64", "ARM64"], var.worker.architecture), false)
     error_message = "architecture is X86_64 or ARM64, as the image was built."
   }

@@ -75,12 +75,14 @@ locals {
     {
       AWS_REGION         = local.region
       TURNOUT_LOG_FORMAT = "json"
-      # A held byte takes about two of memory; the process itself takes about 110 MiB.
-      TURNOUT_MAX_IN_FLIGHT_MIB = tostring(floor((var.worker.memory - 192) / 2.25))
+      # A held byte takes about two of memory; the process itself takes about 110 MiB. Of several, each holds so much.
+      TURNOUT_MAX_IN_FLIGHT_MIB = tostring(floor((var.worker.memory / local.worker_processes - 192) / 2.25))
     },
     local.environment,
     var.worker.environment,
   )
+
+  worker_processes = tonumber(try(var.worker.environment.TURNOUT_PROCESSES, 1))
 
   # The drain, then the last metrics and the last spans, each in its time where their collector is away, and ten to close.
   worker_stop_seconds = ceil(

@@ -60,12 +60,14 @@ def test_the_task_has_longer_to_stop_than_it_takes_to_drain_and_flush() -> None:
     assert stop_seconds(settings) < settings.drain_seconds + 2 * settings.telemetry_seconds + 10 <= 120
 
 
-@pytest.mark.parametrize("memory", [512, 1024, 2048, 30720])
-def test_the_task_has_memory_for_the_bodies_that_it_may_hold(memory: int) -> None:
+@pytest.mark.parametrize(("memory", "processes"), [(512, 1), (512, 2), (1024, 1), (2048, 8), (30720, 1), (30720, 4)])
+def test_the_task_has_memory_for_the_bodies_that_its_processes_may_hold(memory: int, processes: int) -> None:
     (formula,) = re.findall(r"TURNOUT_MAX_IN_FLIGHT_MIB = tostring\((.+)\)", text(FOLDER))
-    assert formula == "floor((var.worker.memory - 192) / 2.25)"
-    # Measured, see docs/deployment.md: 110 MiB, and about two bytes for each that is held.
-    assert memory >= 110 + 2.1 * ((memory - 192) // 2.25)
+    assert formula == "floor((var.worker.memory / local.worker_processes - 192) / 2.25)"
+    held = (memory / processes - 192) // 2.25
+    assert held >= Settings.model_fields["max_in_flight_mib"].metadata[0].ge
+    # Measured, see docs/deployment.md: 110 MiB, and about two bytes for each that is held; 80 for who starts several.
+    assert memory >= (80 if processes > 1 else 0) + processes * (110 + 2.1 * held)
 
 
 def test_every_variable_that_is_set_is_a_setting() -> None:

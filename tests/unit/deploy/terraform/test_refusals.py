@@ -43,6 +43,7 @@ def planned(folder: Path, values: dict[str, Any]) -> tuple[bool, str]:
         {},
         {"worker": WORKER},
         {"worker": {**WORKER, "environment": {"TURNOUT_DRAIN_SECONDS": "90", "TURNOUT_TELEMETRY_SECONDS": "10"}}},
+        {"worker": {**WORKER, "environment": {"TURNOUT_PROCESSES": "2"}}},
         *({"worker": {**WORKER, "cpu": cpu, "memory": memory}} for cpu, memory in FARGATE),
         {"router": {}, "recovery": {}},
         {"router": {"batch_size": 10, "batch_window_seconds": 0}},
@@ -71,6 +72,10 @@ def test_what_can_be_made_is_accepted(values: dict[str, Any], tmp_path: Path) ->
         (
             {"worker": {**WORKER, "environment": {"TURNOUT_DRAIN_SECONDS": "101"}}},
             "TURNOUT_DRAIN_SECONDS plus twice TURNOUT_TELEMETRY_SECONDS is 110 at most",
+        ),
+        (
+            {"worker": {**WORKER, "environment": {"TURNOUT_PROCESSES": "3"}}},
+            "memory is at least 256 for each of TURNOUT_PROCESSES",
         ),
         ({"worker": WORKER, "sources": MANY_SOURCES}, "A worker has 9 sources at most"),
         ({"router": {"batch_window_seconds": 0}}, "Lambda takes more than 10 with a batch_window_seconds"),
