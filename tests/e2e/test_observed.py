@@ -87,7 +87,7 @@ def test_while_it_drains_it_is_not_ready_but_alive(queues: Queues, rules: Path) 
         turnout.wait_for_log("draining")
         answer = httpx.get(url + "/readyz")
         assert answer.status_code == 503
-        assert answer.json()["reasons"] == ["draining: it was told to stop, 1 messages are still in flight"]
+        assert answer.json()["reasons"] == ["draining: it was told to stop, 1 message still in flight"]
         assert httpx.get(url + "/livez").status_code == 200
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import click
 import msgspec
 
-from turnout.cli.words import count
+from turnout.words import count
 
 if TYPE_CHECKING:
     from turnout.doctor.examine import Examination

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 import click
 import msgspec
 
-from turnout.cli.words import count
 from turnout.rules.problems import Problem, Severity, first_of
 from turnout.rules.showing import printable
+from turnout.words import count
 
 __all__ = ["FORMATS", "Checked", "Found", "Summary"]
 

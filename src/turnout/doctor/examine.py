@@ -36,6 +36,7 @@ from turnout.sqs.session import foreign_errors
 from turnout.targets.aws import AwsClients
 from turnout.telemetry.setup.environment import read_endpoint
 from turnout.variables import idle_settings, misspelt_settings, settings_without_port, unusable_variables
+from turnout.words import count
 
 __all__ = ["Examination", "examine", "examine_telemetry", "settings_without_effect"]
 
@@ -132,7 +133,7 @@ def _rules(reading: Reading) -> Iterable[Finding]:
         more = f", and {len(problems) - 1} more" if len(problems) > 1 else ""
         yield error("rules", "rules", f"{problems[0]}{more}", "run turnout check, which shows all with their place")
     else:
-        yield fine("rules", "rules", f"{len(reading.rules)} rules, {len(reading.targets)} targets")
+        yield fine("rules", "rules", f"{count(len(reading.rules), 'rule')}, {count(len(reading.targets), 'target')}")
 
 
 def _queues(settings: Settings, targets: Sequence[Target]) -> list[_Queue]:

@@ -14,6 +14,7 @@ from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warnin
 from turnout.doctor.policies import grants
 from turnout.settings import Settings, variable
 from turnout.sqs.api import MAX_MESSAGE_BYTES
+from turnout.words import count
 
 __all__ = ["days", "judge_queue", "number"]
 
@@ -190,11 +191,11 @@ def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
     waiting = number(attributes, "ApproximateNumberOfMessages")
     held = number(attributes, "ApproximateNumberOfMessagesNotVisible")
     if waiting or held:
-        said = f"{waiting:,} letters wait here" if waiting else "no letter can be seen here now"
+        said = f"{count(waiting, 'letter')} waiting here" if waiting else "no letter can be seen here now"
         yield warning(
             "letters",
             queue.name,
-            f"{said}, about {held:,} more are held by another run or a consumer" if held else said,
+            f"{said}, about {held:,} more held by another run or a consumer" if held else said,
             "see what they are: turnout dlq list; why, and what to do: turnout dlq report",
         )
 
@@ -305,4 +306,4 @@ def number(attributes: Attributes, name: str) -> int:
 
 def days(seconds: int) -> str:
     """A time as people say it."""
-    return f"{seconds / _DAY:g} days" if seconds >= _DAY else f"{seconds / 3600:.3g} hours"
+    return f"{seconds / 3600:g} h" if seconds % _DAY else count(seconds // _DAY, "day")

@@ -12,6 +12,7 @@ import msgspec
 
 from turnout.pipeline.poller import Phase
 from turnout.telemetry.snapshot import Snapshot, SourceSnapshot
+from turnout.words import count
 
 __all__ = ["Health", "alive", "ready"]
 
@@ -54,7 +55,7 @@ def ready(snapshot: Snapshot) -> Health:
     if not snapshot.rules.matches or not snapshot.rules.fingerprint:
         reasons.append("no rules are loaded")
     if snapshot.draining:
-        reasons.append(f"draining: it was told to stop, {snapshot.in_flight} messages are still in flight")
+        reasons.append(f"draining: it was told to stop, {count(snapshot.in_flight, 'message')} still in flight")
     elif snapshot.running:
         reasons += filter(None, map(_unreadable, snapshot.sources))
     return Health(

@@ -11,6 +11,7 @@ from turnout.service.health import Health
 from turnout.service.view import loop_blocked
 from turnout.service.watchdog import Watchdog
 from turnout.telemetry.metric import Metric, Reading
+from turnout.words import count
 
 __all__ = ["ProcessorProbes"]
 
@@ -43,7 +44,7 @@ class ProcessorProbes:
         if not counts.running:
             reasons.append("starting: no round has begun")
         elif counts.draining:
-            reasons.append(f"draining: it was told to stop, {counts.held} letters are under way")
+            reasons.append(f"draining: it was told to stop, {count(counts.held, 'letter')} under way")
         elif counts.error:
             reasons.append(f"the last round failed: {counts.error}")
         return Health(not reasons, tuple(reasons), self._checks())

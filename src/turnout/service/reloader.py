@@ -20,6 +20,7 @@ from turnout.errors import RulesError, TargetError
 from turnout.rules import Ruleset
 from turnout.rules.files.signature import Signature, signature
 from turnout.rules.reload import refusal
+from turnout.words import count
 
 __all__ = ["Reloader"]
 
@@ -142,7 +143,8 @@ class Reloader:
             log.info("rules unchanged", extra={"ruleset": self.fingerprint})
             return True
         before, self.fingerprint = self.fingerprint, ruleset.fingerprint
-        log.info("rules reloaded: %d rules", len(ruleset.rules), extra={"ruleset": ruleset.fingerprint, "was": before})
+        extra = {"ruleset": ruleset.fingerprint, "was": before}
+        log.info("rules reloaded: %s", count(len(ruleset.rules), "rule"), extra=extra)
         return True
 
     async def _is_doubtful(self, found: str) -> bool:

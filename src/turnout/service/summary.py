@@ -12,6 +12,7 @@ from turnout.service.health import alive, ready
 from turnout.service.history import Window
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.snapshot import LetterSnapshot, Snapshot, SourceSnapshot, TargetSnapshot
+from turnout.words import count
 
 __all__ = [
     "Card",
@@ -165,8 +166,8 @@ def _most(counted: Counted | None) -> str:
     if counted is None or not counted.count:
         return _NOTHING
     wanted, below = 0.95 * counted.count, 0
-    for bound, count in zip(counted.bounds, counted.counts, strict=False):
-        below += count
+    for bound, values in zip(counted.bounds, counted.counts, strict=False):
+        below += values
         if below >= wanted:
             return f"≤ {span(bound)}"
     return f"> {span(counted.bounds[-1])}"
@@ -183,8 +184,8 @@ def source_row(source: SourceSnapshot, now: float) -> SourceRow:
         source.queue,
         source.received,
         ago(now, source.read_at),
-        ", ".join(f"{count} {phase}" for phase, count in doing.items()),
-        f"{len(failing)} of {len(source.pollers)} pollers fail: {failing[0].error}" if failing else "",
+        ", ".join(f"{pollers} {phase}" for phase, pollers in doing.items()),
+        f"{len(failing)} of {count(len(source.pollers), 'poller')} failing: {failing[0].error}" if failing else "",
     )
 
 
@@ -206,7 +207,7 @@ def telling(targets: Sequence[TargetSnapshot], most: int) -> Sequence[TargetSnap
 def target_row(target: TargetSnapshot, window: Window | None) -> TargetRow:
     """A target in words."""
     rate = number(window.sent.get(target.name, 0.0)) if window else _NOTHING
-    errors = ", ".join(f"{code} \u00d7 {number(count)}" for code, count in sorted(target.errors.items()))
+    errors = ", ".join(f"{code} \u00d7 {number(times)}" for code, times in sorted(target.errors.items()))
     tone = "good" if target.breaker == "closed" else "bad"
     return TargetRow(target, rate, _breaker(target), tone, errors)
 

@@ -19,6 +19,7 @@ import msgspec
 
 from turnout.pipeline.backoff import Backoff
 from turnout.service.pulse import PULSE_FD, Pulse
+from turnout.words import count
 
 __all__ = ["Death", "Supervisor", "SupervisorConfig", "WorkerProcess"]
 
@@ -114,7 +115,7 @@ class Supervisor:
                 tasks.create_task(self._keep(number), name=f"worker-{number}")
             await stop.wait()
             self._stopping.set()
-            log.info("stopping %d workers", len(self.workers))
+            log.info("stopping %s", count(len(self.workers), "worker"))
             self.signal(signal.SIGTERM)
         return self.failed == 0
 
@@ -133,8 +134,8 @@ class Supervisor:
         before = {worker: worker.pulse.reloads for worker in workers if worker.pulse}
         for worker in before:
             worker.signal(signal.SIGHUP)
-        for worker, count in before.items():
-            if not await self._heard(worker, lambda pulse, count=count: pulse.reloads > count):  # type: ignore[misc]
+        for worker, reloads in before.items():
+            if not await self._heard(worker, lambda pulse, reloads=reloads: pulse.reloads > reloads):  # type: ignore[misc]
                 log.error("worker %d (pid %d) did not reload, restarting it", worker.number, worker.pid)
                 await self._replace(worker)
         for worker in workers:

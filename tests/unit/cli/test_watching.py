@@ -243,7 +243,7 @@ def test_on_forty_columns_nothing_is_cut_and_every_word_is_whole() -> None:
     words = set(text.split())
     assert {"Received", "Processing", "Latency", "12,345", "290", "RETRIES_EXHAUSTED", "waiting", "matches"} <= words
     assert "RETRIES_EXHAUSTED, owed to crm:" in text
-    assert "events: 1 of 1 pollers fail:" in text
+    assert "events: 1 of 1 poller failing:" in text
     assert "AccessDeniedException" in text
     assert max(map(len, text.splitlines())) <= 40
 

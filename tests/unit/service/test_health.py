@@ -67,7 +67,7 @@ def test_nothing_is_ready_before_the_first_answer() -> None:
 
 def test_a_draining_worker_is_not_ready_and_says_what_is_left() -> None:
     health = ready(snapshot(draining=True))
-    assert health.reasons == ("draining: it was told to stop, 10 messages are still in flight",)
+    assert health.reasons == ("draining: it was told to stop, 10 messages still in flight",)
     assert alive(snapshot(draining=True)).ok
 
 

@@ -16,7 +16,6 @@ from turnout.cli.dlq.asking import confirmed
 from turnout.cli.dlq.job import Job, who
 from turnout.cli.dlq.plan_view import print_draft, print_tally, progress
 from turnout.cli.exit_codes import INTERRUPTED
-from turnout.cli.words import count
 from turnout.dlq.reporting import ledger_place
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import ACTING_SECONDS, Place
@@ -28,6 +27,7 @@ from turnout.recovery.running.planning import Draft, draft, draft_again
 from turnout.recovery.running.runner import LEASE_SECONDS, RunConfig, Runner
 from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
+from turnout.words import count
 
 __all__ = ["Course"]
 

@@ -13,12 +13,12 @@ from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.writing import write_whole
-from turnout.cli.words import count
 from turnout.dlq.sources import Place
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.export import Redacted, export_line, header_line
 from turnout.rules.showing import printable
+from turnout.words import count
 
 __all__ = ["export"]
 

@@ -12,7 +12,6 @@ from rich.table import Table
 from rich.text import Text
 
 from turnout.cli.screen import wide_console
-from turnout.cli.words import count
 from turnout.dlq.delivering import deliveries
 from turnout.dlq.reporting import ledger_is_there
 from turnout.dlq.services import Services, open_services
@@ -29,6 +28,7 @@ from turnout.recovery.running.planning import records_of
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.api import Source
 from turnout.rules.showing import printable
+from turnout.words import count
 
 __all__ = ["print_foreseen"]
 

@@ -17,7 +17,6 @@ from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import letters_are_meant, limit_option, pii_option, place_options, selection_options
 from turnout.cli.screen import wide_console
 from turnout.cli.stray import WithoutArguments
-from turnout.cli.words import count
 from turnout.dlq.sources import Place
 from turnout.recovery.causes import Disposition
 from turnout.recovery.letter import Letter
@@ -25,6 +24,7 @@ from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
 from turnout.recovery.view import arn_name, letter_summary, stamp
 from turnout.rules.showing import printable
+from turnout.words import count
 
 __all__ = ["DISPOSITION_STYLES", "list_letters", "print_letters"]
 

@@ -14,13 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from turnout.cli.screen import wide_console
-from turnout.cli.words import count
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.report.words import span
 from turnout.recovery.running.planning import Draft
 from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.api import Source
 from turnout.rules.showing import printable
+from turnout.words import count
 
 __all__ = ["print_draft", "print_tally", "progress"]
 

@@ -16,7 +16,6 @@ from turnout.cli.dlq.options import letters_are_meant, limit_option, pii_option,
 from turnout.cli.dlq.writing import write_whole
 from turnout.cli.screen import WIDTH_ELSEWHERE, wide_console
 from turnout.cli.stray import WithoutArguments
-from turnout.cli.words import count
 from turnout.dlq.reporting import gathered
 from turnout.dlq.services import open_services
 from turnout.dlq.sources import Place
@@ -24,6 +23,7 @@ from turnout.recovery.redaction import Redaction
 from turnout.recovery.report.build import build_report
 from turnout.recovery.report.model import Report
 from turnout.recovery.selection import Selection
+from turnout.words import count
 
 __all__ = ["report"]
 

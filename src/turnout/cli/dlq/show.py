@@ -25,6 +25,7 @@ from turnout.recovery.report.ways import advice, way_of
 from turnout.recovery.selection import Selection
 from turnout.recovery.view import letter_record, stamp
 from turnout.rules.showing import printable
+from turnout.words import count
 
 __all__ = ["show"]
 
@@ -165,7 +166,7 @@ def _print(letter: Letter, what_to_do: str, history: list[Entry], redaction: Red
     line("first failed", stamp(letter.first_failure))
     line("last failed", stamp(letter.last_failure))
     line("attempts", str(letter.attempts or ""))
-    line("received", f"{letter.receive_count} times" if letter.receive_count else "")
+    line("received", count(letter.receive_count, "time") if letter.receive_count else "")
     line("rules", ", ".join(letter.rules))
     line("owed to", ", ".join(letter.owed))
     for target, why in letter.failures.items():

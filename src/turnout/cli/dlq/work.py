@@ -14,7 +14,6 @@ from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.environment import note_misspelt
 from turnout.cli.stray import WithoutArguments
-from turnout.cli.words import count
 from turnout.dlq.settings import load_dlq_settings
 from turnout.dlq.sources import Place
 from turnout.dlq.work_settings import load_work_settings
@@ -22,6 +21,7 @@ from turnout.recovery.processor.counts import Result
 from turnout.recovery.report.model import Health
 from turnout.recovery.report.words import unsettled
 from turnout.recovery.selection import Selection
+from turnout.words import count
 
 __all__ = ["work"]
 

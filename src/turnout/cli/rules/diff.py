@@ -16,13 +16,13 @@ from turnout.cli.rules.bodies import bodies
 from turnout.cli.rules.options import json_option, require_option
 from turnout.cli.rules.unread import note_unread
 from turnout.cli.rules_path import RulesPath
-from turnout.cli.words import count
 from turnout.rules import load_rules
 from turnout.rules.contact import excerpt
 from turnout.rules.showing import printable
 from turnout.rules.trials.compare import Change, Comparison, Sample, compare
 from turnout.telemetry.redaction import redactor
 from turnout.urls import leads_to_a_server, without_password
+from turnout.words import count
 
 __all__ = ["diff"]
 

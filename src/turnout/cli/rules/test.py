@@ -12,12 +12,12 @@ from turnout.cli.findings import Found
 from turnout.cli.rules.options import json_option, require_option, rules_option
 from turnout.cli.rules.unread import note_unread
 from turnout.cli.stray import WithoutArguments, rules_are_meant
-from turnout.cli.words import count
 from turnout.rules.files.event_files import root_of
 from turnout.rules.files.load import read_rules
 from turnout.rules.problems import RuleFilesError, first_of
 from turnout.rules.trials.coverage import RuleCoverage
 from turnout.rules.trials.trial import Trial, try_rules
+from turnout.words import count
 
 __all__ = ["test"]
 

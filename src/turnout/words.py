@@ -1,4 +1,4 @@
-"""Words and numbers in what commands print."""
+"""Words and numbers in what people are told."""
 
 from __future__ import annotations
 
