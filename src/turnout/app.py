@@ -49,7 +49,16 @@ from turnout.telemetry.setup import MetricSettings, TraceSettings, start_metrics
 from turnout.telemetry.tracing import Tracing
 from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
-__all__ = ["event_loop_factory", "load_ruleset", "open_port", "open_store", "open_worker", "serve", "worker_config"]
+__all__ = [
+    "begin_log",
+    "event_loop_factory",
+    "load_ruleset",
+    "open_port",
+    "open_store",
+    "open_worker",
+    "serve",
+    "worker_config",
+]
 
 log = logging.getLogger(__name__)
 
@@ -70,8 +79,9 @@ def load_ruleset(settings: Settings) -> Ruleset:
     problems = problems_on_the_way([target.address for target in endpoints], os.environ)
     if problems := [*problems, *problems_with_certificates(endpoints, os.environ)]:
         raise RulesError(problems)
-    for sentence in double_roles(settings, ruleset.targets.values()):
-        log.warning("%s", sentence)
+    if PULSE_FD not in os.environ:  # of several workers their supervisor tells
+        for sentence in double_roles(settings, ruleset.targets.values()):
+            log.warning("%s", sentence)
     return ruleset
 
 
@@ -143,16 +153,23 @@ async def open_port(settings: Settings, view: View, tap: Tap | None = None) -> A
         yield
 
 
+def begin_log(settings: Settings) -> None:
+    """Log as the settings say; first what is set to no effect, which of several workers their supervisor tells."""
+    if PULSE_FD in os.environ:
+        configure_logging(settings.log_level, settings.log_format, process=os.getpid())
+        return
+    configure_logging(settings.log_level, settings.log_format)
+    idle = (*idle_settings(settings), *settings_without_port(settings))
+    for sentence in (*misspelt_settings(), *endpoint_problems(os.environ), *idle):
+        log.warning("%s", sentence)
+
+
 def serve(settings: Settings) -> int:
     """Run a worker until SIGTERM or SIGINT; the exit code of `turnout run`.
 
     Raises `RulesError` when it cannot start.
     """
-    process = os.getpid() if PULSE_FD in os.environ else None  # one of several under a supervisor
-    configure_logging(settings.log_level, settings.log_format, process=process)
-    alone = settings_without_port(settings) if process is None else ()  # the port is the supervisor's
-    for sentence in (*misspelt_settings(), *endpoint_problems(os.environ), *idle_settings(settings), *alone):
-        log.warning("%s", sentence)
+    begin_log(settings)
     seen = signature(settings.rules)
     ruleset = load_ruleset(settings)
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import msgspec
 
-from turnout.app import event_loop_factory, load_ruleset, open_port
+from turnout.app import begin_log, event_loop_factory, load_ruleset, open_port
 from turnout.rules import Ruleset
 from turnout.rules.files.signature import Signature, signature
 from turnout.service.merging import ended, merged
@@ -23,10 +23,7 @@ from turnout.service.signals import call_on_hangup, stop_on_signals
 from turnout.service.supervisor import Supervisor, SupervisorConfig, WorkerProcess
 from turnout.service.view import NotAnswering
 from turnout.settings import Settings, variable
-from turnout.sqs.place import endpoint_problems
-from turnout.telemetry.logs import configure_logging
 from turnout.telemetry.snapshot import FleetSnapshot, Snapshot
-from turnout.variables import idle_settings, misspelt_settings, settings_without_port
 
 __all__ = ["serve_fleet", "stop_seconds"]
 
@@ -41,14 +38,7 @@ def serve_fleet(settings: Settings) -> int:
 
     Raises `RulesError` when they could not start.
     """
-    configure_logging(settings.log_level, settings.log_format)
-    for sentence in (
-        *misspelt_settings(),
-        *endpoint_problems(os.environ),
-        *idle_settings(settings),
-        *settings_without_port(settings),
-    ):
-        log.warning("%s", sentence)
+    begin_log(settings)
     seen = signature(settings.rules)
     ruleset = load_ruleset(settings)
     with asyncio.Runner(loop_factory=event_loop_factory()) as runner:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 import os
 import signal
 from collections.abc import AsyncIterator
@@ -52,3 +53,22 @@ def test_rules_that_change_between_being_read_and_being_watched_are_read_again(
     settings = {"source_queue_url": SOURCE, "dead_letter_queue_url": DEAD, "rules": str(tmp_path)}
     assert app.serve(load_settings(settings)) == 0
     assert used == ["changed"]
+
+
+def test_what_is_set_and_changes_nothing_is_logged_once_by_the_supervisor_and_not_by_each_of_its_workers(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(app, "configure_logging", lambda *_, **__: None)
+    monkeypatch.setenv("TURNOUT_POLLER", "4")
+    (tmp_path / "rules.yaml").write_text(RULES.replace("queue: crm", "queue: events-dead"))
+    settings = load_settings({"source_queue_url": SOURCE, "dead_letter_queue_url": DEAD, "rules": str(tmp_path)})
+
+    def told() -> list[str]:
+        caplog.clear()
+        app.begin_log(settings)
+        app.load_ruleset(settings)
+        return [each.getMessage().partition(" ")[0] for each in caplog.records if each.levelno == logging.WARNING]
+
+    assert told() == ["TURNOUT_POLLER", "target"]
+    monkeypatch.setenv("TURNOUT_PULSE_FD", "3")
+    assert told() == []
