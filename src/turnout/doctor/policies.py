@@ -1,4 +1,4 @@
-"""What a queue's resource policy says about who may send to it. Pure reading of the policy's JSON."""
+"""What a queue's policies say: who may send to it, and where SQS moves what fails. Pure reading of their JSON."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import msgspec
 
-__all__ = ["Grant", "allows_account", "grants"]
+from turnout.doctor.facts import Attributes
+
+__all__ = ["Grant", "allows_account", "grants", "redrive_policy"]
 
 EVENTBRIDGE = "events.amazonaws.com"
 
@@ -32,6 +34,15 @@ class Grant(msgspec.Struct, frozen=True):
 def grants(policy: str) -> list[Grant]:
     """Every statement of a policy that allows `sqs:SendMessage`. A policy that is no JSON grants nothing."""
     return [_grant(statement) for statement in _statements(policy) if _allows_sending(statement)]
+
+
+def redrive_policy(attributes: Attributes) -> tuple[str, int] | None:
+    """The ARN of the queue to which SQS moves what fails, and after how many receives; None when there is none."""
+    try:
+        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
+        return str(policy["deadLetterTargetArn"]), int(policy["maxReceiveCount"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def allows_account(policy: str, account: str, arn: str) -> bool:

@@ -6,12 +6,11 @@ use the key that AWS manages for SQS; a Lambda function wants a visibility timeo
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warning
-from turnout.doctor.policies import grants
+from turnout.doctor.policies import grants, redrive_policy
 from turnout.settings import Settings, variable
 from turnout.sqs.api import MAX_MESSAGE_BYTES
 from turnout.words import count
@@ -73,10 +72,8 @@ def _unreadable(queue: QueueFacts, silence: Silence) -> Finding:
 
 def _redrive(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
     check = "redrive"
-    try:
-        policy = json.loads(attributes.get("RedrivePolicy") or "{}")
-        arn, receives = str(policy["deadLetterTargetArn"]), int(policy["maxReceiveCount"])
-    except (ValueError, KeyError, TypeError):
+    policy = redrive_policy(attributes)
+    if policy is None:
         yield warning(
             check,
             queue.name,
@@ -84,6 +81,7 @@ def _redrive(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
             "set a RedrivePolicy to a dead-letter queue with maxReceiveCount 5",
         )
         return
+    arn, receives = policy
     to = arn.rpartition(":")[2]
     if receives < _FEW_RECEIVES:
         yield warning(

@@ -4,11 +4,11 @@ queue cannot do.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 
 from turnout.doctor.facts import QueueFacts, Role, Silence
 from turnout.doctor.findings import Finding, error, fine, warning
+from turnout.doctor.policies import redrive_policy
 from turnout.doctor.queues import days, number
 from turnout.queues import queue_key
 from turnout.rules.model import Rule
@@ -57,7 +57,8 @@ def _sizes(queues: Sequence[QueueFacts], sources: Sequence[QueueFacts]) -> Itera
 
 def _retention(queues: Sequence[QueueFacts], sources: Sequence[QueueFacts]) -> Iterator[Finding]:
     """Where the sources redrive to is judged with each of them; letters may be written to another queue."""
-    redriven = {_redrive_arn(queue) for queue in sources}
+    policies = [redrive_policy(queue.attributes) for queue in sources if not isinstance(queue.attributes, Silence)]
+    redriven = {policy[0] for policy in policies if policy}
     ours = max((_kept(queue) for queue in sources), default=0)
     for queue in queues:
         if queue.role is not Role.DEAD_LETTER or isinstance(queue.attributes, Silence):
@@ -113,14 +114,6 @@ def _fifo(queue: QueueFacts) -> bool:
 
 def _kept(queue: QueueFacts) -> int:
     return 0 if isinstance(queue.attributes, Silence) else number(queue.attributes, "MessageRetentionPeriod")
-
-
-def _redrive_arn(queue: QueueFacts) -> str:
-    try:
-        policy = "" if isinstance(queue.attributes, Silence) else queue.attributes.get("RedrivePolicy", "")
-        return str(json.loads(policy or "{}")["deadLetterTargetArn"])
-    except (ValueError, KeyError, TypeError):
-        return ""
 
 
 def _most(queue: QueueFacts) -> int:

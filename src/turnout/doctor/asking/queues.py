@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
-import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -20,6 +19,7 @@ from turnout.doctor.asking.iam import Iam
 from turnout.doctor.asking.keys import ask_key
 from turnout.doctor.facts import Attributes, Caller, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.permissions import actions_of
+from turnout.doctor.policies import redrive_policy
 from turnout.errors import SqsError
 from turnout.queues import queue_name
 from turnout.sqs.place import Place, find_place
@@ -115,12 +115,10 @@ class QueueAsker:
         return denied
 
     async def _redrive(self, url: str, attributes: Attributes) -> Attributes | Silence | None:
-        try:
-            arn = str(json.loads(attributes.get("RedrivePolicy") or "{}")["deadLetterTargetArn"])
-        except (ValueError, KeyError, TypeError):
-            return None
+        policy = redrive_policy(attributes)
         # Queue and dead-letter queue are always in the same account and region.
-        return await self._attributes(f"{url.rpartition('/')[0]}/{arn.rpartition(':')[2]}")
+        beside = f"{url.rpartition('/')[0]}/"
+        return await self._attributes(beside + policy[0].rpartition(":")[2]) if policy else None
 
     async def _mappings(self, arn: str, role: Role, caller: Caller) -> tuple[MappingFacts, ...] | Silence | None:
         if role is Role.TARGET or caller.emulator or not arn:
