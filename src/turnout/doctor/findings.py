@@ -6,10 +6,9 @@ from enum import StrEnum
 
 import msgspec
 
-__all__ = ["LATER", "Finding", "Severity", "error", "fine", "unknown", "warning"]
+from turnout.doctor.facts import Silence, Why
 
-LATER = "AWS was asked too much at once: run turnout doctor again in a minute"
-"""The advice where a question was throttled."""
+__all__ = ["Finding", "Severity", "error", "fine", "silent", "unknown", "warning"]
 
 
 class Severity(StrEnum):
@@ -52,3 +51,29 @@ def unknown(check: str, subject: str, message: str, advice: str) -> Finding:
 def fine(check: str, subject: str, message: str) -> Finding:
     """It is as it should be."""
     return Finding(check, subject, Severity.OK, message)
+
+
+def silent(
+    check: str,
+    subject: str,
+    what: str,
+    silence: Silence,
+    missing: str,
+    *,
+    place: str = "",
+    look_at: str = "network, endpoint and region",
+) -> Finding:
+    """What it means that there was no answer about `what`; `missing` is the advice where it does not exist."""
+    said = f"{silence.code}: {silence.message}" if silence.message else silence.code
+    match silence.why:
+        case Why.MISSING:
+            return error(check, subject, f"the {what} does not exist{place}", missing)
+        case Why.DENIED:
+            advice = f"allow {silence.action} on it; the worker does without, the doctor does not"
+            return unknown(check, subject, f"the {what} may not be looked at: {said}", advice)
+        case Why.THROTTLED:
+            advice = "AWS was asked too much at once: run turnout doctor again in a minute"
+            return unknown(check, subject, f"no answer from the {what}: {said}", advice)
+        case Why.SETTINGS:
+            return error(check, subject, silence.message, "correct it: the worker does not start like that")
+    return error(check, subject, f"no answer from the {what}: {said}", f"look at {look_at}")

@@ -47,40 +47,10 @@ def judge_permissions(queue: QueueFacts, caller: Caller) -> Iterator[Finding]:
     """One finding for every action that is or may be refused, one for all that are allowed."""
     if isinstance(queue.attributes, Silence) and queue.attributes.why is not Why.DENIED:
         return  # nothing was there to refuse anything
-    decisions = queue.decisions if isinstance(queue.decisions, Mapping) else {}
     policy = "" if isinstance(queue.attributes, Silence) else queue.attributes.get("Policy", "")
-    open_: list[str] = []
-    allowed: list[str] = []
-    for action in actions_of(queue.role):
-        decision = decisions.get(action, "")
-        if refusal := queue.denied.get(action):
-            yield error(_CHECK, queue.name, f"{action} is refused: {refusal.message or refusal.code}", _grant(action))
-        elif decision == "explicitDeny":
-            yield error(_CHECK, queue.name, f"a policy of the role denies {action} (IAM simulation)", _grant(action))
-        elif decision == "implicitDeny" and allows_account(policy, caller.account, caller.arn):
-            yield warning(
-                _CHECK,
-                queue.name,
-                f"the role's own policies do not allow {action}; only the queue's policy may",
-                f"allow {action} on the queue in the role's policy, too",
-            )
-        elif decision == "implicitDeny":
-            yield error(_CHECK, queue.name, f"no policy of the role allows {action} (IAM simulation)", _grant(action))
-        elif decision == "allowed":
-            allowed.append(action)
-        else:
-            open_.append(action)
-    if allowed:
-        yield fine(_CHECK, queue.name, f"{', '.join(allowed)} allowed (IAM simulation)")
-    if open_ and caller.emulator:
-        yield fine(_CHECK, queue.name, "nothing was refused")
-    elif open_:
-        yield unknown(
-            _CHECK,
-            queue.name,
-            f"{', '.join(open_)}: not refused so far, but only IAM knows for sure",
-            _ask_iam(queue.decisions),
-        )
+    permits = Permits(denied=queue.denied, decisions=queue.decisions)
+    allows = allows_account(policy, caller.account, caller.arn)
+    yield from judge_permits(queue.name, "queue", actions_of(queue.role), permits, caller, own_policy_may=allows)
     if isinstance(queue.key, KeyFacts) and isinstance(queue.key.decisions, Mapping):
         yield from _judge_key(queue.name, key_actions_of(queue.role), queue.key.decisions)
 
@@ -98,8 +68,10 @@ def _judge_key(name: str, actions: Sequence[str], decisions: Mapping[str, str]) 
         yield fine(_CHECK, name, f"{', '.join(allowed)} allowed on its key (IAM simulation)")
 
 
-def judge_permits(name: str, what: str, actions: Sequence[str], permits: Permits, caller: Caller) -> Iterator[Finding]:
-    """The same of a table or a bucket (`what` says which), of which the policy of its own is not known."""
+def judge_permits(
+    name: str, what: str, actions: Sequence[str], permits: Permits, caller: Caller, *, own_policy_may: bool = True
+) -> Iterator[Finding]:
+    """The same of anything (`what` says which), whose own policy may allow what the role's do not, or may not."""
     decisions = permits.decisions if isinstance(permits.decisions, Mapping) else {}
     simulated: list[str] = []
     open_: list[str] = []
@@ -114,6 +86,8 @@ def judge_permits(name: str, what: str, actions: Sequence[str], permits: Permits
             continue
         elif decision == "explicitDeny":
             yield error(_CHECK, name, f"a policy of the role denies {action} (IAM simulation)", _grant(action, what))
+        elif decision == "implicitDeny" and not own_policy_may:
+            yield error(_CHECK, name, f"no policy of the role allows {action} (IAM simulation)", _grant(action, what))
         elif decision == "implicitDeny":
             yield warning(
                 _CHECK,
@@ -132,7 +106,7 @@ def judge_permits(name: str, what: str, actions: Sequence[str], permits: Permits
     if open_ and caller.emulator:
         yield fine(_CHECK, name, "nothing was refused")
     elif open_:
-        message = f"{', '.join(open_)}: cannot be tried without a trace, only IAM knows"
+        message = f"{', '.join(open_)}: not refused so far, but only IAM knows for sure"
         yield unknown(_CHECK, name, message, _ask_iam(permits.decisions))
 
 
@@ -151,5 +125,5 @@ def _ask_iam(decisions: Mapping[str, str] | Silence | None) -> str:
     )
 
 
-def _grant(action: str, what: str = "queue") -> str:
+def _grant(action: str, what: str) -> str:
     return f"allow {action} on this {what} in the role's policy, and look for a deny in the {what}'s"

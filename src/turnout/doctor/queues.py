@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, QueueFacts, Role, Silence, Why
-from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warning
+from turnout.doctor.findings import Finding, error, fine, silent, unknown, warning
 from turnout.doctor.policies import grants, redrive_policy
 from turnout.settings import Settings, variable
 from turnout.sqs.api import MAX_MESSAGE_BYTES
@@ -27,7 +27,10 @@ def judge_queue(queue: QueueFacts, settings: Settings, caller: Caller) -> Iterat
     """Everything about one queue by itself."""
     attributes = queue.attributes
     if isinstance(attributes, Silence):
-        yield _unreadable(queue, attributes)
+        advice = (
+            "create it (turnout queues create, or deploy/terraform), or correct the URL; look at region and account"
+        )
+        yield silent("queue", queue.name, _what(queue), attributes, advice, place=f": {queue.url}")
         return
     yield fine("queue", queue.name, f"{_what(queue)}, {number(attributes, 'ApproximateNumberOfMessages'):,} waiting")
     if queue.role is Role.SOURCE:
@@ -47,27 +50,6 @@ def judge_queue(queue: QueueFacts, settings: Settings, caller: Caller) -> Iterat
 
 def _what(queue: QueueFacts) -> str:
     return f"target {', '.join(queue.targets)}" if queue.role is Role.TARGET else f"{queue.role} queue"
-
-
-def _unreadable(queue: QueueFacts, silence: Silence) -> Finding:
-    said = f"{silence.code}: {silence.message}" if silence.message else silence.code
-    if silence.why is Why.MISSING:
-        return error(
-            "queue",
-            queue.name,
-            f"the {_what(queue)} does not exist: {queue.url}",
-            "create it (turnout queues create, or deploy/terraform), or correct the URL; look at region and account",
-        )
-    if silence.why is Why.DENIED:
-        return unknown(
-            "queue",
-            queue.name,
-            f"its settings may not be read: {said}",
-            "allow sqs:GetQueueAttributes on it; the worker does without, the doctor does not",
-        )
-    if silence.why is Why.THROTTLED:
-        return unknown("queue", queue.name, f"no answer about it: {said}", LATER)
-    return error("queue", queue.name, f"no answer about it: {said}", "look at network, endpoint and region")
 
 
 def _redrive(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:

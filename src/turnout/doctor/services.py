@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from turnout.doctor.facts import Silence, Why
-from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warning
+from turnout.doctor.findings import Finding, error, fine, silent, warning
 from turnout.rules.addresses import without_secrets
 from turnout.rules.model import Kind, Target
 
@@ -24,19 +24,15 @@ def judge_target(target: Target, answer: Mapping[str, Any] | Silence, environ: M
     """Whether a target that is no queue is there and takes what is sent."""
     what = _WHAT[target.kind]
     if isinstance(answer, Silence):
-        said = f"{answer.code}: {answer.message}" if answer.message else answer.code
-        if answer.why is Why.MISSING:
-            yield error(
-                "target", target.name, f"the {what} does not exist: {target.address}", "create it, or correct it"
-            )
-        elif answer.why is Why.DENIED:
-            yield unknown("target", target.name, f"the {what} may not be looked at: {said}", f"allow {answer.action}")
-        elif answer.why is Why.THROTTLED:
-            yield unknown("target", target.name, f"no answer about the {what}: {said}", LATER)
-        elif answer.why is Why.SETTINGS:
-            yield error("target", target.name, answer.message, "correct it: the worker does not start like that")
-        else:
-            yield error("target", target.name, f"no answer from the {what}: {said}", "look at network and address")
+        yield silent(
+            "target",
+            target.name,
+            what,
+            answer,
+            "create it, or correct it",
+            place=f": {target.address}",
+            look_at="network and address",
+        )
     elif target.kind is Kind.STATE_MACHINE and answer.get("type") == "EXPRESS":
         yield warning(
             "target",

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts, Why
-from turnout.doctor.findings import LATER, Finding, error, fine, unknown, warning
+from turnout.doctor.facts import BucketFacts, Caller, Silence, TableFacts
+from turnout.doctor.findings import Finding, error, fine, silent, unknown, warning
 
 __all__ = ["ARCHIVE_ACTIONS", "IDEMPOTENCY", "LEDGER", "TablePlan", "judge_bucket", "judge_table"]
 
@@ -48,7 +48,7 @@ ARCHIVE_ACTIONS = ("s3:PutObject", "s3:GetObject")
 def judge_table(name: str, table: TableFacts | Silence, plan: TablePlan, caller: Caller) -> Iterator[Finding]:
     """Whether the table exists, has the right keys, forgets what is old and can be recovered."""
     if isinstance(table, Silence):
-        yield _silent("table", name, plan.purpose, f"{plan.setting} or AWS_REGION", table)
+        yield silent("table", name, plan.purpose, table, f"create it, or correct {plan.setting} or AWS_REGION")
         return
     if table.status not in ("ACTIVE", "UPDATING"):
         yield error(
@@ -102,7 +102,7 @@ def _recovery(name: str, table: TableFacts, plan: TablePlan) -> Iterator[Finding
 def judge_bucket(name: str, bucket: BucketFacts | Silence, caller: Caller) -> Iterator[Finding]:
     """Whether the archive exists, is encrypted and is closed to the public."""
     if isinstance(bucket, Silence):
-        yield _silent("bucket", name, "archive", "TURNOUT_DLQ_ARCHIVE_BUCKET", bucket)
+        yield silent("bucket", name, "archive", bucket, "create it, or correct TURNOUT_DLQ_ARCHIVE_BUCKET")
         return
     yield fine("bucket", name, "the archive is there")
     if caller.emulator:
@@ -126,17 +126,6 @@ def judge_bucket(name: str, bucket: BucketFacts | Silence, caller: Caller) -> It
             "public access is not blocked, and letters hold contact data",
             "turn on all four settings of Block Public Access",
         )
-
-
-def _silent(check: str, name: str, purpose: str, setting: str, silence: Silence) -> Finding:
-    said = f"{silence.code}: {silence.message}" if silence.message else silence.code
-    if silence.why is Why.MISSING:
-        return error(check, name, f"the {purpose} does not exist", f"create it, or correct {setting}")
-    if silence.why is Why.DENIED:
-        return unknown(check, name, f"the {purpose} may not be looked at: {said}", f"allow {silence.action} on it")
-    if silence.why is Why.THROTTLED:
-        return unknown(check, name, f"no answer about the {purpose}: {said}", LATER)
-    return error(check, name, f"no answer about the {purpose}: {said}", "look at network, endpoint and region")
 
 
 def _keys(keys: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from turnout.doctor.queues import days, judge_queue
 from turnout.doctor.together import judge_together
 from turnout.rules.files.load import read_rules
 
-DENIED = Silence(Why.DENIED, "AccessDenied", "not authorized")
+DENIED = Silence(Why.DENIED, "AccessDenied", "not authorized", "sqs:GetQueueAttributes")
 MISSING = Silence(Why.MISSING, "QueueDoesNotExist", "")
 
 
