@@ -52,20 +52,8 @@ def judge_permissions(queue: QueueFacts, caller: Caller) -> Iterator[Finding]:
     allows = allows_account(policy, caller.account, caller.arn)
     yield from judge_permits(queue.name, "queue", actions_of(queue.role), permits, caller, own_policy_may=allows)
     if isinstance(queue.key, KeyFacts) and isinstance(queue.key.decisions, Mapping):
-        yield from _judge_key(queue.name, key_actions_of(queue.role), queue.key.decisions)
-
-
-def _judge_key(name: str, actions: Sequence[str], decisions: Mapping[str, str]) -> Iterator[Finding]:
-    """What IAM says of the use of a queue's key. The key's own policy, which may allow it, is not known to IAM."""
-    if refused := [action for action in actions if decisions.get(action) == "explicitDeny"]:
-        message = f"a policy of the role denies {' and '.join(refused)} on the queue's key (IAM simulation)"
-        yield error(_CHECK, name, message, "take the denial away: without its key nobody can use the queue")
-    if missing := [action for action in actions if decisions.get(action) == "implicitDeny"]:
-        what = " and ".join(missing)
-        message = f"the role's own policies do not allow {what} on the queue's key; only the key's policy may"
-        yield warning(_CHECK, name, message, f"allow {what} on the key in the role's policy")
-    if allowed := [action for action in actions if decisions.get(action) == "allowed"]:
-        yield fine(_CHECK, name, f"{', '.join(allowed)} allowed on its key (IAM simulation)")
+        used = Permits(decisions=queue.key.decisions)
+        yield from judge_permits(queue.name, "key", key_actions_of(queue.role), used, caller)
 
 
 def judge_permits(
