@@ -246,9 +246,12 @@ def _document(name: str, processor: Processor, found: Health, seconds: float) ->
 
 
 def _write(path: Path, document: bytes) -> None:
-    """Whole or not at all: whoever reads it meanwhile reads the one before. A device, such as /dev/null, stays one."""
-    if path.is_char_device():
-        path.write_bytes(document + b"\n")
+    """Whole or not at all: whoever reads it meanwhile reads the one before. A device stays one, and so does what
+    /dev/stdout is, to which is added.
+    """
+    if path.is_char_device() or path.parent == Path("/dev"):
+        with path.open("ab") as stream:
+            stream.write(document + b"\n")
         return
     path = Path(os.path.realpath(path))  # what a link leads to: the link stays
     beside = path.with_name(f".{path.name}.new")

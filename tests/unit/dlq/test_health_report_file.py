@@ -1,8 +1,12 @@
 """Where `turnout dlq work --report` writes the newest health report."""
 
 import os
+import subprocess
+import sys
 import tty
 from pathlib import Path
+
+import pytest
 
 from turnout import recovering
 
@@ -41,3 +45,19 @@ def test_a_device_is_written_to_and_not_replaced() -> None:
     finally:
         os.close(ours)
         os.close(theirs)
+
+
+@pytest.mark.parametrize("module", ["turnout.recovering:_write", "turnout.cli.dlq.writing:write_whole"])
+@pytest.mark.parametrize("piped", [False, True])
+def test_what_is_written_to_standard_output_is_added_to_what_it_leads_to(
+    module: str, piped: bool, tmp_path: Path
+) -> None:
+    path, _, name = module.partition(":")
+    what = "b'{}'" if name == "_write" else "['{}', '\\n']"
+    code = f"from pathlib import Path; from {path} import {name}; {name}(Path('/dev/stdout'), {what})"
+    log = tmp_path / "log"
+    log.write_text("before\n")
+    with log.open("ab") as stream:
+        done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE if piped else stream, check=True)
+    assert (done.stdout, log.read_text()) == ((b"{}\n", "before\n") if piped else (None, "before\n{}\n"))
+    assert [path.name for path in tmp_path.iterdir()] == ["log"]

@@ -21,7 +21,7 @@ def write_whole(path: Path, texts: Iterable[str]) -> None:
     try:
         if path.exists() and (not path.is_file() or path.parent == Path("/dev")):
             # Replaced it would be gone: root would take /dev/null away from the whole machine.
-            with path.open("w", encoding="utf-8") as stream:
+            with path.open("a", encoding="utf-8") as stream:  # what is in it already, of others, stays
                 stream.writelines(texts)
         else:
             _replace(Path(os.path.realpath(path)), texts)
