@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -35,7 +36,8 @@ class Moment(click.ParamType[datetime]):
         text = str(value).strip()
         number, unit = text[:-1], text[-1:].lower()
         if number.isascii() and number.isdigit() and unit in _UNITS and len(number) < 9:
-            return datetime.now(UTC) - timedelta(seconds=int(number) * _UNITS[unit])
+            with contextlib.suppress(OverflowError):  # before the year 1
+                return datetime.now(UTC) - timedelta(seconds=int(number) * _UNITS[unit])
         found = moment(text)
         if found is None:
             self.fail(f"{text!r} is neither a time such as 2026-01-05T10:00:00Z nor so long ago, such as 90m, 6h, 2d")

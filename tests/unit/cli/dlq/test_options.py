@@ -41,7 +41,7 @@ def test_so_long_ago_is_a_time(text: str, seconds: int) -> None:
 def test_iso_times_without_a_zone_are_in_utc() -> None:
     assert Moment().convert("2026-01-05T10:00:00", None, None) == datetime(2026, 1, 5, 10, tzinfo=UTC)
     assert Moment().convert("2026-01-05T10:00:00+02:00", None, None) == datetime(2026, 1, 5, 8, tzinfo=UTC)
-    for text in ("yesterday", "", "h", "1_0h", "99999999999d"):
+    for text in ("yesterday", "", "h", "1_0h", "99999999999d", "9999999d"):
         with pytest.raises(click.BadParameter):
             Moment().convert(text, None, None)
 
