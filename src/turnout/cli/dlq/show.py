@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
+from typing import TypeVar
 
 import click
 
@@ -17,7 +19,7 @@ from turnout.dlq.reporting import ledger_is_there
 from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
 from turnout.dlq.sources import Place
-from turnout.recovery.ledger.api import LedgerError
+from turnout.recovery.ledger.api import Ledger, LedgerError
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.redaction import Redaction
@@ -28,6 +30,8 @@ from turnout.rules.showing import printable
 from turnout.words import count
 
 __all__ = ["show"]
+
+T = TypeVar("T")
 
 
 @click.command(short_help="Show one letter: why it failed, its way, its history, its body.")
@@ -43,17 +47,22 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
     """
     settings = settings_of_command()
     seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)
+    redaction = Redaction(os.environ, show_pii=show_pii)
     if not seen.letters:
         notes = "".join(f"\nnote: {note}" for note in seen.notes)
         more = "; there may be more: raise --limit" if seen.limited else ""
-        if not as_json and not _print_known(settings, seen.source, letter_id, Redaction(os.environ, show_pii=show_pii)):
+        if not as_json and not _print_known(settings, seen.source, letter_id, redaction):
             notes += "\nnote: the ledger knows no letter of that id either"
         raise click.ClickException(
             f"no letter in {seen.source} has the id {letter_id}, of {seen.read:,} read{more}{notes}"
         )
-    redaction = Redaction(os.environ, show_pii=show_pii)
+
+    async def histories(ledger: Ledger) -> dict[str, list[Entry]]:
+        return {letter.id: await ledger.history(letter.id) for letter in seen.letters}
+
+    known = _asked(settings, histories, "what was done with it before") or {}
     for letter in seen.letters:
-        history = _history(settings, letter.id)
+        history = known.get(letter.id, [])
         if as_json:
             record = letter_record(letter, redaction)
             record["history"] = [_entry(entry, redaction) for entry in history]
@@ -65,20 +74,20 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
             _print(letter, what_to_do, history, redaction)
 
 
-def _history(settings: DlqSettings, letter: str) -> list[Entry]:
-    """What the ledger knows, where there is one: to look makes none."""
+def _asked(settings: DlqSettings, question: Callable[[Ledger], Awaitable[T]], about: str) -> T | None:
+    """What the ledger answers; None where there is none, since to look makes none, or where it cannot be read."""
 
-    async def asked() -> list[Entry]:
+    async def asked() -> T:
         async with open_services(settings) as services:
-            return await (await services.ledger()).history(letter)
+            return await question(await services.ledger())
 
     if not ledger_is_there(settings):
-        return []
+        return None
     try:
         return asyncio.run(asked())
-    except LedgerError as error:  # the letter is here, and can be shown all the same
-        click.echo(f"note: what was done with it before is not known: {error}", err=True)
-        return []
+    except LedgerError as error:  # what is there can be shown all the same
+        click.echo(f"note: {about} is not known: {error}", err=True)
+        return None
 
 
 def _print_known(settings: DlqSettings, source: str, named: str, redaction: Redaction) -> bool:
@@ -87,23 +96,15 @@ def _print_known(settings: DlqSettings, source: str, named: str, redaction: Reda
     False when it was read, and knows none.
     """
 
-    async def asked() -> list[tuple[Record, list[Entry]]]:
-        async with open_services(settings) as services:
-            ledger = await services.ledger()
-            found = dict(await ledger.records([named]))
-            async for each in ledger.find(source):
-                if named in (each.event_id, each.conversation_id):
-                    found[each.letter] = each
-            return [(record, await ledger.history(record.letter)) for record in found.values()]
+    async def known(ledger: Ledger) -> list[tuple[Record, list[Entry]]]:
+        found = dict(await ledger.records([named]))
+        async for each in ledger.find(source):
+            if named in (each.event_id, each.conversation_id):
+                found[each.letter] = each
+        return [(record, await ledger.history(record.letter)) for record in found.values()]
 
-    if not ledger_is_there(settings):
-        return True
-    try:
-        known = asyncio.run(asked())
-    except LedgerError as error:
-        click.echo(f"note: whether something was done with it is not known: {error}", err=True)
-        return True
-    for record, history in known:
+    records = _asked(settings, known, "whether something was done with it")
+    for record, history in records or ():
         _line("letter", redaction.text(record.letter))
         _line("queue", record.queue)
         _line("cause", f"{record.cause} ({record.disposition})" if record.cause else "")
@@ -111,7 +112,7 @@ def _print_known(settings: DlqSettings, source: str, named: str, redaction: Reda
         _line("conversation", redaction.text(record.conversation_id))
         _line("status", record.status)
         _print_history(history, redaction)
-    return bool(known)
+    return records is None or bool(records)
 
 
 def _entry(entry: Entry, redaction: Redaction) -> dict[str, object]:
