@@ -20,7 +20,7 @@ from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
 
-__all__ = ["To", "archiving", "delivering", "key_template", "replaying", "rerouting", "restoring"]
+__all__ = ["To", "ToKind", "archiving", "delivering", "key_template", "replaying", "rerouting", "restoring"]
 
 ToKind = Literal["owed", "source", "target", "queue", "url", "file", "api"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import shlex
 from collections.abc import Callable, Container, Iterator
-from typing import Any
+from typing import Any, get_args
 
 import click
 import msgspec
@@ -13,14 +13,12 @@ from click.core import ParameterSource
 
 from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.given import GIVEN
-from turnout.cli.dlq.options import limit_option
-from turnout.dlq.acts import To
+from turnout.cli.dlq.options import Command, limit_option, with_options
+from turnout.dlq.acts import To, ToKind
 from turnout.rules.addresses import address_problem
 from turnout.rules.model import Kind
 
 __all__ = ["Care", "acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
-
-Command = Callable[..., None]
 
 
 class Care(msgspec.Struct, frozen=True, kw_only=True):
@@ -135,7 +133,7 @@ def acting_options(command: Command) -> Command:
             raise click.UsageError(f"{care.resume} knows its own letters: go on with it without {known}")
         command(settings=settings_of_command(settings), care=care, **given)
 
-    return _with(_CARE, wrapped)
+    return with_options(_CARE, wrapped)
 
 
 def settings_given() -> str:
@@ -156,7 +154,7 @@ def _given(names: Container[str | None]) -> Iterator[tuple[str, Any]]:
 
 def archive_options(command: Command) -> Command:
     """Settings of the archive."""
-    return _with(_ARCHIVE, command)
+    return with_options(_ARCHIVE, command)
 
 
 def rules_options(command: Command) -> Command:
@@ -170,7 +168,7 @@ def rules_options(command: Command) -> Command:
             raise click.UsageError(f"--instead {wrong[0]}: an ARN, an equals sign and a URL are expected")
         command(instead=pairs, **others)
 
-    return _with(_RULES, wrapped)
+    return with_options(_RULES, wrapped)
 
 
 def to_options(*, replay: bool) -> Callable[[Command], Command]:
@@ -206,36 +204,15 @@ def to_options(*, replay: bool) -> Callable[[Command], Command]:
 
     def decorate(command: Command) -> Command:
         @functools.wraps(command)
-        def wrapped(
-            *,
-            to_target: str | None,
-            to_queue: str | None,
-            to_url: str | None,
-            to_source: bool = False,
-            to_file: str | None = None,
-            to_api: str | None = None,
-            **others: Any,
-        ) -> None:
-            places = [
-                *([To("target", to_target)] if to_target else []),
-                *([To("queue", to_queue)] if to_queue else []),
-                *([To("url", to_url)] if to_url else []),
-                *([To("source")] if to_source else []),
-                *([To("file", to_file)] if to_file else []),
-                *([To("api", to_api)] if to_api else []),
-            ]
+        def wrapped(**given: Any) -> None:
+            values = {kind: given.pop(f"to_{kind}", None) for kind in get_args(ToKind)}
+            places = [To(kind, "" if value is True else value) for kind, value in values.items() if value]
             if len(places) > 1:
                 raise click.UsageError("give one of the options --to-...")
-            if to_url and (problem := address_problem(Kind.URL, to_url)):
+            if values["url"] and (problem := address_problem(Kind.URL, values["url"])):
                 raise click.UsageError(f"--to-url: this is not a url: {problem}")
-            command(to=places[0] if places else To(), **others)
+            command(to=places[0] if places else To(), **given)
 
-        return _with(tuple(options), wrapped)
+        return with_options(options, wrapped)
 
     return decorate
-
-
-def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
-    for option in reversed(options):
-        command = option(command)
-    return command

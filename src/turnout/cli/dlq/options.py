@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,16 @@ from turnout.recovery.causes import Cause, Disposition
 from turnout.recovery.selection import Selection, Where
 from turnout.recovery.times import moment
 
-__all__ = ["Moment", "letters_are_meant", "limit_option", "pii_option", "place_options", "selection_options"]
+__all__ = [
+    "Command",
+    "Moment",
+    "letters_are_meant",
+    "limit_option",
+    "pii_option",
+    "place_options",
+    "selection_options",
+    "with_options",
+]
 
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 
@@ -133,7 +142,7 @@ def place_options(command: Command) -> Command:
             raise click.UsageError("give one of --queue, --failed-events, --file and --archived")
         command(place=Place(queue or "", failed_events or "", file or "", archived or ""), **others)
 
-    return _with(_PLACE, wrapped)
+    return with_options(_PLACE, wrapped)
 
 
 def selection_options(command: Command) -> Command:
@@ -167,7 +176,7 @@ def selection_options(command: Command) -> Command:
         )
         command(selection=selection, **others)
 
-    return _with(_SELECTION, wrapped)
+    return with_options(_SELECTION, wrapped)
 
 
 limit_option = click.option(
@@ -181,7 +190,8 @@ limit_option = click.option(
 pii_option = click.option("--show-pii", is_flag=True, help="Show personal data. Secrets stay hidden.")
 
 
-def _with(options: tuple[Callable[[Command], Command], ...], command: Command) -> Command:
+def with_options(options: Sequence[Callable[[Command], Command]], command: Command) -> Command:
+    """The command with these options, in their order."""
     for option in reversed(options):
         command = option(command)
     return command

@@ -6,14 +6,13 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import click
-import httpx
 import msgspec
 from rich.table import Table
 from rich.text import Text
 
 from turnout.cli.rules.options import json_option, rules_option
 from turnout.cli.rules.unread import note_unread
-from turnout.cli.running import asking, told, worker_url
+from turnout.cli.running import asking, worker_url
 from turnout.cli.screen import wide_console
 from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.rules import Ruleset, load_rules
@@ -62,16 +61,8 @@ def list_rules(directory: Path, address: str | None, as_json: bool) -> None:
 
 
 def _scrape(address: str) -> Scraped:
-    url = worker_url(address)
-    with asking(url) as client:
-        try:
-            answer = client.get("/metrics").raise_for_status()
-        except httpx.HTTPStatusError as error:
-            said = f"{error.response.status_code} {error.response.reason_phrase}"
-            raise click.ClickException(f"no metrics from {url}/metrics: {said}") from None
-        except httpx.HTTPError as error:
-            raise click.ClickException(f"no metrics from {url}/metrics: {told(error)}") from None
-    return read_scrape(answer.text)
+    with asking(worker_url(address)) as client:
+        return read_scrape(client.get("/metrics").raise_for_status().text)
 
 
 def _access(ruleset: Ruleset) -> Mapping[str, Access]:

@@ -120,15 +120,9 @@ def test_a_worker_that_does_not_answer_is_an_error(tmp_path: Path) -> None:
     with worker("", status=503) as address:
         refused = run(tmp_path, "--address", address)
     gone = run(tmp_path, "--address", address)
-    for result in (refused, gone):
+    for result, said in ((refused, f"{address.rstrip('/')}: Service Unavailable\n"), (gone, "no answer from http")):
         assert result.exit_code == 1
-        assert "no metrics from http://127.0.0.1:" in result.stderr
-
-
-def test_what_a_refusing_worker_says_is_told_in_one_line(tmp_path: Path) -> None:
-    with worker("", status=503) as address:
-        result = run(tmp_path, "--address", address)
-    assert result.stderr == f"Error: no metrics from {address}metrics: 503 Service Unavailable\n"
+        assert result.stderr.startswith(f"Error: {said}")
 
 
 def test_a_worker_of_this_machine_is_asked_without_the_proxy_for_others(
