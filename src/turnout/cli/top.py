@@ -36,6 +36,8 @@ from turnout.telemetry.snapshot import Snapshot
 
 __all__ = ["top"]
 
+Row = tuple[str | Text, ...]
+
 _TONES = {"good": "bold green", "warn": "bold yellow", "bad": "bold red", "": ""}
 _MOST_RULES = 15
 _MOST_TARGETS = 30
@@ -146,14 +148,14 @@ def _grid(*lines: Sequence[Card], gap: int) -> Table:
 
 
 def _sources(snapshot: Snapshot) -> list[RenderableType]:
-    table = _table("source", "received >", "last read", "pollers")
+    rows: list[Row] = []
     errors = []
     for source in snapshot.sources:
         row = source_row(source, snapshot.taken_at)
-        table.add_row(Text(row.queue), number(row.received), row.read, Text(row.doing))
+        rows.append((Text(row.queue), number(row.received), row.read, Text(row.doing)))
         if row.trouble:
             errors.append(Text(f"  {row.queue}: {printable(row.trouble)}", "red"))
-    return [table, *errors]
+    return [_table("source", "received >", "last read", "pollers", rows=rows), *errors]
 
 
 class _Fitting:
@@ -170,81 +172,73 @@ class _Fitting:
 
 
 def _targets(snapshot: Snapshot, history: History, most: int) -> list[RenderableType]:
-    table = _table("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >")
-    narrow = _table("target", "state", "waiting >", "sent/s >")
-    narrowest = _table("target", "state", "waiting >")
+    columns = ("target", "state", "waiting >", "sent/s >", "sent >", "retried >", "given up >")
+    rows: list[Row] = []
     errors = []
     window = history.window()
     shown = telling(snapshot.targets, most)
     for target in shown:
         row = target_row(target, window)
-        first = (
-            Text(target.name, "dim" if target.is_dead_letter_queue else ""),
-            Text(row.state.partition(",")[0], _TONES[row.tone]),  # when it is tried again is in the headline
-            number(target.backlog),
-            row.rate,
-        )
-        narrowest.add_row(*first[:3])
-        narrow.add_row(*first)
-        table.add_row(
-            *first,
-            number(target.sent),
-            number(target.retried),
-            Text(number(target.failed), "red" if target.failed else ""),
+        rows.append(
+            (
+                Text(target.name, "dim" if target.is_dead_letter_queue else ""),
+                Text(row.state.partition(",")[0], _TONES[row.tone]),  # when it is tried again is in the headline
+                number(target.backlog),
+                row.rate,
+                number(target.sent),
+                number(target.retried),
+                Text(number(target.failed), "red" if target.failed else ""),
+            )
         )
         if row.trouble:
             # Below, since a terminal of 80 columns has no room for them beside the figures.
             errors.append(Text(f"  {target.name}: {printable(row.trouble)}", "dim"))
     if len(shown) < len(snapshot.targets):
-        more = Text(f"{number(len(snapshot.targets) - len(shown))} more", "dim")
-        for form in (table, narrow, narrowest):
-            form.add_row(more)
-    return [_Fitting((_ROOM_FOR_ALL, table), (_ROOM_FOR_SOME, narrow), (0, narrowest)), *errors]
+        rows.append((Text(f"{number(len(snapshot.targets) - len(shown))} more", "dim"),))
+    forms = ((_ROOM_FOR_ALL, 7), (_ROOM_FOR_SOME, 4), (0, 3))
+    return [_Fitting(*((needed, _table(*columns[:some], rows=rows)) for needed, some in forms)), *errors]
 
 
 def _rules(snapshot: Snapshot, history: History, most: int) -> RenderableType:
-    table = _table("rule", "last minute >", "matches >", "last match")
-    narrow = _table("rule", "last minute >", "matches >")
+    columns = ("rule", "last minute >", "matches >", "last match")
+    rows: list[Row] = []
     matches = snapshot.rules.matches
     busiest = sorted(matches, key=lambda rule: (-history.matched(rule), -matches[rule]))
     for rule in busiest[:most]:
         kind = " (shadow)" if rule in snapshot.rules.shadow else " (off)" if rule in snapshot.rules.disabled else ""
         last = history.last_match.get(rule, 0.0)
         seen = ago(snapshot.taken_at, last) if last else "earlier" if matches[rule] else "never"
-        first = (Text.assemble(rule, (kind, "dim")), number(history.matched(rule)), number(matches[rule]))
-        narrow.add_row(*first)
-        table.add_row(*first, seen)
-    for form in (table, narrow):
-        if len(busiest) > most:
-            form.add_row(Text(f"{number(len(busiest) - most)} more", "dim"))
-        form.add_row(Text("no rule", "dim"), "", number(snapshot.unmatched))
-    return _Fitting((_ROOM_FOR_SOME, table), (0, narrow))
+        rows.append((Text.assemble(rule, (kind, "dim")), number(history.matched(rule)), number(matches[rule]), seen))
+    if len(busiest) > most:
+        rows.append((Text(f"{number(len(busiest) - most)} more", "dim"),))
+    rows.append((Text("no rule", "dim"), "", number(snapshot.unmatched)))
+    return _Fitting((_ROOM_FOR_SOME, _table(*columns, rows=rows)), (0, _table(*columns[:3], rows=rows)))
 
 
 def _letters(snapshot: Snapshot) -> RenderableType:
-    table = _table("letter", "of late >", "last", "owed to", "why")
-    narrow = _table("letter", "of late >", "last")
+    columns = ("letter", "of late >", "last", "owed to", "why")
+    rows: list[Row] = []
     reasons = []
     # The worker has masked what nobody should read.
     for row in letter_rows(snapshot.recent_letters, snapshot.taken_at, printable):
-        narrow.add_row(row.reason, number(row.count), row.last)
-        owed = f", owed to {', '.join(row.owed)}" if row.owed else ""
-        reasons.append(Text(f"  {row.reason}{owed}: {row.message}", "dim"))
-        table.add_row(row.reason, number(row.count), row.last, Text(", ".join(row.owed)), Text(row.message))
-    if not snapshot.recent_letters:
-        for form in (table, narrow):
-            form.add_row(Text("none", "dim"))
-    return _Fitting((_ROOM_FOR_ALL, table), (0, Group(narrow, *reasons)))
+        owed = ", ".join(row.owed)
+        rows.append((row.reason, number(row.count), row.last, Text(owed), Text(row.message)))
+        reasons.append(Text(f"  {row.reason}{owed and f', owed to {owed}'}: {row.message}", "dim"))
+    narrow = _table(*columns[:3], rows=rows or _NO_LETTERS)
+    return _Fitting((_ROOM_FOR_ALL, _table(*columns, rows=rows or _NO_LETTERS)), (0, Group(narrow, *reasons)))
 
 
+_NO_LETTERS: Sequence[Row] = ((Text("none", "dim"),),)
 _FOLDED = ("source", "target", "rule", "why", "state", "pollers")
 """Names and sentences, which go on in the next line where it is narrow."""
 _LEAST = {"state": len("repaired"), "target": 12, "rule": 12}
 """Columns below which words are not broken."""
 
 
-def _table(*columns: str) -> Table:
-    """A plain table; columns whose name ends in ` >` are set right. Where it is narrow, figures stay whole."""
+def _table(*columns: str, rows: Sequence[Row]) -> Table:
+    """A plain table of so much of these rows as it has columns; those whose name ends in ` >` are set right. Where it
+    is narrow, figures stay whole.
+    """
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
     for column in columns:
         name, right, _ = column.partition(" >")
@@ -255,4 +249,6 @@ def _table(*columns: str) -> Table:
             overflow="fold" if name in _FOLDED else "ellipsis",
             min_width=len(name) if right else _LEAST.get(name, 0),
         )
+    for row in rows:
+        table.add_row(*row[: len(columns)])
     return table
