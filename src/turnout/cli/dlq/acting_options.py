@@ -18,7 +18,7 @@ from turnout.dlq.acts import To, ToKind
 from turnout.rules.addresses import address_problem
 from turnout.rules.model import Kind
 
-__all__ = ["Care", "acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
+__all__ = ["SETTINGS", "Care", "acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
 
 
 class Care(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +98,7 @@ _RULES = (
     ),
 )
 
-_SETTINGS = {
+SETTINGS = {
     "rate": "rate",
     "max_failures": "max_failures",
     "ledger": "ledger",
@@ -109,6 +109,7 @@ _SETTINGS = {
     "rules_path": "rules",
     "source_queue": "source_queue",
 }
+"""The settings that these options are, by the names of the options."""
 
 
 _KNOWN_TO_A_PLAN = frozenset(
@@ -125,7 +126,7 @@ def acting_options(command: Command) -> Command:
 
     @functools.wraps(command)
     def wrapped(**given: Any) -> None:
-        settings = {setting: given.pop(option) for option, setting in _SETTINGS.items() if option in given}
+        settings = {setting: given.pop(option) for option, setting in SETTINGS.items() if option in given}
         care = Care(**{name: given.pop(name) for name in Care.__struct_fields__})
         if care.wait and not care.resume:
             raise click.UsageError("--wait goes with --resume: a plan knows for which letters")
@@ -141,7 +142,7 @@ def settings_given() -> str:
 
     A plan does not remember them: whoever goes on with it has to give them again.
     """
-    return "".join(f" {option} {shlex.quote(str(value))}" for option, value in _given(_SETTINGS))
+    return "".join(f" {option} {shlex.quote(str(value))}" for option, value in _given(SETTINGS))
 
 
 def _given(names: Container[str | None]) -> Iterator[tuple[str, Any]]:

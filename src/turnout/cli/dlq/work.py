@@ -9,6 +9,7 @@ from typing import Any
 
 import click
 
+from turnout.cli.dlq.acting_options import SETTINGS, archive_options
 from turnout.cli.dlq.foreseeing import print_foreseen
 from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
@@ -28,16 +29,7 @@ __all__ = ["work"]
 _WORDS = {Result.PUT_OFF: "put off", Result.ELSEWHERE: "left to another process"}
 _KEPT = {Result.REMOVED: "done with before"}
 """Where nothing is taken out: of a file, of an API."""
-_RECOVERY = {
-    "ledger": "ledger",
-    "bucket": "archive_bucket",
-    "archive_key": "archive_key",
-    "kms_key": "archive_kms_key",
-    "rules_path": "rules",
-    "causes_file": "causes",
-    "attempts": "attempts",
-    "rate": "rate",
-}
+_RECOVERY = SETTINGS | {"attempts": "attempts"}
 _WORK = {
     "interval": "interval_seconds",
     "concurrency": "concurrency",
@@ -56,9 +48,7 @@ _WORK = {
 @click.option("--dry-run", is_flag=True, help="Show what the next round would do, and do nothing.")
 @click.option("--once", is_flag=True, help="End when nothing is left to do, and say what was done.")
 @click.option("--correlate", is_flag=True, help="Look conversations up first; archive letters whose own is not there.")
-@click.option("--bucket", metavar="NAME", help="S3 bucket of the archive.  [TURNOUT_DLQ_ARCHIVE_BUCKET]")
-@click.option("--key", "archive_key", metavar="TEMPLATE", help="Of the objects' keys.  [TURNOUT_DLQ_ARCHIVE_KEY]")
-@click.option("--kms-key", metavar="ID", help="KMS key that encrypts.  [TURNOUT_DLQ_ARCHIVE_KMS_KEY]")
+@archive_options
 @click.option("--rules", "rules_path", type=GIVEN, metavar="PATH", help="What the owed targets are.  [TURNOUT_RULES]")
 @click.option(
     "--ledger",
