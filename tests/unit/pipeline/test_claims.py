@@ -75,6 +75,18 @@ def test_an_event_that_another_worker_holds_waits_in_its_queue() -> None:
     asyncio.run(main())
 
 
+def test_an_event_that_another_holds_for_longer_than_sqs_hides_a_message_waits_as_long_as_sqs_lets_it() -> None:
+    async def main() -> None:
+        store = MemoryStore(100)
+        await store.claim({event_key("event-1", ""): "somebody else"}, 43_210.0)
+        yard = with_store(store)
+        await yard.route(event("one", 1))
+        (stored,) = yard.stored(SOURCE)
+        assert 43_190 < stored.due - yard.sqs.now() <= 43_200
+
+    asyncio.run(main())
+
+
 def test_a_replayed_event_passes_the_store_once_and_its_mark_is_not_passed_on() -> None:
     async def main() -> None:
         yard = with_store(MemoryStore(100))

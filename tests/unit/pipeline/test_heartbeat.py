@@ -418,6 +418,47 @@ def test_one_handle_that_spoils_the_call_does_not_let_the_others_lapse_nor_keeps
     asyncio.run(main())
 
 
+@pytest.mark.parametrize("began_first", [True, False], ids=["overtaken", "began while it was handed back"])
+def test_an_extension_that_comes_after_its_message_was_handed_back_does_not_hide_it_again(
+    began_first: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        yard = Holding()
+        change = yard.sqs.change_visibility
+        asked, handed_back, extended = asyncio.Event(), asyncio.Event(), asyncio.Event()
+
+        async def slowly(queue: str, handles: Sequence[str], seconds: int) -> tuple[EntryFailure, ...]:
+            if seconds:
+                asked.set()
+                await handed_back.wait()
+                failures = await change(queue, handles, seconds)
+                extended.set()
+                return failures
+            failures = await change(queue, handles, 0)
+            handed_back.set()
+            await extended.wait()
+            return failures
+
+        yard.sqs.change_visibility = slowly  # type: ignore[method-assign]
+        async with yard.held(2, for_seconds=40):
+            if began_first:
+                beat = asyncio.create_task(yard.worker.heartbeat.beat())
+                await asked.wait()
+            else:
+
+                async def in_between() -> None:
+                    await handed_back.wait()
+                    await yard.worker.heartbeat.beat()
+
+                beat = asyncio.create_task(in_between())
+        await beat
+        assert [stored.state for stored in yard.stored(SOURCE)] == [MessageState.READY] * 2
+        assert (yard.worker.books.extensions, yard.worker.books.expired) == (0, 0)
+
+    asyncio.run(main())
+    assert "invisible" not in caplog.text
+
+
 def test_a_drain_keeps_invisible_what_it_still_waits_for() -> None:
     async def main() -> None:
         yard = Yard(visibility_seconds=30, drain_seconds=300.0)

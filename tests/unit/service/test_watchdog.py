@@ -69,6 +69,28 @@ def test_a_loop_that_comes_round_is_left_in_peace(caplog: pytest.LogCaptureFixtu
     assert not caplog.records
 
 
+def test_a_process_that_stood_still_as_a_whole_is_not_said_to_have_a_blocked_loop(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    clock = [0.0]
+    monkeypatch.setattr("turnout.service.watchdog.time.monotonic", lambda: clock[0])
+    watchdog = Watchdog(1.0)
+    pauses = [0.25, 3_600.0, 0.25]  # in the second one the machine is suspended
+
+    def wait(_seconds: float) -> bool:
+        if not pauses:
+            return True
+        clock[0] += pauses.pop(0)
+        if len(pauses) != 1:  # when the machine goes on, the thread comes first
+            watchdog._beat_at = clock[0]
+        return False
+
+    monkeypatch.setattr(watchdog._stopped, "wait", wait)
+    watchdog._watch()
+    assert not caplog.records
+    assert watchdog.counts.blocked == 0
+
+
 def test_a_stopped_watchdog_says_nothing_any_more() -> None:
     async def main() -> Watchdog:
         watchdog = Watchdog(0.1)

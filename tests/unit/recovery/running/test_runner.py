@@ -762,6 +762,30 @@ def test_what_failed_in_another_run_of_the_plan_since_this_one_looked_is_not_sen
     asyncio.run(story())
 
 
+def test_what_a_frozen_run_says_late_has_arrived_since_this_one_looked_is_not_sent_once_more_by_it(
+    tmp_path: Path,
+) -> None:
+    async def story() -> None:
+        letter = read_letter(shapes.own(owed=("crm", "audit")) | {"MessageId": "m-1"})
+        async with open_sqlite_ledger(tmp_path / "ledger.sqlite") as ledger:
+            source, act, config = Listed([letter]), Waiting(), RunConfig(again=True)
+            act.may_end.set()
+            await ledger.see([Sighting.of(letter)], by="before")
+            await ledger.record([Entry("m-1", Action.RESOLVE, Phase.DONE, "before")])
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "frozen")])
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "another", 2)])
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.FAILED, "another", 2)])
+            made = await draft(source, ledger, lambda _: True, act, 10, again=True)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+            # As many attempts as before, and the same status: only what has arrived is new.
+            await ledger.record([Entry("m-1", Action.RETRY, Phase.FAILED, "frozen", targets=("crm",))])
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo", config=config)
+            tally = await runner.run(made, asyncio.Event())
+            assert (tally.done, tally.skipped, act.asked) == (0, 1, [])
+
+    asyncio.run(story())
+
+
 def test_what_had_arrived_of_an_open_letter_is_not_sent_once_more_when_a_plan_goes_on_after_a_crash(
     tmp_path: Path,
 ) -> None:
