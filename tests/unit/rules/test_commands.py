@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from rich.cells import cell_len
+from rich.console import Console
 from tests.unit.rules.language import HEAD, write
 
 from turnout.cli.check import check
 from turnout.cli.rules import rules
-from turnout.cli.rules.match import match
+from turnout.cli.rules.match import _table, match
 
 GOOD = HEAD.replace("{queue: high}", '{queue: "${HIGH_QUEUE_URL}"}') + (
     "rules:\n  - id: r\n    when: detail.x == 1\n    send: [high]\n"
@@ -115,6 +117,18 @@ def test_match_prints_a_table_for_people(tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "high" in result.stdout
     assert "INVALID_JSON" in result.stdout
+
+
+@pytest.mark.parametrize("width", [40, 98, 99, 100, 120])
+def test_a_table_of_events_keeps_what_belongs_together_in_one_row_wherever_it_is_folded(width: int) -> None:
+    rows = [("1", "", "-", "-"), ("2", "", "rejected: INVALID_JSON", "x" * 58), ("3", "日本", "-", "[b]-[/b]")]
+    out = io.StringIO()
+    Console(width=width, file=out).print(_table(rows, width))
+    lines = out.getvalue().splitlines()
+    assert all(cell_len(line) == cell_len(lines[0]) <= width for line in lines)
+    third = [line for line in lines if "日本" in line]
+    assert len(third) == 1
+    assert third[0].split() == ["│", "3", "│", "日本", "│", "-", "│", "[b]-[/b]", "│"]
 
 
 def test_match_prints_what_it_knows_before_it_has_read_thousands_of_events(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 import click
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -24,6 +25,9 @@ from turnout.rules.showing import printable
 __all__ = ["match"]
 
 _EVENTS_A_TABLE = 1_000
+_HEADERS = ("line", "type", "rules", "targets")
+_FRAME = 13
+"""Columns of the table's lines and of the spaces beside them."""
 
 
 @click.command(short_help="Say where events would go.")
@@ -98,28 +102,26 @@ def _print_tables(matches: Iterator[tuple[int, Match]]) -> None:
     """Tables of so many events, each printed before the next is matched: no more rows are held at once."""
     console = wide_console()
     while some := list(islice(matches, _EVENTS_A_TABLE)):
-        console.print(_table(some))
+        console.print(_table([_row(number, found) for number, found in some], console.width))
 
 
-def _table(matches: Sequence[tuple[int, Match]]) -> Table:
-    table = Table("line", "type", "rules", "targets", header_style="bold")
+def _table(rows: Sequence[Sequence[str]], width: int) -> Table:
+    table = Table(*_HEADERS, header_style="bold")
     table.columns[0].justify = "right"
     for column in table.columns:
         column.overflow = "fold"
-    for number, found in matches:
-        if found.rejected is not None:
-            table.add_row(str(number), "", f"rejected: {found.rejected.reason}", _cell(found.rejected.message))
-            continue
-        names = [*found.rules, *(f"{name} (shadow)" for name in found.shadow)]
-        table.add_row(
-            str(number),
-            _cell(found.event_type or ""),
-            _cell(", ".join(names) or "-"),
-            _cell(", ".join(found.targets) or "-"),
-        )
+    columns = list(zip(*rows, strict=True))
+    widths = (max(map(cell_len, (header, *column))) for header, column in zip(_HEADERS, columns, strict=True))
+    if sum(widths) + _FRAME <= width:
+        rows = [["\n".join(column) for column in columns]]  # one row of many lines, in a quarter of the time
+    for row in rows:
+        table.add_row(*map(Text, row))  # what an event says is no style
     return table
 
 
-def _cell(text: str) -> Text:
-    """Text as it is: what an event says is neither a style nor for the terminal to obey."""
-    return Text(printable(text))
+def _row(number: int, found: Match) -> tuple[str, str, str, str]:
+    """The cells of a row, with nothing in them for the terminal to obey."""
+    if found.rejected is not None:
+        return str(number), "", f"rejected: {found.rejected.reason}", printable(found.rejected.message)
+    names = [*found.rules, *(f"{name} (shadow)" for name in found.shadow)]
+    return str(number), printable(found.event_type or ""), ", ".join(names) or "-", ", ".join(found.targets) or "-"
