@@ -159,6 +159,26 @@ def test_match_reads_a_file(tmp_path: Path) -> None:
     assert len(result.stdout.splitlines()) == 6
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"Messages": [{"MessageId": "m", "Body": "{}"}]}, "an answer of SQS; the event is the text in it, which jq"),
+        ({"Messages": [{"MessageId": "m", "Body": "{}"}]}, "'.Messages[].Body' writes"),
+        ({"Records": [{"messageId": "m", "body": "{}"}]}, "jq -r '.Records[].body' writes"),
+        ({"Type": "Notification", "TopicArn": "t", "Message": "{}"}, "this is SNS's envelope"),
+    ],
+)
+def test_match_and_diff_say_when_they_are_given_envelopes_in_place_of_events(
+    tmp_path: Path, given: object, said: str
+) -> None:
+    path, events = str(write(tmp_path, GOOD)), json.dumps(given) + "\n"
+    for arguments in (["match", "--rules", path], ["diff", path, path]):
+        result = CliRunner().invoke(rules, [*arguments, "--events", "-"], input="\n" + events * 2)
+        assert result.stderr.startswith("note: line 2: ")
+        assert said in result.stderr
+        assert result.stderr.count("note:") == 1
+
+
 def test_match_can_require_paths(tmp_path: Path) -> None:
     result = run_match(tmp_path, b'{"x": 1}\n', "--json", "--require", "detail")
     assert json.loads(result.stdout)["rejected"]["reason"] == "MISSING_FIELD"

@@ -48,7 +48,7 @@ def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, 
     """
     note_unread(directory)
     ruleset = load_rules(directory, require=require)
-    matches: Iterator[tuple[int, Match]] = ((number, ruleset.match(body)) for number, body in _lines(events))
+    matches: Iterator[tuple[int, Match]] = ((number, ruleset.match(body)) for number, body in bodies(events))
     first = next(matches, None)
     if first is None:
         click.echo("there is no event here; give one event per line, as JSON", err=True)
@@ -76,17 +76,6 @@ class _Seen:
         for number, found in matches:
             self.event |= found.rejected is None or found.rejected.reason is Reason.MISSING_FIELD
             yield number, found
-
-
-def _lines(events: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines with a body; says so when an event is written over several of them, which makes each a body."""
-    told = False
-    for number, body in bodies(events):
-        if body in (b"{", b"[") and not told:
-            told = True
-            said = f"line {number} is only the beginning of an event: each stands in one line, as 'jq -c .' writes it"
-            click.echo(said, err=True)
-        yield number, body
 
 
 def _record(found: Match) -> dict[str, object]:
