@@ -421,8 +421,8 @@ def test_a_value_that_yaml_does_not_let_begin_with_an_at_sign_is_to_be_quoted(tm
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert problems(tmp_path / "none") == [f"{tmp_path}/none: TR102 cannot be read: No such file or directory"]
     assert "no rule files here" in problems(tmp_path)[0]
-    (tmp_path / "a.yaml").write_bytes(b"rules:\n  \xff")
-    assert "not UTF-8 in line 2" in problems(tmp_path)[0]
+    (tmp_path / "a.yaml").write_bytes(b"\xef\xbb\xbfrules:\n  # \xc3\xa9 \xff")
+    assert "a.yaml:2:7: TR102 this is not UTF-8; save the file as UTF-8" in problems(tmp_path)[0]
     (tmp_path / "a.yaml").unlink()
     (tmp_path / "b.yaml").symlink_to("nowhere")
     assert "b.yaml: TR102" in problems(tmp_path)[0]

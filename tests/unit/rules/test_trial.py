@@ -245,7 +245,7 @@ def test_a_table_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "tests" / "gone.yaml").symlink_to(tmp_path / "nowhere")
     assert messages(attempt(tmp_path, [])) == [
         "TR102 cannot be read: No such file or directory",
-        "TR102 not UTF-8 in line 1; save it as UTF-8",
+        "TR102 this is not UTF-8; save the file as UTF-8",
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 
 from turnout.rules.files.nodes import ListNode, MapNode, Node, ScalarNode
+from turnout.rules.files.places import line_and_column
 from turnout.rules.limits import DEFAULT_LIMITS, Limits
 from turnout.rules.problems import Code
 
@@ -104,7 +105,7 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
             return YamlError(Code.YAML, message, number, comment.end())
     context = f"{error.context} that begins in line {begun + 1}" if begun != line else error.context
     if mark and not text[mark.index :].strip():
-        line, column = _line_and_column(text, len(text.rstrip()) - 1)  # nothing is to be seen at the end
+        line, column = line_and_column(text.rstrip()[:-1])  # nothing is to be seen at the end
     message = ", ".join(part for part in (context, error.problem) if part)
     message += next((advice for said, advice in _ADVICE.items() if said in message), "")
     return YamlError(Code.YAML, message, line, column)
@@ -112,12 +113,7 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
 
 def _place_of_reader_error(text: str, error: yaml.YAMLError) -> tuple[int, int]:
     position = getattr(error, "position", None)
-    return _line_and_column(text, position) if isinstance(position, int) else (0, 0)
-
-
-def _line_and_column(text: str, position: int) -> tuple[int, int]:
-    before = text[: max(0, position)]
-    return before.count("\n"), len(before) - before.rfind("\n") - 1
+    return line_and_column(text[: max(0, position)]) if isinstance(position, int) else (0, 0)
 
 
 class _Reader:

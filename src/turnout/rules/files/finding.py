@@ -7,6 +7,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from turnout.rules.files.places import Source, line_and_column
+from turnout.rules.files.reporting import Reporter
 from turnout.rules.limits import Limits
 from turnout.rules.problems import Code, Problem
 
@@ -70,8 +72,10 @@ def read_text(file: RuleFile, limits: Limits, problems: list[Problem]) -> str | 
     try:
         return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        problems.append(_file_problem(file.shown, Code.UNREADABLE, f"not UTF-8 in line {line}; save it as UTF-8"))
+        reporter = Reporter(Source(str(file.shown), raw.decode("utf-8-sig", "replace")))
+        line, column = line_and_column(error.object[: error.start].decode())
+        reporter.at(Code.UNREADABLE, "this is not UTF-8; save the file as UTF-8", line, column)
+        problems += reporter.problems
         return None
 
 

@@ -6,10 +6,11 @@ Quoting, folding and block indentation shift characters; the scalar's value is l
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 
 from turnout.rules.files.nodes import ScalarNode
 
-__all__ = ["Source"]
+__all__ = ["Source", "line_and_column"]
 
 _LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 _ESCAPE = re.compile(r"\\(?:x[0-9A-Fa-f]{2}|u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|\r\n|.|\n)", re.DOTALL)
@@ -48,21 +49,18 @@ class Source:
             return node.line, node.column
         after = offsets[-1] + 1 if offsets else 0
         position = begin + (offsets[offset] if offset < len(offsets) else after)
-        line = self._line_of(position)
+        line = bisect_right(starts, position) - 1
         return line, position - starts[line]
-
-    def _line_of(self, position: int) -> int:
-        starts = self._line_starts()
-        low, high = 0, len(starts)
-        while high - low > 1:
-            middle = (low + high) // 2
-            low, high = (middle, high) if starts[middle] <= position else (low, middle)
-        return low
 
     def _line_starts(self) -> list[int]:
         if self._starts is None:
             self._starts = [0, *(found.end() for found in _LINE_BREAK.finditer(self._text))]
         return self._starts
+
+
+def line_and_column(before: str) -> tuple[int, int]:
+    """Line and column, from 0, of what follows this text at the beginning of a file."""
+    return before.count("\n"), len(before) - before.rfind("\n") - 1
 
 
 def _offsets(raw: str, node: ScalarNode) -> list[int] | None:
