@@ -12,6 +12,7 @@ __all__ = [
     "before_condition",
     "closing_nothing",
     "connective",
+    "in_list",
     "in_place_of_connective",
     "in_place_of_operator",
     "negated",
@@ -22,6 +23,7 @@ _OTHER_WORDS = {
     "and": "write 'and'",
     "or": "write 'or'",
     "in": "write 'in'",
+    "notin": "write 'not in'",
     "is": "write == null, or exists(path)",
     "like": "write wildcard(path, 'a*')",
     "contains": "write contains(path, 'text')",
@@ -89,8 +91,16 @@ def closing_nothing(token: Token) -> str:
     return f"there is no '{opening}' that it closes; take it out, or write the '{opening}' before it" if opening else ""
 
 
-def in_place_of_operator(operand: Operand, follows: Token) -> str:
-    """What to write, where `follows` stands after an operand and is no operator. Empty when nothing is known of it."""
+def in_list(follows: Token) -> str:
+    """What to write, where `follows` stands in place of a comma or the end of a list. Empty when it is not known."""
+    values = (TokenKind.STRING, TokenKind.NUMBER, TokenKind.CONSTANT, TokenKind.REFERENCE)
+    return "write a comma between two values" if follows.kind in values else ""
+
+
+def in_place_of_operator(operand: Operand, follows: Token, after: Token) -> str:
+    """What to write, where `follows`, and `after` it, stands after an operand and is no operator. Empty when nothing is
+    known of it.
+    """
     text = operand.text if isinstance(operand, Path) else ""
     if text and follows.text == "[":
         return f"an element is written without a space before the bracket: {text}[0]"
@@ -102,6 +112,8 @@ def in_place_of_operator(operand: Operand, follows: Token) -> str:
             return hint
         if usage := _usage(follows.text) or _usage(text):
             return f"write {usage}"
+        if before and after.kind is TokenKind.OPERATOR:
+            return f"a name with a space in it is quoted: {before}['{last} {follows.text}']"
     return ""
 
 

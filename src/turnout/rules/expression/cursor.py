@@ -51,13 +51,16 @@ class Cursor:
             return True
         return False
 
-    def expect(self, text: str, wanted: str = "", *, opened: Token, code: Code = Code.SYNTAX) -> None:
-        """Read this word or punctuation, or raise `ExpressionError`; `opened` is the bracket it would close."""
+    def expect(self, text: str, wanted: str = "", *, opened: Token, code: Code = Code.SYNTAX, advice: str = "") -> None:
+        """Read this word or punctuation, or raise `ExpressionError`; `opened` is the bracket it would close.
+
+        `advice` is as of `unexpected`.
+        """
         if self.takes(text):
             return
         if self.token.kind is TokenKind.END:
             raise ExpressionError(Code.SYNTAX, f"this '{opened.text}' is never closed", opened.at)
-        self.unexpected(wanted or f"'{text}'", code)
+        self.unexpected(wanted or f"'{text}'", code, advice=advice)
 
     def fail(self, message: str, code: Code = Code.SYNTAX) -> NoReturn:
         """Raise `ExpressionError` at the next token."""

@@ -149,6 +149,8 @@ def _next(text: str, start: int) -> Token:
         hint = f"write {quoted[1]} without backticks"
     if not character.isascii() and character.isalpha():
         hint = _foreign(character)
+    if (plain := unicodedata.normalize("NFKC", character)) != character and plain.isascii() and not hint:
+        hint = _HINTS.get(plain) or f"write {plain}"
     if not character.isprintable():
         hint = "an invisible character; delete it"
     raise ExpressionError(

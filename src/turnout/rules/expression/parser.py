@@ -179,7 +179,7 @@ class _Parser(Cursor):
         if hint := advice.connective(word) or advice.before_condition(word):
             self.position -= 1
             self.fail(f"unexpected '{word}'; {hint}")
-        if hint := advice.in_place_of_operator(operand, follows):
+        if hint := advice.in_place_of_operator(operand, follows, self.peek(1)):
             self.fail(f"unexpected '{follows.text}'; {hint}")
         self.unexpected("an operator such as ==")
 
@@ -299,7 +299,10 @@ class _Parser(Cursor):
         items: list[Literal] = []
         while not self.takes("]"):
             if items:
-                self.expect(",", "']'", opened=opened)
+                self.expect(",", "']'", opened=opened, advice=advice.in_list(self.token))
+                if self.token.text == "]":
+                    self.position -= 1
+                    self.fail("unexpected ','; a list ends without one")
             if self.token.text == "[":
                 raise ExpressionError(Code.SYNTAX, _LIST_HOLDS, self.token.at)  # before going down, without end
             item = self._primary()
