@@ -102,11 +102,12 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
         return  # its event is in a file
     known = {*ENVELOPE, *(name for example in matching for name in example.event or ())}
     inside = [each.condition for each in walk(rule.condition) if isinstance(each, Some | Every)]
+    is_pattern = rule.source.startswith("{")  # where a name with a dot means members below others, looked at, too
     of_elements = {id(condition) for outer in inside for condition in walk(outer)}
     for condition in walk(rule.condition):
         for path in map(plain_path, terms(condition)):
             first = path.segments[0] if path.root is Root.EVENT and path.segments else None
-            if isinstance(first, Key) and first.name not in known:
+            if isinstance(first, Key) and first.name not in known and not (is_pattern and "." in first.name):
                 known.add(first.name)
                 if doubt := _doubt(path, first.name, condition, in_element=id(condition) in of_elements):
                     findings.condition(*doubt, rule, condition)

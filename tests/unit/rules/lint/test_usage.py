@@ -189,6 +189,12 @@ def test_what_is_no_metadata_or_said_to_be_none_is_left_alone(condition: Written
     assert warned(condition, Code.MISSPELT) == []
 
 
+def test_a_name_with_a_dot_in_a_pattern_is_looked_at_as_the_members_that_it_means() -> None:
+    assert warned({"detail.channel": ["voice"]}, Code.MISSPELT) == []
+    (found,) = warned({"detial.channel": ["voice"]}, Code.MISSPELT)
+    assert "no 'detial'" in found.message
+
+
 def test_a_pattern_that_begins_before_the_event_is_pointed_out() -> None:
     (found,) = warned({"event": {"detail": {"channel": ["voice"]}}}, Code.MISSPELT)
     assert found.message.endswith("; write detail.channel")
