@@ -53,6 +53,15 @@ def test_a_failing_example_says_what_was_found_but_no_contact_data_to_a_log(tmp_
     assert "tel:+2" not in str(caught.value)
 
 
+def test_metadata_that_no_message_has_shows_nothing_and_is_a_problem_at_its_place(tmp_path: Path) -> None:
+    path = write(tmp_path, HEAD + CALLER.replace("match: true", "metadata: {tenant: a, queue: b}, match: false"))
+    with pytest.raises(RulesError) as caught:
+        load_rules(path)
+    (problem,) = caught.value.problems
+    assert problem.endswith("r: TR110 metadata has no field 'tenant'")
+    assert problem.split(":")[1:3] == ["7", "62"]
+
+
 FROM_FILE = """rules:
   - id: r
     when: detail.x == 1

@@ -212,6 +212,15 @@ def test_a_table_whose_ending_is_in_capital_letters_is_read(tmp_path: Path, name
             {"event": {}, "rejected": "BROKEN"},
             "TR113 rejected must be one of INVALID_JSON, NOT_AN_OBJECT, TOO_DEEP, MISSING_FIELD",
         ),
+        (
+            {"event": {}, "rejected": "too_deep"},
+            "TR113 rejected must be one of INVALID_JSON, NOT_AN_OBJECT, TOO_DEEP, MISSING_FIELD; "
+            "did you mean 'TOO_DEEP'?",
+        ),
+        (
+            {"event": {}, "metadata": {"atributes": {"tenant": "acme"}}, "rules": []},
+            "TR110 metadata has no field 'atributes'; did you mean 'attributes'?",
+        ),
     ],
 )
 def test_a_test_that_is_not_right_is_a_problem_at_its_place(tmp_path: Path, test: object, problem: str) -> None:

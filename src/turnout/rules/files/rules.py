@@ -253,6 +253,8 @@ class RuleReader:
                 or "match" not in item.items
             ):
                 continue
+            if isinstance(told := given.get("metadata"), MapNode):
+                self._fields.check_fields(told, schema.METADATA, "metadata", told)
             event, metadata = (to_json(given[name]) if name in given else None for name in ("event", "metadata"))
             yield Example(
                 event=event if isinstance(event, dict) else None,

@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from turnout.rules.expression.paths import METADATA_FIELDS
+
 __all__ = [
     "ALIASES",
     "ATTRIBUTE",
     "CASE",
     "EXAMPLE",
     "FILE",
+    "METADATA",
     "NAME",
     "OPPOSITES",
     "RULE",
@@ -131,6 +134,8 @@ EXAMPLE: Mapping[str, Field] = {
     "metadata": Field(Type.MAPPING, "What @ paths see."),
     "description": Field(Type.TEXT, "What the example shows."),
 }
+
+METADATA: Mapping[str, Field] = dict.fromkeys(METADATA_FIELDS, Field(Type.ANY, "What @ and this name find."))
 
 ATTRIBUTE: Mapping[str, Field] = {
     "path": Field(Type.PATH, "Where the attribute's value comes from."),

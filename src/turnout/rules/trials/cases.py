@@ -98,7 +98,7 @@ class CaseReader:
             name=str(value.get("name") or f"test {number}"),
             place=place,
             body=body,
-            metadata=_mapping(value, "metadata", tell),
+            metadata=_metadata(value, tell),
             rules=self._names(value, "rules", self._rules, tell),
             shadow=self._names(value, "shadow", self._rules, tell),
             targets=self._wanted(value, tell),
@@ -168,11 +168,20 @@ def _mapping(value: dict[str, Json], field: str, tell: _Tell) -> dict[str, Json]
     return {}
 
 
+def _metadata(value: dict[str, Json], tell: _Tell) -> dict[str, Json] | None:
+    metadata = _mapping(value, "metadata", tell)
+    for name in metadata or ():
+        if name not in schema.METADATA:
+            tell(Code.UNKNOWN_FIELD, f"metadata has no field '{name}'{nearest(name, schema.METADATA)}", "metadata")
+    return metadata
+
+
 def _rejected(value: dict[str, Json], tell: _Tell) -> str | None:
     reason = value.get("rejected")
     if reason is None or reason in _REJECTIONS:
         return None if reason is None else str(reason)
-    tell(Code.WRONG_VALUE, f"rejected must be one of {', '.join(_REJECTIONS)}", "rejected")
+    hint = nearest(str(reason), _REJECTIONS)
+    tell(Code.WRONG_VALUE, f"rejected must be one of {', '.join(_REJECTIONS)}{hint}", "rejected")
     return None
 
 
