@@ -9,24 +9,23 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from turnout.message import Attribute
+from turnout.message import Attribute, sendable
 from turnout.queues import queue_name
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_MESSAGE_ATTRIBUTES, MAX_MESSAGE_BYTES, OutgoingMessage
 from turnout.sqs.codes import call_error
 
-__all__ = ["MAX_DELAY_SECONDS", "Refusal", "attribute_problem", "check_batch", "refusal", "sendable_text"]
+__all__ = ["IDENTIFIER", "MAX_DELAY_SECONDS", "Refusal", "attribute_problem", "check_batch", "refusal"]
 
 MAX_DELAY_SECONDS = 900
 
 Refusal = tuple[str, str]
 """An error code in its short spelling, and a sentence."""
 
-# The characters of XML 1.0; a lone surrogate is outside of them too.
-_FORBIDDEN = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _ATTRIBUTE_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 _DATA_TYPE = re.compile(r"(String|Number|Binary)(\.[\x20-\x7e]+)?")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
-_GROUP = re.compile(r"[A-Za-z0-9!\"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~]{1,128}")
+IDENTIFIER = re.compile(r"[!-~]{1,128}")
+"""A group or deduplication id: letters, digits and punctuation."""
 
 
 def check_batch(entries: Sequence[object], operation: str, queue: str) -> None:
@@ -39,11 +38,6 @@ def check_batch(entries: Sequence[object], operation: str, queue: str) -> None:
         raise call_error("TooManyEntriesInBatchRequest", message, operation=operation, queue=queue_name(queue))
 
 
-def sendable_text(text: str) -> bool:
-    """Whether SQS takes every character of `text` in a body or in a string attribute."""
-    return _FORBIDDEN.search(text) is None
-
-
 def refusal(message: OutgoingMessage, *, fifo: bool = False, max_bytes: int = MAX_MESSAGE_BYTES) -> Refusal | None:
     """Why SQS would refuse `message` on a queue of this kind, or None.
 
@@ -51,7 +45,7 @@ def refusal(message: OutgoingMessage, *, fifo: bool = False, max_bytes: int = MA
     """
     if not message.body:
         return "MissingParameter", "The request must contain the parameter MessageBody."
-    if not sendable_text(message.body):
+    if message.body != sendable(message.body):
         return "InvalidMessageContents", "Invalid characters found in the message body."
     if len(message.attributes) > MAX_MESSAGE_ATTRIBUTES:
         count = len(message.attributes)
@@ -71,7 +65,7 @@ def _parameter_refusal(message: OutgoingMessage, fifo: bool) -> Refusal | None:
     if fifo and message.delay_seconds:
         return "InvalidParameterValue", "DelaySeconds is not allowed on a FIFO queue."
     for name, value in (("MessageGroupId", message.group_id), ("MessageDeduplicationId", message.deduplication_id)):
-        if value is not None and not _GROUP.fullmatch(value):
+        if value is not None and not IDENTIFIER.fullmatch(value):
             return (
                 "InvalidParameterValue",
                 f"{name} can only include 1 to 128 alphanumeric and punctuation characters.",
@@ -94,7 +88,7 @@ def attribute_problem(name: str, attribute: Attribute) -> str | None:
         return f"The message attribute '{name}' must contain a non-empty value."
     if (attribute.text if binary else attribute.data) is not None:
         return f"The message attribute '{name}' has a value of another type than it says."
-    if attribute.text is not None and not sendable_text(attribute.text):
+    if attribute.text is not None and attribute.text != sendable(attribute.text):
         return f"Invalid characters found in the message attribute '{name}'."
     if attribute.data_type.startswith("Number") and not _NUMBER.fullmatch(attribute.text or ""):
         return f"The message attribute '{name}' is not a number."

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import re
+
+from turnout.sqs.limits import IDENTIFIER
 
 __all__ = ["deduplication_id", "identifier"]
-
-# SQS API reference, SendMessage: letters, digits and punctuation, 128 at most.
-_IDENTIFIER = re.compile(r"[!-~]{1,128}")
 
 
 def deduplication_id(
@@ -28,4 +26,4 @@ def deduplication_id(
 
 def identifier(text: str) -> str:
     """A group or deduplication id as SQS takes it: what it refuses is replaced by its hash, always the same."""
-    return text if _IDENTIFIER.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+    return text if IDENTIFIER.fullmatch(text) else hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

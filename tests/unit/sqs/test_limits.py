@@ -5,19 +5,19 @@ from __future__ import annotations
 import pytest
 
 from turnout.errors import SqsRejected
-from turnout.message import Attribute
+from turnout.message import Attribute, sendable
 from turnout.sqs.api import OutgoingMessage
-from turnout.sqs.limits import check_batch, refusal, sendable_text
+from turnout.sqs.limits import check_batch, refusal
 
 
 @pytest.mark.parametrize("text", ["", "plain", "\t\n\r", "\ud7ff\ue000\ufffd", "\U00010000\U0010ffff"])
 def test_permitted_characters_are_sendable(text: str) -> None:
-    assert sendable_text(text)
+    assert sendable(text) == text
 
 
 @pytest.mark.parametrize("character", ["\x00", "\x08", "\x0b", "\x0c", "\x1f", "\ud800", "\ufffe", "\uffff"])
 def test_forbidden_characters_are_not(character: str) -> None:
-    assert not sendable_text(f"a{character}b")
+    assert sendable(f"a{character}b") == "a\N{REPLACEMENT CHARACTER}b"
     code, _ = refusal(OutgoingMessage(f"a{character}b")) or ("", "")
     assert code == "InvalidMessageContents"
 
