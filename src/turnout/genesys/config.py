@@ -123,7 +123,7 @@ def load_genesys_config(environ: Mapping[str, str] | None = None) -> GenesysConf
             values[field.name] = msgspec.convert(text, field.type, strict=False, dec_hook=_secret)
         except msgspec.ValidationError as error:
             problems.append(f"{name}: {_in_plain_words(field.name, str(error))}")
-    problems += _disagreements(values)
+    problems += _disagreements(values, _given(environ, "region")[0])
     if problems:
         raise SettingsError(problems)
     return GenesysConfig(**values)
@@ -143,13 +143,13 @@ def _given(environ: Mapping[str, str], field: str) -> tuple[str, str | None]:
     return variable(field), None
 
 
-def _disagreements(values: Mapping[str, Any]) -> list[str]:
+def _disagreements(values: Mapping[str, Any], region_variable: str) -> list[str]:
     found = []
     region, api_url, login_url = (values.get(name, "") for name in ("region", "api_url", "login_url"))
     try:
         hosts(region, api_url=api_url)
     except ValueError as error:
-        found.append(f"{variable('api_url' if api_url else 'region')}: {error}")
+        found.append(f"{variable('api_url') if api_url else region_variable}: {error}")
     if login_url:
         try:
             hosts(api_url=login_url)
@@ -188,6 +188,8 @@ def _in_plain_words(field: str, problem: str) -> str:
     if field in _CHOICES:
         return f"must be one of {', '.join(_CHOICES[field])}"
     if "matching regex" in problem:
-        return "must be a path that begins with /" if field.endswith("_path") else "must be 3 to 64 plain characters"
+        if field.endswith("_path"):
+            return "must be a path: a / and then letters, digits and any of . _ ~ / { } -"
+        return "must be a letter and then 2 to 63 letters, digits and any of _ . -"
     plain = problem.replace("Expected ", "must be ").replace("`int`", "a whole number").replace("`float`", "a number")
     return plain.replace(", got `str`", "").replace("`str` of length >= 1", "set")

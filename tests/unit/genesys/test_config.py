@@ -51,6 +51,20 @@ def test_a_variable_of_nothing_but_spaces_is_not_set() -> None:
     assert load_genesys_config(CLIENT | theirs).client_id == "theirs"
 
 
+def test_what_a_text_must_look_like_is_said_in_full() -> None:
+    assert problems(TURNOUT_GENESYS_ATTRIBUTE_PREFIX="1_0", TURNOUT_GENESYS_TOKEN_PATH="/a?b") == (
+        "TURNOUT_GENESYS_ATTRIBUTE_PREFIX: must be a letter and then 2 to 63 letters, digits and any of _ . -",
+        "TURNOUT_GENESYS_TOKEN_PATH: must be a path: a / and then letters, digits and any of . _ ~ / { } -",
+    )
+
+
+def test_a_region_that_is_none_is_told_by_the_variable_that_names_it() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_genesys_config({"GENESYSCLOUD_REGION": "eu-wst-1", "GENESYS_CLIENT_ID": "a", "GENESYS_CLIENT_SECRET": "b"})
+    (problem,) = caught.value.problems
+    assert problem.startswith("GENESYSCLOUD_REGION: 'eu-wst-1' is no region of Genesys Cloud; did you mean eu-west-1?")
+
+
 def test_every_problem_is_told_at_once_and_names_its_variable() -> None:
     found = problems(
         TURNOUT_GENESYS_CLIENT_ID="",
@@ -67,7 +81,7 @@ def test_every_problem_is_told_at_once_and_names_its_variable() -> None:
         "TURNOUT_GENESYS_READ_SECONDS: must be a number > 0.0",
         "TURNOUT_GENESYS_ATTEMPTS: must be a whole number",
         "TURNOUT_GENESYS_PAGE_SIZE: must be a whole number >= 1",
-        "TURNOUT_GENESYS_REPLAY_PATH: must be a path that begins with /",
+        "TURNOUT_GENESYS_REPLAY_PATH: must be a path: a / and then letters, digits and any of . _ ~ / { } -",
         "TURNOUT_GENESYS_REGION: 'eu-wst-1' is no region of Genesys Cloud; did you mean eu-west-1? (a region not "
         "listed needs the API URL instead)",
     )
