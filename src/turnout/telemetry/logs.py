@@ -71,7 +71,12 @@ def configure_logging(
     handler.setFormatter(TextLines(redact) if as_text else JsonLines(redact))
     handler.addFilter(Repeats())
     if process is not None:
-        handler.addFilter(_Process(process))
+
+        def number(record: logging.LogRecord) -> bool:
+            record.pid = process
+            return True
+
+        handler.addFilter(number)
     root = logging.getLogger()
     for old in root.handlers[:]:
         root.removeHandler(old)
@@ -104,18 +109,6 @@ class _Handler(logging.StreamHandler[TextIO]):
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - the base class's name
         if not isinstance(sys.exc_info()[1], OSError):  # a closed pipe: nobody reads what we would say about it
             sys.stderr.write(f"a log record of {record.name} (line {record.lineno}) could not be formatted\n")
-
-
-class _Process(logging.Filter):
-    """Writes the process id on every record."""
-
-    def __init__(self, process: int) -> None:
-        super().__init__()
-        self._process = process
-
-    def filter(self, record: logging.LogRecord) -> bool:
-        record.pid = self._process
-        return True
 
 
 class Repeats(logging.Filter):
