@@ -11,7 +11,7 @@ SOURCE = Path(__file__).parents[2] / "src" / "turnout"
 
 LAYERS = (
     ("errors",),
-    ("failures", "items", "queues", "urls", "words"),
+    ("failures", "items", "json_text", "queues", "urls", "words"),
     ("message", "wrong_settings"),
     ("account",),
     ("rules", "sqs", "telemetry"),

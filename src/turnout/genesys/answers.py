@@ -18,17 +18,7 @@ import msgspec
 
 from turnout.genesys.secret import masked
 
-__all__ = [
-    "Answer",
-    "ErrorBody",
-    "Json",
-    "JsonObject",
-    "error_body",
-    "read_json",
-    "refuse",
-    "retry_after",
-    "seconds_in",
-]
+__all__ = ["Answer", "ErrorBody", "Json", "JsonObject", "error_body", "read_json", "retry_after", "seconds_in"]
 
 Json: TypeAlias = "bool | int | float | str | list[Json] | dict[str, Json] | None"
 JsonObject: TypeAlias = "dict[str, Json]"
@@ -70,7 +60,7 @@ def read_json(content: bytes | str) -> Json:
         raise ValueError("nested too deep") from None
     except (ValueError, msgspec.MsgspecError):
         try:
-            value = json.loads(content, parse_constant=refuse)
+            value = json.loads(content, parse_constant=_refuse)
         except RecursionError:
             raise ValueError("nested too deep") from None
     return value
@@ -130,6 +120,5 @@ def _text(body: JsonObject, secrets: Sequence[str], *names: str) -> str:
     return ""
 
 
-def refuse(constant: str) -> None:
-    """Refuse `NaN` and the like, which Python's decoder would let pass."""
+def _refuse(constant: str) -> None:
     raise ValueError(f"{constant} is not a JSON number")

@@ -1,58 +1,12 @@
-"""The small parts that reading stands on: JSON cut out as it is written, moments, and messages in any form."""
+"""The small parts that reading stands on: moments, and messages in any form."""
 
-import json
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from turnout.message import Attribute, Message
-from turnout.recovery.json_text import member_texts
 from turnout.recovery.messages import as_message, attributes_of
 from turnout.recovery.times import moment
-
-documents = st.dictionaries(
-    st.text(max_size=5),
-    st.recursive(
-        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=5),
-        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
-        max_leaves=8,
-    ),
-    max_size=5,
-)
-
-
-@given(documents, st.sampled_from([None, 1, "\t"]), st.booleans())
-def test_every_member_is_cut_out_as_it_is_written(
-    document: dict[str, object], indent: int | str | None, ascii_only: bool
-) -> None:
-    text = json.dumps(document, indent=indent, ensure_ascii=ascii_only)
-    members = member_texts(f" \n{text} ")
-    assert list(members) == list(document)
-    for name, written in members.items():
-        assert written in text
-        assert json.loads(written) == document[name]
-        assert written == written.strip()
-
-
-def test_what_no_decoder_would_write_the_same_way_stays_as_it_is() -> None:
-    text = '{"a" : {"n":1.50e0 ,"s":"\\u0041\\/\\ud800"}, "b":12345678901234567890123, "a2": NaN}'
-    assert member_texts(text) == {
-        "a": '{"n":1.50e0 ,"s":"\\u0041\\/\\ud800"}',
-        "b": "12345678901234567890123",
-        "a2": "NaN",
-    }
-
-
-def test_of_equal_names_the_last_counts_as_it_does_for_decoders() -> None:
-    assert member_texts('{"a": 1, "a": 2}') == {"a": "2"}
-
-
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"a"}', '{"a":}', '{"a":1', "{1:2}", '{"a":1 "b":2}', "nil"])
-def test_what_is_no_object_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"."):
-        member_texts(text)
 
 
 @pytest.mark.parametrize(

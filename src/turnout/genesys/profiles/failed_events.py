@@ -16,13 +16,13 @@ from itertools import islice
 import msgspec
 
 from turnout.errors import GenesysDenied, GenesysError, GenesysParked, GenesysUnsupported
-from turnout.genesys import slices
 from turnout.genesys.answers import Answer, read_json
 from turnout.genesys.client import GenesysClient
 from turnout.genesys.config import GenesysConfig, variable
 from turnout.genesys.errors import unreadable
 from turnout.genesys.paging import Page, each_item
 from turnout.genesys.profiles.api import FailedEvent, ReplayBatch
+from turnout.json_text import items, members
 
 __all__ = ["IDS_PER_REPLAY", "PLAIN_ID", "FailedEvents"]
 
@@ -117,8 +117,8 @@ def _entities(answer: Answer, operation: str) -> list[bytes]:
     except (ValueError, msgspec.MsgspecError):
         pass  # not JSON, or JSON that only the slow way reads
     try:
-        entities = slices.members(answer.content.decode()).get("entities", "null")
-        return [] if entities == "null" else [item.encode() for item in slices.items(entities)]
+        entities = members(answer.content.decode()).get("entities", "null")
+        return [] if entities == "null" else [item.encode() for item in items(entities)]
     except ValueError:
         raise unreadable(answer, operation, "it is no page of events") from None
 
@@ -127,18 +127,18 @@ def _members(raw: bytes) -> dict[str, bytes]:
     try:
         return {name: bytes(value) for name, value in msgspec.json.decode(raw, type=dict[str, msgspec.Raw]).items()}
     except (ValueError, msgspec.MsgspecError):
-        return {name: value.encode() for name, value in slices.members(raw.decode()).items()}
+        return {name: value.encode() for name, value in members(raw.decode()).items()}
 
 
 def _event(raw: bytes) -> FailedEvent | None:
     try:
-        members = _members(raw)
+        found = _members(raw)
     except (ValueError, RecursionError):
         log.warning("an entry of the list of failed events is no object, and is passed over", extra={"bytes": len(raw)})
         return None
 
     def text(name: str) -> str:
-        return _text(members.get(name, b""))[:_LONGEST_FIELD]
+        return _text(found.get(name, b""))[:_LONGEST_FIELD]
 
     return FailedEvent(
         id=text("id"),
@@ -146,7 +146,7 @@ def _event(raw: bytes) -> FailedEvent | None:
         failure_code=text("failureCode"),
         failure_reason=text("failureReason"),
         stack_trace=text("stackTrace"),
-        payload=_text(members.get("payload", b"")),
+        payload=_text(found.get("payload", b"")),
     )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from turnout.recovery.json_text import member_texts
+from turnout.json_text import members
 from turnout.recovery.letter import Evidence, Kind, Layer, Origin, Payload
 from turnout.recovery.shapes.parcel import Parcel, field, integer, said, scalar
 from turnout.recovery.times import moment
@@ -78,4 +78,4 @@ def spoken(document: Json | Mapping[str, Json], kind: Kind) -> Evidence | None:
 def _carried(parcel: Parcel, name: str) -> str:
     """A member that carries the original: a text's content, or an object exactly as it is written."""
     value = parcel.event[name]
-    return value if isinstance(value, str) else member_texts(parcel.body)[name]
+    return value if isinstance(value, str) else members(parcel.body)[name]

@@ -6,7 +6,7 @@ a Kinesis data stream event source".
 
 from __future__ import annotations
 
-from turnout.recovery.json_text import member_texts
+from turnout.json_text import members
 from turnout.recovery.letter import Evidence, Kind, Layer, Origin, Payload
 from turnout.recovery.messages import attributes_of
 from turnout.recovery.shapes.eventbridge import batch_pointer
@@ -45,7 +45,7 @@ def destination(parcel: Parcel) -> Layer | None:
     condition = scalar(report, "requestContext", "condition")
     if not condition or not isinstance(report, dict) or "requestPayload" not in report:
         return None
-    text = member_texts(parcel.body)["detail"] if through_bus else parcel.body
+    text = members(parcel.body)["detail"] if through_bus else parcel.body
     details = {
         "requestId": scalar(report, "requestContext", "requestId"),
         "functionError": scalar(report, "responseContext", "functionError"),
@@ -54,7 +54,7 @@ def destination(parcel: Parcel) -> Layer | None:
     status = integer(scalar(report, "responseContext", "statusCode"))
     return Layer(
         Origin.LAMBDA_DESTINATION,
-        member_texts(text)["requestPayload"],
+        members(text)["requestPayload"],
         {},
         evidence=(
             Evidence(

@@ -1,7 +1,6 @@
-"""The parts of a JSON text as they were written, for documents that the fast decoder refuses as a whole.
+"""The parts of a JSON text exactly as they are written: what a wrapper carries must come out byte for byte.
 
-msgspec refuses half a surrogate pair (`"\\ud800"`), which JSON allows and which one payload of many may have. Slower by
-far; used only then.
+msgspec does that faster by far, but refuses half a surrogate pair (`"\\ud800"`), which JSON allows and events may have.
 """
 
 from __future__ import annotations
@@ -9,8 +8,6 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
-
-from turnout.genesys.answers import refuse
 
 __all__ = ["items", "members"]
 
@@ -68,5 +65,9 @@ def _end(text: str, at: int) -> None:
         raise ValueError(f"more at character {at + 1} than one value")
 
 
-# Numbers are not needed, and huge ones must not be refused.
-_decoder = json.JSONDecoder(parse_constant=refuse, parse_int=len, parse_float=len)
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not a JSON number")
+
+
+# Values are stepped over, not used: a number of any length is fine.
+_decoder = json.JSONDecoder(parse_constant=_refuse, parse_int=len, parse_float=len)
