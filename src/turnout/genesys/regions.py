@@ -10,6 +10,8 @@ from difflib import get_close_matches
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
+from turnout.urls import leads_to_a_server
+
 __all__ = ["DOMAINS", "Hosts", "hosts"]
 
 DOMAINS = {
@@ -73,13 +75,9 @@ def _domain(region: str) -> str:
 
 
 def _base_url(url: str) -> str:
-    try:
-        parts = urlsplit(url.strip())
-        usable = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port is None or parts.port > 0)
-    except ValueError:
-        raise ValueError("is not a URL") from None
-    if parts.username is not None or parts.password is not None:
-        raise ValueError("must not hold a user or password")
-    if not usable or parts.query or parts.fragment or not _PATH_CHARACTERS.fullmatch(parts.path):
+    parts = urlsplit(url.strip()) if leads_to_a_server(url.strip()) else None
+    if parts is None or parts.query or parts.fragment or not _PATH_CHARACTERS.fullmatch(parts.path):
         raise ValueError("must look like https://api.example.com, without a query")
+    if "@" in parts.netloc:
+        raise ValueError("must not hold a user or password")
     return f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}"
