@@ -6,6 +6,7 @@ import ast
 import asyncio
 import logging
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -25,6 +26,7 @@ from turnout.failures import Failure, Reason
 from turnout.message import REPLAY, Attribute
 from turnout.telemetry.sampling import Sampler
 from turnout.telemetry.setup import TraceSettings, start_tracing, telemetry_problems
+from turnout.telemetry.setup.environment import resource
 from turnout.telemetry.tracing import LateTracing, NoTracing
 
 ENDPOINT = {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:4317"}
@@ -182,6 +184,21 @@ def test_problems_are_logged_when_tracing_starts(caplog: pytest.LogCaptureFixtur
     assert [(record.levelno, record.getMessage()) for record in ours] == [
         (logging.WARNING, "OTEL_TRACES_SAMPLER: no such sampler.")
     ]
+
+
+def test_who_we_are_names_host_and_process_unless_the_environment_says_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("OTEL_RESOURCE_ATTRIBUTES", "OTEL_SERVICE_NAME"):
+        monkeypatch.delenv(name, raising=False)
+    assert resource().attributes["service.instance.id"] == f"{socket.gethostname()}-{os.getpid()}"
+    monkeypatch.setenv(
+        "OTEL_RESOURCE_ATTRIBUTES", "service.instance.id=router-3,service.name=other,deployment.name=blue"
+    )
+    monkeypatch.setenv("OTEL_SERVICE_NAME", "router")
+    named = resource().attributes
+    assert (named["service.name"], named["service.instance.id"]) == ("router", "router-3")
+    assert (named["deployment.name"], named["telemetry.sdk.name"]) == ("blue", "opentelemetry")
 
 
 START_BOTH = """

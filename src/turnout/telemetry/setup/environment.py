@@ -115,21 +115,16 @@ def started(start: Callable[[], T], signal: str, otherwise: str) -> T | None:
 
 def resource() -> Resource:
     """Who we are: our defaults, then `OTEL_RESOURCE_ATTRIBUTES`, then `OTEL_SERVICE_NAME`."""
-    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
     ours = {
         "service.name": "turnout",
         "service.version": installed_version(),
-        # Metrics of several processes must not be taken for those of one.
+        # Metrics of several processes must not be taken for those of one, and a trace is to say who made it: of itself
+        # the library has a random number here.
         "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
     }
-    theirs = Resource.create()
-    named = {name: value for name, value in theirs.attributes.items() if not _is_default(value)}
-    return Resource({**ours, **named}, theirs.schema_url)
-
-
-def _is_default(value: object) -> bool:
-    return isinstance(value, str) and value.startswith("unknown_service")
+    return Resource.create({**ours, **OTELResourceDetector().detect().attributes})
 
 
 def installed_version() -> str:
