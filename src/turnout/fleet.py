@@ -70,7 +70,12 @@ async def _serve(settings: Settings, ruleset: Ruleset, seen: Signature) -> bool:
     )
     stop = asyncio.Event()
     hung_up = asyncio.Event()
-    with stop_on_signals(stop, at_once=supervisor.kill), call_on_hangup(hung_up.set):
+
+    def reload() -> None:
+        reloader.ask()
+        hung_up.set()
+
+    with stop_on_signals(stop, at_once=supervisor.kill), call_on_hangup(reload):
         async with open_port(settings, view), asyncio.TaskGroup() as tasks:
             # Workers watch the rule files themselves; the supervisor follows for its own page.
             beside = [

@@ -8,6 +8,7 @@ import urllib.request
 from collections import Counter
 from pathlib import Path
 
+import certifi
 from tests.e2e.turnout import Process, Queues, running, wait_until
 
 CONSUMED = "messaging_client_consumed_messages_total"
@@ -78,6 +79,25 @@ def test_a_reload_reaches_every_process(queues: Queues, rules: Path) -> None:
         assert turnout.wait() == 0, turnout.log
         assert len(pids(turnout)) == 2, "nobody had to be restarted"
     assert queues.count("critical") == 40
+
+
+def test_a_hangup_makes_the_supervisor_read_the_rules_again_as_well_once_what_they_need_is_repaired(
+    queues: Queues, rules: Path, tmp_path: Path
+) -> None:
+    authorities = tmp_path / "authorities.pem"
+    authorities.write_text("none yet")
+    environment = queues.environment() | {"SSL_CERT_FILE": str(authorities), "TURNOUT_HTTP_PORT": "0"}
+    with running(environment, "--rules", str(rules), "--processes", "2") as turnout:
+        wait_until(lambda: turnout.log.count("routing from") == 2, "both workers")
+        (rules / "more.yaml").write_text(
+            "targets: {partner: {url: 'https://partner.example/in', priority: 1}}\n"
+            "rules: [{id: to-the-partner, when: detail.priority == 'never', send: [partner]}]\n"
+        )
+        wait_until(lambda: turnout.log.count("the old ones stay active") == 3, "all to refuse them")
+        authorities.write_bytes(Path(certifi.where()).read_bytes())
+        turnout.signal(signal.SIGHUP)
+        wait_until(lambda: turnout.log.count("rules reloaded") == 3, "both workers and their supervisor to reload")
+        assert "to-the-partner" in text(turnout, "/")
 
 
 def test_ctrl_c_in_a_terminal_is_one_signal_to_every_worker_and_all_finish(queues: Queues, rules: Path) -> None:
