@@ -189,14 +189,16 @@ def _answers(facts: object) -> bool:
 
 async def examine_telemetry(environ: Mapping[str, str]) -> list[Finding]:
     """Whether traces and metrics can leave."""
-    traces, metrics = (read_endpoint(environ, signal, []).url for signal in ("traces", "metrics"))
-    # Traces are missed where they do not leave; metrics are at /metrics all the same.
-    endpoints = [traces] if metrics in ("", traces) else [traces, metrics]
-    return [
-        finding
-        for endpoint in endpoints
-        for finding in judge_otlp(endpoint, await connect(endpoint) if endpoint else None)
-    ]
+    found: dict[str, Finding] = {}
+    for signal in ("traces", "metrics"):
+        endpoint = read_endpoint(environ, signal, []).url
+        # Traces are missed where they do not leave; metrics are at /metrics all the same.
+        if endpoint not in found and (endpoint or signal == "traces"):
+            own = environ.get(f"OTEL_EXPORTER_OTLP_{signal.upper()}_CERTIFICATE", "")
+            authorities = own or environ.get("OTEL_EXPORTER_OTLP_CERTIFICATE", "")
+            answer = await connect(endpoint, authorities=authorities) if endpoint else None
+            found[endpoint] = judge_otlp(endpoint, answer)
+    return [*found.values()]
 
 
 async def _genesys(environ: Mapping[str, str]) -> list[Finding]:

@@ -54,25 +54,24 @@ def judge_target(target: Target, answer: Mapping[str, Any] | Silence, environ: M
         )
 
 
-def judge_otlp(endpoint: str, silence: Silence | None) -> Iterator[Finding]:
+def judge_otlp(endpoint: str, silence: Silence | None) -> Finding:
     """Whether traces and metrics can leave. Without them nothing is lost but sight."""
     shown = without_secrets(endpoint) if "://" in endpoint else endpoint
     if not endpoint:
-        yield warning(
+        return warning(
             "telemetry",
             "OTLP",
             "no endpoint is set: no traces leave this process",
             "set OTEL_EXPORTER_OTLP_ENDPOINT, as in http://localhost:4317",
         )
-    elif silence is not None:
-        yield warning(
+    if silence is not None:
+        return warning(
             "telemetry",
             "OTLP",
             f"{shown} takes no connections: {silence.message}",
             "start the collector, or correct the OTEL_EXPORTER_OTLP_ variable that names it",
         )
-    else:
-        yield fine("telemetry", "OTLP", f"{shown} takes connections")
+    return fine("telemetry", "OTLP", f"{shown} takes connections")
 
 
 def judge_genesys(silence: Silence | None) -> Iterator[Finding]:

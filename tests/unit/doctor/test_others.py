@@ -288,14 +288,14 @@ def test_what_may_be_a_key_in_an_endpoints_url_is_not_shown() -> None:
 
 
 def test_telemetry_that_cannot_leave_is_a_warning_only() -> None:
-    assert worst(judge_otlp("", None), "telemetry") is Severity.WARNING
-    assert worst(judge_otlp("http://x:4317", FAILED), "telemetry") is Severity.WARNING
-    assert worst(judge_otlp("http://x:4317", None), "telemetry") is Severity.OK
+    assert judge_otlp("", None).severity is Severity.WARNING
+    assert judge_otlp("http://x:4317", FAILED).severity is Severity.WARNING
+    assert judge_otlp("http://x:4317", None).severity is Severity.OK
 
 
 @pytest.mark.parametrize("silence", [None, FAILED])
 def test_what_may_be_a_key_in_the_url_of_a_collector_is_not_shown(silence: Silence | None) -> None:
-    (finding,) = judge_otlp("https://user:key@collector.example.com/v1/traces?key=key", silence)
+    finding = judge_otlp("https://user:key@collector.example.com/v1/traces?key=key", silence)
     assert "https://collector.example.com/..." in finding.message
     assert "key" not in finding.message
 

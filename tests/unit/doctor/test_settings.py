@@ -3,8 +3,10 @@
 import asyncio
 import contextlib
 import socket
+from pathlib import Path
 
 import pytest
+from tests.servers.certificates import make_certificates
 from tests.servers.processes import free_port
 
 from turnout.doctor.examine import examine_telemetry, settings_without_effect
@@ -44,3 +46,23 @@ def test_a_collector_of_metrics_alone_that_is_away_is_found_beside_one_of_traces
         ]
         assert len(asyncio.run(examine_telemetry({"OTEL_EXPORTER_OTLP_ENDPOINT": there}))) == 1
         assert len(asyncio.run(examine_telemetry(both | {"OTEL_METRICS_EXPORTER": "none"}))) == 1
+
+
+def test_a_collector_whose_authority_is_named_is_trusted_as_the_exporter_trusts_it(tmp_path: Path) -> None:
+    certificates = make_certificates(tmp_path)
+
+    async def main() -> None:
+        server = await asyncio.start_server(lambda _, writer: writer.close(), "127.0.0.1", 0, ssl=certificates.server)
+        async with server:
+            there = {"OTEL_EXPORTER_OTLP_ENDPOINT": f"https://localhost:{server.sockets[0].getsockname()[1]}"}
+            for more, severity, said in (
+                ({}, Severity.WARNING, "certificate"),
+                ({"OTEL_EXPORTER_OTLP_CERTIFICATE": str(certificates.ca)}, Severity.OK, "takes connections"),
+                ({"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": str(certificates.ca)}, Severity.OK, "takes connections"),
+                ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "nowhere.pem"}, Severity.WARNING, "No such file"),
+            ):
+                (finding,) = await examine_telemetry({**there, **more})
+                assert finding.severity is severity, more
+                assert said in finding.message
+
+    asyncio.run(main())

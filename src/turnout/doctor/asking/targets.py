@@ -54,8 +54,9 @@ async def ask_endpoint(target: Target, environ: Mapping[str, str]) -> Silence | 
     return Silence(silence.why, silence.code, f"the proxy on the way to it: {silence.message}")
 
 
-async def connect(url: str, trusted: ssl.SSLContext | None = None) -> Silence | None:
-    """Open a connection to a URL's host, with TLS for https, and close it. Nothing is sent.
+async def connect(url: str, trusted: ssl.SSLContext | None = None, *, authorities: str = "") -> Silence | None:
+    """Open a connection to a URL's host, with TLS for https, and close it. Nothing is sent. `authorities` is a file of
+    those to be trusted in place of the usual ones.
 
     What the host thinks of our certificate, or of our having none, it says when the handshake is over (TLS 1.3).
     """
@@ -64,7 +65,7 @@ async def connect(url: str, trusted: ssl.SSLContext | None = None) -> Silence | 
     try:
         port = parts.port or (443 if secure else 80)
         async with asyncio.timeout(_CONNECT_SECONDS):
-            context = (trusted or ssl.create_default_context()) if secure else None
+            context = (trusted or ssl.create_default_context(cafile=authorities or None)) if secure else None
             reader, writer = await asyncio.open_connection(parts.hostname or "", port, ssl=context)
         with contextlib.closing(writer), contextlib.suppress(TimeoutError):
             if secure:
