@@ -68,35 +68,15 @@ def judge_table(name: str, table: TableFacts | Silence, plan: TablePlan, caller:
             yield error(
                 "table", name, f"the {plan.purpose} has no index {index} ({keys})", "add that global secondary index"
             )
-    yield from _ttl(name, table, plan)
-    if plan.keeps_history and not caller.emulator:
-        yield from _recovery(name, table, plan)
-
-
-def _ttl(name: str, table: TableFacts, plan: TablePlan) -> Iterator[Finding]:
-    if isinstance(table.ttl, Silence):
-        yield unknown("ttl", name, f"its TTL may not be read ({table.ttl.code})", "allow dynamodb:DescribeTimeToLive")
-    elif table.ttl == plan.ttl:
-        yield fine("ttl", name, f"items expire by {plan.ttl}")
-    elif table.ttl:
+    if isinstance(table.ttl, str) and table.ttl not in ("", plan.ttl):
         yield error("ttl", name, f"items expire by {table.ttl}, not by {plan.ttl}", f"set TTL to {plan.ttl}")
     else:
-        yield warning("ttl", name, "nothing expires: the table grows for ever", f"enable TTL on {plan.ttl}")
-
-
-def _recovery(name: str, table: TableFacts, plan: TablePlan) -> Iterator[Finding]:
-    if isinstance(table.recovery, Silence):
-        advice = "allow dynamodb:DescribeContinuousBackups"
-        yield unknown("point-in-time-recovery", name, f"it may not be read ({table.recovery.code})", advice)
-    elif table.recovery:
-        yield fine("point-in-time-recovery", name, "on")
-    else:
-        yield warning(
-            "point-in-time-recovery",
-            name,
-            f"off: a {plan.purpose} that is deleted by mistake is gone",
-            "enable point-in-time recovery",
-        )
+        forever = warning("ttl", name, "nothing expires: the table grows for ever", f"enable TTL on {plan.ttl}")
+        yield _told(table.ttl, f"items expire by {plan.ttl}", forever)
+    if plan.keeps_history and not caller.emulator:
+        what = f"off: a {plan.purpose} that is deleted by mistake is gone"
+        off = warning("point-in-time-recovery", name, what, "enable point-in-time recovery")
+        yield _told(table.recovery, "on", off)
 
 
 def judge_bucket(name: str, bucket: BucketFacts | Silence, caller: Caller) -> Iterator[Finding]:
@@ -107,25 +87,19 @@ def judge_bucket(name: str, bucket: BucketFacts | Silence, caller: Caller) -> It
     yield fine("bucket", name, "the archive is there")
     if caller.emulator:
         return
-    if isinstance(bucket.encryption, Silence):
-        advice = "allow s3:GetEncryptionConfiguration"
-        yield unknown("encryption", name, f"its encryption may not be read ({bucket.encryption.code})", advice)
-    elif bucket.encryption:
-        yield fine("encryption", name, bucket.encryption)
-    else:
-        yield warning("encryption", name, "no default encryption is set", "set default encryption (AES256 or aws:kms)")
-    if isinstance(bucket.public_blocked, Silence):
-        advice = "allow s3:GetBucketPublicAccessBlock"
-        yield unknown("public-access", name, f"it may not be read ({bucket.public_blocked.code})", advice)
-    elif bucket.public_blocked:
-        yield fine("public-access", name, "blocked")
-    else:
-        yield error(
-            "public-access",
-            name,
-            "public access is not blocked, and letters hold contact data",
-            "turn on all four settings of Block Public Access",
-        )
+    bare = warning("encryption", name, "no default encryption is set", "set default encryption (AES256 or aws:kms)")
+    yield _told(bucket.encryption, str(bucket.encryption), bare)
+    public = "public access is not blocked, and letters hold contact data"
+    advice = "turn on all four settings of Block Public Access"
+    yield _told(bucket.public_blocked, "blocked", error("public-access", name, public, advice))
+
+
+def _told(fact: str | bool | Silence, well: str, otherwise: Finding) -> Finding:
+    """What is to be said of a fact that is well where it is true, else as in `otherwise`, or that may not be read."""
+    if isinstance(fact, Silence):
+        message = f"it may not be read ({fact.code})"
+        return unknown(otherwise.check, otherwise.subject, message, f"allow {fact.action}")
+    return fine(otherwise.check, otherwise.subject, well) if fact else otherwise
 
 
 def _keys(keys: Mapping[str, str]) -> str:

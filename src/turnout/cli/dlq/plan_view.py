@@ -79,9 +79,7 @@ def print_draft(
         )
     if made.limited:
         click.echo("There may be more letters than were read: raise --limit.")
-    for note in source.notes:
-        click.echo(f"note: {note}")
-    for note in misnamed:
+    for note in (*source.notes, *misnamed):
         click.echo(f"note: {printable(redaction.text(note))}")
     if made.works:
         seconds = len(made.works) / rate
