@@ -128,7 +128,6 @@ class Permits(msgspec.Struct, frozen=True):
 class TableFacts(msgspec.Struct, frozen=True):
     """One DynamoDB table. `keys` is its key schema, `HASH` and `RANGE` to attribute name and type (`pk:S`)."""
 
-    name: str
     status: str
     keys: Mapping[str, str]
     indexes: Mapping[str, str]
@@ -142,7 +141,6 @@ class TableFacts(msgspec.Struct, frozen=True):
 class BucketFacts(msgspec.Struct, frozen=True):
     """One S3 bucket."""
 
-    name: str
     encryption: str | Silence
     """`AES256` or `aws:kms`; empty: none is set."""
     public_blocked: bool | Silence

@@ -183,7 +183,6 @@ def test_an_emulator_refuses_nothing_in_its_stores() -> None:
 
 def table(**given: object) -> TableFacts:
     whole: dict[str, object] = {
-        "name": "seen",
         "status": "ACTIVE",
         "keys": {"HASH": "key:S"},
         "indexes": {},
@@ -233,11 +232,11 @@ def test_a_ledger_without_index_or_recovery_is_found() -> None:
     ("bucket", "check", "severity"),
     [
         (MISSING, "bucket", Severity.ERROR),
-        (BucketFacts("a", "AES256", True), "encryption", Severity.OK),
-        (BucketFacts("a", "", True), "encryption", Severity.WARNING),
-        (BucketFacts("a", DENIED, True), "encryption", Severity.UNKNOWN),
-        (BucketFacts("a", "aws:kms", False), "public-access", Severity.ERROR),
-        (BucketFacts("a", "aws:kms", DENIED), "public-access", Severity.UNKNOWN),
+        (BucketFacts("AES256", True), "encryption", Severity.OK),
+        (BucketFacts("", True), "encryption", Severity.WARNING),
+        (BucketFacts(DENIED, True), "encryption", Severity.UNKNOWN),
+        (BucketFacts("aws:kms", False), "public-access", Severity.ERROR),
+        (BucketFacts("aws:kms", DENIED), "public-access", Severity.UNKNOWN),
     ],
 )
 def test_the_archive_is_encrypted_and_closed(bucket: BucketFacts | Silence, check: str, severity: Severity) -> None:
@@ -252,7 +251,7 @@ def test_the_region_is_to_blame_for_a_table_that_is_not_there_and_not_for_a_buck
 
 
 def test_an_emulators_bucket_needs_only_to_be_there() -> None:
-    assert bad(judge_bucket("a", BucketFacts("a", "", False), EMULATOR)) == []
+    assert bad(judge_bucket("a", BucketFacts("", False), EMULATOR)) == []
     assert worst(judge_bucket("a", MISSING, EMULATOR), "bucket") is Severity.ERROR
 
 

@@ -22,7 +22,7 @@ async def ask_table(clients: AwsClients, region: str, name: str) -> TableFacts |
     ttl = await ask("describe_time_to_live", "dynamodb:DescribeTimeToLive")
     backups = await ask("describe_continuous_backups", "dynamodb:DescribeContinuousBackups")
     try:
-        return _table(name, answer, ttl, backups)
+        return _table(answer, ttl, backups)
     except BAD_ANSWER:
         return Silence(Why.FAILED, "BadAnswer", "the answer is not DynamoDB's", "dynamodb:DescribeTable")
 
@@ -35,14 +35,13 @@ async def ask_bucket(clients: AwsClients, region: str, name: str) -> BucketFacts
         return found
     encryption = await ask("get_bucket_encryption", "s3:GetEncryptionConfiguration")
     public = await ask("get_public_access_block", "s3:GetBucketPublicAccessBlock")
-    return BucketFacts(name, _encryption(encryption), _public(public))
+    return BucketFacts(_encryption(encryption), _public(public))
 
 
-def _table(name: str, answer: Answer, ttl: Answer | Silence, backups: Answer | Silence) -> TableFacts:
+def _table(answer: Answer, ttl: Answer | Silence, backups: Answer | Silence) -> TableFacts:
     table = answer["Table"]
     types = {each["AttributeName"]: each["AttributeType"] for each in table.get("AttributeDefinitions", ())}
     return TableFacts(
-        name=name,
         status=str(table.get("TableStatus", "")),
         keys=_keys(table, types),
         indexes={
