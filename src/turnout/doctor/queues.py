@@ -11,16 +11,16 @@ from collections.abc import Iterator
 from turnout.doctor.facts import Attributes, Caller, KeyFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.findings import Finding, error, fine, silent, unknown, warning
 from turnout.doctor.policies import grants, redrive_policy
+from turnout.recovery.report.words import span
 from turnout.settings import Settings, variable
 from turnout.sqs.api import MAX_MESSAGE_BYTES
 from turnout.words import count
 
-__all__ = ["days", "judge_queue", "number"]
+__all__ = ["judge_queue", "number"]
 
 _FEW_RECEIVES = 3
 _MANY_RECEIVES = 100
 _IN_FLIGHT_LIMIT = 120_000  # both kinds of queue, since November 2024
-_DAY = 86_400
 
 
 def judge_queue(queue: QueueFacts, settings: Settings, caller: Caller) -> Iterator[Finding]:
@@ -107,12 +107,12 @@ def _retention(queue: QueueFacts, attributes: Attributes, to: str) -> Iterator[F
             check, queue.name, f"how long it and {to} keep messages is not told", "in AWS the latter must keep longer"
         )
     elif queue.url.endswith(".fifo") or theirs > ours:
-        yield fine(check, queue.name, f"kept {days(ours)}, then {days(theirs)} in {to}")
+        yield fine(check, queue.name, f"kept {span(ours)}, then {span(theirs)} in {to}")
     else:
         yield error(
             check,
             queue.name,
-            f"{to} keeps messages {days(theirs)}, this queue {days(ours)}: redriven messages keep their age, so some "
+            f"{to} keeps messages {span(theirs)}, this queue {span(ours)}: redriven messages keep their age, so some "
             "are gone before anybody sees them",
             f"set MessageRetentionPeriod of {to} to 1209600 (14 days)",
         )
@@ -282,8 +282,3 @@ def number(attributes: Attributes, name: str) -> int:
     """An attribute that is a number; 0 when the queue does not tell it."""
     text = attributes.get(name, "")
     return int(text) if text.isascii() and text.isdigit() else 0
-
-
-def days(seconds: int) -> str:
-    """A time as people say it."""
-    return f"{seconds / 3600:g} h" if seconds % _DAY else count(seconds // _DAY, "day")

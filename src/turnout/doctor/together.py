@@ -9,8 +9,9 @@ from collections.abc import Iterator, Sequence
 from turnout.doctor.facts import QueueFacts, Role, Silence
 from turnout.doctor.findings import Finding, error, fine, warning
 from turnout.doctor.policies import redrive_policy
-from turnout.doctor.queues import days, number
+from turnout.doctor.queues import number
 from turnout.queues import queue_key
+from turnout.recovery.report.words import span
 from turnout.rules.model import Rule
 from turnout.sqs.api import MAX_MESSAGE_BYTES
 
@@ -68,7 +69,7 @@ def _retention(queues: Sequence[QueueFacts], sources: Sequence[QueueFacts]) -> I
         yield warning(
             "retention",
             queue.name,
-            f"letters are kept {days(_kept(queue))} here, events {days(ours)} in their source: some are gone before "
+            f"letters are kept {span(_kept(queue))} here, events {span(ours)} in their source: some are gone before "
             "anybody sees them",
             "set MessageRetentionPeriod to 1209600 (14 days)",
         )

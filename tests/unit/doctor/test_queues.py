@@ -6,7 +6,7 @@ from tests.unit.doctor.facts import CALLER, EMULATOR, bad, letters, policy, redr
 
 from turnout.doctor.facts import KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.findings import Finding, Severity
-from turnout.doctor.queues import days, judge_queue
+from turnout.doctor.queues import judge_queue
 from turnout.doctor.together import judge_together
 from turnout.rules.files.load import read_rules
 
@@ -230,13 +230,6 @@ def test_letters_that_are_written_elsewhere_than_sqs_redrives_to_are_kept_as_lon
         assert bad(judge_together([queue, letters(long)], ())) == []
     assert bad(judge_together([source(), letters(short)], ())) == [], "judged with the source, whose letters SQS moves"
     assert bad(judge_together([elsewhere, letters({"MessageRetentionPeriod": ""})], ())) == [], "it does not tell"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "said"), [(3600, "1 h"), (86_400, "1 day"), (90_000, "25 h"), (1_209_600, "14 days")]
-)
-def test_for_how_long_a_queue_keeps_is_said_in_days_where_these_are_whole(seconds: int, said: str) -> None:
-    assert days(seconds) == said
 
 
 def test_a_target_that_is_the_source_goes_round_and_round() -> None:
