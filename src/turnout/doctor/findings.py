@@ -75,5 +75,5 @@ def silent(
             advice = "AWS was asked too much at once: run turnout doctor again in a minute"
             return unknown(check, subject, f"no answer from the {what}: {said}", advice)
         case Why.SETTINGS:
-            return error(check, subject, silence.message, "correct it: the worker does not start like that")
+            return error(check, subject, silence.message, "correct it")
     return error(check, subject, f"no answer from the {what}: {said}", f"look at {look_at}")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError
 from tests.servers.raw import Peer, raw_server
-from tests.unit.doctor.facts import ACCOUNT, CALLER
+from tests.unit.doctor.facts import ACCOUNT, CALLER, settings
 
 from turnout.doctor.asking.answers import ask
 from turnout.doctor.asking.genesys import ask_genesys
@@ -15,7 +15,9 @@ from turnout.doctor.asking.iam import Iam, principal_of, read_decisions
 from turnout.doctor.asking.keys import ask_key
 from turnout.doctor.asking.queues import QueueAsker, read_mapping
 from turnout.doctor.asking.stores import ask_table
-from turnout.doctor.facts import KeyFacts, MappingFacts, Role, Silence, Why
+from turnout.doctor.facts import KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
+from turnout.doctor.findings import Severity
+from turnout.doctor.queues import judge_queue
 from turnout.genesys.config import GenesysConfig
 from turnout.genesys.secret import Secret
 from turnout.targets.aws import AwsClients
@@ -244,3 +246,20 @@ def test_a_name_that_none_can_have_is_told_with_what_is_wrong_with_it() -> None:
     silence = asyncio.run(ask(refuse(), "s3:ListBucket"))
     assert isinstance(silence, Silence)
     assert silence.message == 'Invalid bucket name "a/b"'
+
+
+def test_a_queue_of_a_region_that_nobody_knows_is_a_finding_and_does_not_end_the_examination(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_SQS"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", "/nowhere")
+    nobody: Any = None
+
+    async def facts() -> QueueFacts:
+        url = "http://sqs.internal.example:4566/000000000000/x"
+        return await QueueAsker(nobody).facts(url, Role.TARGET, ("x",), CALLER, Iam(nobody, CALLER))
+
+    (finding,) = judge_queue(asyncio.run(facts()), settings(), CALLER)
+    assert finding.severity is Severity.ERROR
+    assert "no region is known for this queue: set AWS_REGION" in finding.message

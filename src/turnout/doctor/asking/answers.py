@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from botocore.exceptions import ClientError, NoCredentialsError, ParamValidationError, PartialCredentialsError
 
 from turnout.doctor.facts import Silence, Why
-from turnout.errors import SqsDenied, SqsError, SqsQueueMissing
+from turnout.errors import SqsDenied, SqsError, SqsMisconfigured, SqsQueueMissing
 from turnout.sqs.codes import THROTTLED, short_code
 from turnout.targets.aws import AwsClients
 
@@ -85,7 +85,9 @@ async def ask(question: Awaitable[T], action: str) -> T | Silence:
         return Silence(Why.FAILED, type(error).__name__, str(error.kwargs["report"]), action)
     except SqsError as error:
         why = _why(error.code)
-        if why is Why.FAILED:
+        if why is Why.FAILED and isinstance(error, SqsMisconfigured):
+            why = Why.SETTINGS
+        elif why is Why.FAILED:
             why = Why.MISSING if isinstance(error, SqsQueueMissing) else why
             why = Why.DENIED if isinstance(error, SqsDenied) else why
         return Silence(why, error.code, str(error), action)

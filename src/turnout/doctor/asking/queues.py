@@ -65,8 +65,7 @@ class QueueAsker:
         return Caller(str(answer["Account"]), str(answer["Arn"]), region, endpoint, emulator, _ahead(answer))
 
     async def _ahead(self, queue: str) -> float | None:
-        client = await self._client(queue)
-        answer = await ask(client.get_queue_attributes(QueueUrl=queue, AttributeNames=["QueueArn"]), "")
+        answer = await self._ask(queue, "get_queue_attributes", "", AttributeNames=["QueueArn"])
         return None if isinstance(answer, Silence) else _ahead(answer)
 
     async def facts(self, url: str, role: Role, targets: tuple[str, ...], caller: Caller, iam: Iam) -> QueueFacts:
@@ -95,8 +94,7 @@ class QueueAsker:
         )
 
     async def _attributes(self, url: str) -> Attributes | Silence:
-        client = await self._client(url)
-        answer = await ask(client.get_queue_attributes(QueueUrl=url, AttributeNames=["All"]), "sqs:GetQueueAttributes")
+        answer = await self._ask(url, "get_queue_attributes", "sqs:GetQueueAttributes", AttributeNames=["All"])
         if isinstance(answer, Silence):
             return answer
         attributes = answer.get("Attributes")
@@ -105,11 +103,10 @@ class QueueAsker:
         return {name: str(value) for name, value in attributes.items()}
 
     async def _denied(self, url: str, role: Role) -> Mapping[str, Silence]:
-        client = await self._client(url)
         denied = {}
         for action in actions_of(role):
             if action in _PROBES:
-                answer = await ask(getattr(client, _PROBES[action])(QueueUrl=url, Entries=[]), action)
+                answer = await self._ask(url, _PROBES[action], action, Entries=[])
                 if isinstance(answer, Silence) and answer.why is Why.DENIED:
                     denied[action] = answer
         return denied
@@ -135,6 +132,13 @@ class QueueAsker:
             )
             found.append(read_mapping(mapping, about))
         return tuple(found)
+
+    async def _ask(self, queue: str, operation: str, action: str, **request: object) -> Answer | Silence:
+        client = await ask(self._client(queue), action)
+        if isinstance(client, Silence):  # nobody knows which region that queue is in
+            return client
+        answer: Answer | Silence = await ask(getattr(client, operation)(QueueUrl=queue, **request), action)
+        return answer
 
     async def _client(self, queue: str) -> Any:
         place = self._session.place(queue)
