@@ -16,7 +16,7 @@ from turnout.rules.expression.paths import PathReader
 from turnout.rules.files.nodes import ListNode, MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
 from turnout.rules.files.schema import ALIASES, OPPOSITES, Field, Type
-from turnout.rules.lookalikes import broken_reference
+from turnout.rules.lookalikes import broken_reference, quoted_by_typography
 from turnout.rules.problems import Code, ExpressionError, Severity
 from turnout.rules.spelling import nearest
 
@@ -52,12 +52,12 @@ class Fields:
             if known.required and name not in node.items:
                 self.problem(Code.MISSING_FIELD, f"{what} needs '{name}': {known.description}", place)
 
-    def is_mapping(self, node: Node, name: str) -> bool:
-        """Whether it is a mapping; a problem when not."""
+    def is_mapping(self, node: Node, name: str, example: str = "") -> bool:
+        """Whether it is a mapping; a problem when not, with an example of one where it is given."""
         if isinstance(node, MapNode):
             return True
         is_json = isinstance(node, ScalarNode) and node.text.lstrip().startswith("{")
-        hint = "; write its JSON without quotes or '|'" if is_json else ""
+        hint = "; write its JSON without quotes or '|'" if is_json else example
         self.problem(Code.WRONG_TYPE, f"{name} must be a mapping, not {kind(node)}{hint}", node)
         return False
 
@@ -138,8 +138,8 @@ class Fields:
     def resolved(self, node: ScalarNode) -> str:
         """The text of a scalar with its environment references replaced."""
         is_comment = not node.style and node.text.startswith(("// ", "/* "))
-        message = "a comment begins with '#'; this is taken for a text" if is_comment else broken_reference(node.text)
-        if message:
+        comment = "a comment begins with '#'; this is taken for a text" if is_comment else ""
+        if message := comment or broken_reference(node.text) or quoted_by_typography(node.text):
             self.reporter.node(Code.TAKEN_LITERALLY, message, node, severity=Severity.WARNING)
         text, missing = self.environment.resolve(node.text)
         for variable in missing:

@@ -34,6 +34,7 @@ __all__ = ["DraftRule", "RuleReader"]
 
 _NEVER = Constant(False)
 _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)(?!\.)(?!.*\.\.)[A-Za-z0-9_.\-]{1,256}(?<!\.)")
+_ATTRIBUTE_NAMES = "a name has letters, digits, '-', '_' and single dots inside, and begins with no 'AWS.' or 'Amazon.'"
 _MOST_ATTRIBUTES = 9
 """SQS takes ten; one is for the trace context."""
 
@@ -187,7 +188,7 @@ class RuleReader:
         return Mode.ACTIVE
 
     def _attributes(self, node: Node | None) -> Mapping[str, Path | Scalar]:
-        if node is None or not self._fields.is_mapping(node, "attributes"):
+        if node is None or not self._fields.is_mapping(node, "attributes", ", such as {tenant: detail.tenant}"):
             return {}
         assert isinstance(node, MapNode)  # noqa: S101  # just checked
         if len(node.items) > _MOST_ATTRIBUTES:
@@ -195,7 +196,7 @@ class RuleReader:
         found: dict[str, Path | Scalar] = {}
         for name, (key, value) in node.items.items():
             if not _ATTRIBUTE_NAME.fullmatch(name):
-                self._problem(Code.WRONG_VALUE, f"SQS does not take '{name}' for the name of an attribute", key)
+                self._problem(Code.WRONG_VALUE, f"SQS takes no attribute called '{name}': {_ATTRIBUTE_NAMES}", key)
             elif name.lower().startswith("turnout."):
                 what = "by such attributes letters and replays are known, and events that say so are treated as those"
                 self._problem(Code.WRONG_VALUE, f"'{name}' begins like Turnout's own attributes: {what}", key)

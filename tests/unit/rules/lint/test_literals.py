@@ -91,6 +91,16 @@ def test_what_begins_like_a_reference_and_is_none_is_pointed_out(text: str, form
     assert text in marked(found)
 
 
+@pytest.mark.parametrize("text", ["\u201cvoice\u201d", "\u2018voice\u2019", "\u201evoice\u201c", "\u00abvoice\u00bb"])
+def test_typographic_quotes_around_a_text_of_a_pattern_or_an_attribute_are_pointed_out(text: str) -> None:
+    in_pattern = warned({"detail": {"x": [{"prefix": text}]}}, Code.TAKEN_LITERALLY)
+    in_attribute = warned("detail.x == 1", Code.TAKEN_LITERALLY, attributes={"a": {"value": text}})
+    for (found,) in (in_pattern, in_attribute):
+        assert 'write straight ones, "voice", or none' in found.message
+        assert found.source[found.column - 1 :].startswith('"\\u')
+    assert warned({"detail": {"x": ["it\u2019s", "\u201c", "\u201ca\u201d b"]}}, Code.TAKEN_LITERALLY) == []
+
+
 def test_a_reference_and_a_text_that_is_written_like_one_are_left_alone() -> None:
     for text in ("${A:-b}", "$${A}", "$A", "{A}"):
         assert warned(f"detail.x == '{text}'", Code.TAKEN_LITERALLY, attributes={"a": {"value": text}}) == []
