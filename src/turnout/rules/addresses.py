@@ -21,6 +21,11 @@ _LONGEST_NAME = 254
 """With the dot at its end."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
 _SERVICES = {Kind.TOPIC: "sns", Kind.BUS: "events", Kind.STATE_MACHINE: "states"}
+_ARNS = {
+    Kind.TOPIC: "arn:aws:sns:eu-west-1:123456789012:alerts",
+    Kind.STATE_MACHINE: "arn:aws:states:eu-west-1:123456789012:stateMachine:calls",
+}
+"""What the ARN of those kinds looks like that are named by nothing else."""
 
 
 def address_problem(kind: Kind, text: str) -> str:
@@ -33,8 +38,8 @@ def address_problem(kind: Kind, text: str) -> str:
         return _queue_problem(text)
     if kind is Kind.URL:
         return _url_problem(text)
-    if kind in (Kind.TOPIC, Kind.STATE_MACHINE) and not _ARN.fullmatch(text):
-        return "it is an ARN, such as arn:aws:sns:eu-west-1:123456789012:alerts"
+    if kind in _ARNS and not _ARN.fullmatch(text):
+        return f"it is an ARN, such as {_ARNS[kind]}"
     service = _SERVICES.get(kind)
     if service and text.startswith("arn:") and text.split(":", 3)[2:3] != [service]:
         return f"it is the ARN of something else, a {kind.replace('_', ' ')}'s has '{service}' in it"

@@ -12,7 +12,8 @@ from turnout.rules.files import schema
 from turnout.rules.files.fields import Fields, kind
 from turnout.rules.files.nodes import MapNode, Node, ScalarNode
 from turnout.rules.files.reporting import Reporter
-from turnout.rules.model import Kind, Target
+from turnout.rules.files.schema import Type
+from turnout.rules.model import Kind, Target, Unmatched
 from turnout.rules.problems import Code
 
 __all__ = ["DraftTarget", "TargetReader"]
@@ -46,8 +47,9 @@ class TargetReader:
             self._problem(Code.WRONG_TYPE, f"targets must be a mapping, not {kind(node)}, such as {example}", node)
             return
         for name, (key, value) in node.items.items():
-            if not schema.NAME.fullmatch(name) or name in ("drop", "dead-letter"):
-                self._problem(Code.WRONG_VALUE, f"'{name}' cannot be a target's name", key)
+            if not schema.NAME.fullmatch(name) or name in tuple(Unmatched):
+                hint = "it is a word of 'unmatched'" if name in tuple(Unmatched) else f"it must be {Type.NAME.value}"
+                self._problem(Code.WRONG_VALUE, f"'{name}' cannot be a target's name: {hint}", key)
                 continue
             if isinstance(value, MapNode):
                 yield self._target(name, key, value)
