@@ -300,17 +300,18 @@ class WorkerMachine(RuleBasedStateMachine):
 
     async def end(self, *, gracefully: bool) -> None:
         """End the worker that has run for longest."""
-        worker, task, stop = self.workers.pop(0)
-        if not gracefully:
+        worker, task, stop = self.workers[0]
+        if gracefully:
+            stop.set()
+        else:
             task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-            return
-        stop.set()
         async with asyncio.timeout(20):
-            await task
-        held = [account for account in worker.in_flight if account.outcome is None]
-        assert not held, "a drained worker has handed back what it could not finish"
-        assert worker.books.in_flight == len(worker.in_flight), "and counts the deletes that were not confirmed"
+            await asyncio.gather(task, return_exceptions=not gracefully)
+        del self.workers[0]  # until then what it holds is held
+        if gracefully:
+            held = [account for account in worker.in_flight if account.outcome is None]
+            assert not held, "a drained worker has handed back what it could not finish"
+            assert worker.books.in_flight == len(worker.in_flight), "and counts the deletes that were not confirmed"
 
     # What happens
 
