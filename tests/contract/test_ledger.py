@@ -1010,7 +1010,7 @@ def test_a_plan_whose_first_answer_was_lost_is_there_and_is_not_taken_for_somebo
                 return refusal("ConditionalCheckFailedException", "The conditional request failed")
             return answer({"__type": "InternalServerError"}, 500, x_amzn_requestid="1")
         there = {"Item": {"pk": {"S": "plan#p1"}, "sk": {"S": "plan"}, "body": {"S": kept}}} if written else {}
-        return answer(there, x_amzn_requestid="1")
+        return answer(there | {"Attributes": {}}, x_amzn_requestid="1")
 
     async def main() -> None:
         async with asyncio.timeout(60), raw_server(serving(handle)) as server:
@@ -1086,7 +1086,7 @@ def test_the_items_of_a_plan_are_written_in_batches_that_dynamodb_takes(monkeypa
         if request.operation == "BatchWriteItem":
             puts = msgspec.json.decode(request.body)["RequestItems"]["letters"]
             written.append([put["PutRequest"]["Item"]["sk"]["S"] for put in puts])
-        return answer(b"{}", x_amzn_requestid="1")
+        return answer({"Attributes": {}}, x_amzn_requestid="1")
 
     async def main() -> None:
         async with asyncio.timeout(60), raw_server(serving(handle)) as server:
@@ -1132,7 +1132,7 @@ def test_a_table_that_takes_too_little_for_a_moment_is_given_time(monkeypatch: p
             return refusal("TransactionCanceledException", CancellationReasons=[{"Code": "ThrottlingError"}])
         if busy and request.operation == "BatchWriteItem":
             return answer({"UnprocessedItems": request.parameters["RequestItems"]}, x_amzn_requestid="1")
-        return answer(b"{}", x_amzn_requestid="1")
+        return answer({"Attributes": {}}, x_amzn_requestid="1")
 
     async def main() -> None:
         async with asyncio.timeout(60), raw_server(serving(handle)) as server:

@@ -143,7 +143,6 @@ class Runner:
             works = waiting.popleft()
             await self._pace(len(works), stop)
             if stop.is_set():
-                waiting.appendleft(works)
                 return
             try:
                 await self._in_order(works, stop)
@@ -163,7 +162,6 @@ class Runner:
             if group.waits:
                 self.tally.behind += len(works)
             elif not stop.is_set():
-                group.waits = True  # also behind one of which nothing is known, because the ledger fails
                 group.waits = not await self._step(works)
 
     async def _step(self, works: Sequence[Work]) -> bool:

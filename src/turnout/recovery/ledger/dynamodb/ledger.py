@@ -164,10 +164,11 @@ class DynamoLedger:
                 for position, item in enumerate(items)
             ]
         )
-        await self._table.set(
+        await self._table.update(
             f"plan#{plan.id}",
             "plan",
             "SET shelf = :shelf, changed = :changed REMOVE writing",
+            "attribute_exists(pk)",
             {":shelf": {"S": "plans"}, ":changed": {"N": str(plan.created_ms)}},
         )
 

@@ -147,16 +147,6 @@ class Table:
         except ConditionFailed:
             return None
 
-    async def set(self, pk: str, sk: str, update: str, values: Attributes) -> None:
-        """Change an item, whatever it is."""
-        change = {
-            "TableName": self.name,
-            "Key": key(pk, sk),
-            "UpdateExpression": update,
-            "ExpressionAttributeValues": values,
-        }
-        await self._alone(lambda: self.transact([{"Update": change}]))
-
     async def query(self, **query: Any) -> AsyncIterator[Attributes]:
         """All items of a query, page by page."""
         start: Attributes = {}
