@@ -7,10 +7,10 @@ import asyncio
 from turnout.dlq.acts import To, delivering, rerouting
 from turnout.dlq.services import Services
 from turnout.dlq.sources import Place
-from turnout.recovery.deliver.api import Act, Unfit, Work
+from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter, Origin
-from turnout.recovery.processor.effects import Attempt, NotDeliverable
+from turnout.recovery.processor.effects import NotDeliverable
 
 __all__ = ["Deliveries", "deliveries"]
 
@@ -35,10 +35,10 @@ class Deliveries:
         except Unfit as error:
             raise NotDeliverable(str(error)) from error
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
         """See `Deliver.__call__`."""
         (made,) = await self._act(letter)([Work(letter, reached, cut=cut)])
-        return Attempt(made.reached, made.failures, made.again, made.retry_after, made.config, made.lasting)
+        return made
 
     def _act(self, letter: Letter) -> Act:
         given_up_by_a_consumer = letter.origin in (Origin.SQS_REDRIVE, Origin.LAMBDA_RECORD)

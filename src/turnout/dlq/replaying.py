@@ -7,10 +7,11 @@ from collections.abc import AsyncIterator, Callable, Iterable
 
 from turnout.errors import GenesysError
 from turnout.genesys.profiles.api import ReplayBatch
+from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.deliver.requesting import replay_id
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
-from turnout.recovery.processor.effects import Attempt, NotDeliverable
+from turnout.recovery.processor.effects import NotDeliverable
 
 __all__ = ["ReplayRequests"]
 
@@ -28,7 +29,7 @@ class ReplayRequests:
     def __init__(self, replay: Callable[[Iterable[str]], AsyncIterator[ReplayBatch]], label: str) -> None:
         self._replay = replay
         self._label = label
-        self._waiting: dict[str, list[asyncio.Future[Attempt]]] = {}
+        self._waiting: dict[str, list[asyncio.Future[Outcome]]] = {}
         self._sending: set[asyncio.Task[None]] = set()
 
     def aims(self, letter: Letter, reached: tuple[str, ...]) -> tuple[str, ...]:
@@ -37,9 +38,9 @@ class ReplayRequests:
             raise NotDeliverable("it has no id by which the API could replay it")
         return () if self._label in reached else (self._label,)
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
         """See `Deliver.__call__`."""
-        answer: asyncio.Future[Attempt] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         if not self._waiting:
             task = asyncio.create_task(self._send(), name="replay-request")
             self._sending.add(task)
@@ -68,11 +69,11 @@ class ReplayRequests:
             for answers in waiting.values():
                 self._answer(answers, error, "the API was not asked")
 
-    def _answer(self, answers: Iterable[asyncio.Future[Attempt]], error: GenesysError | None, why: str = "") -> None:
+    def _answer(self, answers: Iterable[asyncio.Future[Outcome]], error: GenesysError | None, why: str = "") -> None:
         if error is not None:
-            made = Attempt((), {self._label: str(error)}, error.retryable, error.retry_after)
+            made = Outcome((), {self._label: str(error)}, again=error.retryable, retry_after=error.retry_after)
         else:
-            made = Attempt((), {self._label: why}) if why else Attempt((self._label,))
+            made = Outcome((), {self._label: why}, again=True) if why else Outcome((self._label,))
         for answer in answers:
             if not answer.done():
                 answer.set_result(made)

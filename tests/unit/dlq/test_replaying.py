@@ -11,7 +11,8 @@ from turnout.errors import GenesysDenied, GenesysError, GenesysParked, GenesysUn
 from turnout.genesys.profiles.api import ReplayBatch
 from turnout.message import Message
 from turnout.recovery import Letter, read_letter
-from turnout.recovery.processor.effects import Attempt, NotDeliverable
+from turnout.recovery.deliver.api import Outcome
+from turnout.recovery.processor.effects import NotDeliverable
 
 
 def listed(event_id: str) -> Letter:
@@ -34,8 +35,8 @@ class Api:
             yield ReplayBatch(tuple(ids[first : first + 100]), self.errors.pop(0) if self.errors else None)
 
 
-def deliver(api: Api, *letters: Letter) -> list[Attempt]:
-    async def main() -> list[Attempt]:
+def deliver(api: Api, *letters: Letter) -> list[Outcome]:
+    async def main() -> list[Outcome]:
         requests = ReplayRequests(api, "replay API sub-1")
         try:
             return list(await asyncio.gather(*(requests(letter, (), asyncio.Event()) for letter in letters)))
@@ -49,7 +50,7 @@ def test_what_is_asked_for_together_goes_together() -> None:
     api = Api()
     made = deliver(api, *(listed(f"fe-{number}") for number in range(150)))
     assert len(api.asked) == 1
-    assert made == [Attempt(("replay API sub-1",))] * 150
+    assert made == [Outcome(("replay API sub-1",))] * 150
 
 
 def test_two_letters_of_one_event_are_one_id_and_fare_alike() -> None:
@@ -76,7 +77,7 @@ def test_an_api_that_does_not_exist_is_an_answer_too() -> None:
             raise GenesysDenied("no such client", code="HTTP 401")
         yield ReplayBatch(())
 
-    async def main() -> Attempt:
+    async def main() -> Outcome:
         return await ReplayRequests(replay, "api")(listed("fe-1"), (), asyncio.Event())
 
     made = asyncio.run(main())

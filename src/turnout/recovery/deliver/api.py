@@ -14,7 +14,7 @@ from turnout.recovery.deliver.sending import Refused
 from turnout.recovery.ledger.records import Action, Record
 from turnout.recovery.letter import Letter
 
-__all__ = ["NONE_MISSING", "Act", "Outcome", "Unfit", "Work", "what_failed"]
+__all__ = ["NONE_MISSING", "Act", "Outcome", "Unfit", "Work"]
 
 
 NONE_MISSING: Mapping[str, str] = MappingProxyType({})
@@ -83,13 +83,9 @@ class Outcome(msgspec.Struct, frozen=True):
 
     @property
     def sentence(self) -> str:
-        """The outcome as the ledger notes it."""
-        return what_failed(self.failures) or self.note
-
-
-def what_failed(failures: Mapping[str, str]) -> str:
-    """What failed, by target and why; each target is named once, also where the reason begins with its name."""
-    return "; ".join(why if why.startswith(f"{target}: ") else f"{target}: {why}" for target, why in failures.items())
+        """The outcome as the ledger notes it; each target is named once, also where the reason begins with its name."""
+        failed = (why if why.startswith(f"{name}: ") else f"{name}: {why}" for name, why in self.failures.items())
+        return "; ".join(failed) or self.note
 
 
 class Act(Protocol):

@@ -3,44 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import Protocol
 
-import msgspec
-
-from turnout.recovery.deliver.api import what_failed
+from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
 from turnout.recovery.report.model import Interaction
 
-__all__ = ["Archive", "Attempt", "Conversations", "Deliver", "NotDeliverable", "Told"]
+__all__ = ["Archive", "Conversations", "Deliver", "NotDeliverable", "Told"]
 
 
 class NotDeliverable(Exception):
     """There is nowhere to deliver this letter to. `str()` says why, in a sentence."""
-
-
-class Attempt(msgspec.Struct, frozen=True):
-    """What became of one attempt. It worked when nothing failed."""
-
-    reached: tuple[str, ...] = ()
-    """What has the letter now: names of targets, ARNs, URLs."""
-    failures: Mapping[str, str] = {}
-    """Why, by target, for those that did not take it."""
-    again: bool = True
-    """Whether another attempt may work."""
-    retry_after: float | None = None
-    """Seconds that a service asked us to wait."""
-    config: bool = False
-    """When something failed: whether somebody can repair a target, which is missing or denies us."""
-    lasting: tuple[str, ...] = ()
-    """Of the failures those that another attempt does not help, where it helps others."""
-
-    @property
-    def sentence(self) -> str:
-        """What failed, as the ledger notes it; empty when nothing did."""
-        return what_failed(self.failures)
 
 
 class Deliver(Protocol):
@@ -55,7 +31,7 @@ class Deliver(Protocol):
         """What it would be delivered to, without what has it already. Raises `NotDeliverable`. Does nothing."""
         ...
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
         """One attempt; when `cut` is set, it ends and tells what has the letter by then. Raises nothing of its own."""
         ...
 

@@ -14,6 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 import msgspec
 
 from turnout.errors import ArchiveError, CallError
+from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.insisting import note_outcomes
@@ -21,7 +22,7 @@ from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import Counts, Result
-from turnout.recovery.processor.effects import Archive, Attempt, Conversations, Deliver, NotDeliverable, Told
+from turnout.recovery.processor.effects import Archive, Conversations, Deliver, NotDeliverable, Told
 from turnout.recovery.processor.policy import ONCE_MORE, Next, Policy, decide, used_up
 from turnout.recovery.processor.resting import Resting
 from turnout.recovery.report.correlation import FAILED
@@ -148,7 +149,7 @@ class Handler:
             if not await self._holds(letter.id, attempt, reached):
                 return Result.ELSEWHERE
             # When every target has it already, an earlier run died before it could say so.
-            made = await self._attempt(letter, reached, aims) if aims else Attempt()
+            made = await self._attempt(letter, reached, aims) if aims else Outcome()
             self._learn(made, attempt, letter)
             phase = Phase.FAILED if made.failures else Phase.DONE
             cut = self._cut.is_set() and phase is Phase.FAILED and all(why == LATE for why in made.failures.values())
@@ -170,7 +171,7 @@ class Handler:
         done = next((at for at, line in enumerate(acts) if line.phase is Phase.DONE), len(acts))
         return any(line.phase is Phase.STARTED for line in acts[done:])
 
-    async def _after_failure(self, letter: Letter, record: Record, attempt: int, made: Attempt) -> Result | None:
+    async def _after_failure(self, letter: Letter, record: Record, attempt: int, made: Outcome) -> Result | None:
         """What a failed attempt leaves to do; None, after a pause, when that is another attempt."""
         tried = attempt - record.cut
         if not made.again and made.config and self._policy.rests(tried):
@@ -189,13 +190,13 @@ class Handler:
             return Result.PUT_OFF
         return None
 
-    async def _attempt(self, letter: Letter, reached: tuple[str, ...], aims: tuple[str, ...]) -> Attempt:
+    async def _attempt(self, letter: Letter, reached: tuple[str, ...], aims: tuple[str, ...]) -> Outcome:
         attempt = asyncio.create_task(self._tools.deliver(letter, reached, self._cut), name=f"attempt-{letter.id}")
         cut = asyncio.create_task(self._cut.wait(), name=f"cut-{letter.id}")
         try:
             await asyncio.wait({attempt, cut}, return_when=asyncio.FIRST_COMPLETED)
             await asyncio.wait({attempt}, timeout=_LET_GO_SECONDS)
-            return attempt.result() if attempt.done() else Attempt((), dict.fromkeys(aims, LATE))
+            return attempt.result() if attempt.done() else Outcome((), dict.fromkeys(aims, LATE), again=True)
         finally:
             attempt.cancel()
             cut.cancel()
@@ -292,7 +293,7 @@ class Handler:
         else:
             self._counts.told += 1
 
-    def _learn(self, made: Attempt, attempt: int, letter: Letter) -> None:
+    def _learn(self, made: Outcome, attempt: int, letter: Letter) -> None:
         self._counts.attempts += 1
         for target in made.reached:
             self._resting.worked(target)

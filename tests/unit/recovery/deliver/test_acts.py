@@ -31,7 +31,6 @@ from turnout.recovery.deliver.sending import Patience, Refused, send
 from turnout.recovery.deliver.writing import Writing
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
-from turnout.recovery.processor.effects import Attempt
 from turnout.rules import Ruleset, load_rules
 from turnout.sqs.api import MAX_MESSAGE_BYTES, EntryFailure, OutgoingMessage, SentBatch
 from turnout.targets.api import Destination
@@ -262,7 +261,6 @@ def test_a_target_that_is_none_any_more_does_not_keep_the_others_from_their_lett
 def test_a_target_whose_error_names_it_is_named_once_in_the_sentence() -> None:
     outcome = Outcome(("audit",), {"crm": "crm: UnknownTarget: there is none", "mail": "AccessDenied: no"})
     assert outcome.sentence == "crm: UnknownTarget: there is none; mail: AccessDenied: no"
-    assert Attempt(failures=outcome.failures).sentence == outcome.sentence
 
 
 def test_letters_without_their_event_fit_nothing_that_delivers(tmp_path: Path) -> None:

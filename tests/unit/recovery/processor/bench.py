@@ -9,14 +9,16 @@ from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequen
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from tests.unit.recovery import letters
 
 from turnout.errors import ArchiveError, CallError
 from turnout.recovery import Letter, read_letter
+from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
-from turnout.recovery.processor.effects import Attempt, NotDeliverable, Told
+from turnout.recovery.processor.effects import NotDeliverable, Told
 from turnout.recovery.processor.handling import Tools
 from turnout.recovery.processor.policy import Policy
 from turnout.recovery.processor.rounds import Processor, RoundsConfig
@@ -106,7 +108,7 @@ class Delivery:
 
     def __init__(self, diary: list[str]) -> None:
         self.diary = diary
-        self.answers: list[Attempt] = []
+        self.answers: list[Outcome] = []
         self.unfit: dict[str, str] = {}
         self.before: Callable[[Letter], None] = lambda _: None
         self.gate: asyncio.Event | None = None
@@ -118,14 +120,14 @@ class Delivery:
         delivery = letter.delivery
         return tuple(aim for aim in ([delivery.target] if delivery else []) if aim not in reached)
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
         self.before(letter)
         if self.gate is not None:
             await self.gate.wait()
         aims = self.aims(letter, reached)
-        made = self.answers.pop(0) if self.answers else Attempt(aims)
+        made = self.answers.pop(0) if self.answers else Outcome(aims)
         if made.failures:
-            made = Attempt(made.reached, dict.fromkeys(aims, "busy"), made.again, made.retry_after, made.config)
+            made = msgspec.structs.replace(made, failures=dict.fromkeys(aims, "busy"))
         else:
             self.delivered.append(letter.id)
         self.diary.append(f"{'failed' if made.failures else 'delivered'} {letter.id}")
@@ -173,9 +175,9 @@ class Talk:
         self.told.append((told.value, attempt))
 
 
-FAILED = Attempt(failures={"*": "busy"})
-HOPELESS = Attempt(failures={"*": "too large"}, again=False)
-MISSING = Attempt(failures={"*": "no such queue"}, again=False, config=True)
+FAILED = Outcome(failures={"*": "busy"}, again=True)
+HOPELESS = Outcome(failures={"*": "too large"})
+MISSING = Outcome(failures={"*": "no such queue"}, config=True)
 
 
 class Bench:

@@ -10,8 +10,8 @@ import pytest
 from tests.unit.recovery.processor.bench import Bench, Delivery, on_bench, transient
 
 from turnout.recovery import Letter
+from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.processor import rounds
-from turnout.recovery.processor.effects import Attempt
 
 
 def test_a_processor_whose_letters_come_slowly_is_alive(tmp_path: Path) -> None:
@@ -39,7 +39,7 @@ def test_a_processor_that_is_done_with_a_letter_is_alive_though_another_takes_lo
         begun: set[str] = set()
 
         class OneSlow(Delivery):
-            async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+            async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
                 begun.add(letter.id)
                 if letter.id == "m-2":
                     await slow.wait()

@@ -11,12 +11,12 @@ import pytest
 from tests.unit.recovery.processor.bench import FAILED, Bench, Delivery, on_bench, transient
 
 from turnout.recovery import Letter
+from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.insisting import note_outcomes
 from turnout.recovery.ledger.records import Entry, Record
 from turnout.recovery.processor import handling, rounds
-from turnout.recovery.processor.effects import Attempt
 from turnout.recovery.processor.rounds import Processor
 
 
@@ -33,16 +33,16 @@ class Half(Delivery):
     def aims(self, letter: Letter, reached: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(each for each in ("crm", "audit") if each not in reached)
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+    async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
         self.diary.append(f"asked {', '.join(self.aims(letter, reached))}")
         if reached:
-            return Attempt(self.aims(letter, reached))
+            return Outcome(self.aims(letter, reached))
         self.begun.set()
         try:
             await (asyncio.Event() if self.hangs else cut).wait()
         finally:
             self.diary.append("ended")
-        return Attempt(self.takes, {each: LATE for each in ("crm", "audit") if each not in self.takes})
+        return Outcome(self.takes, {each: LATE for each in ("crm", "audit") if each not in self.takes}, again=True)
 
 
 async def stopped(bench: Bench, delivery: Half, drain: float, attempts: int = 4) -> Processor:
@@ -114,9 +114,9 @@ def test_an_attempt_that_a_drain_cuts_short_costs_the_letter_none(
 
 def test_an_attempt_that_has_failed_of_itself_when_a_drain_cuts_others_short_counts(tmp_path: Path) -> None:
     class Refused(Half):
-        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
             made = await super().__call__(letter, reached, cut)
-            return Attempt((), {"crm": "busy", **made.failures})
+            return Outcome((), {"crm": "busy", **made.failures}, again=True)
 
     async def story(bench: Bench) -> None:
         processor = await cut_short(bench, Refused(bench.diary), attempts=1)
@@ -127,10 +127,11 @@ def test_an_attempt_that_has_failed_of_itself_when_a_drain_cuts_others_short_cou
 
 def test_what_arrives_before_the_drain_is_over_is_not_cut_short(tmp_path: Path) -> None:
     class InItsTime(Half):
-        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
             self.begun.set()
             await asyncio.sleep(0.1)
-            return Attempt(("crm",), {"audit": LATE}) if cut.is_set() else Attempt(("crm", "audit"))
+            late = Outcome(("crm",), {"audit": LATE}, again=True)
+            return late if cut.is_set() else Outcome(("crm", "audit"))
 
     async def story(bench: Bench) -> None:
         processor = await stopped(bench, InItsTime(bench.diary), 5)
@@ -162,7 +163,7 @@ def test_an_attempt_that_does_not_end_when_it_is_cut_short_has_ended_before_it_i
     class Slow(Half):
         hangs = True
 
-        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
             try:
                 return await super().__call__(letter, reached, cut)
             finally:
@@ -188,10 +189,10 @@ def test_an_attempt_that_does_not_end_when_it_is_cut_short_has_ended_before_it_i
 
 def test_what_arrives_when_time_is_up_is_deleted(tmp_path: Path) -> None:
     class AtTheLastMoment(Half):
-        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Attempt:
+        async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
             self.begun.set()
             await cut.wait()
-            return Attempt(self.aims(letter, reached))
+            return Outcome(self.aims(letter, reached))
 
     async def story(bench: Bench) -> None:
         processor = await cut_short(bench, AtTheLastMoment(bench.diary))

@@ -26,10 +26,11 @@ from tests.unit.recovery.processor.bench import (
 
 from turnout.errors import ArchiveError, GenesysUnavailable, SqsDenied, SqsUnavailable
 from turnout.recovery import Letter, read_letter
+from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
 from turnout.recovery.processor import handling, rounds
-from turnout.recovery.processor.effects import Attempt, Told
+from turnout.recovery.processor.effects import Told
 from turnout.recovery.selection import Selection
 
 
@@ -58,7 +59,7 @@ def test_what_somebody_else_held_in_every_round_is_told_and_not_what_this_run_ga
 
         bench.place.unseen = first
         bench.delivery.before = in_the_next_round
-        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=0.005)]
+        bench.delivery.answers = [Outcome(failures={"*": "busy"}, retry_after=0.005, again=True)]
         assert (await bench.once())["put_off"] > 0
         assert bench.processor.counts.rounds > 1
         assert bench.processor.ended.unseen == 2
@@ -431,7 +432,7 @@ def test_what_a_run_deals_with_once_more_at_this_moment_is_left_to_it(tmp_path: 
 
 def test_what_arrived_at_one_of_two_targets_is_sent_to_the_other_only(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
-        bench.delivery.answers = [Attempt(("crm",), {"*": "busy"})]
+        bench.delivery.answers = [Outcome(("crm",), {"*": "busy"}, again=True)]
         await bench.once()
         assert (await bench.ledger.records(["m-1"]))["m-1"].reached == ("crm", letters.TARGET)
 
@@ -481,7 +482,7 @@ def test_a_target_that_fails_for_everybody_is_left_alone_and_costs_no_letter_its
 
 def test_a_target_that_fails_now_and_then_is_not_left_alone(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
-        bench.delivery.answers = [FAILED, Attempt((letters.TARGET,))] * 12
+        bench.delivery.answers = [FAILED, Outcome((letters.TARGET,))] * 12
         assert await bench.once(concurrency=1, cap=600.0) == {"delivered": 12}
 
     on_bench(tmp_path, story, *(transient(number) for number in range(12)))
@@ -573,7 +574,7 @@ def test_letters_of_one_group_go_one_after_the_other_and_none_past_one_that_wait
 
 def test_in_a_group_nothing_passes_a_letter_whose_target_asks_for_time(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
-        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=60.0)]
+        bench.delivery.answers = [Outcome(failures={"*": "busy"}, retry_after=60.0, again=True)]
         processor = bench.make(interval_seconds=3_600)
         stop = asyncio.Event()
         running = asyncio.create_task(processor.run(stop))
@@ -797,7 +798,7 @@ def test_a_round_that_goes_well_makes_up_for_those_that_failed_before(
     monkeypatch.setattr(rounds, "_LONGEST_BACKOFF", 0.0)
 
     async def story(bench: Bench) -> None:
-        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=0.005)]
+        bench.delivery.answers = [Outcome(failures={"*": "busy"}, retry_after=0.005, again=True)]
         read = bench.place.letters
         fails = iter([True, True, True, False, True, True, True])
 
@@ -831,7 +832,7 @@ def test_a_processor_says_when_its_last_round_ended_and_how_long_it_took(tmp_pat
 
 def test_a_backoff_does_not_hold_up_the_stop(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
-        bench.delivery.answers = [Attempt(failures={"*": "busy"}, retry_after=0.0)]
+        bench.delivery.answers = [Outcome(failures={"*": "busy"}, retry_after=0.0, again=True)]
         processor = bench.make(base=3_600, cap=3_600, drain_seconds=60.0)
         stop = asyncio.Event()
         running = asyncio.create_task(processor.run(stop))
