@@ -47,7 +47,7 @@ class Writing:
         try:
             await asyncio.to_thread(self._append, lines)
         except OSError as error:
-            return [Outcome((), {self._label: str(error)})] * len(works)
+            return [Outcome((), {self._label: error.strerror or str(error)})] * len(works)
         return [Outcome((self._label,))] * len(works)
 
     def _append(self, lines: str) -> None:

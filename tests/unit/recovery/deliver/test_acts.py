@@ -605,3 +605,7 @@ def test_an_outcome_says_whether_time_may_help_and_how_much() -> None:
 def test_of_several_targets_that_ask_for_time_the_one_that_asks_for_most_is_waited_for() -> None:
     asked = {name: Refused("busy", True, seconds) for name, seconds in (("crm", 7), ("mail", 90), ("audit", None))}
     assert Outcome.of({**asked, "archive": None}).retry_after == 90
+
+
+def test_a_file_that_cannot_be_written_is_told_without_python_s_words_for_it(tmp_path: Path) -> None:
+    assert act_on(Writing(tmp_path, replay="r"), own()).sentence == f"{tmp_path}: Is a directory"
