@@ -14,7 +14,7 @@ from typing import TypeAlias
 
 from turnout.message import Attribute, Message
 
-__all__ = ["AnyMessage", "as_message", "attributes_of", "message_id"]
+__all__ = ["AnyMessage", "as_message", "attributes_of", "exported_attribute", "message_id"]
 
 _LONGEST_ID = 200
 """SQS's ids are UUIDs; what is longer, or not ASCII, was made up."""
@@ -56,6 +56,13 @@ def attributes_of(value: object) -> dict[str, Attribute]:
         if attribute is not None and isinstance(name, str):
             attributes[name] = attribute
     return attributes
+
+
+def exported_attribute(attribute: Attribute) -> dict[str, str]:
+    """An attribute as boto3 returns it, with binary values in base64, so that `attributes_of` reads it again."""
+    if attribute.text is not None:
+        return {"DataType": attribute.data_type, "StringValue": attribute.text}
+    return {"DataType": attribute.data_type, "BinaryValue": base64.b64encode(attribute.data or b"").decode()}
 
 
 def _attribute(given: object) -> Attribute | None:

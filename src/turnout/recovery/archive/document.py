@@ -15,17 +15,16 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 import msgspec
 
 from turnout.errors import TurnoutError
-from turnout.message import Attribute, Message
+from turnout.message import Message
 from turnout.recovery.deliver.composing import attributes_now
 from turnout.recovery.letter import Letter, Payload
-from turnout.recovery.messages import as_message
+from turnout.recovery.messages import as_message, exported_attribute
 
 __all__ = ["ArchiveFormatError", "archive_document", "identity", "read_document"]
 
@@ -71,7 +70,7 @@ def archive_document(letter: Letter, *, by: str, at: datetime, reached: tuple[st
 def identity(letter: Letter) -> str:
     """SHA-256 of the message as it was found, in hexadecimal: archiving it again is known by this."""
     message = letter.message
-    attributes = {name: _exported(attribute) for name, attribute in sorted(message.attributes.items())}
+    attributes = {name: exported_attribute(attribute) for name, attribute in sorted(message.attributes.items())}
     found = json.dumps([letter.id, message.body, attributes], ensure_ascii=True)
     return hashlib.sha256(found.encode()).hexdigest()
 
@@ -134,19 +133,13 @@ def _message(message: Message, body: str | None) -> dict[str, Any]:
     written: dict[str, Any] = {
         "MessageId": message.id,
         "Attributes": dict(message.system),
-        "MessageAttributes": {name: _exported(attribute) for name, attribute in message.attributes.items()},
+        "MessageAttributes": {name: exported_attribute(attribute) for name, attribute in message.attributes.items()},
         "Queue": message.queue,
         "sha256": hashlib.sha256(_bytes(message.body)).hexdigest(),
     }
     if body is not None:
         written["Body"], written["BodyEncoding"] = _encoded(body)
     return written
-
-
-def _exported(attribute: Attribute) -> Mapping[str, str]:
-    if attribute.text is not None:
-        return {"DataType": attribute.data_type, "StringValue": attribute.text}
-    return {"DataType": attribute.data_type, "BinaryValue": base64.b64encode(attribute.data or b"").decode()}
 
 
 def _encoded(text: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import AsyncIterator, Collection, Mapping
+from collections.abc import AsyncIterator
 
 import msgspec
 
@@ -13,11 +13,12 @@ from turnout.recovery.causes import CauseTable
 from turnout.recovery.ledger.records import FROM_ARCHIVE
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
+from turnout.recovery.sources.api import Keeping
 
 __all__ = ["ArchiveSource"]
 
 
-class ArchiveSource:
+class ArchiveSource(Keeping):
     """Implements `turnout.recovery.sources.api.Source` over the objects whose keys begin with `prefix`.
 
     A letter's id is that of the letter that was archived, marked: to the ledger it is another one, as the first is
@@ -25,9 +26,6 @@ class ArchiveSource:
     """
 
     undeliverable = ""
-    keeps = True
-    retention_seconds = None
-    unseen = 0
 
     def __init__(self, store: ArchiveStore, prefix: str, *, causes: CauseTable | None = None) -> None:
         self.name = self.url = prefix
@@ -66,13 +64,3 @@ class ArchiveSource:
             self._empty = False
             letter = read_letter(read_document(document, key), causes=self._causes)
             yield msgspec.structs.replace(letter, id=f"{FROM_ARCHIVE}{letter.id}")
-
-    async def give_back(self, letters: Collection[Letter]) -> None:
-        """See `Source.give_back`: nothing was taken."""
-
-    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
-        """See `Source.delete`: the archive keeps it."""
-        return {}
-
-    async def aclose(self) -> None:
-        """See `Source.aclose`."""

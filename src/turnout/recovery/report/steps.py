@@ -18,7 +18,7 @@ from turnout.recovery.letter import Letter
 from turnout.recovery.report import words
 from turnout.recovery.report.model import Step
 from turnout.recovery.report.ways import Way, advice, is_owed_to, travels, way_of
-from turnout.recovery.selection import Selection
+from turnout.recovery.selection import Selection, is_named
 
 __all__ = ["Command", "steps", "targets_of"]
 
@@ -182,15 +182,10 @@ def _piles_of(
     # Something is to be repaired at each target on its own.
     targets = targets_of(letter) if letter.disposition is Disposition.NEEDS_FIX else ()
     if again.targets:
-        targets = tuple(target for target in targets if _is_named(again.targets, target))
+        targets = tuple(target for target in targets if is_named(again.targets, (target,)))
     return [
         pile((letter.cause.value, letter.disposition.value, target, needed)) for target in targets or (_ALL_TARGETS,)
     ]
-
-
-def _is_named(wanted: Sequence[str], target: str) -> bool:
-    """Whether `--target` with one of these means this target."""
-    return target in wanted or (target.startswith("arn:") and target.rpartition(":")[2].rpartition("/")[2] in wanted)
 
 
 def _without_event(pile: _Pile, causes: CauseTable, again: Command, redact: Callable[[str], str]) -> Step:

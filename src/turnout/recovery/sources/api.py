@@ -1,4 +1,4 @@
-"""The interface of a place where letters are found."""
+"""The interface of a place where letters are found, and what places that keep their letters have in common."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Protocol
 
 from turnout.recovery.letter import Letter
 
-__all__ = ["Source"]
+__all__ = ["Keeping", "Source"]
 
 
 class Source(Protocol):
@@ -74,3 +74,21 @@ class Source(Protocol):
     async def aclose(self) -> None:
         """Give back all that is held, and let go of the place."""
         ...
+
+
+class Keeping:
+    """The part of a `Source` that is the same for all that keep their letters: the ledger remembers what is done."""
+
+    keeps = True
+    retention_seconds = None
+    unseen = 0
+
+    async def give_back(self, letters: Collection[Letter]) -> None:
+        """See `Source.give_back`: nothing was taken."""
+
+    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
+        """See `Source.delete`: they stay."""
+        return {}
+
+    async def aclose(self) -> None:
+        """See `Source.aclose`."""

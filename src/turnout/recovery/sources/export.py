@@ -10,7 +10,6 @@ read them; `Letter` repeats for people what Turnout makes of the message, and is
 
 from __future__ import annotations
 
-import base64
 import json
 from collections.abc import Mapping
 from datetime import datetime
@@ -21,7 +20,7 @@ import msgspec
 from turnout.errors import TurnoutError
 from turnout.message import Attribute
 from turnout.recovery.letter import Letter
-from turnout.recovery.messages import AnyMessage
+from turnout.recovery.messages import AnyMessage, exported_attribute
 from turnout.recovery.redaction import Redaction
 
 __all__ = [
@@ -84,7 +83,7 @@ def export_line(letter: Letter, redaction: Redaction | None = None) -> str:
         record["Body"] = redaction.body(letter.message.body)
         # SQS knows no empty attribute.
         record["MessageAttributes"] = {
-            name: _exported(Attribute("String", text or " ")) for name, text in hidden.items()
+            name: exported_attribute(Attribute("String", text or " ")) for name, text in hidden.items()
         }
     record["Letter"] = {
         "origin": letter.origin,
@@ -104,15 +103,9 @@ def exported_message(letter: Letter) -> dict[str, object]:
         "MessageId": letter.id,
         "Body": message.body,
         "Attributes": dict(message.system),
-        "MessageAttributes": {name: _exported(value) for name, value in message.attributes.items()},
+        "MessageAttributes": {name: exported_attribute(value) for name, value in message.attributes.items()},
         "Queue": message.queue,
     }
-
-
-def _exported(attribute: Attribute) -> dict[str, str]:
-    if attribute.text is not None:
-        return {"DataType": attribute.data_type, "StringValue": attribute.text}
-    return {"DataType": attribute.data_type, "BinaryValue": base64.b64encode(attribute.data or b"").decode()}
 
 
 def read_header(line: str, path: str) -> Header:

@@ -6,13 +6,14 @@ What the API is and how it is asked is the business of whoever composes this; he
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Callable, Collection, Mapping
+from collections.abc import AsyncIterator, Callable
 from typing import Protocol
 
 from turnout.message import Message
 from turnout.recovery.causes import CauseTable
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
+from turnout.recovery.sources.api import Keeping
 
 __all__ = ["FailedEvent", "FailedEventsSource"]
 
@@ -51,13 +52,10 @@ class FailedEvent(Protocol):
         ...
 
 
-class FailedEventsSource:
+class FailedEventsSource(Keeping):
     """Implements `turnout.recovery.sources.api.Source` over `listed`, which lists all entries, each once."""
 
     undeliverable = ""
-    keeps = True
-    retention_seconds = None
-    unseen = 0
     notes = ()
 
     def __init__(
@@ -83,16 +81,6 @@ class FailedEventsSource:
                 return
             count += 1
             yield self._letter(event)
-
-    async def give_back(self, letters: Collection[Letter]) -> None:
-        """See `Source.give_back`: nothing was taken."""
-
-    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
-        """See `Source.delete`: the API goes on listing it; the ledger remembers."""
-        return {}
-
-    async def aclose(self) -> None:
-        """See `Source.aclose`."""
 
     def _letter(self, event: FailedEvent) -> Letter:
         entry = {

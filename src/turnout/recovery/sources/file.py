@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 from turnout.recovery.causes import CauseTable
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
+from turnout.recovery.sources.api import Keeping
 from turnout.recovery.sources.export import ExportError, Redacted, read_header, read_line
 from turnout.rules.showing import printable
 
@@ -25,12 +26,8 @@ def open_file_source(path: Path, *, causes: CauseTable | None = None) -> FileSou
     return FileSource(path, lines, causes)
 
 
-class FileSource:
+class FileSource(Keeping):
     """Implements `turnout.recovery.sources.api.Source`. Make it with `open_file_source`."""
-
-    keeps = True
-    retention_seconds = None
-    unseen = 0
 
     def __init__(self, path: Path, lines: list[str], causes: CauseTable | None) -> None:
         self.url = str(path)
@@ -71,16 +68,6 @@ class FileSource:
                 return
             count += 1
             yield letter
-
-    async def give_back(self, letters: Collection[Letter]) -> None:
-        """See `Source.give_back`: nothing was taken."""
-
-    async def delete(self, letters: Collection[Letter]) -> Mapping[str, str]:
-        """See `Source.delete`: the file stays."""
-        return {}
-
-    async def aclose(self) -> None:
-        """See `Source.aclose`."""
 
     def _read(self, lines: list[str]) -> Iterator[Letter]:
         seen = set()
