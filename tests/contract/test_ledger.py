@@ -517,6 +517,24 @@ def test_a_file_that_cannot_be_in_wal_mode_is_refused_with_what_to_do(
     asyncio.run(main())
 
 
+def test_no_page_of_the_records_of_a_queue_is_found_by_sorting_them_all(tmp_path: Path) -> None:
+    queries: list[str] = []
+
+    async def main() -> None:
+        async with open_sqlite_ledger(tmp_path / "ledger.db") as ledger:
+            await ledger.see([SIGHTING], by="jo")
+            file = ledger._file
+            await file.run(lambda: file.connection.set_trace_callback(queries.append))
+            assert len([record async for record in ledger.find(SIGHTING.queue)]) == 1
+
+    asyncio.run(main())
+    assert queries
+    with contextlib.closing(sqlite3.connect(tmp_path / "ledger.db")) as connection:
+        for query in queries:
+            plan = connection.execute(f"EXPLAIN QUERY PLAN {query}").fetchall()
+            assert not any("TEMP B-TREE" in str(step) for step in plan), plan
+
+
 def test_every_commit_is_synced_and_no_item_is_without_its_plan_whatever_sqlite_was_built_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

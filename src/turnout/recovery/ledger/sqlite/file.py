@@ -26,7 +26,7 @@ _SCHEMA = """
     CREATE TABLE letters (
         id TEXT PRIMARY KEY, queue TEXT NOT NULL, changed_ms INTEGER NOT NULL, resolved INTEGER NOT NULL,
         record TEXT NOT NULL, holder TEXT NOT NULL DEFAULT '', held_until REAL NOT NULL DEFAULT 0);
-    CREATE INDEX letters_of_queue ON letters (queue, changed_ms);
+    CREATE INDEX letters_of_queue ON letters (queue);
     CREATE TABLE entries (
         number INTEGER PRIMARY KEY, letter TEXT NOT NULL, identity TEXT NOT NULL, entry TEXT NOT NULL,
         UNIQUE (letter, identity));
