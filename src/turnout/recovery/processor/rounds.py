@@ -284,7 +284,9 @@ class Processor:
                         result = await self._handler.handle(letter, record, source)
                 finally:  # also behind one of which nothing is known, because the ledger fails
                     group.waits |= result in UNFINISHED
-                turns.behind |= result in _GONE and bool(group_of(letter))
+                if result in _GONE:
+                    self._claims.forget([letter.id])
+                    turns.behind |= bool(group_of(letter))
                 turns.progress |= result in _PROGRESS
         except LedgerUnavailable as error:  # for this letter, as when it is throttled: the next may fare better
             log.warning("a letter is left for the next round: %s", error, extra=about_letter(letter))

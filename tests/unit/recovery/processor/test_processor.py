@@ -339,6 +339,25 @@ def test_a_letter_without_its_event_is_not_delivered(tmp_path: Path) -> None:
     on_bench(tmp_path, story, read_letter({**letters.bus_v2("THROTTLING", ["e"]), "MessageId": "m-1"}))
 
 
+def test_what_is_resolved_which_ends_its_claim_is_not_let_go_of_once_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(bench: Bench) -> None:
+        let_go: list[str] = []
+        release = bench.ledger.release
+
+        async def noted(letters: Collection[str], *, by: str) -> None:
+            let_go.extend(letters)
+            await release(letters, by=by)
+
+        monkeypatch.setattr(bench.ledger, "release", noted)
+        assert await bench.once() == {"delivered": 2, "parked": 1}
+        assert let_go == ["m-3"], "each is a write, which costs money in DynamoDB"
+        assert set(await bench.ledger.claim(["m-3"], by="another", lease_seconds=1)) == {"m-3"}
+
+    on_bench(tmp_path, story, transient(1), transient(2), needs_fix(3))
+
+
 def test_what_was_done_but_could_not_be_deleted_is_only_deleted_the_next_time(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         bench.place.refuses_deletes = True
