@@ -53,9 +53,7 @@ class KeyTemplate:
     def __init__(self, text: str = DEFAULT_TEMPLATE) -> None:
         self.text = text
         try:
-            parts = [
-                (plain, name, spec, conversion) for plain, name, spec, conversion in string.Formatter().parse(text)
-            ]
+            parts = list(string.Formatter().parse(text))
         except ValueError as error:
             raise ValueError(f"{text!r} is no key: {error}") from None
         for _, name, spec, conversion in parts:

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from turnout.recovery.report.model import Timeline
-from turnout.recovery.report.words import letters
+from turnout.recovery.report.words import letters, span
 
 __all__ = ["Plot", "Segment", "Series", "Tick", "stacked"]
 
@@ -97,7 +97,7 @@ def stacked(timeline: Timeline) -> Plot:
         x_ticks=_x_ticks(start, timeline.step_seconds, slots),
         y_ticks=tuple(Tick(100 * (1 - value / top), f"{value:,}") for value in _y_values(top)),
         legend=tuple(Series(name, sum(counts), index) for index, (name, counts) in enumerate(series)),
-        description=f"{letters(sum(totals))} over {timeline.steps} step{plural} of {_step(timeline.step_seconds)}; "
+        description=f"{letters(sum(totals))} over {timeline.steps} step{plural} of {span(timeline.step_seconds)}; "
         f"the most, {totals[peak]:,}, from {_moment(timeline, peak)}.",
         rows=tuple(
             (_moment(timeline, n), tuple(counts[n] for _, counts in series)) for n in range(timeline.steps) if totals[n]
@@ -149,11 +149,3 @@ def _x_ticks(start: datetime, step: int, slots: int) -> tuple[Tick, ...]:
 def _moment(timeline: Timeline, n: int) -> str:
     moment = timeline.start + timedelta(seconds=n * timeline.step_seconds)
     return f"{moment:%Y-%m-%d}" if timeline.step_seconds >= _DAY else f"{moment:%Y-%m-%d %H:%M}"
-
-
-def _step(seconds: int) -> str:
-    for size, unit in ((_DAY, "day"), (3_600, "hour"), (60, "minute")):
-        if seconds >= size:
-            amount = seconds // size
-            return f"{amount} {unit}{'' if amount == 1 else 's'}"
-    return f"{seconds} seconds"

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from turnout.recovery.report import words
 from turnout.recovery.report.model import Health, Report, Sample, Share
+from turnout.recovery.report.shares import lists
 
 __all__ = ["render_markdown"]
 
@@ -35,13 +36,7 @@ def render_markdown(report: Report) -> str:
             error = _text(group.error) or words.NOTHING
             lines.append(f"| {group.cause} | {group.disposition} | {group.count:,} | {where} | {error} |")
         lines.append("")
-        for title, shares in (
-            ("Targets", [Share(words.short(share.name), share.count) for share in report.targets]),
-            ("Rules", [Share(words.short(share.name), share.count) for share in report.rules]),
-            ("Event types", report.event_types),
-            ("Age", [Share(age.label, age.count) for age in report.ages if age.count]),
-            ("Conversations looked up", report.correlations),
-        ):
+        for title, shares in (*lists(report), ("Conversations looked up", report.correlations)):
             lines += _table(title, shares)
     if report.health is not None and report.health.total:
         lines += _health(report.health)

@@ -13,6 +13,7 @@ from rich.text import Text
 from turnout.recovery.causes import Disposition
 from turnout.recovery.report import model, words
 from turnout.recovery.report.model import Health, Report, Share, Timeline
+from turnout.recovery.report.shares import lists
 
 __all__ = ["print_report"]
 
@@ -53,13 +54,7 @@ def _body(report: Report, width: int) -> list[RenderableType]:
         parts += [_glance(report), Text(), _groups(report, width)]
         if report.timeline is not None:
             parts += [Text(), _timeline(report.timeline)]
-        lists = [
-            ("Targets", [Share(words.short(share.name), share.count) for share in report.targets]),
-            ("Rules", [Share(words.short(share.name), share.count) for share in report.rules]),
-            ("Event types", report.event_types),
-            ("Age", [Share(age.label, age.count) for age in report.ages if age.count]),
-        ]
-        for title, shares in lists:
+        for title, shares in lists(report):
             if shares:
                 parts += [Text(), Text(title, style="bold"), _bars(shares)]
         if report.correlations:
