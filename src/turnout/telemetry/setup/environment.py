@@ -1,4 +1,5 @@
-"""The `OTEL_*` variables that all signals share, read as the OpenTelemetry specification has them.
+"""The `OTEL_*` variables that all signals share, read as the OpenTelemetry specification has them: but timeouts are in
+seconds, as the library for Python reads them, where the specification has milliseconds.
 
 A variable that cannot be used is told as a sentence and something sensible is used instead, because a worker must not
 stay down for want of traces or metrics.
