@@ -7,12 +7,18 @@ from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-__all__ = ["queue_key", "queue_name", "queue_names", "queue_url"]
+__all__ = ["arn_name", "queue_key", "queue_name", "queue_names", "queue_url"]
 
 
 def queue_name(url: str) -> str:
     """The last path segment of a queue URL, which is the queue's name (`messaging.destination.name`)."""
     return url.rstrip("/").rpartition("/")[2]
+
+
+def arn_name(arn: str) -> str:
+    """What is called by this ARN: its last part, without the version or alias of a function or a state machine."""
+    kind, _, name = arn.split(":", 5)[-1].partition(":")
+    return name.partition(":")[0] if kind in ("function", "stateMachine") else re.split("[:/]", arn)[-1]
 
 
 def queue_names(urls: Sequence[str]) -> dict[str, str]:

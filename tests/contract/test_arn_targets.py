@@ -132,6 +132,7 @@ def made(arn: str, beside: str = DEAD) -> Any:
         (f"{FUNCTION}:$LATEST", FunctionDestination, "handler"),
         ("arn:aws:sns:us-east-1:1:topic", TopicDestination, "topic"),
         ("arn:aws:states:us-east-1:1:stateMachine:m", StateMachineDestination, "m"),
+        ("arn:aws:states:us-east-1:1:stateMachine:m:PROD", StateMachineDestination, "m"),
         ("arn:aws:events:us-east-1:1:event-bus/orders", BusDestination, "orders"),
     ],
 )

@@ -22,6 +22,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from botocore.parsers import ResponseParserError
 
 from turnout.errors import Fault, TargetError
+from turnout.queues import arn_name
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.deadline import Deadline
 from turnout.sqs.place import configured_region
@@ -93,8 +94,9 @@ class _AwsDestination:
         self._address = address
         parts = address.split(":")
         self._region = parts[3] or None if len(parts) >= 6 else None
-        self.url = address
-        self.name = address.rpartition(":")[2].rpartition("/")[2]
+        # A bus may be given by its name, which spans and metrics would take for a queue's.
+        self.url = address if len(parts) >= 6 else f"arn:aws:{self.service}:::{address}"
+        self.name = arn_name(address)
 
     @contextlib.contextmanager
     def _foreign_errors(self) -> Iterator[None]:
@@ -230,10 +232,6 @@ class FunctionDestination(_AwsDestination):
     service = "lambda"
     max_entries = 1
     max_message_bytes = max_batch_bytes = 1_048_576
-
-    def __init__(self, clients: AwsClients, address: str) -> None:
-        super().__init__(clients, address)
-        self.name = address.partition(":function:")[2].partition(":")[0] or address
 
     async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
         """See `Destination.send`."""

@@ -10,7 +10,7 @@ import re
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from turnout.queues import queue_name
+from turnout.queues import arn_name, queue_name
 from turnout.telemetry.redaction import cut
 
 __all__ = ["SCHEMA_URL", "clean", "queue_attributes", "system_of"]
@@ -75,8 +75,8 @@ def queue_attributes(url: str) -> dict[str, str | int]:
     if url.startswith(ENDPOINT):
         return _endpoint_attributes(url.removeprefix(ENDPOINT))
     if url.startswith("arn:"):  # arn:partition:service:region:account:resource
-        service, name = url.split(":")[2:3], re.split("[:/]", url)[-1]
-        return {SYSTEM: f"aws_{service[0]}" if service else "aws", DESTINATION: clean(name)}
+        service = url.split(":")[2:3]
+        return {SYSTEM: f"aws_{service[0]}" if service else "aws", DESTINATION: clean(arn_name(url))}
     server = _server(url)
     attributes = {SYSTEM: SYSTEM_SQS, DESTINATION: clean(queue_name(re.split("[?#]", url)[0])), **server}
     if server:

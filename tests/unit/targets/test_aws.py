@@ -29,6 +29,7 @@ from turnout.targets.aws import (
     StateMachineDestination,
     TopicDestination,
 )
+from turnout.telemetry.semconv import queue_attributes, system_of
 
 TOPIC = "arn:aws:sns:us-east-1:123456789012:topic"
 MACHINE = "arn:aws:states:us-east-1:123456789012:stateMachine:machine"
@@ -43,6 +44,13 @@ NONSENSE = [b"<html>a proxy's page</html>", b"[1, 2]", b'{"Entries": 7, "Attribu
 SYSTEM = (Fault.SYSTEM, True)
 CONFIG = (Fault.CONFIG, False)
 DATA = (Fault.DATA, False)
+
+
+@pytest.mark.parametrize("address", ["orders", "arn:aws:events:us-east-1:123456789012:event-bus/orders"])
+def test_a_bus_is_told_as_one_however_it_is_addressed(address: str) -> None:
+    bus = BusDestination(AwsClients(), address)
+    assert (bus.name, system_of(bus.url)) == ("orders", "aws_events")
+    assert queue_attributes(bus.url) == {"messaging.system": "aws_events", "messaging.destination.name": "orders"}
 
 
 @pytest.fixture

@@ -56,6 +56,9 @@ def test_what_is_no_url_has_a_name_all_the_same(url: str) -> None:
     [
         ("arn:aws:sns:eu-west-1:123456789012:alerts", "aws_sns", "alerts"),
         ("arn:aws:events:eu-west-1:123456789012:event-bus/orders", "aws_events", "orders"),
+        ("arn:aws:states:eu-west-1:123456789012:stateMachine:orders", "aws_states", "orders"),
+        ("arn:aws:states:eu-west-1:123456789012:stateMachine:orders:PROD", "aws_states", "orders"),
+        ("arn:aws:lambda:eu-west-1:123456789012:function:handler:live", "aws_lambda", "handler"),
         ("arn:", "aws", ""),
     ],
 )
