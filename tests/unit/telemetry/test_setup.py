@@ -162,6 +162,15 @@ def test_a_wrong_sampler_is_reported_before_tracing_is_switched_on() -> None:
     assert off.problems == ("OTEL_TRACES_SAMPLER_ARG: '5' is not a number from 0 to 1. Using 1.",)
 
 
+def test_an_exporter_that_is_asked_for_without_an_endpoint_is_told_to_have_no_effect() -> None:
+    asked = {"OTEL_TRACES_EXPORTER": "otlp", "OTEL_METRICS_EXPORTER": "none"}
+    assert telemetry_problems(asked) == (
+        "OTEL_TRACES_EXPORTER: otlp has no effect by itself; set OTEL_EXPORTER_OTLP_ENDPOINT as well.",
+    )
+    assert telemetry_problems(asked | ENDPOINT) == ()
+    assert telemetry_problems(asked | {"OTEL_SDK_DISABLED": "true"}) == ()
+
+
 def test_what_is_wrong_for_traces_and_metrics_is_told_once() -> None:
     assert telemetry_problems(
         {

@@ -47,6 +47,8 @@ def read_endpoint(environ: Mapping[str, str], signal: str, problems: list[str]) 
         unknown = ", ".join(sorted(exporters - {"otlp", "none"}))
         problems.append(f"OTEL_{name}_EXPORTER: {unknown} is not available here; use otlp or none.")
     disabled = environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true"
+    if not endpoint and not disabled and "otlp" in exporters:
+        problems.append(f"OTEL_{name}_EXPORTER: otlp has no effect by itself; set OTEL_EXPORTER_OTLP_ENDPOINT as well.")
     if not endpoint or disabled or (exporters and "otlp" not in exporters):
         return Endpoint()
     said, protocol = _given(environ, f"OTEL_EXPORTER_OTLP_{name}_PROTOCOL", "OTEL_EXPORTER_OTLP_PROTOCOL")
