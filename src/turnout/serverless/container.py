@@ -38,11 +38,7 @@ class Container(Generic[T]):
         In that phase there is a full processor, whatever the function's memory setting.
         """
         if "AWS_LAMBDA_RUNTIME_API" in os.environ:
-            self.open()
-
-    def open(self) -> None:
-        """Open it now, if it is not open yet."""
-        self._once()
+            self._once()
 
     def close(self) -> None:
         """Close everything. Lambda never asks for it; tests do."""

@@ -55,10 +55,11 @@ def test_what_could_not_be_opened_is_opened_by_the_next_call() -> None:
     container.close()
 
 
-def test_what_was_opened_in_the_init_phase_is_what_the_first_call_works_with() -> None:
+def test_what_was_opened_in_the_init_phase_is_what_the_first_call_works_with(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
     opening = Opening()
     container = Container(opening)
-    container.open()
+    container.open_early()
     assert opening.opened == 1
     assert container.run(same_loop)
     assert opening.opened == 1
@@ -69,7 +70,7 @@ def test_what_was_closed_is_opened_anew_and_can_be_closed_twice() -> None:
     opening = Opening()
     container = Container(opening)
     container.close()
-    container.open()
+    assert container.run(same_loop)
     container.close()
     container.close()
     assert opening.closed == 1
@@ -110,7 +111,7 @@ def test_each_function_opens_in_the_init_phase_and_elsewhere_at_its_first_call(
     module: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     opened: list[object] = []
-    monkeypatch.setattr(Container, "open", lambda container: opened.append(container))
+    monkeypatch.setattr(Container, "_once", lambda container: opened.append(container))
     found = importlib.import_module(f"turnout.serverless.{module}")
     assert found.__file__ is not None
     runpy.run_path(found.__file__)
