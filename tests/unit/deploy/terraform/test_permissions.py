@@ -208,6 +208,13 @@ def test_roles_are_taken_by_the_service_that_acts_with_them() -> None:
     }
 
 
+@pytest.mark.parametrize("name", resources("aws_iam_policy_document", "data"))
+def test_no_statement_takes_the_place_of_one_in_a_document_that_it_builds_on(name: str) -> None:
+    # Of two statements with one name the provider keeps the last.
+    names = [each["sid"] for each in statements(name) if "sid" in each]
+    assert len(names) == len(set(names))
+
+
 def test_no_role_may_do_everything_or_touch_everything() -> None:
     for name in [*map(policy_of, resources("aws_iam_role")), "operator", "keda"]:
         for statement in statements(name):
