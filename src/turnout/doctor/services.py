@@ -9,6 +9,7 @@ from turnout.doctor.facts import Silence, Why
 from turnout.doctor.findings import Finding, error, fine, silent, warning
 from turnout.rules.addresses import without_secrets
 from turnout.rules.model import Kind, Target
+from turnout.urls import leads_to_a_server, without_password
 
 __all__ = ["judge_genesys", "judge_otlp", "judge_target"]
 
@@ -56,7 +57,7 @@ def judge_target(target: Target, answer: Mapping[str, Any] | Silence, environ: M
 
 def judge_otlp(endpoint: str, silence: Silence | None) -> Finding:
     """Whether traces and metrics can leave. Without them nothing is lost but sight."""
-    shown = without_secrets(endpoint) if "://" in endpoint else endpoint
+    shown = without_secrets(endpoint) if leads_to_a_server(endpoint) else without_password(endpoint)
     if not endpoint:
         return warning(
             "telemetry",

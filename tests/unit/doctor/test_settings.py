@@ -66,3 +66,10 @@ def test_a_collector_whose_authority_is_named_is_trusted_as_the_exporter_trusts_
                 assert said in finding.message
 
     asyncio.run(main())
+
+
+@pytest.mark.parametrize("endpoint", ["http://[x", "http://host:99999", "http://", "[x"])
+def test_a_collectors_address_that_is_none_is_a_warning_that_says_so(endpoint: str) -> None:
+    (finding,) = asyncio.run(examine_telemetry({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}))
+    assert finding.severity is Severity.WARNING
+    assert "takes no connections" in finding.message

@@ -60,9 +60,9 @@ async def connect(url: str, trusted: ssl.SSLContext | None = None, *, authoritie
 
     What the host thinks of our certificate, or of our having none, it says when the handshake is over (TLS 1.3).
     """
-    parts = urlsplit(url if "://" in url else f"http://{url}")
-    secure = parts.scheme == "https"
     try:
+        parts = urlsplit(url if "://" in url else f"http://{url}")
+        secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
         async with asyncio.timeout(_CONNECT_SECONDS):
             context = (trusted or ssl.create_default_context(cafile=authorities or None)) if secure else None
