@@ -161,6 +161,13 @@ def test_letters_are_not_restored_to_another_queue_than_their_plan_says(tmp_path
     assert said in result.output
 
 
+@pytest.mark.parametrize("given", [[], ["--resume", "archive-20261128-091834-e4ad"]])
+def test_a_queue_to_restore_to_is_refused_where_letters_are_put_away(given: list[str]) -> None:
+    result = CliRunner().invoke(dlq, ["archive", "--bucket", "b", "--yes", "--to-queue", "https://q/1/a", *given])
+    assert result.exit_code == 2
+    assert "Error: --to-queue goes with --restore\n" in result.output
+
+
 @pytest.mark.parametrize(("answer", "code"), [("n", 1), (signal.SIGINT, 128 + signal.SIGINT)])
 def test_ctrl_c_at_the_prompt_changes_nothing_and_ends_with_the_code_that_help_says(
     exported: Path,  # noqa: F811

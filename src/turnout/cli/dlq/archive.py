@@ -53,9 +53,10 @@ def archive(
         raise click.UsageError("--restore reads the archive: leave --queue, --failed-events, --file and --archived out")
     if place.archive:
         raise click.UsageError("these letters are archived already; to bring them back, use --restore")
-    if to_queue and restore is None and care.resume is None:
+    restores = restore is not None or (care.resume or "").startswith("restore")
+    if to_queue and not restores:
         raise click.UsageError("--to-queue goes with --restore")
-    if restore is not None or (care.resume or "").startswith("restore"):
+    if restores:
         job = Job(
             command="archive",
             kind="restore",
