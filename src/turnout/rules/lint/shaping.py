@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from turnout.rules.condition.ast import Key, Path, Root
 from turnout.rules.files.load import Reading
 from turnout.rules.lint.placing import Findings
-from turnout.rules.lint.usage import CLOSE, ENVELOPE, metadata_meant
+from turnout.rules.lint.usage import known_members, misspelt
 from turnout.rules.model import Rule
 from turnout.rules.problems import Code
 from turnout.rules.shaping import taken_by
-from turnout.rules.spelling import nearest
 
 __all__ = ["warn_of_shaping", "warn_of_useless_fields"]
 
@@ -30,20 +29,15 @@ _TAKEN_BY = {
 
 def warn_of_shaping(rule: Rule, findings: Findings) -> None:
     """A warning per path whose first member is none of EventBridge's and in no example that matches."""
-    matching = [example for example in rule.examples if example.match]
-    if any(example.event is None for example in matching):
-        return  # its event is in a file
-    known = {*ENVELOPE, *(name for example in matching for name in example.event or ())}
+    known = known_members(rule)
+    if known is None:
+        return
     for what, path in _paths(rule):
         first = path.segments[0] if path.root is Root.EVENT and path.segments else None
         if not isinstance(first, Key) or first.name in known:
             continue
-        if hint := nearest(first.name, ENVELOPE, cutoff=CLOSE):
-            message = f"{what}: an event of EventBridge has no '{first.name}', nor has an example that matches{hint}"
-            findings.rule(Code.MISSPELT, message, rule)
-        elif meant := metadata_meant(path):
-            message = f"{what}: a path begins in the event, and no example that matches has '{first.name}'; {meant}"
-            findings.rule(Code.MISSPELT, message, rule)
+        if doubt := misspelt(path, first.name):
+            findings.rule(Code.MISSPELT, f"{what}: {doubt}", rule)
         elif len(path.segments) == 1:
             text = f", and a text is written {{value: {first.name}}}" if what.startswith("attribute") else ""
             message = (

@@ -26,20 +26,19 @@ from turnout.rules.problems import Code
 from turnout.rules.spelling import nearest
 
 __all__ = [
-    "CLOSE",
-    "ENVELOPE",
-    "metadata_meant",
+    "known_members",
+    "misspelt",
     "warn_of_doubled_targets",
     "warn_of_few_examples",
     "warn_of_misspelt_members",
     "warn_of_unused_targets",
 ]
 
-ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
+_ENVELOPE = ("version", "id", "detail-type", "source", "account", "time", "region", "resources", "detail")
 """The members of every event of EventBridge."""
 _BELOW_IT = (Key("detail"), Key("detail-type"))
 """Of these, what hardly any other member has."""
-CLOSE = 0.8
+_CLOSE = 0.8
 """How near a name must be to one of these to be taken for a slip."""
 _CONSTANTS = {"true": "true", "false": "false", "none": "null", "null": "null"}
 """By what people call them, in small letters."""
@@ -97,10 +96,9 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
 
     Events need not come from EventBridge: an example that matches and has the member settles it.
     """
-    matching = [example for example in rule.examples if example.match]
-    if any(example.event is None for example in matching):
-        return  # its event is in a file
-    known = {*ENVELOPE, *(name for example in matching for name in example.event or ())}
+    known = known_members(rule)
+    if known is None:
+        return
     inside = [each.condition for each in walk(rule.condition) if isinstance(each, Some | Every)]
     is_pattern = rule.source.startswith("{")  # where a name with a dot means members below others, looked at, too
     of_elements = {id(condition) for outer in inside for condition in walk(outer)}
@@ -113,15 +111,31 @@ def warn_of_misspelt_members(rule: Rule, findings: Findings) -> None:
                     findings.condition(*doubt, rule, condition)
 
 
+def known_members(rule: Rule) -> set[str] | None:
+    """The members of every event of EventBridge, and of the events that the rule's examples match; None when one of
+    these is in a file.
+    """
+    matching = [example for example in rule.examples if example.match]
+    if any(example.event is None for example in matching):
+        return None
+    return {*_ENVELOPE, *(name for example in matching for name in example.event or ())}
+
+
+def misspelt(path: Path, name: str, *, in_element: bool = False) -> str:
+    """What is said of a path that begins with this member, which nothing shows, if it is probably misspelt."""
+    unseen = f"a path begins in the event, and no example that matches has '{name}'"
+    if hint := nearest(name, _ENVELOPE, cutoff=_CLOSE):
+        return f"an event of EventBridge has no '{name}', nor has an example that matches{hint}"
+    if (below := _below(path)) and below[0] in _BELOW_IT:
+        return f"{unseen}; write {render_path(Path(Root.EVENT, below))}"
+    meant = "" if in_element else _metadata_meant(path)
+    return f"{unseen}; {meant}" if meant else ""
+
+
 def _doubt(path: Path, name: str, condition: Condition, *, in_element: bool) -> tuple[Code, str] | None:
     """What a path that begins with a member that nothing shows is probably meant for; None when it may be right."""
-    unseen = f"a path begins in the event, and no example that matches has '{name}'"
-    if hint := nearest(name, ENVELOPE, cutoff=CLOSE):
-        return Code.MISSPELT, f"an event of EventBridge has no '{name}', nor has an example that matches{hint}"
-    if (below := _below(path)) and below[0] in _BELOW_IT:
-        return Code.MISSPELT, f"{unseen}; write {render_path(Path(Root.EVENT, below))}"
-    if not in_element and (meant := metadata_meant(path)):
-        return Code.MISSPELT, f"{unseen}; {meant}"
+    if message := misspelt(path, name, in_element=in_element):
+        return Code.MISSPELT, message
     if isinstance(condition, Compare) and len(path.segments) == 1:
         return Code.UNQUOTED, _unquoted(name)
     if in_element and not path.text.startswith("$"):
@@ -131,7 +145,7 @@ def _doubt(path: Path, name: str, condition: Condition, *, in_element: bool) -> 
     return None
 
 
-def metadata_meant(path: Path) -> str:
+def _metadata_meant(path: Path) -> str:
     """What to write, where the path begins in the event and is called as metadata of the message is; else nothing."""
     first = path.segments[0]
     if not path.text or path.text.startswith("$") or not isinstance(first, Key):

@@ -34,6 +34,12 @@ def test_metadata_without_its_at_sign_is_pointed_out(fields: dict[str, object]) 
     assert found.message.endswith("what SQS tells of the message is written @attributes.tenant")
 
 
+@pytest.mark.parametrize("fields", [{"group": "event.detail.id"}, {"deduplicate": "body.detail.id"}])
+def test_a_path_that_begins_before_the_event_is_pointed_out(fields: dict[str, object]) -> None:
+    (found,) = warned("detail.x == 1", Code.MISSPELT, send=["high"], **fields)
+    assert found.message.endswith("; write detail.id")
+
+
 def test_members_of_events_metadata_and_constants_are_left_alone() -> None:
     fields: dict[str, object] = {
         "group": "detail.conversationId",
