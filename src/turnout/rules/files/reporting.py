@@ -42,7 +42,7 @@ class Reporter:
         width = 1
         if isinstance(node, ScalarNode):
             width = node.end_column - node.column if node.end_line == node.line else len(node.text)
-        self._add(code, message, node.line, node.column, max(1, width), severity)
+        self.at(code, message, node.line, node.column, max(1, width), severity=severity)
 
     def within(
         self, code: Code, message: str, node: ScalarNode, at: Span, *, severity: Severity = Severity.ERROR
@@ -51,7 +51,7 @@ class Reporter:
         line, column = self.source.place(node, at.start)
         last_line, last_column = self.source.place(node, max(at.start, at.end - 1))
         width = last_column - column + 1 if last_line == line else len(self.source.line(line)) - column
-        self._add(code, message, line, column, max(1, width), severity)
+        self.at(code, message, line, column, max(1, width), severity=severity)
 
     def at(
         self,
@@ -64,9 +64,6 @@ class Reporter:
         severity: Severity = Severity.ERROR,
     ) -> None:
         """A problem at a place, counted from 0."""
-        self._add(code, message, line, column, width, severity)
-
-    def _add(self, code: Code, message: str, line: int, column: int, width: int, severity: Severity) -> None:
         source, before = _excerpt(self.source.line(line), column)
         kept = self.warnings if severity is Severity.WARNING else self.problems
         kept.append(Problem(self.file, line + 1, column + 1, self.rule, code, message, severity, source, width, before))

@@ -35,8 +35,6 @@ __all__ = ["DraftRule", "RuleReader"]
 _NEVER = Constant(False)
 _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)(?!\.)(?!.*\.\.)[A-Za-z0-9_.\-]{1,256}(?<!\.)")
 _ATTRIBUTE_NAMES = "a name has letters, digits, '-', '_' and single dots inside, and begins with no 'AWS.' or 'Amazon.'"
-_MOST_ATTRIBUTES = 9
-"""SQS takes ten; one is for the trace context."""
 
 
 class DraftRule(NamedTuple):
@@ -191,8 +189,8 @@ class RuleReader:
         if node is None or not self._fields.is_mapping(node, "attributes", ", such as {tenant: detail.tenant}"):
             return {}
         assert isinstance(node, MapNode)  # noqa: S101  # just checked
-        if len(node.items) > _MOST_ATTRIBUTES:
-            self._problem(Code.WRONG_VALUE, f"a message takes {_MOST_ATTRIBUTES} attributes at most", node)
+        if len(node.items) > (most := schema.RULE["attributes"].most):
+            self._problem(Code.WRONG_VALUE, f"a message takes {most} attributes at most", node)
         found: dict[str, Path | Scalar] = {}
         for name, (key, value) in node.items.items():
             if not _ATTRIBUTE_NAME.fullmatch(name):

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+from turnout.failures import Reason
 from turnout.rules.expression.paths import METADATA_FIELDS
 
 __all__ = [
@@ -121,7 +122,8 @@ RULE: Mapping[str, Field] = {
     "group": Field(Type.PATH, "Where the message group of FIFO and fair queues comes from."),
     "deduplicate": Field(Type.PATH, "Where the deduplication id of FIFO queues comes from."),
     "delay": Field(Type.INTEGER, "Seconds before the message becomes visible in its target.", most=900, unit="seconds"),
-    "attributes": Field(Type.MAPPING, "Message attributes: a name, and a path or {value: constant}."),
+    # SQS takes ten; one is for the trace context.
+    "attributes": Field(Type.MAPPING, "Message attributes: a name, and a path or {value: constant}.", most=9),
     "owner": Field(Type.TEXT, "Who to ask about the rule."),
     "tags": Field(Type.NAMES, "Words to find rules by."),
     "examples": Field(Type.LIST, "Events that the rule must match, and events that it must not."),
@@ -158,7 +160,11 @@ CASE: Mapping[str, Field] = {
     "rules": Field(Type.NAMES, "The rules that match, all of them, in any order; those in shadow mode left out."),
     "shadow": Field(Type.NAMES, "The rules in shadow mode that match, all of them."),
     "targets": Field(Type.ANY, "The targets it goes to, all of them: a list, or a mapping to what each one gets."),
-    "rejected": Field(Type.TEXT, "Why it cannot be routed, such as INVALID_JSON."),
+    "rejected": Field(
+        Type.TEXT,
+        "Why it cannot be routed, such as INVALID_JSON.",
+        choices=(Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD),
+    ),
 }
 
 SENT: Mapping[str, Field] = {

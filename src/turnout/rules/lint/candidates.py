@@ -81,7 +81,7 @@ class Candidates:
         for number, condition in enumerate(conditions):
             filed = _choose(condition, None, lambda key: shares[key])
             if filed is None:
-                for path in {path for path, _ in _looked_at(condition, None)}:
+                for path in set(_looked_at(condition, None)):
                     self._filed[_Key(_How.LOOKED_AT, path)].append(number)
             for key, predicate in filed or ():
                 if isinstance(predicate, Range):
@@ -117,7 +117,7 @@ class Candidates:
             yield from self._ranges[key].around(each) if key in self._ranges else ()
         prefixes = {
             Path(path.root, path.segments[:length])
-            for path, _ in _looked_at(condition, None)
+            for path in _looked_at(condition, None)
             for length in range(len(path.segments) + 1)
         }
         for path in prefixes:
@@ -234,14 +234,11 @@ def _demands(condition: Condition, around: Path | None) -> Iterator[tuple[Term, 
             yield from _demands(items[0], around)
 
 
-def _looked_at(condition: Condition, around: Path | None) -> Iterator[tuple[Path, Condition]]:
+def _looked_at(condition: Condition, around: Path | None) -> Iterator[Path]:
     """The paths that the condition and all inside it look at."""
     for term in terms(condition):
-        yield plain_path(_onto(term, around)), condition
-    below = around
-    if not isinstance(condition, And | Or) and children(condition):
-        path = next(iter(terms(condition)), None)
-        below = _path_onto(path, around) if isinstance(path, Path) else around
+        yield plain_path(_onto(term, around))
+    below = _path_onto(condition.path, around) if isinstance(condition, Some | Every) else around
     for part in children(condition):
         yield from _looked_at(part, below)
 

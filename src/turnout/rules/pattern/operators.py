@@ -54,28 +54,16 @@ def _wrong(message: str, node: PatternNode) -> Refused:
 
 
 def _string(name: str, operand: PatternNode) -> str:
+    return _text(operand, f"{name} match pattern must be a string")
+
+
+def _text(operand: PatternNode, wrong: str) -> str:
     if isinstance(operand, ValueNode) and isinstance(operand.value, str):
         return operand.value
-    raise _wrong(f"{name} match pattern must be a string", operand)
+    raise _wrong(wrong, operand)
 
 
 # ---------------------------------------------------------------------------------------------------- single operators
-
-
-def _exactly(operand: PatternNode, limits: Limits) -> Predicate:
-    return OneOf((literal(_string("exact", operand)),))
-
-
-def _equals_fold(operand: PatternNode, limits: Limits) -> Predicate:
-    return EqualsFold(_string("equals-ignore-case", operand))
-
-
-def _prefix(operand: PatternNode, limits: Limits) -> Predicate:
-    return Prefix(*_affix("prefix", operand))
-
-
-def _suffix(operand: PatternNode, limits: Limits) -> Predicate:
-    return Suffix(*_affix("suffix", operand))
 
 
 def _affix(name: str, operand: PatternNode) -> tuple[str, bool]:
@@ -88,11 +76,7 @@ def _affix(name: str, operand: PatternNode) -> tuple[str, bool]:
     return _string(inner, value), True
 
 
-def _numeric(operand: PatternNode, limits: Limits) -> Predicate:
-    return read_numeric(operand)
-
-
-def _cidr(operand: PatternNode, limits: Limits) -> Predicate:
+def _cidr(operand: PatternNode) -> Predicate:
     text = _string("cidr", operand)
     written = operand.spelling if isinstance(operand, ValueNode) else ""
     try:
@@ -119,14 +103,14 @@ def _wildcard(operand: PatternNode, limits: Limits) -> Predicate:
 
 
 _READERS: dict[str, Callable[[PatternNode, Limits], Predicate]] = {
-    "prefix": _prefix,
-    "suffix": _suffix,
-    "equals-ignore-case": _equals_fold,
-    "numeric": _numeric,
-    "cidr": _cidr,
+    "prefix": lambda operand, limits: Prefix(*_affix("prefix", operand)),
+    "suffix": lambda operand, limits: Suffix(*_affix("suffix", operand)),
+    "equals-ignore-case": lambda operand, limits: EqualsFold(_string("equals-ignore-case", operand)),
+    "numeric": lambda operand, limits: read_numeric(operand),
+    "cidr": lambda operand, limits: _cidr(operand),
     "wildcard": _wildcard,
     # Not in AWS's documentation, but its engine knows it.
-    "exactly": _exactly,
+    "exactly": lambda operand, limits: OneOf((literal(_string("exact", operand)),)),
 }
 
 
@@ -173,14 +157,8 @@ def _excluded_list(node: ArrayNode) -> Predicate:
     return OneOf(tuple(dict.fromkeys(found)))
 
 
-def _excluded_text(operand: PatternNode, wrong: str) -> str:
-    if isinstance(operand, ValueNode) and isinstance(operand.value, str):
-        return operand.value
-    raise _wrong(wrong, operand)
-
-
 def _excluded_affix(operand: PatternNode) -> str:
-    text = _excluded_text(operand, "prefix/suffix match pattern must be a string")
+    text = _string("prefix/suffix", operand)
     if not text:
         raise _wrong("Null prefix/suffix not allowed", operand)
     return text
@@ -188,7 +166,7 @@ def _excluded_affix(operand: PatternNode) -> str:
 
 def _excluded_fold(operand: PatternNode) -> str:
     wrong = "Inside anything-but/equals-ignore-case list, number|start|null|boolean is not supported."
-    return _excluded_text(operand, wrong)
+    return _text(operand, wrong)
 
 
 _EXCLUDERS: dict[str, Callable[[PatternNode, Limits], Predicate]] = {

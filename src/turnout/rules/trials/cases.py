@@ -12,7 +12,6 @@ from typing import NamedTuple, TypeAlias
 
 import msgspec
 
-from turnout.failures import Reason
 from turnout.rules.condition.ast import Scalar
 from turnout.rules.files import schema
 from turnout.rules.files.event_files import EventFileError, read_event_file
@@ -23,8 +22,6 @@ from turnout.rules.problems import Code
 from turnout.rules.spelling import Guesses, nearest
 
 __all__ = ["Case", "CaseReader", "Known", "Report", "Wanted"]
-
-_REJECTIONS = (Reason.INVALID_JSON, Reason.NOT_AN_OBJECT, Reason.TOO_DEEP, Reason.MISSING_FIELD)
 
 _NOWHERE = "; of an event that goes to no target write targets: []"
 _INSTEAD = {
@@ -177,11 +174,11 @@ def _metadata(value: dict[str, Json], tell: _Tell) -> dict[str, Json] | None:
 
 
 def _rejected(value: dict[str, Json], tell: _Tell) -> str | None:
-    reason = value.get("rejected")
-    if reason is None or reason in _REJECTIONS:
+    reason, choices = value.get("rejected"), schema.CASE["rejected"].choices
+    if reason is None or reason in choices:
         return None if reason is None else str(reason)
-    hint = nearest(str(reason), _REJECTIONS)
-    tell(Code.WRONG_VALUE, f"rejected must be one of {', '.join(_REJECTIONS)}{hint}", "rejected")
+    hint = nearest(str(reason), choices)
+    tell(Code.WRONG_VALUE, f"rejected must be one of {', '.join(choices)}{hint}", "rejected")
     return None
 
 
