@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from tests.unit.pipeline.virtual_time import run
@@ -156,6 +157,27 @@ def test_an_extension_has_three_tries_before_the_message_would_come_again() -> N
             assert yard.worker.books.redelivered == 0
             (account,) = yard.worker.in_flight
             assert account.message.receive_count == 1
+
+    run(main())
+
+
+def test_after_the_process_stood_still_the_beats_that_were_missed_are_not_made_up_for_one_by_one() -> None:
+    async def main() -> None:
+        yard = Holding()
+        yard.sqs._clock = asyncio.get_running_loop().time  # the queues' time is virtual, too
+        beats: list[float] = []
+
+        async def beat() -> None:
+            beats.append(asyncio.get_running_loop().time())
+
+        yard.worker.heartbeat.beat = beat  # type: ignore[method-assign]
+        async with yard.running(10_000):
+            await asyncio.sleep(25)
+            loop: Any = asyncio.get_running_loop()
+            loop._virtual.now += 600
+            await asyncio.sleep(21)
+        assert sorted(set(beats)) == [10, 20, 625, 635, 645]
+        assert len(beats) <= 6
 
     run(main())
 
