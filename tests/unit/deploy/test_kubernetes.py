@@ -48,8 +48,14 @@ WORKER: dict[str, Any] = POD["containers"][0]
 RECOVERY = load("components/recovery/deployment.yaml")
 RECOVERY_POD: dict[str, Any] = RECOVERY["spec"]["template"]["spec"]
 RECOVERER: dict[str, Any] = RECOVERY_POD["containers"][0]
-PART = {"app.kubernetes.io/part-of": "turnout"}
-"""The label of all pods, the workers' and recovery's."""
+WORKERS_AND_RECOVERY = {
+    "key": "app.kubernetes.io/name",
+    "operator": "In",
+    "values": [
+        each["spec"]["template"]["metadata"]["labels"]["app.kubernetes.io/name"] for each in (DEPLOYMENT, RECOVERY)
+    ],
+}
+"""What selects the pods of both."""
 MANIFESTS = sorted(
     path.relative_to(FOLDER).as_posix() for path in FOLDER.rglob("*.yaml") if path.name != "kustomization.yaml"
 )
@@ -260,7 +266,7 @@ def test_a_rollout_and_a_drained_node_leave_workers() -> None:
 def test_everything_selects_the_same_pods() -> None:
     label = {"app.kubernetes.io/name": "turnout"}
     assert DEPLOYMENT["spec"]["selector"]["matchLabels"] == label
-    assert DEPLOYMENT["spec"]["template"]["metadata"]["labels"] == label | PART
+    assert DEPLOYMENT["spec"]["template"]["metadata"]["labels"] == label
     assert load("base/pod-disruption-budget.yaml")["spec"]["selector"]["matchLabels"] == label
     for each in POD["topologySpreadConstraints"]:
         assert each["labelSelector"]["matchLabels"] == label
@@ -269,14 +275,14 @@ def test_everything_selects_the_same_pods() -> None:
 def test_recovery_has_a_name_of_its_own_that_nothing_of_the_workers_selects() -> None:
     label = {"app.kubernetes.io/name": "turnout-recovery"}
     assert RECOVERY["spec"]["selector"]["matchLabels"] == label
-    assert RECOVERY["spec"]["template"]["metadata"]["labels"] == label | PART
+    assert RECOVERY["spec"]["template"]["metadata"]["labels"] == label
     account = load("components/recovery/service-account.yaml")["metadata"]["name"]
     assert RECOVERY_POD["serviceAccountName"] == account != POD["serviceAccountName"]
 
 
 def test_of_workers_and_recovery_prometheus_alone_gets_in_and_aws_names_and_traces_alone_are_reached() -> None:
     policy = load("base/network-policy.yaml")["spec"]
-    assert policy["podSelector"] == {"matchLabels": PART}
+    assert policy["podSelector"] == {"matchExpressions": [WORKERS_AND_RECOVERY]}
     assert policy["policyTypes"] == ["Ingress", "Egress"]
     (way_in,) = policy["ingress"]
     assert way_in["ports"] == [{"port": "http"}]
@@ -320,5 +326,5 @@ def test_keda_looks_at_the_queue_that_the_workers_read() -> None:
 def test_prometheus_scrapes_every_worker_as_the_dashboard_expects() -> None:
     spec = load("components/pod-monitor/pod-monitor.yaml")["spec"]
     assert spec.keys() == {"selector", "jobLabel", "podMetricsEndpoints"}
-    assert spec["selector"] == {"matchLabels": PART}
+    assert spec["selector"] == {"matchExpressions": [WORKERS_AND_RECOVERY]}
     assert spec["podMetricsEndpoints"] == [{"port": "http", "path": "/metrics", "interval": "15s"}]
