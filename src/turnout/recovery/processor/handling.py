@@ -36,6 +36,7 @@ _LET_GO_SECONDS = 1.0
 """For so long an attempt that is cut short may take to tell what has the letter, and then to end."""
 _FRESH_SECONDS = 6 * 3_600
 """For so long nothing is written of what is done with and still listed; a DynamoDB ledger forgets after some days."""
+_ALONE = "left alone for now, as it fails for everybody"
 _ABSENT = "absent"
 _NOT_YET = "not_yet"
 
@@ -131,7 +132,9 @@ class Handler:
             if not aims and await self._is_begun_anew(letter):
                 await self._park(letter, record, ONCE_MORE)
                 return Result.PARKED
-            if self._resting.wait(aims) > 0:
+            alone = self._resting.among(aims)
+            aims = tuple(aim for aim in aims if aim not in alone)
+            if alone and not aims:
                 return Result.PUT_OFF
             if not await self._turn():
                 return Result.PUT_OFF
@@ -149,10 +152,13 @@ class Handler:
             if not await self._holds(letter.id, attempt, reached):
                 return Result.ELSEWHERE
             # When every target has it already, an earlier run died before it could say so.
-            made = await self._attempt(letter, reached, aims) if aims else Outcome()
+            made = await self._attempt(letter, (*reached, *alone), aims) if aims else Outcome()
             self._learn(made, attempt, letter)
+            owed = {aim: _ALONE for aim in alone if aim not in reached}
+            made = msgspec.structs.replace(made, failures={**made.failures, **owed})
             phase = Phase.FAILED if made.failures else Phase.DONE
-            cut = self._cut.is_set() and phase is Phase.FAILED and all(why == LATE for why in made.failures.values())
+            late = self._cut.is_set() and phase is Phase.FAILED and all(why == LATE for why in made.failures.values())
+            cut = late or bool(owed)
             entry = self._entry(letter, deliver.action, phase, attempt, targets=made.reached, note=made.sentence)
             await note_outcomes(self._tools.ledger, [msgspec.structs.replace(entry, cut=cut)])
             if phase is Phase.DONE:

@@ -30,18 +30,16 @@ class Resting:
         self._clock = clock
         self._targets: dict[str, _Target] = {}
 
-    def wait(self, targets: Iterable[str]) -> float:
-        """Seconds until these targets may be tried; 0 for now, and then whoever asked is the one that tries."""
+    def among(self, targets: Iterable[str]) -> tuple[str, ...]:
+        """Those of these targets that are left alone now; whoever asked is the one that tries the others."""
         now = self._clock()
-        known = [self._targets[target] for target in targets if target in self._targets]
-        left = max((target.until - now for target in known), default=0.0)
-        if left > 0:
-            return left
-        for target in known:
-            if target.failures >= _FAILURES:
+        known = {name: self._targets[name] for name in targets if name in self._targets}
+        alone = tuple(name for name, target in known.items() if target.until > now)
+        for name, target in known.items():
+            if name not in alone and target.failures >= _FAILURES:
                 # One tries; the others wait until it is known what came of it, or for as long as a try may take.
                 target.until = now + self._policy.cap_seconds
-        return 0.0
+        return alone
 
     def worked(self, target: str) -> None:
         """It took a letter."""

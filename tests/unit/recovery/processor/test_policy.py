@@ -71,11 +71,14 @@ def test_a_letter_of_another_version_is_parked_with_advice_until_a_version_works
     assert decide(transient(1), parked, POLICY).next is Next.DELIVER
 
 
-def test_a_letter_for_several_targets_waits_until_the_last_of_them_may_be_tried() -> None:
-    resting = Resting(Policy(), lambda: 0.0)
+def test_of_several_targets_those_are_left_alone_that_asked_for_it() -> None:
+    now = [0.0]
+    resting = Resting(Policy(), lambda: now[0])
     resting.failed("crm", 10.0)
     resting.failed("mail", 300.0)
-    assert resting.wait(["crm", "mail"]) == resting.wait(["mail", "crm", "other"]) == 300.0
+    assert resting.among(["mail", "crm", "other"]) == ("mail", "crm")
+    now[0] += 10
+    assert resting.among(["mail", "crm", "other"]) == ("mail",)
 
 
 def test_a_target_rests_after_five_failures_and_then_one_letter_tries() -> None:
@@ -83,16 +86,16 @@ def test_a_target_rests_after_five_failures_and_then_one_letter_tries() -> None:
     resting = Resting(Policy(base_seconds=2.0, cap_seconds=60.0), lambda: now[0])
     for _ in range(4):
         resting.failed("crm", None)
-        assert resting.wait(["crm"]) == 0
+        assert not resting.among(["crm"])
     resting.failed("crm", None)
-    assert 0 < resting.wait(["crm", "other"]) <= 60
+    assert resting.among(["crm", "other"]) == ("crm",)
     assert list(resting.resting) == ["crm"]
-    assert resting.wait(["other"]) == 0
+    assert not resting.among(["other"])
     now[0] += 60
-    assert resting.wait(["crm"]) == 0, "one tries"
-    assert resting.wait(["crm"]) > 0, "the others wait for what comes of it"
+    assert not resting.among(["crm"]), "one tries"
+    assert resting.among(["crm"]), "the others wait for what comes of it"
     resting.worked("crm")
-    assert resting.wait(["crm"]) == 0
+    assert not resting.among(["crm"])
     assert not resting.resting
 
 
@@ -100,6 +103,7 @@ def test_a_target_is_left_alone_for_as_long_as_it_asks() -> None:
     now = [0.0]
     resting = Resting(Policy(), lambda: now[0])
     resting.failed("crm", 300.0)
-    assert resting.wait(["crm"]) == 300.0
-    now[0] += 300
-    assert resting.wait(["crm"]) == 0
+    now[0] += 299
+    assert resting.among(["crm"]) == ("crm",)
+    now[0] += 1
+    assert not resting.among(["crm"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -61,6 +62,37 @@ def test_a_target_that_refuses_what_another_may_take_later_is_not_left_alone_for
         assert bench.processor.resting == ("mail",)
 
     on_bench(tmp_path, story, *(of_two(n, "MESSAGE_REJECTED: no", "RETRIES_EXHAUSTED: busy") for n in range(5)))
+
+
+def test_while_one_target_is_left_alone_the_others_get_the_letter_which_has_its_attempts_still(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        places = Places()
+        bench.delivery = deliveries(places)
+        processor = bench.make(attempts=1)
+        processor._resting.failed("crm", 600.0)
+        await processor.run(asyncio.Event(), once=True)
+        assert {name: len(place.got) for name, place in places.made.items()} == {"crm": 0, "mail": 1}
+        record = (await bench.ledger.records(["m-1"]))["m-1"]
+        assert (record.status, record.reached, record.attempts - record.cut) == ("failed_retry", ("mail",), 0)
+        assert list(bench.place.here) == ["m-1"]
+        assert await bench.once(attempts=1) == {"delivered": 1}
+        assert {name: len(place.got) for name, place in places.made.items()} == {"crm": 1, "mail": 1}
+
+    on_bench(tmp_path, story, of_two(1, "RETRIES_EXHAUSTED: busy", "RETRIES_EXHAUSTED: busy"))
+
+
+def test_what_one_target_refuses_while_another_is_left_alone_stays_owed_to_that_one(tmp_path: Path) -> None:
+    async def story(bench: Bench) -> None:
+        places = Places(mail=Place("mail", ["InvalidMessageContents"] * 99))
+        bench.delivery = deliveries(places)
+        processor = bench.make()
+        processor._resting.failed("crm", 600.0)
+        await processor.run(asyncio.Event(), once=True)
+        assert (await bench.ledger.records(["m-1"]))["m-1"].status == "failed_retry"
+        assert await bench.once() == {"parked": 1}
+        assert (await bench.ledger.records(["m-1"]))["m-1"].reached == ("crm",)
+
+    on_bench(tmp_path, story, of_two(1, "RETRIES_EXHAUSTED: busy", "RETRIES_EXHAUSTED: busy"))
 
 
 RETRY, STARTED, FAILED = Action.RETRY, Phase.STARTED, Phase.FAILED
