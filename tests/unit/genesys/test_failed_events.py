@@ -4,12 +4,15 @@ import asyncio
 import json
 from collections.abc import AsyncIterator
 
+import httpx
 import pytest
 from tests.servers.genesys import Stub, answering, dropping, refusing
-from tests.unit.genesys.setting import with_genesys
+from tests.unit.genesys.setting import Network, config, with_genesys
 
 from turnout.errors import GenesysDenied, GenesysParked, GenesysUnavailable, GenesysUnsupported
+from turnout.genesys.client import GenesysClient
 from turnout.genesys.profiles.api import FailedEvent, ReplayBatch
+from turnout.genesys.profiles.failed_events import FailedEvents
 from turnout.genesys.session import Genesys
 
 SUBSCRIPTION = "sub-1"
@@ -91,6 +94,16 @@ def test_payloads_come_as_they_are_byte_for_byte() -> None:
         FailedEvent(id="e3"),
         FailedEvent(id="7", failure_code="true", failure_reason='{"nested": [1]}'),
     ]
+
+
+def test_a_payload_with_a_byte_that_is_no_text_is_a_text_all_the_same() -> None:
+    pages = iter([b'{"entities": [{"id": "e1", "payload": "{\\"name\\": \\"Ren\xe9\\"}"}]}', b"{}"])
+    network = Network(lambda request: httpx.Response(200, content=next(pages)))
+
+    async def use(client: GenesysClient) -> list[FailedEvent]:
+        return [event async for event in FailedEvents(client, config()).each(SUBSCRIPTION)]
+
+    assert network.run(use) == [FailedEvent(id="e1", payload='{"name": "Ren\N{REPLACEMENT CHARACTER}"}')]
 
 
 def test_an_odd_entry_does_not_spoil_its_page_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:

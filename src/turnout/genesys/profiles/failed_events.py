@@ -152,15 +152,10 @@ def _event(raw: bytes) -> FailedEvent | None:
 
 def _text(raw: bytes) -> str:
     """The text of a JSON string; of any other value its JSON; of null and of nothing, nothing."""
-    if raw in (b"", b"null"):
+    text = raw.decode("utf-8", "replace")
+    if text in ("", "null"):
         return ""
-    if raw.startswith(b'"'):
-        try:
-            value = read_json(raw)
-        except ValueError:
-            return raw.decode("utf-8", "replace")
-        return str(value)
-    return raw.decode("utf-8", "replace")
+    return str(read_json(text)) if text.startswith('"') else text
 
 
 def _identity(event: FailedEvent) -> str:
