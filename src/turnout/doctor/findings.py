@@ -63,17 +63,20 @@ def silent(
     place: str = "",
     look_at: str = "network, endpoint and region",
 ) -> Finding:
-    """What it means that there was no answer about `what`; `missing` is the advice where it does not exist."""
+    """What it means that there was no answer about `what`; `missing` is the advice where it does not exist.
+
+    Only then it is named: what is wrong with several things in the same way is said once.
+    """
     said = f"{silence.code}: {silence.message}" if silence.message else silence.code
     match silence.why:
         case Why.MISSING:
             return error(check, subject, f"the {what} does not exist{place}", missing)
         case Why.DENIED:
             advice = f"allow {silence.action} on it; the worker does without, the doctor does not"
-            return unknown(check, subject, f"the {what} may not be looked at: {said}", advice)
+            return unknown(check, subject, f"it may not be looked at: {said}", advice)
         case Why.THROTTLED:
             advice = "AWS was asked too much at once: run turnout doctor again in a minute"
-            return unknown(check, subject, f"no answer from the {what}: {said}", advice)
+            return unknown(check, subject, f"no answer: {said}", advice)
         case Why.SETTINGS:
             return error(check, subject, silence.message, "correct it")
-    return error(check, subject, f"no answer from the {what}: {said}", f"look at {look_at}")
+    return error(check, subject, f"no answer: {said}", f"look at {look_at}")
