@@ -14,6 +14,7 @@ from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, EntryFailure, Sqs
 from turnout.telemetry.logs import about
+from turnout.words import count
 
 __all__ = ["Heartbeat"]
 
@@ -72,11 +73,10 @@ class Heartbeat:
                     await self._claims.renew(accounts)
         except TimeoutError:
             if extended:
-                log.warning(
-                    "the idempotency store did not renew %d claims in time, duplicates are possible", len(accounts)
-                )
+                claims = count(len(accounts), "claim")
+                log.warning("the idempotency store did not renew %s in time, duplicates are possible", claims)
             else:
-                log.warning("visibility of %d messages not extended in time, trying again", len(accounts))
+                log.warning("visibility of %s not extended in time, trying again", count(len(accounts), "message"))
 
     async def _change(self, queue: str, accounts: list[Account], seconds: int) -> bool:
         """Extend, and keep the books; False when the call as a whole failed."""
@@ -91,7 +91,8 @@ class Heartbeat:
                 return any([await self._change(queue, [account], seconds) for account in accounts])
             failures = (EntryFailure(0, error.code, str(error), error.fault, error.retryable),)
         except SqsError as error:
-            log.warning("visibility of %d messages not extended, trying again: %s", len(accounts), error)
+            messages = count(len(accounts), "message")
+            log.warning("visibility of %s not extended, trying again: %s", messages, error)
             return False
         failed = {failure.index: failure for failure in failures}
         for index, account in enumerate(accounts):

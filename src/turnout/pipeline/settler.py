@@ -24,6 +24,7 @@ from turnout.rules import Match
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, EntryFailure, Sqs
 from turnout.telemetry.logs import about
 from turnout.telemetry.tracing import Tracing
+from turnout.words import count
 
 __all__ = ["Settler"]
 
@@ -168,7 +169,8 @@ class Settler:
                 for account in accounts:  # one handle spoils the call, as in `_flush`
                     await self._release(queue, [account], seconds)
                 return
-            log.warning("%d messages not handed back, they return when their visibility ends: %s", len(accounts), error)
+            messages = count(len(accounts), "message")
+            log.warning("%s not handed back, to return when their visibility ends: %s", messages, error)
         else:
             for failure in failures:
                 log.warning(

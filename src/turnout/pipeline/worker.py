@@ -38,6 +38,7 @@ from turnout.targets.api import Destination
 from turnout.targets.destinations import Destinations
 from turnout.telemetry.semconv import system_of
 from turnout.telemetry.tracing import Tracing
+from turnout.words import count
 
 __all__ = ["Worker", "WorkerConfig"]
 
@@ -214,10 +215,10 @@ class Worker:
             for task in polling:
                 task.add_done_callback(self._poller_ended)
             log.info(
-                "routing from %s with %d rules to %d targets",
+                "routing from %s with %s to %s",
                 ", ".join(map(queue_name, self.config.sources)),
-                len(self.ruleset.rules),
-                len(self.ruleset.targets),
+                count(len(self.ruleset.rules), "rule"),
+                count(len(self.ruleset.targets), "target"),
                 extra={"ruleset": self.ruleset.fingerprint},
             )
             self.running = True
@@ -263,7 +264,7 @@ class Worker:
         raise RuntimeError(f"{self._lost} was cancelled by what it had called: the worker ends, please report this")
 
     async def _drain(self, polling: Sequence[asyncio.Task[None]]) -> None:
-        log.info("stopping: %d messages in flight, draining", len(self.in_flight))
+        log.info("stopping: %s in flight, draining", count(len(self.in_flight), "message"))
         drain = Drain(
             senders=lambda: (*self._senders.values(), self.dead_letter_sender),
             router=self._router,
