@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from turnout.rules.condition.ast import Literal, Path
+from turnout.rules.condition.ast import Literal, Order, Path
 from turnout.rules.condition.building import ListLiteral, Operand
 from turnout.rules.expression.functions import ALIASES, FUNCTIONS
 from turnout.rules.expression.lexer import Token, TokenKind
@@ -32,6 +32,7 @@ _OTHER_WORDS = {
     "starts": "write starts_with(path, 'text')",
     "ends": "write ends_with(path, 'text')",
     "equals": "write ==",
+    **{order.name.lower(): f"write {order.value}" for order in Order},
 }
 """What other languages say between two values."""
 _BEFORE_CONDITIONS = ("if", "when", "where")
@@ -82,6 +83,9 @@ def in_place_of_connective(before: Token, follows: Token, after: Token) -> str:
     if follows.text == ",":
         is_number = before.kind is after.kind is TokenKind.NUMBER and before.at.end + 1 == after.at.start
         return "a number is written without commas" if is_number else "write 'and' or 'or'"
+    is_word = follows.kind is TokenKind.PATH and not connective(follows.text)
+    if before.kind is TokenKind.NUMBER and is_word and after.kind is not TokenKind.OPERATOR:
+        return "a number has no unit"
     return ""
 
 
