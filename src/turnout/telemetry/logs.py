@@ -240,8 +240,6 @@ def _exception(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     parts = []
     if record.exc_info:
         parts.append(formatter.formatException(record.exc_info))
-    elif record.exc_text:
-        parts.append(record.exc_text)
     if record.stack_info:
         parts.append(record.stack_info)
     return "\n".join(parts)

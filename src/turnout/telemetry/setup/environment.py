@@ -11,15 +11,15 @@ import logging
 import os
 import socket
 from collections.abc import Callable, Mapping
-from importlib.metadata import PackageNotFoundError, version
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+from turnout import __version__
 from turnout.urls import leads_to_a_server, without_password
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-__all__ = ["Endpoint", "installed_version", "number", "read_endpoint", "resource", "started"]
+__all__ = ["Endpoint", "number", "read_endpoint", "resource", "started"]
 
 _log = logging.getLogger(__name__)
 
@@ -122,17 +122,9 @@ def resource() -> Resource:
 
     ours = {
         "service.name": "turnout",
-        "service.version": installed_version(),
+        "service.version": __version__,
         # Metrics of several processes must not be taken for those of one, and a trace is to say who made it: of itself
         # the library has a random number here.
         "service.instance.id": f"{socket.gethostname()}-{os.getpid()}",
     }
     return Resource.create({**ours, **OTELResourceDetector().detect().attributes})
-
-
-def installed_version() -> str:
-    """The version of the installed package."""
-    try:
-        return version("turnout")
-    except PackageNotFoundError:
-        return "unknown"

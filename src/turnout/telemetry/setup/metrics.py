@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from turnout import __version__
 from turnout.telemetry.aside import aside
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.metric import Kind, Metric, Reading
 from turnout.telemetry.semconv import SCHEMA_URL
-from turnout.telemetry.setup.environment import installed_version, number, read_endpoint, resource, started
+from turnout.telemetry.setup.environment import number, read_endpoint, resource, started
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric as SdkMetric
@@ -147,7 +148,7 @@ def _data(reading: Reading, source: Resource) -> MetricsData:
     from opentelemetry.sdk.metrics.export import MetricsData, ResourceMetrics, ScopeMetrics
     from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
-    scope = InstrumentationScope("turnout", installed_version(), SCHEMA_URL)
+    scope = InstrumentationScope("turnout", __version__, SCHEMA_URL)
     start, now = int(reading.started_at * 1e9), int(reading.taken_at * 1e9)
     converted = [_metric(metric, start, now) for metric in reading.metrics if metric.samples]
     scoped = ScopeMetrics(scope, converted, SCHEMA_URL)

@@ -21,10 +21,10 @@ from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 from opentelemetry.trace import Link, SpanContext, SpanKind, Status, StatusCode, TraceFlags, TraceState
 
+from turnout import __version__
 from turnout.telemetry.otlp import RequestEncoder
 from turnout.telemetry.records import Kind, Span
 from turnout.telemetry.semconv import SCHEMA_URL
-from turnout.telemetry.setup.environment import installed_version
 
 __all__ = ["ConvertingTransport", "Transport", "Waiting", "converter", "encoder", "open_transport"]
 
@@ -205,7 +205,7 @@ def encoder(source: Resource) -> RequestEncoder:
 
 def converter(source: Resource) -> Callable[[Span], ReadableSpan]:
     """A function that turns our records into the SDK's."""
-    scope = InstrumentationScope("turnout", installed_version(), SCHEMA_URL)
+    scope = InstrumentationScope("turnout", __version__, SCHEMA_URL)
     unset = Status(StatusCode.UNSET)
 
     def readable(span: Span) -> ReadableSpan:
