@@ -10,7 +10,6 @@ import os
 import ssl
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.metadata import version
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from botocore import exceptions as boto
 from botocore.httpsession import get_cert_path
 from botocore.utils import get_environ_proxies
 
+from turnout import __version__
 from turnout.errors import SqsDenied, SqsError, SqsMisconfigured, SqsUnavailable
 from turnout.queues import queue_name
 from turnout.sqs.codes import call_error
@@ -31,10 +31,6 @@ from turnout.sqs.place import Place, find_place
 __all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "trusting"]
 
 Client = Any  # aiobotocore builds its clients at run time: they have no static type
-
-
-def _user_agent() -> str:
-    return f"turnout/{version('turnout')}"
 
 
 def trusting(ca_bundle: str) -> ssl.SSLContext:
@@ -60,10 +56,8 @@ class AwsConfig(msgspec.Struct, frozen=True):
     connect_seconds: float = 5.0
     answer_seconds: float = 10.0
     max_connections: int = 64
-    user_agent: str = msgspec.field(default_factory=_user_agent)
-    """What the clients call themselves. Found out early: the version is in a file, and where none can be opened any
-    more, a poll is to fail and not the worker.
-    """
+    user_agent: str = f"turnout/{__version__}"
+    """What the clients call themselves."""
 
 
 class AwsSession:
