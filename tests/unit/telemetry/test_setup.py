@@ -265,6 +265,14 @@ def test_a_timeout_of_one_signal_that_is_no_number_is_told_by_its_name_and_ours_
     assert caplog.messages == ["OTEL_EXPORTER_OTLP_TRACES_TIMEOUT: 'soon' is not a number above 0. Using 2."]
 
 
+def test_what_a_variable_says_holds_for_a_second_start_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_EXPORTER_OTLP_TRACES_TIMEOUT", "0.5")
+    for _ in range(2):  # as a function of Lambda may open more than once
+        found = TraceSettings.from_environ(os.environ | ENDPOINT)
+        assert found.timeout_seconds == 0.5
+        asyncio.run(start_tracing(found).aclose(5))
+
+
 def test_a_protocol_that_is_not_available_is_told_by_the_variable_that_names_it() -> None:
     environ = ENDPOINT | {"OTEL_EXPORTER_OTLP_TRACES_PROTOCOL": "http/json"}
     assert TraceSettings.from_environ(environ).problems == (

@@ -71,14 +71,19 @@ def number(environ: Mapping[str, str], problems: list[str], default: float, *nam
     name, text = _given(environ, *names)
     if not text:
         return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
+    value = _value(text)
     if not 0.0 < value < 1e9:
         problems.append(f"{name}: {text!r} is not a number above 0. Using {default:g}.")
         return default
     return value
+
+
+def _value(text: str) -> float:
+    """The number that a text is; of any other text 0."""
+    try:
+        return float(text)
+    except ValueError:
+        return 0.0
 
 
 def _usable(endpoint: str, protocol: str) -> bool:
@@ -101,7 +106,7 @@ def started(start: Callable[[], T], signal: str, otherwise: str) -> T | None:
     for name, text in [*os.environ.items()]:
         # An empty variable is an unset one, says the specification, but some of the exporters stumble over it. So they
         # do over a timeout that is no number, although they are given the one that is used instead.
-        if name == timeout or (name.startswith("OTEL_") and not text.strip()):
+        if name.startswith("OTEL_") and (not text.strip() or (name == timeout and not _value(text))):
             del os.environ[name]
     try:
         return start()
