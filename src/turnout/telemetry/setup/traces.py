@@ -70,7 +70,7 @@ def start_tracing(
 ) -> Tracing:
     """Tracing as these settings want it. Endpoint, headers, TLS and compression are read by the exporter itself.
 
-    Should the exporter not start (a certificate that cannot be read, say), that is logged and tracing is off.
+    Should the exporter not start (a compression that it does not know, say), that is logged and tracing is off.
     """
     counts = counts or TracingCounts()
     sink = _sink(settings, counts)
