@@ -13,13 +13,15 @@ import socket
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
+import msgspec
+
 from turnout import __version__
 from turnout.urls import leads_to_a_server, without_password
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
 
-__all__ = ["Endpoint", "number", "read_endpoint", "resource", "started"]
+__all__ = ["Endpoint", "SignalSettings", "number", "read_endpoint", "resource", "started"]
 
 _log = logging.getLogger(__name__)
 
@@ -27,6 +29,17 @@ T = TypeVar("T")
 
 _TIMEOUT_SECONDS = 2.0
 """For one export. The SDK's own 10 would let a dead collector hold every shutdown."""
+
+
+class SignalSettings(msgspec.Struct, frozen=True):
+    """What the environment says about traces or metrics. `protocol` is empty when they are not exported.
+
+    `problems` holds one sentence per variable that cannot be used.
+    """
+
+    protocol: str = ""
+    timeout_seconds: float = _TIMEOUT_SECONDS
+    problems: tuple[str, ...] = ()
 
 
 class Endpoint(NamedTuple):
@@ -97,11 +110,16 @@ def _given(environ: Mapping[str, str], *names: str) -> tuple[str, str]:
     return next(((name, text) for name in names if (text := environ.get(name, "").strip())), (names[-1], ""))
 
 
-def started(start: Callable[[], T], signal: str, otherwise: str) -> T | None:
-    """What `start` makes of the SDK and its exporter of `signal` (`traces` or `metrics`).
+def started(settings: SignalSettings, start: Callable[[], T], signal: str, otherwise: str) -> T | None:
+    """What `start` makes of the SDK and its exporter of `signal` (`traces` or `metrics`); tells what is wrong first.
 
-    None when they refuse, which is told in one line that begins with what is the case then, `otherwise`.
+    None when the settings want nothing, or when these refuse: which is told in one line that begins with what is the
+    case then, `otherwise`.
     """
+    for problem in settings.problems:
+        _log.warning("%s", problem)
+    if not settings.protocol:
+        return None
     timeout = f"OTEL_EXPORTER_OTLP_{signal.upper()}_TIMEOUT"
     for name, text in [*os.environ.items()]:
         # An empty variable is an unset one, says the specification, but some of the exporters stumble over it. So they

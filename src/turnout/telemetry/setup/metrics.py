@@ -12,14 +12,12 @@ import threading
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
-import msgspec
-
 from turnout import __version__
 from turnout.telemetry.aside import aside
 from turnout.telemetry.histogram import Counted
 from turnout.telemetry.metric import Kind, Metric, Reading
 from turnout.telemetry.semconv import SCHEMA_URL
-from turnout.telemetry.setup.environment import number, read_endpoint, resource, started
+from turnout.telemetry.setup.environment import SignalSettings, number, read_endpoint, resource, started
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.metrics.export import Metric as SdkMetric
@@ -33,13 +31,10 @@ _log = logging.getLogger(__name__)
 _INTERVAL_SECONDS = 60.0
 
 
-class MetricSettings(msgspec.Struct, frozen=True):
-    """What the environment says about metrics. `protocol` is empty when they are not exported."""
+class MetricSettings(SignalSettings, frozen=True):
+    """What the environment says about metrics."""
 
-    protocol: str = ""
-    timeout_seconds: float = 2.0
     interval_seconds: float = _INTERVAL_SECONDS
-    problems: tuple[str, ...] = ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> MetricSettings:
@@ -55,7 +50,7 @@ class MetricSettings(msgspec.Struct, frozen=True):
                 f"OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: {preference!r} is not available here. Using "
                 "cumulative; a collector can convert it (cumulativetodelta)."
             )
-        return cls(protocol, timeout, milliseconds / 1000, tuple(problems))
+        return cls(protocol, timeout, tuple(problems), milliseconds / 1000)
 
 
 class MetricExport:
@@ -125,12 +120,11 @@ def start_metrics(settings: MetricSettings, read: Callable[[], Reading]) -> Metr
     `read` is called in a thread of its own. Endpoint, headers, TLS and compression are read by the
     exporter itself.
     """
-    for problem in settings.problems:
-        _log.warning("%s", problem)
-    if not settings.protocol:
-        return None
     return started(
-        lambda: MetricExport(_exporter(settings), resource(), settings, read), "metrics", "Metrics are not exported"
+        settings,
+        lambda: MetricExport(_exporter(settings), resource(), settings, read),
+        "metrics",
+        "Metrics are not exported",
     )
 
 

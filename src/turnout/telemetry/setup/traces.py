@@ -6,19 +6,16 @@ wait in the SDK's batch processor as they are, and become bytes in its thread.
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
-
-import msgspec
 
 from turnout.telemetry.finished import FinishedSpans
 from turnout.telemetry.masking import mask
 from turnout.telemetry.records import Span, TracingCounts
 from turnout.telemetry.redaction import redactor
 from turnout.telemetry.sampling import Sampler
-from turnout.telemetry.setup.environment import number, read_endpoint, resource, started
+from turnout.telemetry.setup.environment import SignalSettings, number, read_endpoint, resource, started
 from turnout.telemetry.tracing import LateTracing, NoTracing, Tracing
 
 if TYPE_CHECKING:
@@ -26,28 +23,19 @@ if TYPE_CHECKING:
 
 __all__ = ["TraceSettings", "start_spans", "start_tracing"]
 
-_log = logging.getLogger(__name__)
-
 _QUEUE_SIZE = 16_384
 """Spans that may wait for the collector. The SDK's own 2,048 hold less than a second of a busy worker."""
 _BATCH_SIZE = 512
 _DELAY_MILLISECONDS = 5_000.0
 
 
-class TraceSettings(msgspec.Struct, frozen=True):
-    """What the environment says about traces. `protocol` is empty when tracing is off.
+class TraceSettings(SignalSettings, frozen=True):
+    """What the environment says about traces."""
 
-    `problems` holds one sentence per variable that cannot be used; tracing then falls back to something sensible,
-    because a worker must not stay down for want of traces.
-    """
-
-    protocol: str = ""
-    timeout_seconds: float = 2.0
     queue_size: int = _QUEUE_SIZE
     batch_size: int = _BATCH_SIZE
     delay_milliseconds: float = _DELAY_MILLISECONDS
     sampler: Sampler = Sampler()
-    problems: tuple[str, ...] = ()
 
     @classmethod
     def from_environ(cls, environ: Mapping[str, str]) -> TraceSettings:
@@ -62,7 +50,7 @@ class TraceSettings(msgspec.Struct, frozen=True):
         batch_size = int(number(environ, problems, _BATCH_SIZE, "OTEL_BSP_MAX_EXPORT_BATCH_SIZE"))
         delay = number(environ, problems, _DELAY_MILLISECONDS, "OTEL_BSP_SCHEDULE_DELAY")
         queue_size = max(queue_size, 1)
-        return cls(protocol, timeout, queue_size, min(max(batch_size, 1), queue_size), delay, sampler, tuple(problems))
+        return cls(protocol, timeout, tuple(problems), queue_size, min(max(batch_size, 1), queue_size), delay, sampler)
 
 
 def start_tracing(
@@ -86,18 +74,13 @@ def start_spans(settings: TraceSettings) -> FinishedSpans:
 
 
 def _sink(settings: TraceSettings, counts: TracingCounts) -> _OtlpSink | None:
-    for problem in settings.problems:
-        _log.warning("%s", problem)
-    if not settings.protocol:
-        return None
-
     def start() -> _OtlpSink:
         from turnout.telemetry.setup.transport import open_transport
 
         transport = open_transport(settings.protocol, settings.timeout_seconds, resource())
         return _OtlpSink(transport, settings, counts)
 
-    return started(start, "traces", "Tracing is off")
+    return started(settings, start, "traces", "Tracing is off")
 
 
 class _OtlpSink:
