@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from turnout.doctor.facts import Attributes, Caller, KeyFacts, QueueFacts, Role, Silence, Why
+from turnout.doctor.facts import Attributes, Caller, KeyFacts, MappingFacts, QueueFacts, Role, Silence, Why
 from turnout.doctor.findings import Finding, error, fine, silent, unknown, warning
 from turnout.doctor.policies import grants, redrive_policy
 from turnout.recovery.report.words import span
@@ -142,11 +142,14 @@ def _visibility(queue: QueueFacts, settings: Settings) -> Iterator[Finding]:
 def _mappings(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
     check = "visibility"
     visible = number(attributes, "VisibilityTimeout")
-    if queue.mappings is None or isinstance(queue.mappings, Silence):
-        return
-    for mapping in queue.mappings:
+    if isinstance(queue.mappings, Silence):
+        advice = f"if one does, allow {queue.mappings.action}: its timeout and its batches are then looked at"
+        yield unknown(
+            "functions", queue.name, f"whether a function reads it is not told: {queue.mappings.code}", advice
+        )
+    for mapping in _enabled(queue):
         name = mapping.function
-        if mapping.timeout_seconds is not None and mapping.enabled:
+        if mapping.timeout_seconds is not None:
             needed = 6 * mapping.timeout_seconds + mapping.window_seconds
             if visible < needed:
                 yield error(
@@ -158,13 +161,18 @@ def _mappings(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
                 )
             else:
                 yield fine(check, queue.name, f"{visible} s, six times the timeout of {name}")
-        if mapping.enabled and not mapping.reports_failures:
+        if not mapping.reports_failures:
             yield error(
                 "partial-batch",
                 queue.name,
                 f"the mapping to {name} does not report single failures: one makes the whole batch come back",
                 "set FunctionResponseTypes to ReportBatchItemFailures",
             )
+
+
+def _enabled(queue: QueueFacts) -> list[MappingFacts]:
+    mappings = () if isinstance(queue.mappings, Silence) else queue.mappings or ()
+    return [mapping for mapping in mappings if mapping.enabled]
 
 
 def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
@@ -182,8 +190,7 @@ def _letters(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
 
 def _ways_on(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
     """Where letters go that stay: nowhere when people see to them, to another queue when a function does."""
-    mappings = () if isinstance(queue.mappings, Silence) else queue.mappings or ()
-    functions = [mapping.function for mapping in mappings if mapping.enabled]
+    functions = [mapping.function for mapping in _enabled(queue)]
     redrives = bool(attributes.get("RedrivePolicy"))
     if redrives and functions:
         yield fine("letters", queue.name, f"what {functions[0]} does not recover goes to another queue, for people")

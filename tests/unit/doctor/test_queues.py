@@ -128,6 +128,13 @@ def test_of_a_mapping_that_is_switched_off_nothing_is_demanded() -> None:
     assert bad(judged(source({"VisibilityTimeout": "30"}, mappings=(mapping,)))) == []
 
 
+def test_that_nobody_may_say_whether_a_function_reads_a_queue_is_a_finding() -> None:
+    silence = Silence(Why.DENIED, "AccessDeniedException", "not authorized", "lambda:ListEventSourceMappings")
+    (finding,) = bad(judged(source(mappings=silence)))
+    assert (finding.severity, finding.check) == (Severity.UNKNOWN, "functions")
+    assert "if one does, allow lambda:ListEventSourceMappings" in finding.advice
+
+
 def test_the_key_that_aws_manages_does_for_a_target_that_eventbridge_does_not_send_to() -> None:
     assert bad(judged(target({"KmsMasterKeyId": "alias/aws/sqs"}, key=KeyFacts("Enabled", "AWS")))) == []
 
