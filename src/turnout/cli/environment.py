@@ -1,15 +1,16 @@
-"""The settings of the worker for commands, with a word about variables that were probably meant and are none."""
+"""The settings for commands, with a word about variables that were probably meant and are none."""
 
 from __future__ import annotations
 
-from collections.abc import Container
+from collections.abc import Container, Mapping
 
 import click
 
+from turnout.dlq.settings import DlqSettings, load_dlq_settings
 from turnout.errors import SettingsError
 from turnout.settings import Settings, load_settings
 
-__all__ = ["note_misspelt", "note_odd_variables", "worker_settings"]
+__all__ = ["note_misspelt", "note_odd_variables", "recovery_settings", "worker_settings"]
 
 
 def worker_settings() -> Settings:
@@ -19,6 +20,12 @@ def worker_settings() -> Settings:
     except SettingsError:
         note_odd_variables()
         raise
+
+
+def recovery_settings(given: Mapping[str, object] | None = None) -> DlqSettings:
+    """As `load_dlq_settings`, which raises `SettingsError`; misspelt ones are named first: they may say why."""
+    note_misspelt()
+    return load_dlq_settings(given=given)
 
 
 def note_odd_variables(besides: Container[str] = ()) -> None:

@@ -11,9 +11,9 @@ import click
 import msgspec
 from click.core import ParameterSource
 
-from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.options import Command, limit_option, with_options
+from turnout.cli.environment import recovery_settings
 from turnout.dlq.acts import To, ToKind
 from turnout.rules.addresses import address_problem
 from turnout.rules.model import Kind
@@ -132,7 +132,7 @@ def acting_options(command: Command) -> Command:
             raise click.UsageError("--wait goes with --resume: a plan knows for which letters")
         if care.resume and (known := ", ".join(option for option, _ in _given(_KNOWN_TO_A_PLAN))):
             raise click.UsageError(f"{care.resume} knows its own letters: go on with it without {known}")
-        command(settings=settings_of_command(settings), care=care, **given)
+        command(settings=recovery_settings(settings), care=care, **given)
 
     return with_options(_CARE, wrapped)
 

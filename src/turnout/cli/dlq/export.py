@@ -9,10 +9,10 @@ from pathlib import Path
 
 import click
 
-from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.writing import write_whole
+from turnout.cli.environment import recovery_settings
 from turnout.dlq.sources import Place
 from turnout.recovery.redaction import Redaction
 from turnout.recovery.selection import Selection
@@ -41,7 +41,7 @@ def export(output: str, place: Place, selection: Selection, limit: int, show_pii
     """
     if output != "-" and Path(output).exists():
         raise click.UsageError(f"{output} exists; name another file, or remove it")
-    seen = look(settings_of_command(), place, selection, limit)
+    seen = look(recovery_settings(), place, selection, limit)
     if place.archive and not seen.read:  # another prefix was meant: its letters are to find no file there
         raise click.ClickException(" ".join(seen.notes))
     if whole and seen.undeliverable:

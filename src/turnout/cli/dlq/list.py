@@ -12,9 +12,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.looking import Look, look
 from turnout.cli.dlq.options import letters_are_meant, limit_option, pii_option, place_options, selection_options
+from turnout.cli.environment import recovery_settings
 from turnout.cli.screen import wide_console
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.sources import Place
@@ -52,7 +52,7 @@ _ROOM_FOR_ALL = 140
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line.")
 def list_letters(place: Place, selection: Selection, limit: int, show_pii: bool, as_json: bool) -> None:
     """List the letters, without consuming them."""
-    seen = look(settings_of_command(), place, selection, limit)
+    seen = look(recovery_settings(), place, selection, limit)
     redaction = Redaction(os.environ, show_pii=show_pii)
     if as_json:
         for letter in seen.letters:

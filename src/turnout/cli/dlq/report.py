@@ -11,9 +11,9 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.options import letters_are_meant, limit_option, pii_option, place_options, selection_options
 from turnout.cli.dlq.writing import write_whole
+from turnout.cli.environment import recovery_settings
 from turnout.cli.screen import WIDTH_ELSEWHERE, wide_console
 from turnout.cli.stray import WithoutArguments
 from turnout.dlq.reporting import gathered
@@ -62,7 +62,7 @@ def report(
     """
     if output == "-":
         output = None
-    settings = settings_of_command()
+    settings = recovery_settings()
     redaction = Redaction(os.environ, show_pii=show_pii)
 
     async def made() -> tuple[Report, int]:

@@ -11,10 +11,10 @@ from typing import TypeVar
 
 import click
 
-from turnout.cli.dlq.environment import settings_of_command
 from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.looking import look
 from turnout.cli.dlq.options import limit_option, pii_option, place_options
+from turnout.cli.environment import recovery_settings
 from turnout.dlq.reporting import ledger_is_there
 from turnout.dlq.services import open_services
 from turnout.dlq.settings import DlqSettings
@@ -45,7 +45,7 @@ def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool
 
     Of a letter that is not there any more, and exit code 1 says so, the ledger still tells what was done with it.
     """
-    settings = settings_of_command()
+    settings = recovery_settings()
     seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)
     redaction = Redaction(os.environ, show_pii=show_pii)
     if not seen.letters:
