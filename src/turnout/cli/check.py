@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from turnout.cli.exit_codes import ONLY_WARNINGS
 from turnout.cli.findings import FORMATS, Checked, Summary
 from turnout.cli.rules_path import RulesPath
 from turnout.cli.startable import problems_with_aws
@@ -28,7 +29,6 @@ from turnout.variables import idle_settings, misspelt_settings, settings_without
 __all__ = ["check"]
 
 _ERRORS = 1
-_ONLY_WARNINGS = 3
 
 
 @click.command(
@@ -73,7 +73,7 @@ def check(directory: Path | None, form: str, strict: bool) -> None:
             notes += double_roles(settings, reading.targets.values())
     errors += (*reading.problems, *run_examples(reading.rules, reading.limits, root=root_of(path)))
     warnings = (*unread_files(path, reading.limits), *lint(reading))
-    code = _ERRORS if errors else _ONLY_WARNINGS if warnings and strict else 0
+    code = _ERRORS if errors else ONLY_WARNINGS if warnings and strict else 0
     FORMATS[form](Checked(str(path), (*errors, *warnings), notes, _summary(reading, errors, warnings), code == 0))
     sys.exit(code)
 

@@ -10,10 +10,9 @@ import click
 
 from turnout.cli.diagnosis import print_json, print_text
 from turnout.cli.environment import worker_settings
+from turnout.cli.exit_codes import ONLY_WARNINGS
 
 __all__ = ["doctor"]
-
-_ONLY_WARNINGS = 3
 
 
 @click.command(short_help="Examine queues, permissions, tables and endpoints, without changing anything.")
@@ -43,4 +42,4 @@ def doctor(as_json: bool, verbose: bool, strict: bool) -> None:
     severities = {finding.severity for finding in found.findings}
     if Severity.ERROR in severities:
         sys.exit(1)
-    sys.exit(_ONLY_WARNINGS if strict and severities - {Severity.OK} else 0)
+    sys.exit(ONLY_WARNINGS if strict and severities - {Severity.OK} else 0)
