@@ -190,6 +190,9 @@ def _answers(facts: object) -> bool:
 async def examine_telemetry(environ: Mapping[str, str]) -> list[Finding]:
     """Whether traces and metrics can leave."""
     found: dict[str, Finding] = {}
+    off = (("OTEL_SDK_DISABLED", "true"), ("OTEL_TRACES_EXPORTER", "none"))
+    if any(environ.get(name, "").strip().lower() == value for name, value in off):
+        found[""] = fine("telemetry", "OTLP", "traces are switched off")  # who wants none is not to be told on and on
     for signal in ("traces", "metrics"):
         endpoint = read_endpoint(environ, signal, []).url
         # Traces are missed where they do not leave; metrics are at /metrics all the same.

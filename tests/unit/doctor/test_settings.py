@@ -73,3 +73,10 @@ def test_a_collectors_address_that_is_none_is_a_warning_that_says_so(endpoint: s
     (finding,) = asyncio.run(examine_telemetry({"OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}))
     assert finding.severity is Severity.WARNING
     assert "takes no connections" in finding.message
+
+
+@pytest.mark.parametrize(("name", "value"), [("OTEL_TRACES_EXPORTER", "none"), ("OTEL_SDK_DISABLED", "true")])
+@pytest.mark.parametrize("endpoint", ["", "http://127.0.0.1:9"])
+def test_traces_that_are_switched_off_are_not_missed(name: str, value: str, endpoint: str) -> None:
+    found = asyncio.run(examine_telemetry({name: value, "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": endpoint}))
+    assert [(each.severity, each.message) for each in found] == [(Severity.OK, "traces are switched off")]
