@@ -112,30 +112,9 @@ class Reloader:
                 return False
             if ruleset.fingerprint != self.fingerprint:
                 self._use(ruleset)
-        except RulesError as error:
-            if await self._is_doubtful(str(error)):
-                return False
-            self.success = False
-            more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
-            self.error = f"{error.problems[0]}{more}"
-            problems, all_of_them = refusal(error.problems, self._path)
-            for problem in problems:
-                log.error("rules not reloaded: %s", problem)
-            log.error(
-                "rules not reloaded, the old ones stay active%s", all_of_them, extra={"ruleset": self.fingerprint}
-            )
-            return False
-        except TargetError as error:  # a certificate, say, that was there when the rules were loaded
-            self.success, self.error = False, str(error)
-            log.error(
-                "rules not reloaded, the old ones stay active (repair this, then send SIGHUP): %s", error,
-                extra={"ruleset": self.fingerprint},
-            )  # fmt: skip
-            return False
-        except Exception:  # a bug of ours in loading must not end a worker that has rules to work by
-            self.success = False
-            self.error = "an error of Turnout's own, see the log"
-            log.exception("rules not reloaded, please report this; the old ones stay active")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it must not end a worker that has rules to work by
+            if not (isinstance(error, RulesError) and await self._is_doubtful(str(error))):
+                self.success, self.error = False, self._refuse(error)
             return False
         self.success, self.error = True, ""
         self.loaded_at = time.time()
@@ -146,6 +125,23 @@ class Reloader:
         extra = {"ruleset": ruleset.fingerprint, "was": before}
         log.info("rules reloaded: %s", count(len(ruleset.rules), "rule"), extra=extra)
         return True
+
+    def _refuse(self, error: Exception) -> str:
+        """Log why the rules from before stay active; the same in short."""
+        extra = {"ruleset": self.fingerprint}
+        if isinstance(error, RulesError):
+            problems, all_of_them = refusal(error.problems, self._path)
+            for problem in problems:
+                log.error("rules not reloaded: %s", problem)
+            log.error("rules not reloaded, the old ones stay active%s", all_of_them, extra=extra)
+            more = f" (and {len(error.problems) - 1} more)" if len(error.problems) > 1 else ""
+            return f"{error.problems[0]}{more}"
+        if isinstance(error, TargetError):  # a certificate, say, that was there when the rules were loaded
+            advice = "(repair this, then send SIGHUP)"
+            log.error("rules not reloaded, the old ones stay active %s: %s", advice, error, extra=extra)
+            return str(error)
+        log.error("rules not reloaded, please report this; the old ones stay active", exc_info=error)
+        return "an error of Turnout's own, see the log"
 
     async def _is_doubtful(self, found: str) -> bool:
         """Whether the files changed while `found` was read, which may be half of one: then they are read again soon.
