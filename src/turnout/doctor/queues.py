@@ -20,6 +20,7 @@ __all__ = ["judge_queue", "number"]
 
 _FEW_RECEIVES = 3
 _MANY_RECEIVES = 100
+_LONGEST = 1_209_600  # for which any queue keeps messages
 _IN_FLIGHT_LIMIT = 120_000  # both kinds of queue, since November 2024
 
 
@@ -114,7 +115,9 @@ def _retention(queue: QueueFacts, attributes: Attributes, to: str) -> Iterator[F
             queue.name,
             f"{to} keeps messages {span(theirs)}, this queue {span(ours)}: redriven messages keep their age, so some "
             "are gone before anybody sees them",
-            f"set MessageRetentionPeriod of {to} to 1209600 (14 days)",
+            f"set MessageRetentionPeriod of {to} to {_LONGEST} (14 days)"
+            if theirs < _LONGEST
+            else "set MessageRetentionPeriod of this queue to less, such as 345600 (4 days)",
         )
 
 

@@ -128,6 +128,18 @@ def test_of_a_mapping_that_is_switched_off_nothing_is_demanded() -> None:
     assert bad(judged(source({"VisibilityTimeout": "30"}, mappings=(mapping,)))) == []
 
 
+@pytest.mark.parametrize(
+    ("theirs", "advice"),
+    [("345600", "of letters to 1209600 (14 days)"), ("1209600", "of this queue to less, such as 345600 (4 days)")],
+)
+def test_a_queue_that_keeps_as_long_as_its_dead_letter_queue_is_told_which_of_them_can_be_changed(
+    theirs: str, advice: str
+) -> None:
+    redriven = source({"MessageRetentionPeriod": theirs}, redrive_to={"MessageRetentionPeriod": theirs})
+    (finding,) = bad(judged(redriven))
+    assert finding.advice == f"set MessageRetentionPeriod {advice}"
+
+
 def test_that_nobody_may_say_whether_a_function_reads_a_queue_is_a_finding() -> None:
     silence = Silence(Why.DENIED, "AccessDeniedException", "not authorized", "lambda:ListEventSourceMappings")
     (finding,) = bad(judged(source(mappings=silence)))
