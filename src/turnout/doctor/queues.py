@@ -236,7 +236,8 @@ def _encryption(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
             yield warning(check, queue.name, "messages are not encrypted at rest", "set SqsManagedSseEnabled to true")
         return
     aws_managed = key.endswith("alias/aws/sqs") or (isinstance(queue.key, KeyFacts) and queue.key.manager == "AWS")
-    if aws_managed and queue.role is not Role.TARGET:
+    bridged = queue.role is Role.SOURCE or any(grant.eventbridge for grant in grants(attributes.get("Policy", "")))
+    if aws_managed and bridged:
         yield error(
             check,
             queue.name,

@@ -1,5 +1,7 @@
 """What the doctor says about queues, one spoilt fact at a time."""
 
+from collections.abc import Callable
+
 import msgspec
 import pytest
 from tests.unit.doctor.facts import CALLER, EMULATOR, bad, letters, policy, redrive, settings, source, target, worst
@@ -147,8 +149,14 @@ def test_that_nobody_may_say_whether_a_function_reads_a_queue_is_a_finding() -> 
     assert "if one does, allow lambda:ListEventSourceMappings" in finding.advice
 
 
-def test_the_key_that_aws_manages_does_for_a_target_that_eventbridge_does_not_send_to() -> None:
-    assert bad(judged(target({"KmsMasterKeyId": "alias/aws/sqs"}, key=KeyFacts("Enabled", "AWS")))) == []
+@pytest.mark.parametrize("queue", [target, letters])
+def test_the_key_that_aws_manages_does_for_a_queue_that_eventbridge_does_not_send_to(
+    queue: Callable[..., QueueFacts],
+) -> None:
+    key = KeyFacts("Enabled", "AWS")
+    assert bad(judged(queue({"KmsMasterKeyId": "alias/aws/sqs"}, key=key))) == []
+    (finding,) = bad(judged(queue({"KmsMasterKeyId": "alias/aws/sqs", "Policy": policy()}, key=key)))
+    assert "which EventBridge may not use" in finding.message
 
 
 def test_letters_that_somebody_holds_are_told_of() -> None:
