@@ -281,10 +281,11 @@ def _policy(queue: QueueFacts, attributes: Attributes) -> Iterator[Finding]:
     elif all(grant.sources for grant in bridge):
         yield fine(check, queue.name, f"EventBridge may send for {', '.join(s for g in bridge for s in g.sources)}")
     else:
+        whose = "whom its conditions name" if all(grant.tied for grant in bridge) else "any account"
         yield warning(
             check,
             queue.name,
-            "EventBridge may send to it for any rule of any account",
+            f"EventBridge may send to it for any rule of {whose}",
             "add the condition ArnEquals aws:SourceArn with the ARN of the rule",
         )
 

@@ -235,6 +235,13 @@ def test_who_may_send_to_the_source(text: str, severity: Severity) -> None:
     assert worst(judged(source({"Policy": text})), "queue-policy") is severity
 
 
+def test_whose_rules_may_send_is_told_as_the_policy_has_it() -> None:
+    account = {"StringEquals": {"aws:SourceAccount": "123456789012"}}
+    for condition, whose in ((None, "any account"), (account, "whom its conditions name")):
+        (finding,) = bad(judged(source({"Policy": policy(Condition=condition)})))
+        assert finding.message == f"EventBridge may send to it for any rule of {whose}"
+
+
 def test_an_emulator_is_not_asked_for_policies_and_encryption() -> None:
     queue = source({"Policy": "", "SqsManagedSseEnabled": "false"})
     assert bad(judge_queue(queue, settings(), EMULATOR)) == []
