@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import pytest
 from tests.unit.pipeline.virtual_time import run
@@ -11,6 +12,7 @@ from turnout.account import Outcome
 from turnout.idempotency.api import Claim
 from turnout.idempotency.keys import event_key
 from turnout.idempotency.memory import MemoryStore
+from turnout.message import Message
 from turnout.pipeline.backoff import Backoff
 from turnout.pipeline.breaker import BreakerConfig
 from turnout.pipeline.worker import Worker
@@ -329,5 +331,112 @@ def test_deletes_that_fail_to_the_end_of_a_drain_do_not_prolong_it() -> None:
         assert seconds <= DRAIN
         assert list(yard.in_source()) == [event("one")]
         assert yard.worker.books.in_flight == len(yard.worker.in_flight) == 1
+
+    run(main())
+
+
+def test_a_stop_does_not_wait_for_a_long_poll_when_all_that_is_held_can_be_finished() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 1.0}, wait_seconds=20)
+        await yard.publish(event("one"))
+        took = await yard.stopped_after(lambda: len(yard.worker.in_flight) == 1)
+        assert took < 2
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+
+    run(main())
+
+
+def left_alone(seconds: Mapping[str, float], **config: object) -> Late:
+    """A yard whose target 'archive' fails, and is not looked at again before a stop is over."""
+    breaker = BreakerConfig(failures=1, probe_seconds=600.0, probe_cap_seconds=600.0)
+    yard = Late(seconds, breaker=breaker, hold_seconds=3600.0, **config)
+    yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
+    return yard
+
+
+def test_a_poll_that_lives_on_at_sqs_when_it_is_cut_does_not_swallow_what_is_handed_back() -> None:
+    async def main() -> None:
+        yard = left_alone({}, wait_seconds=20)
+        receive = yard.sqs.receive
+
+        async def living_on(*arguments: Any, **options: Any) -> list[Message]:
+            return await asyncio.shield(asyncio.ensure_future(receive(*arguments, **options)))
+
+        yard.sqs.receive = living_on  # type: ignore[method-assign]
+        await yard.publish(event("three"))
+        assert await yard.stopped_after(lambda: now() > 5) < DRAIN
+        await asyncio.sleep(1)
+        assert yard.in_source() == {event("three"): True}
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 1}
+
+    run(main())
+
+
+def test_what_the_last_poll_brings_while_others_wait_to_be_handed_back_is_delivered() -> None:
+    async def main() -> None:
+        yard = left_alone({"crm": 1.0}, wait_seconds=20)
+        await yard.publish(event("three", 1))
+
+        async def publish_later() -> None:
+            await asyncio.sleep(8)
+            await yard.publish(event("one", 2))
+
+        later = asyncio.create_task(publish_later())
+        await yard.stopped_after(lambda: now() > 5)
+        await later
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1, Outcome.HANDED_BACK: 1}
+        assert yard.in_source() == {event("three", 1): True}
+
+    run(main())
+
+
+def test_a_stop_that_has_little_time_keeps_half_of_it_for_finishing() -> None:
+    async def main() -> None:
+        yard = Late({"crm": 0.5}, drain_seconds=2.0)
+        await yard.publish(event("one"))
+        assert await yard.stopped_after(lambda: len(yard.worker.in_flight) == 1) < 2.0
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+
+    run(main())
+
+
+def test_what_a_poll_under_way_has_taken_already_is_waited_for_and_delivered() -> None:
+    async def main() -> None:
+        yard = Late({}, last_poll_seconds=0.5)
+        receive = yard.sqs.receive
+
+        async def slowly(*arguments: Any, **options: Any) -> list[Message]:
+            messages = await receive(*arguments, **options)
+            await asyncio.sleep(0.3)
+            return messages
+
+        yard.sqs.receive = slowly  # type: ignore[method-assign]
+        await yard.publish(event("one"))
+        await yard.stopped_after(lambda: now() >= 0.1)
+        assert yard.worker.books.outcomes == {Outcome.DELIVERED: 1}
+        assert yard.in_source() == {}
+
+    run(main())
+
+
+def test_nothing_is_claimed_any_more_once_messages_are_handed_back() -> None:
+    async def main() -> None:
+        # Messages are handed back from 22 s on, and until 22.75 s what was asked of the store may be answered.
+        answers, asked = iter((22.2, 22.6, 0.0)), list[int]()
+        store = MemoryStore(100, clock=now)
+        claim = store.claim
+
+        async def late(keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+            asked.append(len(keys))
+            await asyncio.sleep(next(answers))
+            return await claim(keys, lease_seconds)
+
+        store.claim = late  # type: ignore[method-assign]
+        yard = Late({}, pollers=2)
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        await yard.publish(*(event("one", number) for number in range(30)))
+        assert await yard.stopped_after(lambda: len(yard.worker.in_flight) == 30) <= DRAIN
+        assert asked == [10, 10], "the others were received, and waited for their turn"
+        assert yard.worker.books.outcomes == {Outcome.HANDED_BACK: 30}
 
     run(main())
