@@ -79,7 +79,7 @@ def test_a_message_whose_heartbeat_falls_due_during_the_drain_is_kept_and_finish
 
 def test_long_polls_backoffs_heartbeats_and_slow_deliveries_at_once_end_before_the_deadline_and_balance() -> None:
     async def main() -> None:
-        yard = Late({"crm": 10.0}, visibility_seconds=6, backoff=Backoff(900.0, 900.0, 50))
+        yard = Late({"crm": 10.0}, visibility_seconds=6, backoff=Backoff(1e6, 1e6, 50))
         yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
         yard.sqs.fail_calls(DEAD, SEND, "ServiceUnavailable")
         await yard.publish(event("one", 1), event("three", 2), "poison")
@@ -124,7 +124,7 @@ def test_what_waits_for_a_target_that_is_left_alone_beyond_the_deadline_is_hande
 def test_what_becomes_hopeless_during_the_drain_is_not_waited_for_either(seconds: dict[str, float]) -> None:
     async def main() -> None:
         # When the stop comes, one target has the event only later, or the other has not failed yet.
-        yard = Late(seconds, backoff=Backoff(900.0, 900.0, 50), wait_seconds=1)
+        yard = Late(seconds, backoff=Backoff(1e6, 1e6, 50), wait_seconds=1)
         yard.sqs.fail_calls("archive", SEND, "ServiceUnavailable")
         await yard.publish(event("three"))
         took = await yard.stopped_after(lambda: len(yard.bodies("audit")) == 1)
@@ -305,6 +305,27 @@ def test_a_claim_that_is_under_way_at_the_end_of_a_drain_is_given_up_so_that_the
         keys = {event_key(f"event-{number}", ""): "the next worker" for number in (1, 2)}
         assert await store.claim(keys, 60.0) == dict.fromkeys(keys, Claim())
         assert yard.bodies("crm") == []
+
+    run(main())
+
+
+def test_a_claim_that_reaches_the_store_just_after_messages_are_handed_back_is_waited_for_and_given_up() -> None:
+    async def main() -> None:
+        store = Slow(22.2, 0.2)  # messages are handed back from 22 s on
+        claim = store.claim
+
+        async def living_on(keys: Mapping[str, str], lease_seconds: float) -> Mapping[str, Claim]:
+            return await asyncio.shield(asyncio.ensure_future(claim(keys, lease_seconds)))
+
+        store.claim = living_on  # type: ignore[method-assign]
+        yard = Late({})
+        yard.worker = Worker(yard.config, yard.worker.ruleset, yard.sqs, yard.watch, store)
+        await yard.publish(event("one", 1))
+        assert await yard.stopped_after(lambda: len(yard.worker.in_flight) == 1) <= DRAIN
+        await asyncio.sleep(1)
+        store.before = store.after = 0.0
+        key = event_key("event-1", "")
+        assert await store.claim({key: "the next worker"}, 60.0) == {key: Claim()}
 
     run(main())
 
