@@ -35,20 +35,15 @@ Keep = Callable[[Condition, "Located"], bool]
 
 
 class Located:
-    """A value and the way to it. The steps are kept as a chain, because an event may be deep and wide."""
+    """A value and the way to it, from its `root`. The steps are kept as a chain: an event may be deep and wide."""
 
-    __slots__ = ("_parent", "_root", "_step", "value")
+    __slots__ = ("_parent", "_step", "root", "value")
 
     def __init__(self, value: object, root: Root, parent: Located | None = None, step: str | int = "") -> None:
         self.value = value
-        self._root = root
+        self.root = root
         self._parent = parent
         self._step = step
-
-    @property
-    def root(self) -> Root:
-        """Where the steps begin: at the event, or at the message's metadata."""
-        return self._root
 
     @property
     def steps(self) -> tuple[str | int, ...]:
@@ -65,12 +60,12 @@ class Located:
         """The place as an expression writes it: `detail.participants[1].purpose`."""
         segments = tuple(Item(step) if isinstance(step, int) else Key(step) for step in self.steps)
         if not segments:
-            return "the metadata" if self._root is Root.METADATA else "the event"
-        return printable(render_path(Path(self._root, segments)))
+            return "the metadata" if self.root is Root.METADATA else "the event"
+        return printable(render_path(Path(self.root, segments)))
 
     def below(self, step: str | int, value: object) -> Located:
         """The member or element of this value that the step leads to."""
-        return Located(value, self._root, self, step)
+        return Located(value, self.root, self, step)
 
 
 def locate(segments: Iterable[Segment], start: Located, keep: Keep) -> list[Located]:
