@@ -28,6 +28,7 @@ class Deadline:
     def lift(self) -> None:
         """What had to come in time is there: the rest is no longer bounded."""
         self._timer.cancel()
+        self._timeout.reschedule(None)
 
     async def __aenter__(self) -> Deadline:
         await self._timeout.__aenter__()

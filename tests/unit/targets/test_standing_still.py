@@ -115,3 +115,14 @@ def test_what_has_been_lifted_is_no_longer_bounded() -> None:
             await asyncio.sleep(0.01)
 
     asyncio.run(main())
+
+
+def test_what_is_lifted_at_the_moment_when_it_is_due_is_no_longer_bounded() -> None:
+    async def main() -> None:
+        async with Deadline(0.0) as deadline:
+            for _ in range(2):  # it has just become due, and nothing has come of that yet
+                await asyncio.sleep(0)
+            deadline.lift()
+            await asyncio.sleep(0.01)
+
+    asyncio.run(main())
