@@ -307,7 +307,8 @@ class WorkerMachine(RuleBasedStateMachine):
             task.cancel()
         async with asyncio.timeout(20):
             await asyncio.gather(task, return_exceptions=not gracefully)
-        del self.workers[0]  # until then what it holds is held
+        self.witness.settled([*worker.in_flight])  # it may have given up what it did not live to settle
+        del self.workers[0]
         if gracefully:
             held = [account for account in worker.in_flight if account.outcome is None]
             assert not held, "a drained worker has handed back what it could not finish"
