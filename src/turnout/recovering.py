@@ -18,8 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from turnout.dlq.acts import key_template
-from turnout.dlq.archiving import ArchiveLetters
+from turnout.dlq.acts import archiving
 from turnout.dlq.conversations import GenesysConversations
 from turnout.dlq.delivering import deliveries
 from turnout.dlq.replaying import ReplayRequests
@@ -31,7 +30,7 @@ from turnout.dlq.work_settings import WorkSettings
 from turnout.errors import TurnoutError
 from turnout.recovery.ledger.records import Record
 from turnout.recovery.processor.counts import Result
-from turnout.recovery.processor.effects import Archive, Conversations, Deliver
+from turnout.recovery.processor.effects import Conversations, Deliver
 from turnout.recovery.processor.handling import Tools
 from turnout.recovery.processor.policy import Policy
 from turnout.recovery.processor.rounds import Processor, RoundsConfig
@@ -124,9 +123,7 @@ async def _processor(
     """The processor, what its place is called, and which letters can be there no more."""
     settings, by = services.settings, worker_name()
     async with contextlib.AsyncExitStack() as stack:
-        archive: Archive | None = None
-        if settings.archive_bucket:
-            archive = ArchiveLetters(await services.archive(), key_template(settings), by=by)
+        archive = await archiving(services, by) if settings.archive_bucket else None
         policy = Policy(
             attempts=attempts,
             base_seconds=settings.backoff_base_seconds,

@@ -1,4 +1,4 @@
-"""What the processor needs done, as interfaces: delivering, archiving, and telling a conversation what became of it."""
+"""What the processor needs done, as interfaces: delivering, and telling a conversation what became of it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
 from turnout.recovery.report.model import Interaction
 
-__all__ = ["Archive", "Conversations", "Deliver", "NotDeliverable", "Told"]
+__all__ = ["Conversations", "Deliver", "NotDeliverable", "Told"]
 
 
 class NotDeliverable(Exception):
@@ -33,17 +33,6 @@ class Deliver(Protocol):
 
     async def __call__(self, letter: Letter, reached: tuple[str, ...], cut: asyncio.Event) -> Outcome:
         """One attempt; when `cut` is set, it ends and tells what has the letter by then. Raises nothing of its own."""
-        ...
-
-
-class Archive(Protocol):
-    """Keeps a letter for good."""
-
-    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> str:
-        """Keep it, with what recovery has delivered it to, and return where. The same letter twice is kept once.
-
-        Raises `turnout.errors.ArchiveError`.
-        """
         ...
 
 

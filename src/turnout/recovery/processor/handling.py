@@ -13,8 +13,8 @@ from collections.abc import Awaitable, Callable, Iterable
 
 import msgspec
 
-from turnout.errors import ArchiveError, CallError
-from turnout.recovery.deliver.api import Outcome
+from turnout.errors import CallError
+from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.insisting import note_outcomes
@@ -22,7 +22,7 @@ from turnout.recovery.ledger.records import Action, Entry, Phase, Record
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import Counts, Result
-from turnout.recovery.processor.effects import Archive, Conversations, Deliver, NotDeliverable, Told
+from turnout.recovery.processor.effects import Conversations, Deliver, NotDeliverable, Told
 from turnout.recovery.processor.policy import ONCE_MORE, Next, Policy, decide, used_up
 from turnout.recovery.processor.resting import Resting
 from turnout.recovery.report.correlation import FAILED
@@ -42,11 +42,13 @@ _NOT_YET = "not_yet"
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler works with. `archive` and `conversations` may be missing."""
+    """What a handler works with. `archive` (which waits and tries on no more than `deliver`) and `conversations` may be
+    missing.
+    """
 
     ledger: Ledger
     deliver: Deliver
-    archive: Archive | None = None
+    archive: Act | None = None
     conversations: Conversations | None = None
     by: str
     """Who acts, for the ledger; no two processes are called the same."""
@@ -241,14 +243,13 @@ class Handler:
         if not await self._turn():
             return Result.PUT_OFF
         await self._note(letter, Action.ARCHIVE, Phase.STARTED, 1)
-        try:
-            key = await archive(letter, record.reached)
-        except ArchiveError as error:
-            await self._note(letter, Action.ARCHIVE, Phase.FAILED, 1, note=str(error))
-            log.warning("a letter cannot be archived: %s", error, extra=about_letter(letter, code=error.code))
+        (made,) = await archive([Work(letter, record.reached)])
+        if made.failures:
+            await self._note(letter, Action.ARCHIVE, Phase.FAILED, 1, note=made.sentence)
+            log.warning("a letter cannot be archived: %s", made.sentence, extra=about_letter(letter))
             return Result.FAILED
-        note = f"{key}; {why}" if why else key
-        await self._note(letter, Action.ARCHIVE, Phase.DONE, 1, targets=(key,), note=note)
+        note = f"{made.note}; {why}" if why else made.note
+        await self._note(letter, Action.ARCHIVE, Phase.DONE, 1, targets=made.reached, note=note)
         return await self._remove(letter, source, Result.ARCHIVED)
 
     async def _remove(self, letter: Letter, source: Source, result: Result, *, resolved: bool = False) -> Result:

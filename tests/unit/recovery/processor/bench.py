@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 from tests.unit.recovery import letters
 
-from turnout.errors import ArchiveError, CallError
+from turnout.errors import CallError
 from turnout.recovery import Letter, read_letter
-from turnout.recovery.deliver.api import Outcome
+from turnout.recovery.deliver.api import NONE_MISSING, Outcome, Work
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
@@ -135,21 +135,30 @@ class Delivery:
 
 
 class Shelf:
-    """Implements `Archive`."""
+    """Implements `Act`: an archive."""
+
+    action = Action.ARCHIVE
+    batch = 1
+    ordered = False
+    missing = NONE_MISSING
 
     def __init__(self, diary: list[str]) -> None:
         self.diary = diary
-        self.failure: ArchiveError | None = None
+        self.failure = ""
         self.kept: set[str] = set()
         self.reached: tuple[str, ...] = ()
 
-    async def __call__(self, letter: Letter, reached: tuple[str, ...]) -> str:
-        if self.failure is not None:
-            raise self.failure
-        self.reached = reached
-        self.diary.append(f"archived {letter.id}")
-        self.kept.add(letter.id)
-        return f"dlq/{letter.id}.json"
+    def aims(self, work: Work) -> tuple[str, ...]:
+        return (f"dlq/{work.letter.id}.json",)
+
+    async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
+        (work,) = works
+        if self.failure:
+            return [Outcome((), {"s3://bucket": self.failure})]
+        self.reached = work.reached
+        self.diary.append(f"archived {work.letter.id}")
+        self.kept.add(work.letter.id)
+        return [Outcome(self.aims(work), note=self.aims(work)[0])]
 
 
 class Talk:

@@ -24,7 +24,7 @@ from tests.unit.recovery.processor.bench import (
     unknown,
 )
 
-from turnout.errors import ArchiveError, GenesysUnavailable, SqsDenied, SqsUnavailable
+from turnout.errors import GenesysUnavailable, SqsDenied, SqsUnavailable
 from turnout.recovery import Letter, read_letter
 from turnout.recovery.deliver.api import Outcome
 from turnout.recovery.ledger.api import LedgerUnavailable
@@ -321,11 +321,12 @@ def test_without_an_archive_what_is_permanent_waits_until_there_is_one(tmp_path:
 def test_an_archive_that_fails_keeps_the_letter_in_its_queue(tmp_path: Path) -> None:
     async def story(bench: Bench) -> None:
         assert bench.shelf is not None
-        bench.shelf.failure = ArchiveError("no", code="AccessDenied")
+        bench.shelf.failure = "AccessDenied: no"
         await bench.once()
         assert "m-1" in bench.place.here
         assert await bench.status("m-1") == "failed_archive"
-        bench.shelf.failure = None
+        assert (await bench.ledger.records(["m-1"]))["m-1"].note == "s3://bucket: AccessDenied: no"
+        bench.shelf.failure = ""
         assert await bench.once() == {"archived": 1}
 
     on_bench(tmp_path, story, permanent(1))
