@@ -45,46 +45,52 @@ def print_draft(
     name = redaction.text(source.name)
     click.echo(f"{redaction.text(what)}: {count(len(made.works), 'letter')} of {made.read:,} read in {name}.")
     if made.works:
-        rows = Counter(
-            (", ".join(map(_place, made.aims.get(work.letter.id, ()))) or "nothing more", str(work.letter.cause))
-            for work in made.works
-        )
-        table = Table("to", "cause", "letters", header_style="bold")
-        table.columns[2].justify = "right"
-        for (aims, cause), number in rows.most_common(_MOST_ROWS):
-            table.add_row(Text(printable(redaction.text(aims)), overflow="fold"), cause, f"{number:,}")
-        wide_console().print(table)
-        if len(rows) > _MOST_ROWS:
-            click.echo(f"... and {count(len(rows) - _MOST_ROWS, 'more row')}.")
-    for reason, number in made.unfit.most_common():
-        click.echo(f"left alone: {number:,}: {printable(redaction.text(reason))}")
-    for label, why in missing.items():
-        if number := sum(label in made.aims.get(work.letter.id, ()) for work in made.works):
-            click.echo(f"fail in part: {number:,}: {printable(redaction.text(why))}")
-    if made.finishing:
-        rest = (
-            "nothing is taken out here; --again acts on them once more" if source.keeps else "they are only taken out"
-        )
-        click.echo(f"already done: {len(made.finishing):,}: {rest}")
-    if made.gone:
-        click.echo(f"already done: {len(made.gone):,}: they are in {name} no more")
-    if made.absent:
-        absent = f"{count(len(made.absent), 'letter')} of the plan"
-        click.echo(f"not read: {absent}." if made.limited else f"not there: {absent} cannot be seen in {name} now.")
-    if made.expired:
-        kept = span(source.retention_seconds or 0)
-        click.echo(
-            f"gone: {count(len(made.expired), 'letter')} of the plan: they are not there, and {name} keeps a "
-            f"letter for {kept}, which is over."
-        )
-    if made.limited:
-        click.echo("There may be more letters than were read: raise --limit.")
+        _print_works(made, redaction)
+    for line in _others(made, source, name, missing, redaction):
+        click.echo(line)
     for note in (*source.notes, *misnamed):
         click.echo(f"note: {printable(redaction.text(note))}")
     if made.works:
         seconds = len(made.works) / rate
         took = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
-        click.echo(f"At {rate:g} letters a second: {took} or more. Stops when more than {max_failures:g} % fail.")
+        click.echo(f"At {rate:g} a second: {took} or more. Stops when more than {max_failures:g} % fail.")
+
+
+def _print_works(made: Draft, redaction: Redaction) -> None:
+    """How many go where, and why they failed."""
+    rows = Counter(
+        (", ".join(map(_place, made.aims.get(work.letter.id, ()))) or "nothing more", str(work.letter.cause))
+        for work in made.works
+    )
+    table = Table("to", "cause", "letters", header_style="bold")
+    table.columns[2].justify = "right"
+    for (aims, cause), number in rows.most_common(_MOST_ROWS):
+        table.add_row(Text(printable(redaction.text(aims)), overflow="fold"), cause, f"{number:,}")
+    wide_console().print(table)
+    if len(rows) > _MOST_ROWS:
+        click.echo(f"... and {count(len(rows) - _MOST_ROWS, 'more row')}.")
+
+
+def _others(made: Draft, source: Source, name: str, missing: Mapping[str, str], redaction: Redaction) -> Iterator[str]:
+    """What becomes of the other letters, and of targets for which there is no place."""
+    for reason, number in made.unfit.most_common():
+        yield f"left alone: {number:,}: {printable(redaction.text(reason))}"
+    for label, why in missing.items():
+        if number := sum(label in made.aims.get(work.letter.id, ()) for work in made.works):
+            yield f"fail in part: {number:,}: {printable(redaction.text(why))}"
+    if made.finishing:
+        again = "nothing is taken out here; --again acts on them once more"
+        yield f"already done: {len(made.finishing):,}: {again if source.keeps else 'they are only taken out'}"
+    if made.gone:
+        yield f"already done: {len(made.gone):,}: they are in {name} no more"
+    if made.absent:
+        absent = f"{count(len(made.absent), 'letter')} of the plan"
+        yield f"not read: {absent}." if made.limited else f"not there: {absent} cannot be seen in {name} now."
+    if made.expired:
+        gone, kept = count(len(made.expired), "letter"), span(source.retention_seconds or 0)
+        yield f"gone: {gone} of the plan: they are not there, and {name} keeps a letter for {kept}, which is over."
+    if made.limited:
+        yield "There may be more letters than were read: raise --limit."
 
 
 def _place(aim: str) -> str:
