@@ -17,7 +17,7 @@ from turnout.pipeline.books import Books
 from turnout.pipeline.crew import Crew
 from turnout.pipeline.inflight import InFlight
 from turnout.queues import queue_name
-from turnout.sqs.api import MAX_BATCH_ENTRIES, Sqs
+from turnout.sqs.api import Sqs
 from turnout.telemetry.tracing import Tracing
 
 __all__ = ["Phase", "Poller"]
@@ -72,7 +72,7 @@ class Poller:
         self._received = received
         self._tracing = tracing
         self._books = books
-        self._batch = min(batch, MAX_BATCH_ENTRIES)
+        self._batch = batch
         self._wait = wait_seconds
         self._visibility = visibility_seconds
         self._backoff = backoff
