@@ -41,6 +41,7 @@ class _Dlq(LazyGroup):
 def dlq() -> None:
     """Look at dead letters, and repair what failed.
 
-    Letters are read from --queue (by default TURNOUT_DEAD_LETTER_QUEUE_URL), from an export (--file), or from an API
-    that lists failed events (--failed-events, with TURNOUT_GENESYS_PROFILE=tutorial). To look consumes nothing.
+    Letters are read from --queue (by default TURNOUT_DEAD_LETTER_QUEUE_URL), from an export (--file), from the archive
+    (--archived), or from an API that lists failed events (--failed-events, with TURNOUT_GENESYS_PROFILE=tutorial). To
+    look consumes nothing.
     """

@@ -88,7 +88,7 @@ _SELECTION = (
         multiple=True,
         type=_OneOf(Cause),
         metavar="CAUSE",
-        help="Only letters that failed for this, such as TARGET_MISSING.",
+        help="Only letters that failed for this, such as TARGET_MISSING; repeatable.",
     ),
     click.option(
         "--disposition",
@@ -96,10 +96,15 @@ _SELECTION = (
         multiple=True,
         type=_OneOf(Disposition),
         metavar="WORD",
-        help="Only letters that are transient, needs-fix, permanent or unknown: what would help them.",
+        help="Only letters that are transient, needs-fix, permanent or unknown: what would help them; repeatable.",
     ),
     click.option(
-        "--rule", "rules", multiple=True, type=GIVEN, metavar="ID", help="Only letters of this rule (id, ARN or name)."
+        "--rule",
+        "rules",
+        multiple=True,
+        type=GIVEN,
+        metavar="ID",
+        help="Only letters of this rule (id, ARN or name); repeatable.",
     ),
     click.option(
         "--target",
@@ -107,12 +112,16 @@ _SELECTION = (
         multiple=True,
         type=GIVEN,
         metavar="NAME",
-        help="Only letters owed to this target (or ARN).",
+        help="Only letters owed to this target (or ARN); repeatable.",
     ),
     click.option("--since", type=Moment(), help="Only letters that failed at or after this: a time, or 6h, 2d."),
     click.option("--until", type=Moment(), help="Only letters that failed before this."),
     click.option(
-        "--id", "ids", multiple=True, type=GIVEN, help="Only this letter; the id of its event or conversation will do."
+        "--id",
+        "ids",
+        multiple=True,
+        type=GIVEN,
+        help="Only this letter; the id of its event or conversation will do; repeatable.",
     ),
     click.option(
         "--where",

@@ -56,16 +56,20 @@ _WORK = {
     help="A file, or dynamodb:TABLE for several processors.  [TURNOUT_DLQ_LEDGER]  [default: turnout-ledger.sqlite]",
 )
 @click.option("--causes-file", metavar="FILE", help="Rows over the table of causes.  [TURNOUT_DLQ_CAUSES]")
-@click.option("--attempts", metavar="NUMBER", help="At a delivery.  [TURNOUT_DLQ_ATTEMPTS]  [default: 4]")
+@click.option("--attempts", metavar="NUMBER", help="Attempts at a delivery.  [TURNOUT_DLQ_ATTEMPTS]  [default: 4]")
 @click.option("--rate", metavar="NUMBER", help="Actions a second, at most.  [TURNOUT_DLQ_RATE]  [default: 20]")
 @click.option(
     "--interval",
     metavar="SECONDS",
-    help="From one round to the next.  [TURNOUT_DLQ_INTERVAL_SECONDS]  [default: 60]",
+    help="From the end of a round to the next.  [TURNOUT_DLQ_INTERVAL_SECONDS]  [default: 60]",
 )
 @click.option("--concurrency", metavar="NUMBER", help="Letters at a time.  [TURNOUT_DLQ_CONCURRENCY]  [default: 16]")
 @click.option("--report", "report_file", metavar="FILE", help="Write each health report there, as JSON.")
-@click.option("--report-every", metavar="SECONDS", help="Health reports.  [TURNOUT_DLQ_REPORT_SECONDS]  [default: 900]")
+@click.option(
+    "--report-every",
+    metavar="SECONDS",
+    help="Between two health reports in the log.  [TURNOUT_DLQ_REPORT_SECONDS]  [default: 900]",
+)
 @click.option("--http-port", metavar="PORT", help="Probes and metrics; 0: any free one.  [TURNOUT_HTTP_PORT]")
 @click.option("--http-host", metavar="ADDRESS", help="Where it listens.  [TURNOUT_HTTP_HOST]  [default: 127.0.0.1]")
 @click.option("--log-format", metavar="FORMAT", help="auto, json or text.  [TURNOUT_LOG_FORMAT]")
