@@ -39,7 +39,7 @@ class GenesysConversations:
         for correlation in (await self._genesys.look_up(wanted)).values():
             self._remember(correlation)
 
-    async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
+    async def correlate(self, letter: Letter) -> Interaction:
         """See `Conversations.correlate`."""
         found = self._known.get(letter.conversation_id)
         if found is None:
@@ -47,7 +47,7 @@ class GenesysConversations:
             # That it is not there depends on the age of the letter, and is true for no other.
             if found.presence is Presence.FOUND:
                 self._remember(found)
-        return interaction(found), found.retry_after
+        return interaction(found)
 
     def _remember(self, correlation: Correlation) -> None:
         self._known[correlation.conversation_id] = correlation

@@ -37,7 +37,7 @@ def correlate(stub: Stub, about: Sequence[Letter]) -> list[str]:
         async with serving(stub), open_genesys(config(stub.url)) as genesys:
             conversations = GenesysConversations(genesys, correlates=True)
             await conversations.look_ahead(about)
-            return [(await conversations.correlate(one))[0].presence for one in about]
+            return [(await conversations.correlate(one)).presence for one in about]
 
     return asyncio.run(main())
 

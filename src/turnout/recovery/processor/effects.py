@@ -57,8 +57,8 @@ class Conversations(Protocol):
         """These are looked up next: ask for what can be asked for at once. Raises nothing."""
         ...
 
-    async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
-        """Its conversation, and after how many seconds asking again makes sense. Raises nothing."""
+    async def correlate(self, letter: Letter) -> Interaction:
+        """Its conversation. Raises nothing."""
         ...
 
     async def tell(self, letter: Letter, told: Told, attempt: int) -> None:

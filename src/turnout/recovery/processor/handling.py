@@ -219,7 +219,7 @@ class Handler:
         conversations = self._tools.conversations
         if conversations is None or not conversations.correlates or not letter.conversation_id:
             return None
-        found, _ = await conversations.correlate(letter)
+        found = await conversations.correlate(letter)
         if found.presence == FAILED:
             log.warning(
                 "a conversation could not be looked up, and its letter is delivered all the same: %s",

@@ -60,9 +60,9 @@ class Draft(msgspec.Struct):
         return works + [Item(letter.id, (), ItemState.DONE) for letter in self.finishing]
 
 
-def anew(letter: Letter, record: Record | None) -> Work:
+def anew(letter: Letter, record: Record) -> Work:
     """The work of a letter that was dealt with, and is to be dealt with once more: it counts as reaching nothing."""
-    return Work(letter, attempt=record.attempts + 1 if record is not None else 1)
+    return Work(letter, attempt=record.attempts + 1)
 
 
 async def draft(
@@ -183,8 +183,8 @@ async def _sort(
         records = await ledger.records([letter.id for letter in page])
         for letter in page:
             record = records.get(letter.id)
-            once_more = record is not None and await _was_dealt_with(ledger, record, before_ms)
-            if not _fits(made, letter, record, act, once_more=once_more):
+            before = record if record is not None and await _was_dealt_with(ledger, record, before_ms) else None
+            if not _fits(made, letter, record, act, before):
                 unfit.append(letter)
     await source.give_back(unfit)
 
@@ -194,19 +194,20 @@ def _age(letter: Letter) -> tuple[int, str]:
     return letter.message.sent_ms, letter.message.system.get("SequenceNumber", "")
 
 
-def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, *, once_more: bool) -> bool:
-    if record is not None and record.settled and not once_more:
+def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, before: Record | None) -> bool:
+    """Whether there is something to do with a letter. `before` is its record if it is to be dealt with once more."""
+    if record is not None and record.settled and before is None:
         made.finishing.append(letter)
         return True
-    work = anew(letter, record) if once_more else Work.of(letter, record)
+    work = Work.of(letter, record) if before is None else anew(letter, before)
     try:
         made.aims[letter.id] = act.aims(work)
     except Unfit as reason:
         made.unfit[str(reason)] += 1
         return False
     made.works.append(work)
-    if once_more and record is not None:
-        made.anew[letter.id] = record
+    if before is not None:
+        made.anew[letter.id] = before
     return True
 
 

@@ -58,7 +58,7 @@ class Heard:
     async def look_ahead(self, letters: Sequence[Letter]) -> None:
         raise AssertionError("nothing is looked up")
 
-    async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
+    async def correlate(self, letter: Letter) -> Interaction:
         raise AssertionError("nothing is looked up")
 
     async def tell(self, letter: Letter, told: Told, attempt: int) -> None:

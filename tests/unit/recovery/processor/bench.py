@@ -175,8 +175,8 @@ class Talk:
     async def look_ahead(self, letters: Sequence[Letter]) -> None:
         self.ahead.append([one.id for one in letters])
 
-    async def correlate(self, letter: Letter) -> tuple[Interaction, float | None]:
-        return Interaction(id=letter.conversation_id, presence=self.presence, error=self.error), None
+    async def correlate(self, letter: Letter) -> Interaction:
+        return Interaction(id=letter.conversation_id, presence=self.presence, error=self.error)
 
     async def tell(self, letter: Letter, told: Told, attempt: int) -> None:
         if self.failure is not None:
