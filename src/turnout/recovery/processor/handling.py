@@ -42,13 +42,12 @@ _NOT_YET = "not_yet"
 
 
 class Tools(msgspec.Struct, frozen=True, kw_only=True):
-    """What a handler works with. `archive` (which waits and tries on no more than `deliver`) and `conversations` may be
-    missing.
-    """
+    """What a handler works with. `archive` and `conversations` may be missing."""
 
     ledger: Ledger
     deliver: Deliver
     archive: Act | None = None
+    """One attempt a call, as with `deliver`."""
     conversations: Conversations | None = None
     by: str
     """Who acts, for the ledger; no two processes are called the same."""
