@@ -92,7 +92,7 @@ class Settler:
     def leave(self, account: Account) -> None:
         """Stop holding a message without deleting it: it comes back when its visibility timeout runs out."""
         account.outcome = Outcome.HANDED_BACK
-        if self._claims is not None and account.key:
+        if account.key:
             self._leaving.put(_Leaving(account, account.handle))
         else:
             self._close([account])
