@@ -12,8 +12,10 @@ from botocore.parsers import ResponseParserError
 
 __all__ = ["BAD_ANSWER", "dynamodb_answer"]
 
-BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RecursionError)
-"""What botocore's parsers, and whoever reads what they return, say when something else than the service answers."""
+BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RuntimeError)
+"""What botocore's parsers, and whoever reads what they return, say when something else than the service answers; or
+when what lends the credentials (a program of anybody's) gives none that can be read, or only expired ones.
+"""
 
 
 async def dynamodb_answer(request: Awaitable[dict[str, Any]]) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from turnout.errors import SqsDenied, SqsError, SqsMisconfigured, SqsUnavailable
 from turnout.queues import queue_name
 from turnout.sqs.codes import call_error
 from turnout.sqs.credentials import Credentials
+from turnout.sqs.foreign_answers import BAD_ANSWER
 from turnout.sqs.place import Place, find_place
 
 __all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "trusting"]
@@ -109,16 +110,17 @@ class AwsSession:
 
     async def credentials(self, anew: bool = False) -> Credentials:
         """The current credentials; temporary ones are renewed in time. `anew` looks for them from the beginning."""
-        with foreign_errors("Credentials"):
+        with _lending():
             if anew:
                 self.aioboto3 = aioboto3.Session(profile_name=self.config.profile)
             found = await self.aioboto3.get_credentials()
             if found is None:
                 raise _no_credentials()
             frozen = await found.get_frozen_credentials()
-        for text in (frozen.access_key, frozen.secret_key, frozen.token or ""):
-            if not (text.isascii() and text.isprintable()):  # it would end up in a header
-                raise SqsDenied("the credentials contain characters that they cannot have", code="InvalidCredentials")
+            for text in (frozen.access_key, frozen.secret_key, frozen.token or ""):
+                if not (text.isascii() and text.isprintable()):  # it would end up in a header
+                    message = "the credentials contain characters that they cannot have"
+                    raise SqsDenied(message, code="InvalidCredentials")
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token or None)
 
     def ca_bundle(self) -> str:
@@ -134,6 +136,8 @@ class AwsSession:
         return bundle
 
     async def _open(self, region: str | None, endpoint_url: str | None, config: AioConfig) -> Client:
+        with _lending():  # first, so that what is wrong with them is not told of the endpoint
+            await self.aioboto3.get_credentials()
         context = self.aioboto3.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)
         with foreign_errors("Connect"):
             try:
@@ -198,13 +202,23 @@ _MISCONFIGURED = (
     boto.InvalidProxiesConfigError,
 )
 
-# What botocore's parsers let through when an answer is not SQS's: other JSON than an object, bytes that are no text.
-_BAD_ANSWER = (UnicodeDecodeError, AttributeError, TypeError, RecursionError)
-
 
 def _no_credentials() -> SqsDenied:
     advice = "give this machine or pod a role, or set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     return SqsDenied(f"there are no credentials for AWS: {advice}", code="NoCredentialsError", operation="Credentials")
+
+
+@contextmanager
+def _lending() -> Iterator[None]:
+    """As `foreign_errors`, while credentials are looked for: what lends them may be anybody's program."""
+    with foreign_errors("Credentials"):
+        try:
+            yield
+        except boto.InvalidRegionError:  # a ValueError as well
+            raise
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            message = f"what is to lend credentials (credential_process, for instance) gives none: {error}"
+            raise SqsMisconfigured(message, code="InvalidCredentials", operation="Credentials") from error
 
 
 @contextmanager
@@ -226,7 +240,10 @@ def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
     except (boto.BotoCoreError, aiohttp.ClientError, OSError) as error:
         message, code = str(error) or "no answer", type(error).__name__
         raise SqsUnavailable(message, code=code, operation=operation, queue=queue_name(queue)) from error
-    except _BAD_ANSWER as error:
+    except BAD_ANSWER as error:
+        if isinstance(error, RuntimeError) and "still expired" in str(error):
+            message = "what lends the credentials gives expired ones: log in there again, or set this machine's clock"
+            raise SqsDenied(message, code="ExpiredToken", operation=operation, queue=queue_name(queue)) from error
         message = f"the answer is not SQS's: {error}"
         raise SqsUnavailable(message, code="BadAnswer", operation=operation, queue=queue_name(queue)) from error
 

@@ -16,15 +16,14 @@ from typing import Any
 
 import aioboto3
 import aiohttp
-import msgspec
 from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
-from botocore.parsers import ResponseParserError
 
 from turnout.errors import Fault, TargetError
 from turnout.queues import arn_name
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.deadline import Deadline
+from turnout.sqs.foreign_answers import BAD_ANSWER
 from turnout.sqs.place import configured_region
 from turnout.targets.answers import entry_failure, published, put, told
 
@@ -35,17 +34,6 @@ _EXECUTION_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}")
 
 # What aiohttp says of a proxy's URL has it all, and becomes part of letters.
 _PASSWORD = re.compile(r"(?<=://)[^/\s]*(?=@)")
-
-# What the parsers of botocore and ours say of an answer that is not the service's.
-_BAD_ANSWER = (
-    ResponseParserError,
-    msgspec.ValidationError,
-    UnicodeDecodeError,
-    AttributeError,
-    KeyError,
-    TypeError,
-    RecursionError,
-)
 
 
 class AwsClients:
@@ -114,7 +102,7 @@ class _AwsDestination:
             raise self._error(text, type(error).__name__, fault, not config) from error
         except UnicodeEncodeError as error:  # half a surrogate pair; nothing was sent
             raise self._error("the event is no valid text", type(error).__name__, Fault.DATA, False) from error
-        except _BAD_ANSWER as error:
+        except BAD_ANSWER as error:
             raise self._bad_answer(str(error)) from error
 
     def _bad_answer(self, why: str) -> TargetError:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import base64
 import hashlib
+import json
 import logging
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +22,7 @@ from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.errors import Fault, SqsDenied, SqsError, SqsMisconfigured, SqsQueueMissing, SqsRejected, SqsUnavailable
 from turnout.message import Attribute
-from turnout.sqs import codes
+from turnout.sqs import codes, credentials
 from turnout.sqs.aio import AioSqs, open_aio_sqs
 from turnout.sqs.api import OutgoingMessage, Sqs
 from turnout.sqs.clients import open_sqs
@@ -430,6 +432,67 @@ def test_without_credentials_every_call_is_denied(opener: Opener, monkeypatch: p
             with pytest.raises(SqsDenied) as caught:
                 await sqs.receive(QUEUE, wait_seconds=0)
             assert caught.value.code == "NoCredentialsError"
+
+    run(test())
+
+
+def lent(expires: str, **more: object) -> str:
+    """What a `credential_process` prints."""
+    keys = {"Version": 1, "AccessKeyId": "AKIDEXAMPLE", "SecretAccessKey": SECRET, "SessionToken": "t0ken"}
+    return json.dumps({**keys, "Expiration": expires, **more})
+
+
+@pytest.fixture
+def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A file that the only lender of credentials prints."""
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    file = tmp_path / "printed"
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = cat {file}\n")
+    return file
+
+
+@both
+@pytest.mark.parametrize(
+    ("text", "code", "words"),
+    [
+        (lent("2020-01-01T00:00:00Z"), "ExpiredToken", "log in there again"),
+        (lent("tomorrow"), "InvalidCredentials", "tomorrow"),
+        ("please log in", "InvalidCredentials", "credential_process"),
+        ("[]", "InvalidCredentials", "credential_process"),
+    ],
+)
+def test_credentials_that_are_expired_or_none_when_they_are_lent_are_told_as_that(
+    opener: Opener, printed: Path, text: str, code: str, words: str
+) -> None:
+    printed.write_text(text)
+
+    async def test() -> None:
+        async with talking_to(opener, lambda _: {}) as sqs:
+            with pytest.raises(SqsDenied, match=words) as caught:
+                await sqs.receive(QUEUE, wait_seconds=0)
+            assert caught.value.code == code
+
+    run(test())
+
+
+@both
+@pytest.mark.parametrize("later", ["please log in", lent("2020-01-01T00:00:00Z")])
+def test_credentials_that_cannot_be_renewed_any_more_are_an_error_of_ours_or_stay_in_use(
+    opener: Opener, printed: Path, later: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(credentials, "CHECK_SECONDS", 0.0)
+    soon = datetime.now(UTC) + timedelta(seconds=60)  # so soon that they are renewed at each call
+    printed.write_text(lent(soon.isoformat()))
+
+    async def test() -> None:
+        async with talking_to(opener, lambda _: {}) as sqs:
+            assert await sqs.receive(QUEUE, wait_seconds=0) == []
+            printed.write_text(later)
+            try:
+                assert await sqs.receive(QUEUE, wait_seconds=0) == []
+            except SqsError as error:
+                assert error.code in ("BadAnswer", "ExpiredToken")  # noqa: PT017
 
     run(test())
 

@@ -8,6 +8,7 @@ import gc
 import json
 import re
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
@@ -374,6 +375,26 @@ def test_what_a_function_answers_beside_its_status_holds_no_connection(
     gc.collect()
     assert len(service.got) == 2
     assert "Unclosed" not in caplog.text
+
+
+@pytest.mark.parametrize(
+    "printed",
+    [
+        "please log in",
+        '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c", "Expiration": "2020-01-01"}',
+    ],
+)
+def test_credentials_that_are_none_or_expired_when_they_are_lent_are_a_failure_to_repeat(
+    service: Endpoint, printed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
+    (tmp_path / "printed").write_text(printed)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = cat {tmp_path / 'printed'}\n")
+    (failure,) = send_each(service, TopicDestination, TOPIC, Answer(b""))
+    assert isinstance(failure, TargetError)
+    assert failure.retryable
 
 
 def test_a_table_behind_something_that_is_not_dynamodb_is_unavailable(service: Endpoint) -> None:
