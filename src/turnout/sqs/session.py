@@ -6,10 +6,11 @@ client and what may go wrong, not what SQS's calls are.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import ssl
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -30,6 +31,11 @@ from turnout.sqs.foreign_answers import BAD_ANSWER
 from turnout.sqs.place import Place, find_place
 
 __all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "trusting"]
+
+_LENDING_SECONDS = 60.0
+"""How long credentials are waited for. botocore gives a `credential_process` any time, and STS minutes."""
+
+_LENDER = "what is to lend credentials (credential_process, for instance)"
 
 Client = Any  # aiobotocore builds its clients at run time: they have no static type
 
@@ -110,7 +116,7 @@ class AwsSession:
 
     async def credentials(self, anew: bool = False) -> Credentials:
         """The current credentials; temporary ones are renewed in time. `anew` looks for them from the beginning."""
-        with _lending():
+        async with _lending():
             if anew:
                 self.aioboto3 = aioboto3.Session(profile_name=self.config.profile)
             found = await self.aioboto3.get_credentials()
@@ -136,7 +142,7 @@ class AwsSession:
         return bundle
 
     async def _open(self, region: str | None, endpoint_url: str | None, config: AioConfig) -> Client:
-        with _lending():  # first, so that what is wrong with them is not told of the endpoint
+        async with _lending():  # first, so that what is wrong with them is not told of the endpoint
             await self.aioboto3.get_credentials()
         context = self.aioboto3.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)
         with foreign_errors("Connect"):
@@ -208,16 +214,20 @@ def _no_credentials() -> SqsDenied:
     return SqsDenied(f"there are no credentials for AWS: {advice}", code="NoCredentialsError", operation="Credentials")
 
 
-@contextmanager
-def _lending() -> Iterator[None]:
+@asynccontextmanager
+async def _lending() -> AsyncIterator[None]:
     """As `foreign_errors`, while credentials are looked for: what lends them may be anybody's program."""
     with foreign_errors("Credentials"):
         try:
-            yield
+            async with asyncio.timeout(_LENDING_SECONDS):
+                yield
+        except TimeoutError as error:
+            message = f"{_LENDER} is silent for {_LENDING_SECONDS:g} s"
+            raise SqsUnavailable(message, code="TimeoutError", operation="Credentials") from error
         except boto.InvalidRegionError:  # a ValueError as well
             raise
         except (ValueError, AttributeError, KeyError, TypeError) as error:
-            message = f"what is to lend credentials (credential_process, for instance) gives none: {error}"
+            message = f"{_LENDER} gives none: {error}"
             raise SqsMisconfigured(message, code="InvalidCredentials", operation="Credentials") from error
 
 

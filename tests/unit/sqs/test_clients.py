@@ -22,7 +22,7 @@ from tests.servers.raw import Peer, Request, answer, raw_server, serving
 
 from turnout.errors import Fault, SqsDenied, SqsError, SqsMisconfigured, SqsQueueMissing, SqsRejected, SqsUnavailable
 from turnout.message import Attribute
-from turnout.sqs import codes, credentials
+from turnout.sqs import codes, credentials, session
 from turnout.sqs.aio import AioSqs, open_aio_sqs
 from turnout.sqs.api import OutgoingMessage, Sqs
 from turnout.sqs.clients import open_sqs
@@ -493,6 +493,22 @@ def test_credentials_that_cannot_be_renewed_any_more_are_an_error_of_ours_or_sta
                 assert await sqs.receive(QUEUE, wait_seconds=0) == []
             except SqsError as error:
                 assert error.code in ("BadAnswer", "ExpiredToken")  # noqa: PT017
+
+    run(test())
+
+
+@both
+def test_what_lends_no_credentials_and_does_not_end_is_not_waited_for_for_ever(
+    opener: Opener, printed: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(session, "_LENDING_SECONDS", 0.2)
+    (tmp_path / "config").write_text("[default]\ncredential_process = sleep 1\n")
+
+    async def test() -> None:
+        async with talking_to(opener, lambda _: {}) as sqs:
+            with pytest.raises(SqsUnavailable, match="is silent for"):
+                await sqs.receive(QUEUE, wait_seconds=0)
+            await asyncio.sleep(1.0)  # until its end is known: a process that is left behind is told of
 
     run(test())
 
