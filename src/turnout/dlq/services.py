@@ -15,6 +15,7 @@ from turnout.errors import RulesError, SettingsError
 from turnout.recovery.causes import CauseTable, default_causes, load_causes
 from turnout.recovery.ledger.api import Ledger
 from turnout.sqs.api import Sqs
+from turnout.words import count
 
 if TYPE_CHECKING:
     from turnout.genesys.session import Genesys
@@ -112,9 +113,8 @@ class Services:
             return
         before, self._rules = self._rules.fingerprint, ruleset
         if ruleset.fingerprint != before:
-            log.info(
-                "rules reloaded: %d rules", len(ruleset.rules), extra={"ruleset": ruleset.fingerprint, "was": before}
-            )
+            extra = {"ruleset": ruleset.fingerprint, "was": before}
+            log.info("rules reloaded: %s", count(len(ruleset.rules), "rule"), extra=extra)
 
     async def ledger(self) -> Ledger:
         """The ledger. Raises `SettingsError`, `LedgerUnavailable`."""

@@ -24,6 +24,7 @@ from turnout.serverless.source import BatchSource, Settlements
 from turnout.sqs.api import SentBatch, Sqs
 from turnout.targets.api import Destination
 from turnout.telemetry.tracing import Tracing
+from turnout.words import count
 
 __all__ = ["BatchRouter", "Routed"]
 
@@ -98,7 +99,7 @@ class BatchRouter:
             finishing = tasks.create_task(source.finished.wait(), name="batch")
             await asyncio.wait((working, finishing), timeout=budget, return_when=asyncio.FIRST_COMPLETED)
             if not source.finished.is_set():
-                log.warning("%d messages are not done in time and come again", len(source.failed))
+                log.warning("not done in time, so that it comes again: %s", count(len(source.failed), "message"))
             source.close()
             stop.set()
             finishing.cancel()
@@ -111,11 +112,11 @@ class BatchRouter:
         counts: dict[str, int] = {}
         for message in messages:
             counts[message.queue] = max(counts.get(message.queue, 0), message.receive_count)
-        for queue, count in counts.items():
+        for queue, receives in counts.items():
             most = self._receives.get(queue)
             if most is None:
                 most = await self._max_receives(queue, seconds / len(counts))
-            if most and count >= most:
+            if most and receives >= most:
                 return True
         return False
 

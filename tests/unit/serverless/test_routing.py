@@ -369,7 +369,7 @@ def test_a_call_works_until_shortly_before_its_end_and_says_how_many_messages_co
         assert (books.received, books.outcomes[Outcome.HANDED_BACK], books.in_flight) == (6, 5, 0)
 
     run(test)
-    assert "5 messages are not done in time and come again" in caplog.messages
+    assert "not done in time, so that it comes again: 5 messages" in caplog.messages
 
 
 def test_before_sqs_moves_a_message_away_its_letter_is_written_though_its_target_does_not_answer() -> None:

@@ -32,6 +32,7 @@ from turnout.recovery.processor.turns import Turns
 from turnout.recovery.selection import Selection
 from turnout.recovery.sources.api import Source
 from turnout.telemetry.finished import FinishedSpans
+from turnout.words import count
 
 __all__ = ["Processor", "RoundsConfig"]
 
@@ -132,7 +133,7 @@ class Processor:
             if not rounds.done():
                 self.counts.draining = True
                 self._stop.set()
-                log.info("draining: %d letters are under way", self.counts.held)
+                log.info("draining: %s under way", count(self.counts.held, "letter"))
                 await self._drain(rounds)
             if rounds.done() and not rounds.cancelled():
                 rounds.result()
@@ -153,7 +154,7 @@ class Processor:
             self._cut.set()
             await asyncio.wait({rounds}, timeout=settle)
         if not rounds.done():
-            log.warning("the drain is over; %d letters are let go of as they are", self.counts.held)
+            log.warning("the drain is over; let go of as they are: %s", count(self.counts.held, "letter"))
             rounds.cancel()
             await asyncio.wait({rounds}, timeout=_CLOSE_SECONDS)
 

@@ -20,6 +20,7 @@ from turnout.recovery.report.outlook import outlook
 from turnout.recovery.report.shares import shares
 from turnout.recovery.report.steps import Command, steps, targets_of
 from turnout.recovery.report.timeline import ages, timeline
+from turnout.words import count
 
 __all__ = ["Sources", "build_report"]
 
@@ -120,11 +121,11 @@ def build_report(
     )
 
 
-def _unshown_steps(count: int) -> tuple[str, ...]:
-    if not count:
+def _unshown_steps(number: int) -> tuple[str, ...]:
+    if not number:
         return ()
-    number = "1 step more is" if count == 1 else f"{count:,} steps more are"
-    return (f"{number} not shown: report again when these are done, or narrow the report with --cause or --target",)
+    which = "1 step more is" if number == 1 else f"{number:,} steps more are"
+    return (f"{which} not shown: report again when these are done, or narrow the report with --cause or --target",)
 
 
 def _failed_lookups(interactions: Iterable[Interaction], redaction: Redaction) -> tuple[str, ...]:
@@ -132,8 +133,7 @@ def _failed_lookups(interactions: Iterable[Interaction], redaction: Redaction) -
     errors = Counter(redaction.line(one.error) for one in interactions if one.presence == FAILED)
     if not errors:
         return ()
-    number = sum(errors.values())
-    which = "1 conversation" if number == 1 else f"{number:,} conversations"
+    which = count(sum(errors.values()), "conversation")
     said = "" if len(errors) == 1 else " (said most often)"
     return (f"{which} could not be looked up: {errors.most_common(1)[0][0]}{said}",)
 

@@ -11,6 +11,7 @@ import msgspec
 
 from turnout.recovery.report.model import Timeline
 from turnout.recovery.report.words import letters, span
+from turnout.words import count
 
 __all__ = ["Plot", "Segment", "Series", "Tick", "stacked"]
 
@@ -78,26 +79,25 @@ def stacked(timeline: Timeline) -> Plot:
     for n in range(timeline.steps):
         below = 0
         for index, (name, counts) in enumerate(series):
-            if count := counts[n]:
-                below += count
+            if number := counts[n]:
+                below += number
                 segments.append(
                     Segment(
                         x=(offset + n + _GAP / 2) * width,
                         y=100 * (1 - below / top),
                         width=(1 - _GAP) * width,
-                        height=100 * count / top,
+                        height=100 * number / top,
                         series=index,
-                        label=f"{_moment(timeline, n)}: {letters(count)}, {name}",
+                        label=f"{_moment(timeline, n)}: {letters(number)}, {name}",
                     )
                 )
     peak = totals.index(max(totals))
-    plural = "" if timeline.steps == 1 else "s"
     return Plot(
         segments=tuple(segments),
         x_ticks=_x_ticks(start, timeline.step_seconds, slots),
         y_ticks=tuple(Tick(100 * (1 - value / top), f"{value:,}") for value in _y_values(top)),
         legend=tuple(Series(name, sum(counts), index) for index, (name, counts) in enumerate(series)),
-        description=f"{letters(sum(totals))} over {timeline.steps} step{plural} of {span(timeline.step_seconds)}; "
+        description=f"{letters(sum(totals))} over {count(timeline.steps, 'step')} of {span(timeline.step_seconds)}; "
         f"the most, {totals[peak]:,}, from {_moment(timeline, peak)}.",
         rows=tuple(
             (_moment(timeline, n), tuple(counts[n] for _, counts in series)) for n in range(timeline.steps) if totals[n]

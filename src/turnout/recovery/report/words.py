@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime
 
+from turnout.words import count
+
 __all__ = ["NOTHING", "STATUSES", "instant", "letters", "percent", "short", "span", "unsettled", "worked"]
 
 NOTHING = "\u2013"
@@ -27,9 +29,9 @@ STATUSES: dict[str, str] = {
 _UNITS = ((86_400, "day"), (3_600, "h"), (60, "min"))
 
 
-def letters(count: int) -> str:
+def letters(number: int) -> str:
     """`1 letter`, `2 letters`."""
-    return f"{count:,} letter{'' if count == 1 else 's'}"
+    return count(number, "letter")
 
 
 def span(seconds: float) -> str:

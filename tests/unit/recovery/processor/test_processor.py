@@ -700,7 +700,7 @@ def test_being_told_to_stop_finishes_what_is_under_way_and_begins_nothing_more(
         assert (processor.counts.running, processor.counts.held) == (False, 0)
 
     on_bench(tmp_path, story, *(transient(n) for n in range(30)))
-    assert "draining: 4 letters are under way" in caplog.messages
+    assert "draining: 4 letters under way" in caplog.messages
 
 
 def test_a_processor_that_ends_by_itself_drains_nothing(tmp_path: Path) -> None:
