@@ -52,14 +52,13 @@ def trusting(ca_bundle: str) -> ssl.SSLContext:
 class AwsConfig(msgspec.Struct, frozen=True):
     """What the clients need beyond AWS's own settings (`AWS_PROFILE`, `AWS_ENDPOINT_URL`, roles, ...).
 
-    `region`, `endpoint_url` and `profile` override AWS's settings. `connect_seconds` bounds opening a connection,
+    `region` and `endpoint_url` override AWS's settings. `connect_seconds` bounds opening a connection,
     `answer_seconds` an answer (a long poll's own wait comes on top). Long polls have `max_connections` of their own and
     all other calls have as many again, so that polls never hold back sends.
     """
 
     region: str | None = None
     endpoint_url: str | None = None
-    profile: str | None = None
     connect_seconds: float = 5.0
     answer_seconds: float = 10.0
     max_connections: int = 64
@@ -73,7 +72,7 @@ class AwsSession:
     def __init__(self, config: AwsConfig) -> None:
         self.config = config
         with foreign_errors("Connect"):
-            self.aioboto3 = aioboto3.Session(profile_name=config.profile)
+            self.aioboto3 = aioboto3.Session()
 
     def place(self, queue: str) -> Place:
         """Where the queue with this URL lives, with a region; raises `SqsMisconfigured` when there is none."""
@@ -118,7 +117,7 @@ class AwsSession:
         """The current credentials; temporary ones are renewed in time. `anew` looks for them from the beginning."""
         async with _lending():
             if anew:
-                self.aioboto3 = aioboto3.Session(profile_name=self.config.profile)
+                self.aioboto3 = aioboto3.Session()
             found = await self.aioboto3.get_credentials()
             if found is None:
                 raise _no_credentials()
@@ -224,8 +223,6 @@ async def _lending() -> AsyncIterator[None]:
         except TimeoutError as error:
             message = f"{_LENDER} is silent for {_LENDING_SECONDS:g} s"
             raise SqsUnavailable(message, code="TimeoutError", operation="Credentials") from error
-        except boto.InvalidRegionError:  # a ValueError as well
-            raise
         except (ValueError, AttributeError, KeyError, TypeError) as error:
             message = f"{_LENDER} gives none: {error}"
             raise SqsMisconfigured(message, code="InvalidCredentials", operation="Credentials") from error

@@ -526,10 +526,12 @@ def test_without_a_region_the_error_says_what_to_set(opener: Opener) -> None:
 
 
 @both
-def test_a_profile_that_does_not_exist_is_denied_at_once(opener: Opener) -> None:
+def test_a_profile_that_does_not_exist_is_denied_at_once(opener: Opener, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_PROFILE", "no-such-profile")
+
     async def test() -> None:
         with pytest.raises(SqsDenied, match="no-such-profile") as caught:
-            async with opener(AwsConfig(profile="no-such-profile")):
+            async with opener(AwsConfig()):
                 pass
         assert caught.value.exit_code == 2, "a wrong setting, as a wrong one of Turnout's own"
 
@@ -664,8 +666,8 @@ def test_an_endpoint_in_the_configuration_outranks_everything(monkeypatch: pytes
 
 def test_the_region_may_come_from_the_profile(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "config").write_text("[profile there]\nregion = ap-southeast-2\n")
-    session = AwsSession(AwsConfig(profile="there"))
-    assert session.place("http://localhost/0/q") == Place("ap-southeast-2", "http://localhost")
+    monkeypatch.setenv("AWS_PROFILE", "there")
+    assert AwsSession(AwsConfig()).place("http://localhost/0/q") == Place("ap-southeast-2", "http://localhost")
 
 
 @both
