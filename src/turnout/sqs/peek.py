@@ -54,7 +54,8 @@ async def _refuse_if_looking_consumes(sqs: Sqs, queue: str) -> None:
         return
     if receives < _FEWEST_RECEIVES:
         message = (
-            f"this queue gives a message to its dead-letter queue after {receives} receives, and looking counts as one"
+            "this queue gives a message to its dead-letter queue after "
+            f"{receives} receive{'' if receives == 1 else 's'}, and looking counts as one"
         )
         raise SqsRejected(message, code="RedrivePolicy", operation="ReceiveMessage", queue=queue_name(queue))
 
