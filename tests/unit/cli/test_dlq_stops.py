@@ -89,6 +89,15 @@ def test_ctrl_c_in_the_midst_ends_with_the_code_that_help_says_and_says_what_was
     assert (last.exit_code, "2 done.\n" in last.stdout) == (0, True), "nothing is left, Ctrl-C or not"
 
 
+@pytest.mark.parametrize(
+    ("rate", "said"),
+    [("1", "At 1 a second: 3 s or more. Stops"), ("20", "At 20 a second. Stops")],
+)
+def test_a_plan_says_how_long_it_takes_at_least_unless_that_is_no_time(exported: Path, rate: str, said: str) -> None:  # noqa: F811
+    arguments = ["replay", "--file", str(exported), *TO_FILE, "--rate", rate, "--dry-run"]
+    assert said in CliRunner().invoke(dlq, arguments, catch_exceptions=False).stdout
+
+
 DEAD = "http://sqs.memory/000000000000/dead.fifo"
 CRM = "http://sqs.memory/000000000000/crm"
 
