@@ -179,7 +179,7 @@ class Projection:
             if node.empty is None:
                 return False
             node = node.members[name]
-        return node.type is _LEAF and not node.members
+        return node.type is _LEAF and not node.members and node.elements is None
 
 
 def _kind(reading: Reading) -> object:

@@ -199,6 +199,15 @@ def test_an_object_is_no_value_of_a_pattern_where_another_rule_looks_into_it(
         assert fast(asked, event) == slow(asked, [rule(written), rule(below)], event) == ([0] if holds else [])
 
 
+@pytest.mark.parametrize("looking", ["detail.items[*].id == 1", "any(detail.items, @.id == 1)"])
+@pytest.mark.parametrize("there", [{}, {"id": 2}])
+def test_an_object_is_no_value_of_a_pattern_where_another_rule_takes_it_for_an_array(
+    looking: str, there: object
+) -> None:
+    asked = engine(looking, {"detail": {"items": [{"anything-but": ["a"]}]}})
+    assert fast(asked, {"detail": {"items": there}}) == []
+
+
 def test_metadata_is_looked_up_like_members_of_the_event() -> None:
     asked = engine("@attributes.tenant == 'emea'", "@receive_count > 1", "exists(@group_id)")
     assert fast(asked, {}, {"attributes": {"tenant": "emea"}, "receive_count": 2, "group_id": None}) == [0, 1, 2]
