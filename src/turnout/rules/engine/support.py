@@ -75,10 +75,6 @@ def _no_array(value: object) -> object:
     return UNSET
 
 
-def _scalar(value: object) -> object:
-    return UNSET if isinstance(value, dict | list | Struct) else value
-
-
 def _not_object(value: object) -> object:
     return UNSET if isinstance(value, dict | Struct) else value
 
@@ -114,10 +110,8 @@ NAMES: Final[dict[str, object]] = {
     "length": _length,
     "list": list,
     "lower": _lower,
-    "map": map,
     "no_array": _no_array,
     "not_object": _not_object,
-    "scalar": _scalar,
     "spread": _spread,
     "str": str,
     "tuple": tuple,

@@ -52,6 +52,7 @@ class Reading:
     values: Values = Values.ONE
     strict: bool = False
     scalars: bool = False
+    """Of what is spread, only scalars are values."""
     opened: frozenset[int] = frozenset()
     """After how many of the names an array stands for its elements, so that the values of all of them are read."""
     rest: Term | None = None
@@ -71,7 +72,7 @@ def read(term: Term) -> Reading | None:
     if inner is None:
         return None
     wrap = Wrap.LOWER if isinstance(term, ast.Lower) else Wrap.LENGTH
-    if inner.values is Values.ONE and inner.wrap is None and not inner.scalars:
+    if inner.values is Values.ONE and inner.wrap is None:
         return Reading(term, inner.root, inner.names, inner.steps, strict=inner.strict, wrap=wrap)
     if inner.rest is None:
         return None
@@ -96,21 +97,15 @@ def _read_path(path: Path) -> Reading | None:
     if singular:
         return Reading(path, Root.EVENT, names, steps, strict=strict)
     scalars = isinstance(rest[-1], ast.Scalars)
-    finding = rest[:-1] if scalars else rest
-    values = Values.MANY
-    if not finding:
-        values = Values.ONE
-    elif len(finding) == 1 and isinstance(finding[0], Spread):
-        values = Values.SPREAD
+    spread = isinstance(rest[0], Spread) and len(rest) == 1 + scalars
     elements = _elements(rest)
-    spread = values is Values.SPREAD
     return Reading(
         path,
         Root.EVENT,
         names,
-        values=values,
+        values=Values.SPREAD if spread else Values.MANY,
         strict=strict,
-        scalars=scalars,
+        scalars=scalars and spread,
         opened=_opened(path.segments) if spread else frozenset(),
         rest=Path(Root.EVENT, rest),
         elements=elements,

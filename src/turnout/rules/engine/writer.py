@@ -110,9 +110,8 @@ class Writer:
             text = self._member(reading)
             if reading.steps:
                 text = self._follow(text, reading.steps)
-        spread = reading.values is Values.SPREAD
-        if reading.scalars and not (spread and self._projection.is_leaf(reading.names)):
-            text = f"{'not_object' if spread else 'scalar'}({text})"
+        if reading.scalars and not self._projection.is_leaf(reading.names):
+            text = f"not_object({text})"
         if reading.wrap is not None:
             text = f"{'lower' if reading.wrap is Wrap.LOWER else 'length'}({text})"
         return text
