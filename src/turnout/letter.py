@@ -85,7 +85,7 @@ def read_letter_attribute(attributes: Mapping[str, Attribute]) -> LetterAttribut
         return None
     try:
         letter = msgspec.json.decode(attribute.text, type=LetterAttribute)
-    except (msgspec.DecodeError, msgspec.ValidationError, UnicodeEncodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeEncodeError, RecursionError):
         return None
     return letter if letter.version == LETTER_VERSION else None
 

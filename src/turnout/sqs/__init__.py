@@ -9,8 +9,11 @@ answers      what SQS's answers mean, for both clients of the real service
 codes        what SQS's error codes mean
 limits       what SQS refuses, judged locally
 batching     cutting batches by count and by bytes
+peek         looking at messages without consuming them
+deadline     the bound of one call
 digests      MD5 of bodies and attributes
 session      aioboto3: sessions, endpoints, credentials, foreign errors
+foreign_answers  answers that are not AWS's
 credentials  keeping credentials fresh
 place        region and endpoint of a queue, by its URL
 aws_settings AWS's own settings that no worker can start with

@@ -1,7 +1,6 @@
 """Sessions and clients of aioboto3: AWS's own settings, and the errors of its libraries mapped to our error tree.
 
-This is the only module in `turnout.sqs` that imports aioboto3, aiobotocore, botocore or aiohttp. It knows how to get a
-client and what may go wrong, not what SQS's calls are.
+It knows how to get a client and what may go wrong, not what SQS's calls are.
 """
 
 from __future__ import annotations
