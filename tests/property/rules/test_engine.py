@@ -205,6 +205,39 @@ def test_patterns_about_arrays_of_objects_get_the_interpreters_verdicts(
     check(rules, [text(event) for event in some])
 
 
+# ------------------------------------------------------------------------- one member, looked at in different ways
+
+_SEEN_AS = ("{}", "{}.b", "{}[*].b", "{}[*]", "{}[0]", "{}.b.c", "{}[*].b.c", "{}.b[*].c", "{}.*", "{}[?(@.b=='x')].c")
+_SEEN = ("{} == 'x'", "{} != 'x'", "{} == 1", "{} == null", "exists({})", "len({}) == 1", "lower({}) == 'x'")
+_EACH = ("any({}, @.b == 'x')", "any({}, @.b.c == 1)", "all({}, @.b != 'x')")
+ways_to_look = st.sampled_from(
+    [asked.format(seen.format("detail.a")) for asked in (*_SEEN, *_EACH) for seen in _SEEN_AS]
+).map(expression)
+values_of_patterns = st.sampled_from(
+    [["x"], [None], [1], ["x", 1, None], [{"exists": True}], [{"exists": False}], [{"anything-but": ["x"]}]]
+)
+patterns_that_look = st.recursive(
+    values_of_patterns,
+    lambda inner: st.dictionaries(st.sampled_from("abc"), inner, min_size=1, max_size=2),
+    max_leaves=4,
+).map(lambda looked: compiled({"detail": {"a": looked}}))
+seen_values = st.recursive(
+    st.sampled_from(["x", "", 0, 1, None, True]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(max_examples=300, deadline=None, report_multiple_bugs=False)
+@given(
+    st.lists(ways_to_look | patterns_that_look, min_size=2, max_size=5), st.lists(seen_values, min_size=1, max_size=5)
+)
+def test_a_member_that_rules_look_at_in_different_ways_gets_the_interpreters_verdicts(
+    rules: list[Condition], some: list[object]
+) -> None:
+    check(rules, [text({"detail": {"a": value}}) for value in some])
+
+
 @settings(max_examples=150, deadline=None, report_multiple_bugs=False)
 @given(crowds, st.lists(shaped_events, min_size=2, max_size=2))
 def test_of_members_that_stand_twice_the_last_one_counts_on_every_way(
