@@ -82,7 +82,7 @@ def test_the_page_tells_what_lies_there_and_what_to_do_without_any_script(tmp_pa
 
 def test_the_plot_has_a_bar_for_every_count_and_a_table_that_says_the_same(tmp_path: Path) -> None:
     async def story(page: Page) -> None:
-        plot = page.get_by_role("img", name="412 letters over 25 steps of 3 hours")
+        plot = page.get_by_role("img", name="412 letters over 25 steps of 3 h")
         rectangles = await plot.locator("rect").all()
         boxes = [await one.bounding_box() for one in rectangles]
         assert len(boxes) > 40
