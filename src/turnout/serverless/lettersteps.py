@@ -165,7 +165,7 @@ class LetterSteps:
         try:
             record = await self._recovery.see(letter)
             why = _with_last_attempt(why, record)
-            if record.resolved_ms:
+            if record.settled:
                 log.info("letter %s is not parked, it was done with meanwhile", letter.id)
                 return {"queue": ""}
             async with self._recovery.hold(letter, seconds) as held:
@@ -207,7 +207,8 @@ class LetterSteps:
             if self._lies_in_parked(held):
                 raise Refused("another execution has parked it")
             choice = self._recovery.choose(Work.of(letter, held))
-            if choice.course is Course.NOTHING:
+            if held.settled or choice.course is Course.NOTHING:  # all that was left to do is to say so
+                await self._recovery.resolve(letter)
                 return {"reached": list(held.reached), "attempts": held.attempts}
             if choice.course is not course:
                 raise InvalidStep(f"the course of this letter is {choice.course}, not {course}: {choice.why}")

@@ -210,21 +210,20 @@ class Recovery:
         return False
 
     async def _take_course(self, letter: Letter, record: Record, end: float) -> bool:
+        if record.settled:  # a call before this one could not say that nothing is left to do
+            return await self._end(letter, Outcome(), Became.KNOWN)
         choice = self.choose(Work.of(letter, record))
         match choice.course:
             case Course.DELIVER:
                 return await self._deliver(choice, letter, record, end)
             case Course.ARCHIVE:
                 outcome, _ = await self.attempt(choice, letter, record, _left(end))
-                if outcome.done:
-                    self.counts[Became.ARCHIVED] += 1
-                return await self._end(letter, outcome)
+                return await self._end(letter, outcome, Became.ARCHIVED)
             case Course.NOTHING:
-                self.counts[Became.KNOWN] += 1
-                return await self._end(letter, Outcome())
+                return await self._end(letter, Outcome(), Became.KNOWN)
             case Course.PARK:
-                self.counts[Became.PARKED] += 1
                 await self.park(letter, choice.why)
+                self.counts[Became.PARKED] += 1
                 log.warning("left for an operator: %s", choice.why, extra=about(letter))
                 return False
 
@@ -240,7 +239,6 @@ class Recovery:
             await tell(RetryStatus.RETRYING, record.attempts + 1)
             outcome, record = await self.attempt(choice, letter, record, _left(end))
             if outcome.done:
-                self.counts[Became.DELIVERED] += 1
                 status = RetryStatus.REPLAY_SUCCESSFUL
                 break
             if attempt == ATTEMPTS:
@@ -252,15 +250,19 @@ class Recovery:
                 break
             await asyncio.sleep(wait)
         await tell(status, record.attempts)
-        return await self._end(letter, outcome)
+        return await self._end(letter, outcome, Became.DELIVERED)
 
-    async def _end(self, letter: Letter, outcome: Outcome) -> bool:
-        if outcome.done:
+    async def _end(self, letter: Letter, outcome: Outcome, done: Became) -> bool:
+        self.counts[done if outcome.done else Became.FAILED] += 1
+        if not outcome.done:
+            log.warning("not recovered, it stays: %s", outcome.sentence, extra=about(letter))
+            return False
+        try:
             await self.resolve(letter)
-            return True
-        self.counts[Became.FAILED] += 1
-        log.warning("not recovered, it stays: %s", outcome.sentence, extra=about(letter))
-        return False
+        except LedgerError as error:  # what came of it is noted: the next call only takes it out
+            log.error("%s, but it stays, because the ledger cannot be used: %s", done, error, extra=about(letter))
+            return False
+        return True
 
     async def _let_go(self, letter: Letter) -> None:
         """Release a letter. What came of it stands: a lease that cannot be given back ends by itself."""

@@ -15,7 +15,7 @@ import pytest
 from tests.unit.recovery import letters as shapes
 from tests.unit.serverless.acts import FakeAct, StoppedClock
 from tests.unit.serverless.mapping import sqs_record
-from tests.unit.serverless.test_recovering import letter
+from tests.unit.serverless.test_recovering import failing_to, letter
 
 from turnout.errors import TurnoutError
 from turnout.genesys.conversation import Conversation, Participant
@@ -315,6 +315,25 @@ def test_what_was_delivered_by_an_attempt_that_could_not_say_so_is_not_parked(
     caplog.set_level(logging.INFO, "turnout.serverless")
     asyncio.run(main())
     assert "letter m1 is not parked, it was done with meanwhile" in caplog.messages
+
+
+def test_a_letter_that_could_not_be_resolved_is_resolved_by_the_next_attempt_and_parked_by_none(tmp_path: Path) -> None:
+    async def main() -> None:
+        async with ledger_in(tmp_path) as ledger:
+            act = FakeAct()
+            one, sqs = parking(ledger, act)
+            record = failing_to(Action.RESOLVE, ledger)
+            step: Step = {"record": sqs_record(letter(1))}
+            with pytest.raises(LedgerUnavailable):
+                await one.deliver(step, 10.0)
+            assert await one.park(step, 10.0) == {"queue": ""}
+            assert sqs.messages("parked") == []
+            ledger.record = record  # type: ignore[method-assign]
+            assert await one.deliver(step, 10.0) == {"reached": ["crm"], "attempts": 1}
+            assert act.tried == 1
+            assert (await ledger.records(["m1"]))["m1"].resolved_ms
+
+    asyncio.run(main())
 
 
 def test_a_letter_is_parked_although_the_ledger_cannot_be_asked(

@@ -570,6 +570,50 @@ def test_a_letter_that_is_done_with_leaves_although_it_cannot_be_given_free(
     assert "not given free before its lease ends: throttled" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("code", "became", "status"),
+    [("THROTTLING", "delivered", Status.RETRIED), ("INVALID_JSON", "archived", Status.ARCHIVED)],
+)
+def test_a_letter_that_cannot_be_resolved_stays_and_counts_once_as_what_became_of_it(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, code: str, became: str, status: Status
+) -> None:
+    archive = FakeAct(Action.ARCHIVE, aim="s3://bucket/key")
+
+    async def test(setting: Setting) -> None:
+        record = failing_to(Action.RESOLVE, setting.ledger)
+        assert await setting.recover(letter(code=code)) == ["m1"]
+        assert setting.recovery.take_counts() == {became: 1}
+        assert f"{became}, but it stays, because the ledger cannot be used: throttled" in caplog.messages
+        setting.ledger.record = record  # type: ignore[method-assign]
+        assert await setting.recover(letter(code=code)) == []
+        assert setting.recovery.take_counts() == {"known": 1}
+        assert (len(setting.act.done) + len(archive.done), await setting.status()) == (1, status)
+
+    run(tmp_path, test, archive=archive)
+
+
+def test_a_letter_that_cannot_be_parked_is_not_counted_as_parked(tmp_path: Path) -> None:
+    async def test(setting: Setting) -> None:
+        failing_to(Action.PARK, setting.ledger)
+        assert await setting.recover(letter(code="NO_PERMISSIONS")) == ["m1"]
+        assert setting.recovery.take_counts() == {"failed": 1}
+
+    run(tmp_path, test)
+
+
+def failing_to(action: Action, ledger: Ledger) -> Any:
+    """This cannot be noted. Returns what notes it."""
+    record = ledger.record
+
+    async def failing(entries: Sequence[Entry]) -> Mapping[str, Record]:
+        if entries[0].action is action:
+            raise LedgerUnavailable("throttled")
+        return await record(entries)
+
+    ledger.record = failing  # type: ignore[method-assign]
+    return record
+
+
 def failing_for_a_while(ledger: Ledger, failures: int) -> None:
     """What has arrived can be noted only after so many attempts."""
     record = ledger.record
