@@ -51,15 +51,14 @@ class Requesting:
     async def __call__(self, works: Sequence[Work]) -> Sequence[Outcome]:
         """See `Act.__call__`. Several letters of one event are one id, and fare alike."""
         left = [replay_id(work.letter) for work in works if self._label not in work.reached]
-        failed: dict[str, str] = {}
-        asked: set[str] = set()
+        said: dict[str, str | None] = {}
+        why = "the API was not asked"
         try:
             async for answer in self._ask(list(dict.fromkeys(left))):
-                asked.update(answer.event_ids)
-                if answer.error is not None:
-                    failed |= dict.fromkeys(answer.event_ids, str(answer.error))
+                said |= dict.fromkeys(answer.event_ids, None if answer.error is None else str(answer.error))
         except TurnoutError as error:
-            failed |= {each: str(error) for each in left if each not in asked}
+            why = str(error)
+        failed = {each: reason for each in left if (reason := said.get(each, why)) is not None}
         return [self._outcome(work, failed) for work in works]
 
     def _outcome(self, work: Work, failed: dict[str, str]) -> Outcome:

@@ -486,18 +486,28 @@ def test_an_api_is_asked_for_each_event_once_and_each_letter_fares_as_its_event(
         yield ReplayBatch(tuple(ids[1:2]), GenesysDenied("no", code="403"))
         raise GenesysDenied("not offered", code="404")
 
-    def letter(number: str) -> Letter:
-        entry = {"id": f"fe-{number}", "eventType": "x", "failureCode": "503", "payload": shapes.BODY}
-        return read_letter({"MessageId": f"m-{number}", "Body": json.dumps(entry)})
-
     act = Requesting(ask, "replay API s-1")
-    works = [Work(letter(each)) for each in ("1", "1", "2", "3")]
+    works = [Work(listed(each)) for each in ("1", "1", "2", "3")]
     assert {act.aims(work) for work in works} == {("replay API s-1",)}
     outcomes = asyncio.run(_call(act, works))
     assert asked == [["fe-1", "fe-2", "fe-3"]]
     assert [outcome.done for outcome in outcomes] == [True, True, False, False]
     with pytest.raises(Unfit, match="no event id"):
         act.aims(Work(read_letter(shapes.message("text"))))
+
+
+def test_what_an_api_was_not_asked_for_counts_as_failed() -> None:
+    async def ask(ids: Sequence[str]) -> AsyncIterator[ReplayBatch]:
+        yield ReplayBatch(tuple(ids[:1]))
+
+    outcomes = asyncio.run(_call(Requesting(ask, "API"), [Work(listed("1")), Work(listed("2"))]))
+    assert outcomes == [Outcome(("API",)), Outcome((), {"API": "the API was not asked"})]
+
+
+def listed(number: str) -> Letter:
+    """A failed event as an API lists it."""
+    entry = {"id": f"fe-{number}", "eventType": "x", "failureCode": "503", "payload": shapes.BODY}
+    return read_letter({"MessageId": f"m-{number}", "Body": json.dumps(entry)})
 
 
 def test_a_file_takes_events_one_a_line_for_its_owner_alone(tmp_path: Path) -> None:
