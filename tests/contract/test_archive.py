@@ -376,6 +376,7 @@ def test_all_pages_of_a_listing_are_read(monkeypatch: pytest.MonkeyPatch) -> Non
         (refused(400, "KMS.DisabledException"), "KMS.DisabledException", Fault.CONFIG, False),
         (refused(400, "InvalidRequest"), "InvalidRequest", Fault.DATA, False),
         (refused(404, "NoSuchKey"), "NoSuchKey", Fault.DATA, False),
+        (refused(403, "InvalidObjectState"), "InvalidObjectState", Fault.DATA, False),  # of this object, in Glacier
         (refused(404, "SomethingNew"), "SomethingNew", Fault.DATA, False),
         (refused(404, "NoSuchBucket"), "NoSuchBucket", Fault.CONFIG, False),
         (refused(400, "SomethingNew"), "SomethingNew", Fault.SYSTEM, False),

@@ -10,6 +10,7 @@ import re
 import signal
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from tests.unit.recovery.report.stories import NOW
 from turnout.cli.dlq import dlq
 from turnout.dlq.services import Services
 from turnout.recovery import read_letter
+from turnout.recovery.archive.document import archive_document
 from turnout.recovery.ledger.api import LedgerUnavailable, UnknownPlan
 from turnout.recovery.ledger.opening import open_ledger
 from turnout.recovery.ledger.records import Action, Plan
@@ -263,6 +265,45 @@ def test_a_prefix_under_which_nothing_is_archived_is_told_and_is_no_success(
     assert result.exit_code == 1, result.output
     assert "note: No key in memory begins with dlq/archves/." in result.output
     assert "Nothing to do." in result.output
+
+
+@pytest.mark.parametrize(
+    ("command", "code"),
+    [
+        ("archive --yes --restore", 1),
+        ("archive --dry-run --restore", 0),
+        ("retry --yes --cause PAYLOAD_MALFORMED --archived", 1),
+        ("list --archived", 0),
+        ("report --archived", 0),
+        ("export --whole out.jsonl --archived", 0),
+    ],
+)
+def test_an_object_of_others_among_archived_letters_is_told_and_is_no_success_of_what_acts_on_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, command: str, code: int
+) -> None:
+    sqs = MemorySqs()
+    dead = sqs.create_queue("dead")
+    letter = read_letter(letters.message("{", {}), queue=dead)
+    store = MemoryArchive()
+    asyncio.run(store.put("dlq/a.json", archive_document(letter, by="jo", at=datetime.now(UTC)), "1"))
+    asyncio.run(store.put("dlq/README.md", b"# Letters", "2"))
+
+    async def archive(_: Services) -> MemoryArchive:
+        return store
+
+    monkeypatch.setattr(Services, "archive", archive)
+    monkeypatch.setattr("turnout.sqs.clients.open_sqs", lambda client: contextlib.nullcontext(sqs))
+    monkeypatch.setenv("TURNOUT_DLQ_LEDGER", str(tmp_path / "ledger.sqlite"))
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner().invoke(dlq, [*command.split(), "dlq/"], catch_exceptions=False)
+    assert result.exit_code == code, result.output
+    assert "Passed by: 1 object in which no letter can be read: dlq/README.md: is no archived letter" in " ".join(
+        result.output.split()
+    )
+    if command.startswith(("archive", "retry")):
+        assert "left alone: 1: no letter can be read in it, as the note says" in result.output
+    assert len(sqs.messages("dead")) == (command == "archive --yes --restore")
 
 
 @pytest.mark.parametrize("command", ["list", "list --json", "report", "export letters.jsonl"])

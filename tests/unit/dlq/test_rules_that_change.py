@@ -98,7 +98,7 @@ def test_rules_that_are_as_they_were_are_not_read_again(tmp_path: Path) -> None:
 def test_a_round_begins_by_the_rules_of_that_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Empty:
         name, url, notes, undeliverable, keeps, unseen = "dead", DEAD, (), "", False, 0
-        retention_seconds = None
+        retention_seconds, unreadable = None, 0
 
         async def letters(self, limit: int | None = None) -> AsyncIterator[Any]:
             for nothing in list[Any]():

@@ -52,7 +52,7 @@ _CONFIG = _EXPIRED | frozenset(
         "SignatureDoesNotMatch",
     }
 )
-_DATA = frozenset({"EntityTooLarge", "InvalidRequest", "KeyTooLongError", "NoSuchKey"})
+_DATA = frozenset({"EntityTooLarge", "InvalidObjectState", "InvalidRequest", "KeyTooLongError", "NoSuchKey"})
 _PASSING = frozenset({"KMS.ThrottlingException", "RequestTimeout", "ThrottlingException"})
 """What passes by itself although its status is 400: a connection that stalled, a key that is asked for too often."""
 
@@ -184,7 +184,7 @@ def _foreign_errors(place: str) -> Iterator[None]:
         status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode", 0)
         code = str(details.get("Code") or f"HTTP {status}")
         # A HEAD has no body, so that its code is the bare status.
-        config = code in _CONFIG or status in (301, 401, 403)
+        config = code in _CONFIG or (status in (301, 401, 403) and code not in _DATA)
         data = not config and (code in _DATA or status == 404)
         fault = Fault.CONFIG if config else Fault.DATA if data else Fault.SYSTEM
         retryable = fault is Fault.SYSTEM and (code in _PASSING or status not in (400, 412))

@@ -7,15 +7,20 @@ from collections.abc import AsyncIterator
 
 import msgspec
 
-from turnout.recovery.archive.document import read_document
+from turnout.errors import ArchiveError, Fault
+from turnout.recovery.archive.document import ArchiveFormatError, read_document
 from turnout.recovery.archive.store import ArchiveStore
 from turnout.recovery.causes import CauseTable
 from turnout.recovery.ledger.records import FROM_ARCHIVE
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.recovery.sources.api import Keeping
+from turnout.rules.showing import printable
+from turnout.words import count
 
 __all__ = ["ArchiveSource"]
+
+_MOST_NAMED = 5
 
 
 class ArchiveSource(Keeping):
@@ -33,10 +38,15 @@ class ArchiveSource(Keeping):
         self._causes = causes
         self._under_way: AsyncIterator[str] | None = None
         self._empty = False
+        self._passed_by: list[str] = []
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """See `Source.notes`: a prefix under which there is nothing was hardly meant so."""
+        """See `Source.notes`: what was passed by; a prefix under which there is nothing was hardly meant so."""
+        if self._passed_by:
+            named = "; ".join(self._passed_by)
+            rest = f"; and {more:,} more" if (more := self.unreadable - _MOST_NAMED) > 0 else ""
+            return (f"Passed by: {count(self.unreadable, 'object')} in which no letter can be read: {named}{rest}.",)
         if not self._empty:
             return ()
         place, prefix = f"{self._store.name}/", self.name
@@ -52,15 +62,24 @@ class ArchiveSource(Keeping):
         if self._under_way is None:
             self._under_way = self._store.keys(self.name)
             self._empty = True
-        count = 0
-        while limit is None or count < limit:
+        read = 0
+        while limit is None or read < limit:
             key = await anext(self._under_way, None)
             if key is None:
                 return
-            document = await self._store.get(key)
-            if key.endswith("/") and not document:
-                continue  # what S3's console makes of a folder
-            count += 1
-            self._empty = False
-            letter = read_letter(read_document(document, key), causes=self._causes)
+            try:
+                document = await self._store.get(key)
+                if key.endswith("/") and not document:
+                    continue  # what S3's console makes of a folder
+                self._empty = False
+                message = read_document(document, key)
+            except (ArchiveError, ArchiveFormatError) as error:
+                if isinstance(error, ArchiveError) and error.fault is not Fault.DATA:
+                    raise
+                self.unreadable += 1  # an object of others, or one that was changed, is in the way of no letter
+                if len(self._passed_by) < _MOST_NAMED:
+                    self._passed_by.append(printable(str(error)))
+                continue
+            read += 1
+            letter = read_letter(message, causes=self._causes)
             yield msgspec.structs.replace(letter, id=f"{FROM_ARCHIVE}{letter.id}")

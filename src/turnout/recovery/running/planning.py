@@ -24,6 +24,7 @@ __all__ = ["Draft", "anew", "draft", "draft_again", "records_of"]
 
 _ACTS = frozenset({Action.RETRY, Action.REPLAY, Action.ARCHIVE})
 _PAGE = 200
+_UNREADABLE = "no letter can be read in it, as the note says"
 
 
 class Draft(msgspec.Struct):
@@ -88,6 +89,8 @@ async def draft(
         if stop is not None and stop.is_set():
             break
     made.unselected, made.limited = len(others), made.read >= limit
+    if source.unreadable:
+        made.unfit[_UNREADABLE] = source.unreadable
     # Not before all are read: they would come round again.
     await source.give_back(others)
     await _sort(made, selected, source, ledger, act, before_ms=math.inf if again else 0)

@@ -52,6 +52,11 @@ class Source(Protocol):
         """About how many more letters cannot be seen now, because somebody else holds them."""
         ...
 
+    @property
+    def unreadable(self) -> int:
+        """How much lay among the letters that is none, or none that can be read; `notes` tells what."""
+        ...
+
     def letters(self, limit: int | None = None) -> AsyncIterator[Letter]:
         """The letters that are there now, each once, at most `limit`. Raises `TurnoutError`.
 
@@ -82,6 +87,7 @@ class Keeping:
     keeps = True
     retention_seconds = None
     unseen = 0
+    unreadable = 0
 
     async def give_back(self, letters: Collection[Letter]) -> None:
         """See `Source.give_back`: nothing was taken."""

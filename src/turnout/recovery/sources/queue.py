@@ -107,6 +107,7 @@ class QueueSource:
 
     undeliverable = ""
     keeps = False
+    unreadable = 0
 
     def __init__(
         self,

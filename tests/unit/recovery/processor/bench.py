@@ -57,7 +57,7 @@ class Place:
     url = QUEUE
     undeliverable = ""
     keeps = False
-    unseen = 0
+    unseen = unreadable = 0
     retention_seconds = None
     notes = ()
 

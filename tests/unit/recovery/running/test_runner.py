@@ -862,7 +862,7 @@ class Listed:
     name = url = "listed"
     undeliverable = ""
     keeps = False
-    unseen = 0
+    unseen = unreadable = 0
     retention_seconds = None
     notes = ()
 
