@@ -11,6 +11,7 @@ from datetime import datetime
 import msgspec
 
 from turnout.errors import TurnoutError
+from turnout.queues import arn_name
 from turnout.recovery.causes import Cause, Disposition
 from turnout.recovery.letter import Letter
 from turnout.rules.condition.ast import Condition
@@ -183,5 +184,5 @@ def is_named(wanted: Collection[str], names: Iterable[str]) -> bool:
 
 
 def last_part(name: str) -> str:
-    """Of an ARN its last part, of any other name all."""
-    return name.rpartition(":")[2].rpartition("/")[2] if name.startswith("arn:") else name
+    """Of an ARN its last part, which is no version and no alias: many have these in common. Of other names all."""
+    return arn_name(name) if name.startswith("arn:") else name

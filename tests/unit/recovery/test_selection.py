@@ -9,7 +9,7 @@ from tests.unit.recovery import letters as shapes
 
 from turnout.message import Attribute
 from turnout.recovery import Cause, Disposition, read_letter
-from turnout.recovery.selection import Selection, Where, WhereError
+from turnout.recovery.selection import Selection, Where, WhereError, is_named, last_part
 
 OWN = read_letter(shapes.own(originals={"tenant": Attribute("String", "acme")}), queue="https://sqs/1/dead")
 RULE = read_letter(shapes.rule("NO_PERMISSIONS", "denied"))
@@ -55,6 +55,22 @@ def test_nothing_given_selects_all() -> None:
 )
 def test_everything_given_must_fit(selection: Selection, expected: list[bool]) -> None:
     assert fits(selection) == expected
+
+
+@pytest.mark.parametrize(
+    ("arn", "name"),
+    [
+        ("arn:aws:lambda:eu-west-1:111122223333:function:handler:$LATEST", "handler"),
+        ("arn:aws:states:eu-west-1:111122223333:stateMachine:calls:live", "calls"),
+        ("arn:aws:states:eu-west-1:111122223333:stateMachine:calls", "calls"),
+        ("arn:aws:events:eu-west-1:111122223333:rule/partner-bus/to-crm", "to-crm"),
+        ("arn:aws:sqs:eu-west-1:111122223333:crm", "crm"),
+        ("crm:eu", "crm:eu"),
+    ],
+)
+def test_of_an_arn_the_last_part_will_do_which_is_no_alias(arn: str, name: str) -> None:
+    assert last_part(arn) == name
+    assert is_named({name}, (arn,))
 
 
 def test_an_expression_that_cannot_be_used_shows_the_place() -> None:
