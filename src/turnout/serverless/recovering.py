@@ -21,7 +21,7 @@ from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger, LedgerError
 from turnout.recovery.ledger.insisting import note_outcomes
-from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Sighting, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.reading import read_letter
 from turnout.serverless.choosing import Choice, Course, choose
@@ -215,6 +215,10 @@ class Recovery:
         choice = self.choose(Work.of(letter, record))
         match choice.course:
             case Course.DELIVER:
+                if record.status is Status.IN_PROGRESS:
+                    log.warning(
+                        "a call that was cut off may have delivered it: it may arrive twice", extra=about(letter)
+                    )
                 return await self._deliver(choice, letter, record, end)
             case Course.ARCHIVE:
                 outcome, _ = await self.attempt(choice, letter, record, _left(end))

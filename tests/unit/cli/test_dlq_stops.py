@@ -21,7 +21,7 @@ from turnout.recovery.deliver.api import Outcome, Work
 from turnout.recovery.deliver.writing import Writing
 from turnout.recovery.ledger.api import LedgerUnavailable
 from turnout.recovery.ledger.opening import open_ledger
-from turnout.recovery.ledger.records import Action, Entry, Item, Plan, Record, Sighting
+from turnout.recovery.ledger.records import Action, Entry, Item, Phase, Plan, Record, Sighting
 from turnout.recovery.ledger.sqlite import SqliteLedger
 from turnout.sqs.api import OutgoingMessage
 from turnout.sqs.memory import MemorySqs
@@ -165,6 +165,21 @@ def test_who_meets_the_letters_of_another_run_is_told_when_they_are_free_again(q
     result = replay_to_crm()
     assert "1 left to another process, 1 not tried behind another of their group." in result.stdout
     assert "When it was killed: wait 2 minutes, then go on. That is at " in result.stdout
+
+
+def test_what_a_run_that_was_killed_had_begun_is_told_as_what_may_arrive_twice(queues: MemorySqs) -> None:
+    group_of(queues, 2)
+
+    async def a_run_was_killed_at_the_first() -> None:
+        async with open_ledger(os.environ["TURNOUT_DLQ_LEDGER"]) as ledger:
+            letter = queues.messages(DEAD)[0].id
+            await ledger.see([Sighting(letter)], by="jo")
+            await ledger.record([Entry(letter, Action.REPLAY, Phase.STARTED, "dead")])
+
+    asyncio.run(a_run_was_killed_at_the_first())
+    result = replay_to_crm()
+    assert "begun before: 1: an attempt that was cut off may have delivered them already" in result.stdout
+    assert "2 done." in result.stdout
 
 
 def killed_run(sqs: MemorySqs, number: int, *, days_ago: float = 0) -> str:

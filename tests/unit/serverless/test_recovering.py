@@ -31,7 +31,7 @@ from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.rerouting import Rerouting
 from turnout.recovery.deliver.sending import Patience
 from turnout.recovery.ledger.api import Ledger, LedgerUnavailable
-from turnout.recovery.ledger.records import Action, Entry, Record, Status
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Status
 from turnout.recovery.ledger.sqlite import open_sqlite_ledger
 from turnout.recovery.letter import Letter
 from turnout.serverless import recovering
@@ -208,6 +208,19 @@ def test_a_letter_that_a_call_delivered_and_did_not_live_to_resolve_is_only_take
         assert setting.recovery.take_counts() == {"known": 1}
 
     run(tmp_path, test)
+
+
+def test_what_a_call_that_died_was_delivering_is_told_as_what_may_arrive_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def test(setting: Setting) -> None:
+        await setting.recovery.see(setting.recovery.read(letter()))
+        await setting.ledger.record([Entry("m1", Action.RETRY, Phase.STARTED, "dead")])
+        assert await setting.recover(letter(1), letter(2)) == []
+
+    run(tmp_path, test)
+    said = "a call that was cut off may have delivered it: it may arrive twice"
+    assert [vars(each)["message_id"] for each in caplog.records if each.message == said] == ["m1"]
 
 
 def test_a_delivery_that_is_refused_for_good_is_not_repeated(tmp_path: Path) -> None:

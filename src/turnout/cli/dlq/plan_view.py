@@ -79,6 +79,8 @@ def _others(made: Draft, source: Source, name: str, missing: Mapping[str, str], 
     for label, why in missing.items():
         if number := sum(label in made.aims.get(work.letter.id, ()) for work in made.works):
             yield f"fail in part: {number:,}: {printable(redaction.text(why))}"
+    if made.begun:
+        yield f"begun before: {made.begun:,}: an attempt that was cut off may have delivered them already"
     if made.finishing:
         again = "nothing is taken out here; --again acts on them once more"
         yield f"already done: {len(made.finishing):,}: {again if source.keeps else 'they are only taken out'}"

@@ -18,7 +18,7 @@ from turnout.recovery.deliver.api import Act, Outcome, Work
 from turnout.recovery.deliver.sending import LATE
 from turnout.recovery.ledger.api import Ledger
 from turnout.recovery.ledger.insisting import note_outcomes
-from turnout.recovery.ledger.records import Action, Entry, Phase, Record
+from turnout.recovery.ledger.records import Action, Entry, Phase, Record, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.naming import about_letter
 from turnout.recovery.processor.counts import Counts, Result
@@ -37,6 +37,7 @@ _LET_GO_SECONDS = 1.0
 _FRESH_SECONDS = 6 * 3_600
 """For so long nothing is written of what is done with and still listed; a DynamoDB ledger forgets after some days."""
 _ALONE = "left alone for now, as it fails for everybody"
+_CUT_OFF = "an attempt that was cut off may have delivered it"
 _ABSENT = "absent"
 _NOT_YET = "not_yet"
 
@@ -152,6 +153,8 @@ class Handler:
             # Once more: either may have taken longer than the claim lasts.
             if not await self._holds(letter.id, attempt, reached):
                 return Result.ELSEWHERE
+            if aims and record.status is Status.IN_PROGRESS and attempt == record.attempts + 1:
+                log.warning("%s: it may arrive twice", _CUT_OFF, extra=about_letter(letter))
             # When every target has it already, an earlier run died before it could say so.
             made = await self._attempt(letter, (*reached, *alone), aims) if aims else Outcome()
             self._learn(made, attempt, letter)

@@ -15,7 +15,7 @@ import msgspec
 
 from turnout.recovery.deliver.api import Act, Unfit, Work
 from turnout.recovery.ledger.api import Ledger
-from turnout.recovery.ledger.records import Action, Item, ItemState, Phase, Record
+from turnout.recovery.ledger.records import Action, Item, ItemState, Phase, Record, Status
 from turnout.recovery.letter import Letter
 from turnout.recovery.running.expiry import gone_at_ms
 from turnout.recovery.sources.api import Source
@@ -36,6 +36,8 @@ class Draft(msgspec.Struct):
     """Letters whose outcome is durable already: they are only to be deleted."""
     anew: dict[str, Record] = {}
     """Those of `works` that were dealt with before, and are to be dealt with once more: what was known of them."""
+    begun: int = 0
+    """How many of `works` somebody has begun to deliver and told nothing more of: they may arrive twice."""
     aims: dict[str, tuple[str, ...]] = {}
     """By letter id, what each of `works` is to reach."""
     unfit: Counter[str] = msgspec.field(default_factory=Counter)
@@ -209,6 +211,7 @@ def _fits(made: Draft, letter: Letter, record: Record | None, act: Act, before: 
         made.unfit[str(reason)] += 1
         return False
     made.works.append(work)
+    made.begun += record is not None and record.status is Status.IN_PROGRESS and act.action is not Action.ARCHIVE
     if before is not None:
         made.anew[letter.id] = before
     return True

@@ -132,6 +132,19 @@ def test_attempts_of_an_earlier_process_count(tmp_path: Path) -> None:
     on_bench(tmp_path, story, transient(1))
 
 
+def test_what_a_process_that_died_was_delivering_is_told_as_what_may_arrive_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def story(bench: Bench) -> None:
+        await bench.ledger.see([Sighting.of(transient(1))], by="dead")
+        await bench.ledger.record([Entry("m-1", Action.RETRY, Phase.STARTED, "dead")])
+        assert await bench.once() == {"delivered": 2}
+
+    on_bench(tmp_path, story, transient(1), transient(2))
+    said = "an attempt that was cut off may have delivered it: it may arrive twice"
+    assert [vars(each)["message_id"] for each in caplog.records if each.message == said] == ["m-1"]
+
+
 def test_a_letter_whose_attempts_were_used_up_before_is_not_attempted_and_its_conversation_hears_of_it(
     tmp_path: Path,
 ) -> None:
