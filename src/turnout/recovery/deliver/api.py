@@ -10,7 +10,7 @@ from typing import Protocol
 import msgspec
 
 from turnout.errors import TurnoutError
-from turnout.recovery.deliver.sending import Refused
+from turnout.recovery.deliver.sending import Refused, Repeated
 from turnout.recovery.ledger.records import Action, Record
 from turnout.recovery.letter import Letter
 
@@ -60,11 +60,14 @@ class Outcome(msgspec.Struct, frozen=True):
     """When something failed: whether somebody can repair a target, which is missing or denies us."""
     lasting: tuple[str, ...] = ()
     """Of the failures those that time does not help, where it helps others."""
+    repeated: str = ""
+    """Why something that has the letter now may have got it more than once; empty when it has not."""
 
     @classmethod
-    def of(cls, refusals: Mapping[str, Refused | None], note: str = "") -> Outcome:
+    def of(cls, refusals: Mapping[str, Refused | Repeated | None], note: str = "") -> Outcome:
         """The outcome of sending to several: None for those that have confirmed it."""
-        refused = {label: each for label, each in refusals.items() if each is not None}
+        refused = {label: each for label, each in refusals.items() if isinstance(each, Refused)}
+        repeated = [_named(label, each.why) for label, each in refusals.items() if isinstance(each, Repeated)]
         again = any(each.again for each in refused.values())
         return cls(
             tuple(label for label in refusals if label not in refused),
@@ -74,6 +77,7 @@ class Outcome(msgspec.Struct, frozen=True):
             max((each.retry_after for each in refused.values() if each.retry_after is not None), default=None),
             any(each.config for each in refused.values()),
             tuple(label for label, each in refused.items() if again and not each.again),
+            f"may have arrived more than once: {'; '.join(repeated)}" if repeated else "",
         )
 
     @property
@@ -84,8 +88,11 @@ class Outcome(msgspec.Struct, frozen=True):
     @property
     def sentence(self) -> str:
         """The outcome as the ledger notes it; each target is named once, also where the reason begins with its name."""
-        failed = (why if why.startswith(f"{name}: ") else f"{name}: {why}" for name, why in self.failures.items())
-        return "; ".join(failed) or self.note
+        return "; ".join(_named(*failed) for failed in self.failures.items()) or self.note or self.repeated
+
+
+def _named(name: str, why: str) -> str:
+    return why if why.startswith(f"{name}: ") else f"{name}: {why}"
 
 
 class Act(Protocol):

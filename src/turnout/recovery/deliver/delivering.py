@@ -11,7 +11,7 @@ from turnout.queues import queue_key
 from turnout.recovery.deliver.address import Address, Kind, owed_addresses, refuse_incomplete
 from turnout.recovery.deliver.api import Outcome, Unfit, Work
 from turnout.recovery.deliver.composing import compose
-from turnout.recovery.deliver.sending import LATE, Patience, Refused, send
+from turnout.recovery.deliver.sending import LATE, Patience, Refused, Repeated, send
 from turnout.recovery.ledger.records import Action
 from turnout.rules import Ruleset
 from turnout.targets.api import Destination
@@ -108,7 +108,7 @@ class Delivering:
                 cutting.cancel()
         return Outcome.of({label: _LATE if task.cancelled() else task.result() for label, task in sends.items()})
 
-    async def _send(self, work: Work, address: Address) -> Refused | None:
+    async def _send(self, work: Work, address: Address) -> Refused | Repeated | None:
         try:
             destination = self._doors(address)
         except TurnoutError as error:
@@ -123,7 +123,7 @@ def _is_queue(url: str, queue: str) -> bool:
     return url == queue or (url.startswith(("http://", "https://")) and queue_key(url) == queue_key(queue))
 
 
-async def _cut(cut: asyncio.Event, sends: Collection[asyncio.Task[Refused | None]]) -> None:
+async def _cut(cut: asyncio.Event, sends: Collection[asyncio.Task[Refused | Repeated | None]]) -> None:
     await cut.wait()
     for task in sends:
         task.cancel()

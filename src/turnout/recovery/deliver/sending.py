@@ -11,9 +11,10 @@ import msgspec
 
 from turnout.errors import CallError, Fault
 from turnout.sqs.api import OutgoingMessage
+from turnout.sqs.codes import THROTTLED
 from turnout.targets.api import Destination
 
-__all__ = ["LATE", "Patience", "Refused", "send"]
+__all__ = ["LATE", "Patience", "Refused", "Repeated", "send"]
 
 log = logging.getLogger(__name__)
 
@@ -49,6 +50,14 @@ class Refused(msgspec.Struct, frozen=True):
     """Seconds that it asked us to wait."""
     config: bool = False
     """Whether somebody can repair that: there is no such destination, or it denies us."""
+    unclear: bool = False
+    """Whether it may have taken it all the same: there was no answer, or none that rules that out."""
+
+
+class Repeated(msgspec.Struct, frozen=True):
+    """A destination has confirmed a message, and may have taken it before: why that was not clear."""
+
+    why: str
 
 
 async def send(
@@ -56,26 +65,28 @@ async def send(
     message: OutgoingMessage,
     patience: Patience,
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-) -> Refused | None:
-    """Send it. None: the destination has confirmed it. Raises nothing."""
+) -> Refused | Repeated | None:
+    """Send it. None: the destination has confirmed it, at once or after clear refusals. Raises nothing."""
     if (size := message.size()) > destination.max_message_bytes:
         return Refused(f"{size} bytes with its attributes; {destination.name} takes {destination.max_message_bytes}")
-    attempt = 1
+    attempt, unclear = 1, ""
     while refused := await _attempt(destination, message):
         wait = patience.wait(attempt, refused.retry_after) if refused.again else None
         if wait is None:
             why = f"{refused.why} (after {attempt} attempts)" if attempt > 1 else refused.why
             return msgspec.structs.replace(refused, why=why)
+        unclear = refused.why if refused.unclear else unclear
         await sleep(wait)
         attempt += 1
-    return None
+    return Repeated(unclear) if unclear else None
 
 
 async def _attempt(destination: Destination, message: OutgoingMessage) -> Refused | None:
     try:
         sent = await destination.send([message])
     except CallError as error:
-        return Refused(str(error), error.retryable, error.retry_after, error.fault is Fault.CONFIG)
+        clear = error.retry_after is not None or error.code in THROTTLED
+        return Refused(str(error), error.retryable, error.retry_after, error.fault is Fault.CONFIG, not clear)
     except Exception as error:  # a bug in one destination costs one delivery, not the whole run
         log.error("sending to %s failed in an unforeseen way, please report this", destination.name, exc_info=error)
         return Refused(f"sending failed in an unforeseen way: {type(error).__name__}")

@@ -214,6 +214,9 @@ class Runner:
         await note_outcomes(self._ledger, [self._ended(work, outcome) for work, outcome in pairs])
         if self._telling is not None:
             await self._telling.end(pairs)
+        for outcome in outcomes:
+            if outcome.repeated:
+                self.tally.failures[outcome.repeated] += 1
         failed = [(work, outcome) for work, outcome in pairs if not outcome.done]
         for _, outcome in failed:
             self.tally.failed += 1

@@ -29,7 +29,7 @@ class Tally(msgspec.Struct):
     foreseen: int = 0
     """Of those that failed: they arrived everywhere but where the plan said that there is no such place."""
     failures: Counter[str] = msgspec.field(default_factory=Counter)
-    """How often each sentence was the reason."""
+    """How often each sentence was the reason, or says that what is done may have arrived more than once."""
 
     @property
     def ended(self) -> int:

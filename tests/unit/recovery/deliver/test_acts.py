@@ -27,7 +27,7 @@ from turnout.recovery.deliver.api import Act, Outcome, Unfit, Work
 from turnout.recovery.deliver.delivering import Delivering
 from turnout.recovery.deliver.requesting import Requesting
 from turnout.recovery.deliver.rerouting import Rerouting
-from turnout.recovery.deliver.sending import Patience, Refused, send
+from turnout.recovery.deliver.sending import Patience, Refused, Repeated, send
 from turnout.recovery.deliver.writing import Writing
 from turnout.recovery.ledger.records import Action
 from turnout.recovery.letter import Letter
@@ -450,7 +450,7 @@ def test_sending_is_patient_with_what_may_pass_and_with_nothing_else() -> None:
     async def sleep(seconds: float) -> None:
         waits.append(seconds)
 
-    def sent(place: Place, patience: Patience) -> Refused | None:
+    def sent(place: Place, patience: Patience) -> Refused | Repeated | None:
         return asyncio.run(send(place, OutgoingMessage("{}"), patience, sleep))
 
     assert sent(Place("p", ["!Throttled", "call:Throttled"]), Patience(3, 2, 60)) is None
@@ -465,6 +465,23 @@ def test_sending_is_patient_with_what_may_pass_and_with_nothing_else() -> None:
     assert sent(small, ONCE) is None, "just what it takes"
     small.max_message_bytes = 1
     assert sent(small, ONCE) == Refused("2 bytes with its attributes; p takes 1")
+
+
+def test_what_had_no_clear_answer_before_it_was_confirmed_may_have_arrived_more_than_once() -> None:
+    class Silent(Place):
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            sent = await super().send(messages)
+            if len(self.got) < 3:
+                code = "ConnectionClosed" if len(self.got) < 2 else "ThrottlingException"
+                raise TargetError("no", code=code, fault=Fault.SYSTEM, retryable=True, target="crm")
+            return sent
+
+    act = Delivering(Places(crm=Silent("crm")), patience=Patience(3, 0, 0))
+    outcome = act_on(act, own(owed=("crm", "mail")))
+    said = "may have arrived more than once: crm: ConnectionClosed: no"
+    assert (outcome.reached, outcome.done, outcome.sentence) == (("crm", "mail"), True, said)
+    throttled = Delivering(Places(crm=Place("crm", ["!Throttled"])), patience=Patience(3, 0, 0))
+    assert act_on(throttled, own(owed=("crm",))).repeated == ""
 
 
 def test_waits_between_attempts_grow_to_the_cap() -> None:

@@ -15,7 +15,7 @@ from tests.servers.archive import MemoryArchive
 from tests.unit.recovery import letters as shapes
 from tests.unit.recovery.running.bench import Bench, Refusing
 
-from turnout.errors import ArchiveError, Fault, TargetError
+from turnout.errors import ArchiveError, Fault, SqsUnavailable, TargetError
 from turnout.recovery import read_letter
 from turnout.recovery.archive import KeyTemplate
 from turnout.recovery.archive.archiving import Archiving
@@ -32,6 +32,7 @@ from turnout.recovery.running.planning import draft, draft_again
 from turnout.recovery.running.runner import LEASE_SECONDS, Pace, RunConfig, Runner
 from turnout.recovery.running.tally import Tally
 from turnout.recovery.sources.queue import open_queue_source
+from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.targets.api import Destination
 from turnout.targets.queue import QueueDestination
 
@@ -68,6 +69,35 @@ def test_a_letter_half_delivered_is_later_sent_only_to_the_target_that_lacks_it(
         second = await bench.process(plan="two")
         assert (second.done, bench.left()) == (1, 0)
         assert (bench.got("crm").total(), bench.got("audit").total()) == (1, 1)
+
+    asyncio.run(story())
+
+
+def test_a_run_whose_target_took_a_letter_without_an_answer_says_that_it_may_be_there_twice(tmp_path: Path) -> None:
+    class Silent(QueueDestination):
+        silent = True
+
+        async def send(self, messages: Sequence[OutgoingMessage]) -> SentBatch:
+            sent, silent, self.silent = await super().send(messages), self.silent, False
+            if silent:
+                raise SqsUnavailable("no answer", code="ConnectionClosed")
+            return sent
+
+    class Losing(Bench):
+        def act(self, sqs: Any) -> Act:
+            crm = Silent(sqs, self.targets["crm"])
+            return Delivering(lambda _: crm, patience=Patience(2, 0, 0))
+
+    async def story() -> None:
+        bench = Losing(tmp_path)
+        await bench.fill([("crm",)] * 2)
+        tally = await bench.process()
+        said = "may have arrived more than once: crm: ConnectionClosed: no answer"
+        assert (tally.done, tally.failed, tally.failures) == (2, 0, {said: 1})
+        assert sorted(bench.got("crm").values()) == [1, 2]
+        async with open_sqlite_ledger(bench.path) as ledger:
+            notes = {record.note async for record in ledger.find("dead")}
+        assert said in notes
 
     asyncio.run(story())
 
