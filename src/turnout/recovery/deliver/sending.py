@@ -78,7 +78,8 @@ async def send(
         unclear = refused.why if refused.unclear else unclear
         await sleep(wait)
         attempt += 1
-    return Repeated(unclear) if unclear else None
+    # A FIFO queue takes it once, however often it is sent.
+    return Repeated(unclear) if unclear and not destination.ordered else None
 
 
 async def _attempt(destination: Destination, message: OutgoingMessage) -> Refused | None:

@@ -482,6 +482,8 @@ def test_what_had_no_clear_answer_before_it_was_confirmed_may_have_arrived_more_
     assert (outcome.reached, outcome.done, outcome.sentence) == (("crm", "mail"), True, said)
     throttled = Delivering(Places(crm=Place("crm", ["!Throttled"])), patience=Patience(3, 0, 0))
     assert act_on(throttled, own(owed=("crm",))).repeated == ""
+    fifo = Delivering(Places(crm=Silent("crm", ordered=True)), patience=Patience(3, 0, 0))
+    assert act_on(fifo, own(owed=("crm",))) == Outcome(("crm",)), "which takes it once"
 
 
 def test_waits_between_attempts_grow_to_the_cap() -> None:
