@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import UTC, datetime
 
 __all__ = ["moment"]
 
 _MILLISECONDS = 100_000_000_000
 """A larger number of seconds would be after the year 5138: it counts milliseconds."""
+_DIGITS_OF_A_DAY = 8
 _EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 """Before that there was no queue in which a letter could have lain: what is earlier stands for no time at all."""
 
@@ -25,10 +27,10 @@ def _moment(value: object) -> datetime | None:
         text = value.strip()
         if not text.isascii() or len(text) > 64:
             return None
-        try:
-            return _zoned(datetime.fromisoformat(text))
-        except (ValueError, OverflowError):
-            pass
+        # To fromisoformat many a number of milliseconds is a day without hyphens, any digit, hours and minutes.
+        if not (text.isdigit() and len(text) > _DIGITS_OF_A_DAY):
+            with contextlib.suppress(ValueError, OverflowError):
+                return _zoned(datetime.fromisoformat(text))
         try:
             value = float(text)
         except ValueError:

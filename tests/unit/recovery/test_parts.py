@@ -9,6 +9,12 @@ from turnout.recovery.messages import as_message, attributes_of
 from turnout.recovery.times import moment
 
 
+def test_milliseconds_that_look_like_a_day_and_a_time_are_milliseconds() -> None:
+    # As if 1796-10-10, a separator, 13:03; and so for one moment in hundreds.
+    assert moment("1796101011303") == datetime(2026, 12, 1, 4, 56, 51, 303_000, UTC)
+    assert moment("20260105") == datetime(2026, 1, 5, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
     "value",
     [
