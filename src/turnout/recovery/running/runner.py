@@ -36,6 +36,7 @@ T = TypeVar("T")
 LEASE_SECONDS = 120.0
 """For so long a letter stays claimed when its run dies; while it lives, claims are renewed."""
 _PAGE = 200
+_NOT_NOTED = "arrived, but could not be noted: whoever goes on may send it once more"
 
 
 class RunConfig(msgspec.Struct, frozen=True):
@@ -211,7 +212,12 @@ class Runner:
             return False
         outcomes = await self._act(ours)
         pairs = list(zip(ours, outcomes, strict=True))
-        await note_outcomes(self._ledger, [self._ended(work, outcome) for work, outcome in pairs])
+        try:
+            await note_outcomes(self._ledger, [self._ended(work, outcome) for work, outcome in pairs])
+        except TurnoutError:
+            if arrived := sum(bool(outcome.reached) for outcome in outcomes):
+                self.tally.failures[_NOT_NOTED] += arrived
+            raise
         if self._telling is not None:
             await self._telling.end(pairs)
         for outcome in outcomes:

@@ -267,6 +267,36 @@ def test_nothing_is_touched_once_the_ledger_cannot_be_written(tmp_path: Path) ->
     asyncio.run(story())
 
 
+def test_what_has_arrived_and_cannot_be_noted_is_counted_as_that_and_not_only_as_not_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("turnout.recovery.ledger.insisting._WAITS", ())
+
+    async def story() -> None:
+        bench = Bench(tmp_path)
+        await bench.fill([("crm",), ()])
+        source = await open_queue_source(bench.sqs, bench.dead, wait_seconds=0)
+        async with open_sqlite_ledger(bench.path) as ledger:
+            record, act = ledger.record, bench.act(bench.sqs)
+            made = await draft(source, ledger, lambda _: True, act, 10)
+            await ledger.save_plan(Plan("p", Action.RETRY, "dead", "jo", 1), made.items)
+
+            async def full(entries: Sequence[Entry]) -> Mapping[str, Record]:
+                if entries[0].targets:
+                    raise LedgerUnavailable("disk full")
+                return await record(entries)
+
+            ledger.record = full  # type: ignore[method-assign]
+            runner = Runner(source=source, ledger=ledger, act=act, plan="p", by="jo")
+            with pytest.raises(LedgerUnavailable, match="disk full"):
+                await runner.run(made, asyncio.Event())
+        await source.aclose()
+        assert (runner.tally.done, bench.left(), bench.got("crm").total()) == (0, 2, 1)
+        assert runner.tally.failures == {"arrived, but could not be noted: whoever goes on may send it once more": 1}
+
+    asyncio.run(story())
+
+
 def test_what_was_deleted_without_being_noted_is_noted_when_the_plan_goes_on(tmp_path: Path) -> None:
     async def story() -> None:
         bench = Bench(tmp_path)
