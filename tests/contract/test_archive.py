@@ -254,6 +254,23 @@ def test_a_document_that_is_cut_off_may_be_fetched_again(monkeypatch: pytest.Mon
     asyncio.run(main())
 
 
+def test_an_object_that_is_larger_than_any_letter_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def endless(peer: Peer) -> None:
+        await peer.request()
+        await peer.write(b'HTTP/1.1 200 OK\r\nETag: "e"\r\nContent-Length: 5000000000\r\n\r\nx')
+        await peer.closed()
+
+    async def main() -> None:
+        async with asyncio.timeout(60), raw_server(endless) as server:
+            point_at(server.url, monkeypatch)
+            async with open_s3_archive("b") as archive:
+                with pytest.raises(ArchiveError, match="s3://b/k: EntityTooLarge: 5,000,000,000 bytes") as raised:
+                    await archive.get("k")
+                assert (raised.value.fault, raised.value.retryable) == (Fault.DATA, False)
+
+    asyncio.run(main())
+
+
 async def talk(handle: Callable[[Request], bytes], scenario: Scenario, monkeypatch: pytest.MonkeyPatch) -> None:
     """A scenario with an archive whose bucket answers as `handle` says."""
     async with asyncio.timeout(60), raw_server(serving(handle)) as server:

@@ -32,6 +32,8 @@ _IDENTITY = "turnout-letter"
 """The object's own metadata that says which letter it is."""
 _TRIES = 3
 """How often a write is repeated while somebody else writes the same key (409, S3 user guide on conditional writes)."""
+_LARGEST = 64 * 1024 * 1024
+"""Others' objects are not read into memory to find out what they are. A letter of 1 MiB, escaped twice, has less."""
 _CALL_TIMES = 6
 """botocore bounds connecting and each read alone, so an answer that comes letter by letter would never end. Four
 attempts that connect and read, and the pauses between them, take less than this many times the one bound."""
@@ -102,6 +104,10 @@ class S3Archive:
         """See `ArchiveStore.get`."""
         async with self._call(key):
             answer = await _answer(self._client.get_object(Bucket=self._bucket, Key=key))
+            if answer.get("ContentLength", 0) > _LARGEST:
+                answer["Body"].close()
+                said = f"{answer['ContentLength']:,} bytes are more than any archived letter has"
+                raise ArchiveError(said, code="EntityTooLarge", fault=Fault.DATA, place=f"{self.name}/{key}")
             document: bytes = await answer["Body"].read()
         return document
 
