@@ -91,7 +91,11 @@ def test_ctrl_c_in_the_midst_ends_with_the_code_that_help_says_and_says_what_was
 
 @pytest.mark.parametrize(
     ("rate", "said"),
-    [("1", "At 1 a second: 3 s or more. Stops"), ("20", "At 20 a second. Stops")],
+    [
+        ("1", "At 1 a second: 3 s or more. Stops"),
+        ("6", "At 6 a second. Stops"),
+        ("20", "At 20 a second. Stops"),
+    ],
 )
 def test_a_plan_says_how_long_it_takes_at_least_unless_that_is_no_time(exported: Path, rate: str, said: str) -> None:  # noqa: F811
     arguments = ["replay", "--file", str(exported), *TO_FILE, "--rate", rate, "--dry-run"]

@@ -53,7 +53,7 @@ def print_draft(
     if made.works:
         seconds = len(made.works) / rate
         took = f"{seconds:,.0f} s" if seconds < 120 else f"{seconds / 60:,.0f} min"
-        at_least = f": {took} or more" if seconds >= 0.5 else ""
+        at_least = f": {took} or more" if seconds > 0.5 else ""
         click.echo(f"At {rate:g} a second{at_least}. Stops when more than {max_failures:g} % fail.")
 
 
