@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.e2e.turnout import AWS, TURNOUT
+from tests.e2e.turnout import AWS, SOURCE, TURNOUT
 from tests.servers.emulators import ministack, moto
 from tests.servers.processes import Server, free_port
 
@@ -29,7 +29,7 @@ def turnout(*arguments: str, **environment: str) -> subprocess.CompletedProcess[
     return subprocess.run(
         [TURNOUT, *arguments],
         check=False,
-        env={"PATH": "/usr/bin:/bin", "TURNOUT_RULES": str(RULES), **AWS, **environment},
+        env={"PATH": "/usr/bin:/bin", "TURNOUT_RULES": str(RULES), **SOURCE, **AWS, **environment},
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

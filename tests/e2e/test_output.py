@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
-from tests.e2e.turnout import TURNOUT, Queues
+from tests.e2e.turnout import SOURCE, TURNOUT, Queues
 from tests.unit.recovery import letters
 from tests.unit.recovery.report.stories import NOW, event
 
@@ -39,7 +39,7 @@ def turnout(
     return subprocess.run(
         [TURNOUT, *arguments],
         check=False,
-        env={"PATH": "/usr/bin:/bin", "TURNOUT_RULES": str(RULES), **(locale or {})},
+        env={"PATH": "/usr/bin:/bin", "TURNOUT_RULES": str(RULES), **SOURCE, **(locale or {})},
         stdin=subprocess.DEVNULL,
         stdout=stdout,
         stderr=subprocess.PIPE,

@@ -19,7 +19,11 @@ from typing import Any
 import boto3
 from tests.servers.processes import Server, free_port
 
+import turnout
+
 TURNOUT = str(Path(sys.executable).parent / "turnout")
+# For a command that is given nothing else of our environment: it is to be of the same source as this process.
+SOURCE = {"PYTHONPATH": str(Path(turnout.__file__).parents[1])}
 NAMES = ("events", "events-dead", "critical", "high", "standard")
 
 _CLOSED_BOOKS = re.compile(
