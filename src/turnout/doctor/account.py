@@ -24,7 +24,11 @@ def judge_caller(caller: Caller) -> Iterator[Finding]:
     silence = caller.silence
     if silence is not None and not caller.endpoint and silence.code != _NO_REGION:
         what = f"nothing could be asked about queues, targets and stores: {silence.message}"
-        yield error("settings", _SUBJECT, what, "correct it; these are AWS's own settings, variables or a profile")
+        if silence.why is Why.UNKNOWN_CALLER:
+            advice = "see to where they come from: AWS's variables, its profile, or the role of this machine or pod"
+            yield error("credentials", _SUBJECT, what, advice)
+        else:
+            yield error("settings", _SUBJECT, what, "correct it; these are AWS's own settings, variables or a profile")
         return
     if not caller.region:
         unasked = _UNASKED if silence is not None and silence.code == _NO_REGION else ""

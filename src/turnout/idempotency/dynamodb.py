@@ -20,7 +20,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from turnout.idempotency.api import Claim, StoreUnavailable
-from turnout.sqs.foreign_answers import BAD_ANSWER, dynamodb_answer
+from turnout.sqs.foreign_answers import BAD_ANSWER, bad_answer, dynamodb_answer
 from turnout.sqs.place import configured_region
 
 __all__ = ["DynamoStore", "open_dynamo_store"]
@@ -211,4 +211,5 @@ def _foreign_errors() -> Iterator[None]:
         why = str(error) or "no answer in time"
         raise StoreUnavailable(f"the idempotency table cannot be reached: {why}") from error
     except BAD_ANSWER as error:
-        raise StoreUnavailable(f"the idempotency table's answer is not DynamoDB's: {error}") from error
+        why = bad_answer(error, "DynamoDB")
+        raise StoreUnavailable(f"the idempotency table cannot be reached: {why}") from error

@@ -14,7 +14,7 @@ from botocore.utils import validate_region_name
 
 from turnout.errors import SqsError
 from turnout.queues import queue_names
-from turnout.sqs.place import configured_region, endpoint_problems
+from turnout.sqs.place import endpoint_problems
 from turnout.sqs.session import AwsConfig, AwsSession, foreign_errors
 
 __all__ = ["aws_problems"]
@@ -43,7 +43,7 @@ def aws_problems(queues: Iterable[str], *, also: str = "", services: Iterable[st
     try:
         with foreign_errors("Connect"):
             session = AwsSession(AwsConfig())
-            configured = configured_region(environ) or session.aioboto3.region_name  # which reads the profile
+            configured = session.region  # which reads the profile
     except SqsError as error:
         return [*found, _about_profile(error, environ)]
     nowhere, wrong = [], set()

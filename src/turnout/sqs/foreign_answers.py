@@ -10,12 +10,24 @@ from typing import Any
 
 from botocore.parsers import ResponseParserError
 
-__all__ = ["BAD_ANSWER", "dynamodb_answer"]
+__all__ = ["BAD_ANSWER", "LENT_EXPIRED", "bad_answer", "dynamodb_answer", "lent_expired"]
 
 BAD_ANSWER = (ResponseParserError, ValueError, AttributeError, KeyError, TypeError, RuntimeError)
 """What botocore's parsers, and whoever reads what they return, say when something else than the service answers; or
 when what lends the credentials (a program of anybody's) gives none that can be read, or only expired ones.
 """
+
+LENT_EXPIRED = "what lends the credentials gives expired ones: log in there again, or set this machine's clock"
+
+
+def lent_expired(error: object) -> bool:
+    """Whether the credentials were expired when they were lent, so that nobody was asked."""
+    return isinstance(error, RuntimeError) and "still expired" in str(error)
+
+
+def bad_answer(why: object, service: str) -> str:
+    """What one of `BAD_ANSWER`, or a sentence of ours, says where `service` was to answer."""
+    return LENT_EXPIRED if lent_expired(why) else f"the answer is not {service}'s: {why}"
 
 
 async def dynamodb_answer(request: Awaitable[dict[str, Any]]) -> dict[str, Any]:

@@ -26,15 +26,15 @@ from turnout.errors import SqsDenied, SqsError, SqsMisconfigured, SqsUnavailable
 from turnout.queues import queue_name
 from turnout.sqs.codes import call_error
 from turnout.sqs.credentials import Credentials
-from turnout.sqs.foreign_answers import BAD_ANSWER
-from turnout.sqs.place import Place, find_place
+from turnout.sqs.foreign_answers import BAD_ANSWER, LENT_EXPIRED, bad_answer, lent_expired
+from turnout.sqs.place import Place, configured_region, find_place
 
 __all__ = ["AwsConfig", "AwsSession", "foreign_errors", "retry_after_seconds", "trusting"]
 
 _LENDING_SECONDS = 60.0
 """How long credentials are waited for. botocore gives a `credential_process` any time, and STS minutes."""
 
-_LENDER = "what is to lend credentials (credential_process, for instance)"
+_LENDER = "what is to lend credentials (a credential_process or STS, for instance)"
 
 Client = Any  # aiobotocore builds its clients at run time: they have no static type
 
@@ -71,13 +71,15 @@ class AwsSession:
     def __init__(self, config: AwsConfig) -> None:
         self.config = config
         with foreign_errors("Connect"):
-            self.aioboto3 = aioboto3.Session()
+            self.aioboto3 = aioboto3.Session(region_name=config.region or configured_region(os.environ))
+            self.region: str | None = self.aioboto3.region_name
+            """Where whatever names no region of its own is: as configured, or as the profile says."""
 
     def place(self, queue: str) -> Place:
         """Where the queue with this URL lives, with a region; raises `SqsMisconfigured` when there is none."""
         place = find_place(queue, self.config.region, os.environ)
         if place.region is None:
-            place = Place(self.aioboto3.region_name, place.origin)
+            place = Place(self.region, place.origin)
         if not place.region:
             message = "no region is known for this queue: set AWS_REGION"
             raise SqsMisconfigured(message, code="NoRegion", queue=queue_name(queue))
@@ -116,15 +118,21 @@ class AwsSession:
         """The current credentials; temporary ones are renewed in time. `anew` looks for them from the beginning."""
         async with _lending():
             if anew:
-                self.aioboto3 = aioboto3.Session()
-            found = await self.aioboto3.get_credentials()
-            if found is None:
-                raise _no_credentials()
-            frozen = await found.get_frozen_credentials()
-            for text in (frozen.access_key, frozen.secret_key, frozen.token or ""):
-                if not (text.isascii() and text.isprintable()):  # it would end up in a header
-                    message = "the credentials contain characters that they cannot have"
-                    raise SqsDenied(message, code="InvalidCredentials")
+                self.aioboto3 = aioboto3.Session(region_name=self.aioboto3.region_name)
+            found = await self._found()
+        if found is None:
+            raise _no_credentials()
+        return found
+
+    async def _found(self) -> Credentials | None:
+        found = await self.aioboto3.get_credentials()
+        if found is None:
+            return None
+        frozen = await found.get_frozen_credentials()
+        for text in (frozen.access_key, frozen.secret_key, frozen.token or ""):
+            if not (isinstance(text, str) and text.isascii() and text.isprintable()):  # it would end up in a header
+                message = "the credentials are no text, or contain characters that they cannot have"
+                raise SqsDenied(message, code="InvalidCredentials", operation="Credentials")
         return Credentials(frozen.access_key, frozen.secret_key, frozen.token or None)
 
     def ca_bundle(self) -> str:
@@ -140,8 +148,10 @@ class AwsSession:
         return bundle
 
     async def _open(self, region: str | None, endpoint_url: str | None, config: AioConfig) -> Client:
+        if self.aioboto3.region_name is None:  # then STS is asked there as well, when it is to lend credentials
+            self.aioboto3 = aioboto3.Session(region_name=region)
         async with _lending():  # first, so that what is wrong with them is not told of the endpoint
-            await self.aioboto3.get_credentials()
+            await self._found()
         context = self.aioboto3.client("sqs", region_name=region, endpoint_url=endpoint_url, config=config)
         with foreign_errors("Connect"):
             try:
@@ -222,7 +232,7 @@ async def _lending() -> AsyncIterator[None]:
         except TimeoutError as error:
             message = f"{_LENDER} is silent for {_LENDING_SECONDS:g} s"
             raise SqsUnavailable(message, code="TimeoutError", operation="Credentials") from error
-        except (ValueError, AttributeError, KeyError, TypeError) as error:
+        except (ValueError, AttributeError, KeyError, TypeError, FileNotFoundError, PermissionError) as error:
             message = f"{_LENDER} gives none: {error}"
             raise SqsMisconfigured(message, code="InvalidCredentials", operation="Credentials") from error
 
@@ -247,10 +257,9 @@ def foreign_errors(operation: str, queue: str = "") -> Iterator[None]:
         message, code = str(error) or "no answer", type(error).__name__
         raise SqsUnavailable(message, code=code, operation=operation, queue=queue_name(queue)) from error
     except BAD_ANSWER as error:
-        if isinstance(error, RuntimeError) and "still expired" in str(error):
-            message = "what lends the credentials gives expired ones: log in there again, or set this machine's clock"
-            raise SqsDenied(message, code="ExpiredToken", operation=operation, queue=queue_name(queue)) from error
-        message = f"the answer is not SQS's: {error}"
+        if lent_expired(error):
+            raise SqsDenied(LENT_EXPIRED, code="ExpiredToken", operation=operation, queue=queue_name(queue)) from error
+        message = bad_answer(error, "SQS")
         raise SqsUnavailable(message, code="BadAnswer", operation=operation, queue=queue_name(queue)) from error
 
 

@@ -23,7 +23,7 @@ from turnout.errors import Fault, TargetError
 from turnout.queues import arn_name
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.deadline import Deadline
-from turnout.sqs.foreign_answers import BAD_ANSWER
+from turnout.sqs.foreign_answers import BAD_ANSWER, bad_answer
 from turnout.sqs.place import configured_region
 from turnout.targets.answers import entry_failure, published, put, told
 
@@ -103,10 +103,10 @@ class _AwsDestination:
         except UnicodeEncodeError as error:  # half a surrogate pair; nothing was sent
             raise self._error("the event is no valid text", type(error).__name__, Fault.DATA, False) from error
         except BAD_ANSWER as error:
-            raise self._bad_answer(str(error)) from error
+            raise self._bad_answer(error) from error
 
-    def _bad_answer(self, why: str) -> TargetError:
-        return self._error(told(f"the answer is not the service's: {why}"), "BadAnswer", Fault.SYSTEM, True)
+    def _bad_answer(self, why: object) -> TargetError:
+        return self._error(told(bad_answer(why, "the service")), "BadAnswer", Fault.SYSTEM, True)
 
     def _error(self, text: str, code: str, fault: Fault, retryable: bool) -> TargetError:
         return TargetError(text, code=code, fault=fault, retryable=retryable, target=self.name)

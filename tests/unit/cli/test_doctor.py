@@ -12,6 +12,7 @@ from click.testing import CliRunner
 
 from turnout.cli.commands import turnout
 from turnout.cli.doctor import doctor
+from turnout.sqs.foreign_answers import LENT_EXPIRED
 
 RULES = "targets: {{t: {target}}}\nunmatched: drop\nrules: [{{id: r, when: detail.x == 1, send: [t]}}]\n"
 
@@ -69,6 +70,29 @@ def test_a_setting_of_aws_with_which_nothing_can_be_asked_is_the_one_thing_said_
     assert found["message"].startswith("nothing could be asked about queues, targets and stores: ")
     assert says in found["message"]
     assert "credentials" not in found["advice"]
+
+
+@pytest.mark.parametrize(
+    ("printed", "says"),
+    [
+        (
+            '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": "2020-01-01T00:00:00Z"}',
+            LENT_EXPIRED,
+        ),
+        ('{"Version": 1, "AccessKeyId": 1, "SecretAccessKey": "b"}', "the credentials are no text"),
+        ("please log in", "gives none"),
+    ],
+)
+def test_credentials_that_are_lent_and_no_use_are_the_one_thing_said_of_aws_in_the_workers_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, printed: str, says: str
+) -> None:
+    (tmp_path / "printed").write_text(printed)
+    (tmp_path / "config").write_text(f"[default]\ncredential_process = cat {tmp_path / 'printed'}\n")
+    environ = {"AWS_ACCESS_KEY_ID": "", "AWS_SECRET_ACCESS_KEY": "", "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    (found,) = findings(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1", **environ})
+    assert found["check"] == "credentials"
+    assert says in found["message"]
+    assert "where they come from" in found["advice"]
 
 
 def test_a_collector_is_looked_for_also_where_aws_does_not_answer(

@@ -178,6 +178,10 @@ def answered(code: str) -> ClientError:
         (answered("Throttled"), Why.THROTTLED),
         (answered("ExpiredToken"), Why.UNKNOWN_CALLER),
         (NoCredentialsError(), Why.UNKNOWN_CALLER),
+        (
+            RuntimeError("Credentials were refreshed, but the refreshed credentials are still expired."),
+            Why.UNKNOWN_CALLER,
+        ),
         (ConnectionRefusedError("no"), Why.FAILED),
         (KeyError("an answer that is not AWS's"), Why.FAILED),
         (TimeoutError(), Why.FAILED),

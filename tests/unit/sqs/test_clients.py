@@ -460,6 +460,8 @@ def printed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         (lent("tomorrow"), "InvalidCredentials", "tomorrow"),
         ("please log in", "InvalidCredentials", "credential_process"),
         ("[]", "InvalidCredentials", "credential_process"),
+        (lent("2999-01-01T00:00:00Z", AccessKeyId=12345), "InvalidCredentials", "are no text"),
+        (lent("2999-01-01T00:00:00Z", SessionToken="tökén"), "InvalidCredentials", "characters that they cannot have"),
     ],
 )
 def test_credentials_that_are_expired_or_none_when_they_are_lent_are_told_as_that(
@@ -469,11 +471,72 @@ def test_credentials_that_are_expired_or_none_when_they_are_lent_are_told_as_tha
 
     async def test() -> None:
         async with talking_to(opener, lambda _: {}) as sqs:
-            with pytest.raises(SqsDenied, match=words) as caught:
+            with pytest.raises(SqsDenied, match=f"^Credentials: .*{words}") as caught:
                 await sqs.receive(QUEUE, wait_seconds=0)
             assert caught.value.code == code
 
     run(test())
+
+
+@both
+@pytest.mark.parametrize(
+    "lender", ["credential_process = /nowhere/lend", "role_arn = arn\nweb_identity_token_file = /nowhere/token"]
+)
+def test_a_file_that_is_not_there_to_lend_credentials_is_a_wrong_setting(
+    opener: Opener, printed: Path, lender: str
+) -> None:
+    printed.with_name("config").write_text(f"[default]\n{lender}\n")
+
+    async def test() -> None:
+        async with talking_to(opener, lambda _: {}) as sqs:
+            with pytest.raises(SqsMisconfigured, match=r"^Credentials: InvalidCredentials: .* No such file") as caught:
+                await sqs.receive(QUEUE, wait_seconds=0)
+            assert caught.value.exit_code == 2
+
+    run(test())
+
+
+ASSUMED = b"""<AssumeRoleResponse><AssumeRoleResult><Credentials><AccessKeyId>ASIA</AccessKeyId>
+<SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>2999-01-01T00:00:00Z</Expiration>
+</Credentials></AssumeRoleResult></AssumeRoleResponse>"""
+REFUSED = b"<ErrorResponse><Error><Code>AccessDenied</Code><Message>not this role</Message></Error></ErrorResponse>"
+
+
+@both
+@pytest.mark.parametrize(
+    ("queue", "environ", "config"),
+    [
+        (QUEUE, {}, None),
+        ("http://localhost/0/orders", {"AWS_REGION": "eu-west-1"}, None),
+        ("http://localhost/0/orders", {}, "eu-west-1"),
+    ],
+)
+def test_sts_is_asked_for_a_role_in_the_region_of_the_queue_where_no_other_is_named(
+    opener: Opener, printed: Path, queue: str, environ: dict[str, str], config: str | None, monkeypatch: Any
+) -> None:
+    role = "[default]\nrole_arn = arn:aws:iam::123456789012:role/worker\nsource_profile = keys"
+    keys = "[profile keys]\naws_access_key_id = AKIDEXAMPLE\naws_secret_access_key = x"
+    printed.with_name("config").write_text(f"{role}\n{keys}\n")
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    refusing, scopes = True, []
+
+    def lend(request: Request) -> bytes:
+        scopes.append(request.headers["authorization"].split("/")[2:4])
+        return answer(REFUSED, 403) if refusing else answer(ASSUMED)
+
+    async def test() -> None:
+        nonlocal refusing
+        async with raw_server(serving(lend)) as sts, raw_server(serving(lambda _: {})) as server:
+            monkeypatch.setenv("AWS_ENDPOINT_URL_STS", sts.url)
+            async with opener(AwsConfig(region=config, endpoint_url=server.url)) as sqs:
+                with pytest.raises(SqsDenied, match=r"^Credentials: AccessDenied: not this role"):
+                    await sqs.receive(queue, wait_seconds=0)
+                refusing = False
+                assert await sqs.receive(queue, wait_seconds=0) == []
+
+    run(test())
+    assert [*map(tuple, scopes)] == [("eu-west-1", "sts")] * len(scopes)
 
 
 @both

@@ -22,6 +22,7 @@ from turnout.idempotency.dynamodb import open_dynamo_store
 from turnout.message import Attribute
 from turnout.sqs.api import OutgoingMessage, SentBatch
 from turnout.sqs.codes import short_code
+from turnout.sqs.foreign_answers import LENT_EXPIRED
 from turnout.targets.api import Destination
 from turnout.targets.aws import (
     AwsClients,
@@ -378,14 +379,15 @@ def test_what_a_function_answers_beside_its_status_holds_no_connection(
 
 
 @pytest.mark.parametrize(
-    "printed",
+    ("printed", "words"),
     [
-        "please log in",
-        '{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "SessionToken": "c", "Expiration": "2020-01-01"}',
+        ("please log in", "answer is not the service's"),
+        ('{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": "2020-01-01"}', "not the service's"),
+        ('{"Version": 1, "AccessKeyId": "a", "SecretAccessKey": "b", "Expiration": "2020-01-01T00:00Z"}', LENT_EXPIRED),
     ],
 )
 def test_credentials_that_are_none_or_expired_when_they_are_lent_are_a_failure_to_repeat(
-    service: Endpoint, printed: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    service: Endpoint, printed: str, words: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.delenv("AWS_ACCESS_KEY_ID")
     monkeypatch.delenv("AWS_SECRET_ACCESS_KEY")
@@ -395,6 +397,7 @@ def test_credentials_that_are_none_or_expired_when_they_are_lent_are_a_failure_t
     (failure,) = send_each(service, TopicDestination, TOPIC, Answer(b""))
     assert isinstance(failure, TargetError)
     assert failure.retryable
+    assert words in str(failure)
 
 
 def test_a_table_behind_something_that_is_not_dynamodb_is_unavailable(service: Endpoint) -> None:

@@ -11,6 +11,7 @@ from botocore.exceptions import ClientError, NoCredentialsError, ParamValidation
 from turnout.doctor.facts import Silence, Why
 from turnout.errors import SqsDenied, SqsError, SqsMisconfigured, SqsQueueMissing
 from turnout.sqs.codes import THROTTLED, short_code
+from turnout.sqs.foreign_answers import LENT_EXPIRED, lent_expired
 from turnout.targets.aws import AwsClients
 
 __all__ = ["ANSWER_SECONDS", "Answer", "ask", "ask_service"]
@@ -99,6 +100,8 @@ async def ask(question: Awaitable[T], action: str) -> T | Silence:
         code, text = ("InvalidEndpoint", f"{error}: {advice}") if invalid else (type(error).__name__, str(error))
         return Silence(Why.FAILED, code, text, action)
     except Exception as error:  # noqa: BLE001 - whatever botocore makes of an answer that is not AWS's: it is told
+        if lent_expired(error):
+            return Silence(Why.UNKNOWN_CALLER, "ExpiredToken", LENT_EXPIRED, action)
         said = str(error).strip().splitlines()
         return Silence(Why.FAILED, type(error).__name__, said[0] if said else "no answer", action)
 

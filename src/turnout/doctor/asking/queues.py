@@ -153,7 +153,9 @@ class QueueAsker:
 def not_asked(error: Exception) -> Caller:
     """Nobody, when the settings for AWS are such that nothing can be asked: there is no endpoint then."""
     code = error.code if isinstance(error, SqsError) else type(error).__name__
-    return Caller("", "", "", "", False, None, Silence(Why.FAILED, code, str(error)))
+    nobody = isinstance(error, SqsError) and error.operation == "Credentials"
+    why = Why.UNKNOWN_CALLER if nobody else Why.FAILED
+    return Caller("", "", "", "", False, None, Silence(why, code, str(error)))
 
 
 def read_mapping(mapping: Answer, about: Answer | Silence) -> MappingFacts:

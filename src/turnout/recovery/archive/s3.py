@@ -23,7 +23,7 @@ from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError, 
 
 from turnout.errors import ArchiveError, Fault
 from turnout.recovery.archive.store import Stored, unmistakable
-from turnout.sqs.foreign_answers import BAD_ANSWER
+from turnout.sqs.foreign_answers import BAD_ANSWER, bad_answer
 from turnout.sqs.place import configured_region
 
 __all__ = ["S3Archive", "open_s3_archive"]
@@ -204,5 +204,5 @@ def _foreign_errors(place: str) -> Iterator[None]:
         code, message = type(error).__name__, str(error) or "no answer"
         raise ArchiveError(message, code=code, fault=Fault.SYSTEM, retryable=True, place=place) from error
     except BAD_ANSWER as error:
-        message = f"the answer is not S3's: {error}"
+        message = bad_answer(error, "S3")
         raise ArchiveError(message, code="BadAnswer", fault=Fault.SYSTEM, retryable=True, place=place) from error

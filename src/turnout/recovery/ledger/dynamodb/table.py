@@ -15,7 +15,7 @@ from aiobotocore.config import AioConfig
 from botocore.exceptions import BotoCoreError, ClientError
 
 from turnout.recovery.ledger.api import LedgerUnavailable
-from turnout.sqs.foreign_answers import BAD_ANSWER, dynamodb_answer
+from turnout.sqs.foreign_answers import BAD_ANSWER, bad_answer, dynamodb_answer
 from turnout.sqs.place import configured_region
 
 __all__ = ["INDEX", "TRIES", "Attributes", "ConditionFailed", "Table", "TransactionLost", "key", "open_table"]
@@ -231,5 +231,5 @@ def _foreign_errors(table: str) -> Iterator[None]:
         why = str(error) or "no answer in time"
         raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {why}") from error
     except BAD_ANSWER as error:
-        message = f"the ledger's table {table} cannot be reached: the answer is not DynamoDB's ({error})"
-        raise LedgerUnavailable(message) from error
+        why = bad_answer(error, "DynamoDB")
+        raise LedgerUnavailable(f"the ledger's table {table} cannot be reached: {why}") from error
