@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from turnout.doctor.facts import Caller, Why
-from turnout.doctor.findings import Finding, error, fine, unknown, warning
+from turnout.doctor.findings import SEE_TO_CREDENTIALS, Finding, error, fine, unknown, warning
 
-__all__ = ["judge_caller", "judge_clock"]
+__all__ = ["judge_caller", "judge_clock", "proxy_in_the_way"]
 
 # Signature Version 4 lets a request be five minutes old (IAM user guide, "Elements of an AWS API request signature").
 _REFUSED_SECONDS = 300.0
@@ -25,8 +25,7 @@ def judge_caller(caller: Caller) -> Iterator[Finding]:
     if silence is not None and not caller.endpoint and silence.code != _NO_REGION:
         what = f"nothing could be asked about queues, targets and stores: {silence.message}"
         if silence.why is Why.UNKNOWN_CALLER:
-            advice = "see to where they come from: AWS's variables, its profile, or the role of this machine or pod"
-            yield error("credentials", _SUBJECT, what, advice)
+            yield error("credentials", _SUBJECT, what, SEE_TO_CREDENTIALS)
         else:
             yield error("settings", _SUBJECT, what, "correct it; these are AWS's own settings, variables or a profile")
         return
@@ -65,6 +64,16 @@ def judge_caller(caller: Caller) -> Iterator[Finding]:
             f"AWS could not be asked who this is: {silence.code}: {silence.message}",
             "let this machine reach the STS endpoint of the region (in a VPC: an interface endpoint for sts)",
         )
+
+
+def proxy_in_the_way() -> Finding:
+    """That the worker's client cannot go the way that the environment asks for. We go it: we use the other one."""
+    return error(
+        "proxy",
+        _SUBJECT,
+        "the environment asks for a proxy, which the worker's client of SQS does not speak to",
+        "set TURNOUT_SQS_CLIENT=aioboto3, or except the endpoint's host with NO_PROXY",
+    )
 
 
 def judge_clock(caller: Caller) -> Iterator[Finding]:

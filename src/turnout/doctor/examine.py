@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from turnout.dlq.settings import load_dlq_settings
-from turnout.doctor.account import judge_caller, judge_clock
+from turnout.doctor.account import judge_caller, judge_clock, proxy_in_the_way
 from turnout.doctor.asking.genesys import ask_genesys
 from turnout.doctor.asking.iam import Iam
 from turnout.doctor.asking.queues import QueueAsker, not_asked
@@ -98,6 +98,8 @@ async def _aws(
             return caller, [*judge_caller(caller)]
         caller = await queues.caller(settings.source_queue_url[0])
         findings = [*judge_caller(caller), *judge_clock(caller)]
+        if settings.sqs_client == "wire" and queues.proxied(caller.endpoint):
+            findings.append(proxy_in_the_way())
         if not caller.endpoint or (caller.silence is not None and caller.silence.why is Why.UNKNOWN_CALLER):
             return caller, findings
         iam = Iam(clients, caller)

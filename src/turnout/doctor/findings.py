@@ -8,7 +8,11 @@ import msgspec
 
 from turnout.doctor.facts import Silence, Why
 
-__all__ = ["Finding", "Severity", "error", "fine", "silent", "unknown", "warning"]
+__all__ = ["SEE_TO_CREDENTIALS", "Finding", "Severity", "error", "fine", "silent", "unknown", "warning"]
+
+SEE_TO_CREDENTIALS = (
+    "see to where the credentials come from: AWS's variables, its profile, or the role of this machine or pod"
+)
 
 
 class Severity(StrEnum):
@@ -77,6 +81,8 @@ def silent(
         case Why.THROTTLED:
             advice = "AWS was asked too much at once: run turnout doctor again in a minute"
             return unknown(check, subject, f"no answer: {said}", advice)
+        case Why.UNKNOWN_CALLER:
+            return error(check, subject, f"no answer: {said}", SEE_TO_CREDENTIALS)
         case Why.SETTINGS:
             return error(check, subject, silence.message, "correct it")
     return error(check, subject, f"no answer: {said}", f"look at {look_at}")

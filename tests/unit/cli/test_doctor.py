@@ -92,7 +92,20 @@ def test_credentials_that_are_lent_and_no_use_are_the_one_thing_said_of_aws_in_t
     (found,) = findings(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1", **environ})
     assert found["check"] == "credentials"
     assert says in found["message"]
-    assert "where they come from" in found["advice"]
+    assert "where the credentials come from" in found["advice"]
+
+
+@pytest.mark.parametrize(("client", "told"), [("wire", True), ("aioboto3", False)])
+def test_a_proxy_that_the_workers_client_does_not_speak_to_is_found_although_the_doctors_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, client: str, told: bool
+) -> None:
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    # By name: between processes of one machine a proxy is passed by.
+    environ = {"AWS_ENDPOINT_URL": "http://sqs.internal.example:4566", "HTTP_PROXY": "http://127.0.0.1:9"}
+    found = findings(tmp_path, monkeypatch, {"AWS_REGION": "eu-west-1", **environ, "TURNOUT_SQS_CLIENT": client})
+    advice = [one["advice"] for one in found if one["check"] == "proxy"]
+    assert advice == ["set TURNOUT_SQS_CLIENT=aioboto3, or except the endpoint's host with NO_PROXY"] * told
 
 
 def test_a_collector_is_looked_for_also_where_aws_does_not_answer(

@@ -162,8 +162,8 @@ def test_a_mapping_is_read_with_its_functions_timeout() -> None:
     assert bare == MappingFacts("x", False, 0, False, None)
 
 
-def answered(code: str) -> ClientError:
-    return ClientError({"Error": {"Code": code, "Message": "so it said"}}, "GetQueueAttributes")
+def answered(code: str, operation: str = "GetQueueAttributes") -> ClientError:
+    return ClientError({"Error": {"Code": code, "Message": "so it said"}}, operation)
 
 
 @pytest.mark.parametrize(
@@ -173,6 +173,9 @@ def answered(code: str) -> ClientError:
         (answered("AWS.SimpleQueueService.NonExistentQueue"), Why.MISSING),
         (answered("ResourceNotFoundException"), Why.MISSING),
         (answered("InternalError"), Why.FAILED),
+        (answered("403"), Why.FAILED),
+        (answered("403", "HeadBucket"), Why.DENIED),
+        (answered("404", "HeadBucket"), Why.MISSING),
         (answered("ThrottlingException"), Why.THROTTLED),
         (answered("ProvisionedThroughputExceededException"), Why.THROTTLED),
         (answered("Throttled"), Why.THROTTLED),
@@ -241,6 +244,17 @@ def test_what_answers_in_place_of_aws_is_told_and_raises_nothing(said: bytes, mo
     for answer in asyncio.run(ask_all()):
         assert isinstance(answer, Silence)
         assert answer.why is Why.FAILED
+
+
+def test_the_page_of_a_proxy_that_refuses_is_no_answer_of_aws_and_is_not_shown() -> None:
+    async def refused() -> None:
+        page = {"Error": {"Code": "403", "Message": "<html>Access denied by policy</html>"}}
+        raise ClientError(page, "SendMessageBatch")
+
+    silence = asyncio.run(ask(refused(), "sqs:SendMessage"))
+    assert silence == Silence(
+        Why.FAILED, "BadAnswer", "an answer with HTTP status 403 that is not AWS's", "sqs:SendMessage"
+    )
 
 
 def test_a_name_that_none_can_have_is_told_with_what_is_wrong_with_it() -> None:

@@ -50,6 +50,15 @@ def test_credentials_that_are_refused_differ_from_nobody_to_ask(why: Silence, se
     assert worst(judge_caller(caller), "credentials") is severity
 
 
+def test_a_queue_that_does_not_take_the_credentials_is_not_said_to_be_out_of_reach() -> None:
+    unknown = Silence(Why.UNKNOWN_CALLER, "InvalidClientTokenId", "The security token is invalid")
+    (finding,) = bad(judge_queue(source(attributes=unknown), settings(), CALLER))
+    assert finding.severity is Severity.ERROR
+    assert "InvalidClientTokenId" in finding.message
+    assert "where the credentials come from" in finding.advice
+    assert "network" not in finding.advice
+
+
 def test_a_missing_region_is_an_error() -> None:
     assert worst(judge_caller(Caller(ACCOUNT, "arn", "", "", emulator=False)), "region") is Severity.ERROR
 

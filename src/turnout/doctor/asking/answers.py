@@ -79,6 +79,9 @@ async def ask(question: Awaitable[T], action: str) -> T | Silence:
     except ClientError as error:
         details = error.response.get("Error", {})
         code = str(details.get("QueryErrorCode") or details.get("Code") or "Unknown")
+        # A HEAD has no body, so that its code is the bare status; else it is the status of a page that is not AWS's.
+        if code.isdigit() and not error.operation_name.startswith("Head"):
+            return Silence(Why.FAILED, "BadAnswer", f"an answer with HTTP status {code} that is not AWS's", action)
         return Silence(_why(code), code, str(details.get("Message") or "").strip(), action)
     except (NoCredentialsError, PartialCredentialsError) as error:
         return Silence(Why.UNKNOWN_CALLER, type(error).__name__, str(error), action)

@@ -64,6 +64,10 @@ class QueueAsker:
             return Caller("", "", region, endpoint, emulator, await self._ahead(queue), answer)
         return Caller(str(answer["Account"]), str(answer["Arn"]), region, endpoint, emulator, _ahead(answer))
 
+    def proxied(self, url: str) -> bool:
+        """Whether the environment asks for a proxy on the way to `url`."""
+        return self._session.proxied(url)
+
     async def _ahead(self, queue: str) -> float | None:
         answer = await self._ask(queue, "get_queue_attributes", "", AttributeNames=["QueueArn"])
         return None if isinstance(answer, Silence) else _ahead(answer)
