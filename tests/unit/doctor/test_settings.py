@@ -59,7 +59,11 @@ def test_a_collector_whose_authority_is_named_is_trusted_as_the_exporter_trusts_
                 ({}, Severity.WARNING, "certificate"),
                 ({"OTEL_EXPORTER_OTLP_CERTIFICATE": str(certificates.ca)}, Severity.OK, "takes connections"),
                 ({"OTEL_EXPORTER_OTLP_TRACES_CERTIFICATE": str(certificates.ca)}, Severity.OK, "takes connections"),
-                ({"OTEL_EXPORTER_OTLP_CERTIFICATE": "nowhere.pem"}, Severity.WARNING, "No such file"),
+                (
+                    {"OTEL_EXPORTER_OTLP_CERTIFICATE": "nowhere.pem"},
+                    Severity.WARNING,
+                    "No such file or directory: 'nowhere.pem'",
+                ),
             ):
                 (finding,) = await examine_telemetry({**there, **more})
                 assert finding.severity is severity, more

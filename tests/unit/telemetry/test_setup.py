@@ -219,6 +219,25 @@ start_metrics(MetricSettings.from_environ(os.environ), lambda: None)
 """
 
 
+def told_of_both(environ: dict[str, str], level: str = "INFO") -> str:
+    command = [sys.executable, "-c", START_BOTH, level]
+    environ = os.environ | environ
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True).stderr
+
+
+@pytest.mark.parametrize("protocol", ["grpc", "http/protobuf"])
+@pytest.mark.parametrize("what", ["CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"])
+def test_a_file_of_tls_that_is_not_there_is_told_in_a_line_for_each_signal_where_tls_is_spoken(
+    protocol: str, what: str
+) -> None:
+    environ = {"OTEL_EXPORTER_OTLP_PROTOCOL": protocol, f"OTEL_EXPORTER_OTLP_{what}": "/nowhere.pem"}
+    traces, metrics = told_of_both(environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": "https://127.0.0.1:9"}).splitlines()
+    for line in (traces, metrics):
+        assert "could not be started" in line
+        assert line.endswith("No such file or directory: '/nowhere.pem'")
+    assert told_of_both(environ | {"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:9"}) == ""
+
+
 @pytest.mark.parametrize(
     ("variable", "value", "why"),
     [
@@ -229,19 +248,14 @@ start_metrics(MetricSettings.from_environ(os.environ), lambda: None)
 def test_a_variable_that_the_library_refuses_is_told_in_a_line_for_each_signal_without_a_traceback(
     variable: str, value: str, why: str
 ) -> None:
-    environ = os.environ | ENDPOINT | {variable: value}
-
-    def told(level: str) -> str:
-        command = [sys.executable, "-c", START_BOTH, level]
-        return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=True).stderr
-
-    traces, metrics = told("INFO").splitlines()
+    environ = ENDPOINT | {variable: value}
+    traces, metrics = told_of_both(environ).splitlines()
     assert traces.startswith("Tracing is off: the exporter could not be started. Check the OTEL_* variables: ")
     assert metrics.startswith("Metrics are not exported: the exporter could not be started. ")
     for line in (traces, metrics):
         assert why in line
         assert variable in line
-    assert "Traceback" in told("DEBUG")
+    assert "Traceback" in told_of_both(environ, "DEBUG")
 
 
 @pytest.mark.parametrize("variable", ["COMPRESSION", "TRACES_COMPRESSION", "TIMEOUT", "TRACES_TIMEOUT"])

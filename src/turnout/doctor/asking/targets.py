@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import ssl
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -64,6 +65,8 @@ async def connect(url: str, trusted: ssl.SSLContext | None = None, *, authoritie
         parts = urlsplit(url if "://" in url else f"http://{url}")
         secure = parts.scheme == "https"
         port = parts.port or (443 if secure else 80)
+        if secure and authorities:
+            os.stat(authorities)  # which, unlike what reads it, names a file that is not there
         async with asyncio.timeout(_CONNECT_SECONDS):
             context = (trusted or ssl.create_default_context(cafile=authorities or None)) if secure else None
             reader, writer = await asyncio.open_connection(parts.hostname or "", port, ssl=context)

@@ -127,6 +127,7 @@ def started(settings: SignalSettings, start: Callable[[], T], signal: str, other
         if name.startswith("OTEL_") and (not text.strip() or (name == timeout and not _value(text))):
             del os.environ[name]
     try:
+        _find_certificates(signal)
         return start()
     except Exception as error:  # noqa: BLE001 - what the SDK may raise is not known; the process runs without
         _log.error(
@@ -137,6 +138,18 @@ def started(settings: SignalSettings, start: Callable[[], T], signal: str, other
             exc_info=_log.isEnabledFor(logging.DEBUG),
         )
         return None
+
+
+def _find_certificates(signal: str) -> None:
+    """Raises OSError for a file of TLS that is not there: exporters start without, and each export fails by itself."""
+    name = signal.upper()
+    _, endpoint = _given(os.environ, f"OTEL_EXPORTER_OTLP_{name}_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT")
+    if endpoint.startswith("http://"):
+        return
+    for what in ("CERTIFICATE", "CLIENT_CERTIFICATE", "CLIENT_KEY"):
+        _, file = _given(os.environ, f"OTEL_EXPORTER_OTLP_{name}_{what}", f"OTEL_EXPORTER_OTLP_{what}")
+        if file:
+            os.stat(file)
 
 
 def resource() -> Resource:
