@@ -13,6 +13,7 @@ import os
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import islice
@@ -239,7 +240,13 @@ def _exception(formatter: logging.Formatter, record: logging.LogRecord) -> str:
     """The traceback; not kept on the record, where another handler would find it unmasked."""
     parts = []
     if record.exc_info:
-        parts.append(formatter.formatException(record.exc_info))
+        # What lends credentials fails elsewhere: where in its library that is noticed tells nobody anything.
+        foreseen = record.name.startswith("aiobotocore.") and logging.getLogger().level > logging.DEBUG
+        parts.append(
+            "".join(traceback.format_exception_only(record.exc_info[1])).strip()
+            if foreseen
+            else formatter.formatException(record.exc_info)
+        )
     if record.stack_info:
         parts.append(record.stack_info)
     return "\n".join(parts)

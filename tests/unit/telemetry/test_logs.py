@@ -114,6 +114,20 @@ def test_a_traceback_stays_on_its_json_line() -> None:
     assert "ValueError: two\nlines" in str(line["exception"])
 
 
+@pytest.mark.parametrize(("level", "traced"), [("info", False), ("debug", True)])
+def test_credentials_that_cannot_be_refreshed_are_told_without_the_way_through_the_library(
+    level: str, traced: bool
+) -> None:
+    stream = configured("json", level)
+    try:
+        raise PermissionError("not this role")
+    except PermissionError:
+        logging.getLogger("aiobotocore.credentials").warning("Refreshing failed", exc_info=True)
+    (line,) = lines(stream)
+    assert str(line["exception"]).endswith("PermissionError: not this role")
+    assert ("Traceback" in str(line["exception"])) is traced
+
+
 def test_a_field_cannot_replace_what_every_line_has() -> None:
     stream = configured()
     log.info("true", extra={"time": "then", "level": "none", "logger": "other"})
