@@ -20,6 +20,7 @@ from turnout.pipeline.books import Books
 from turnout.pipeline.claims import Claims
 from turnout.pipeline.inflight import InFlight
 from turnout.pipeline.outbox import Outbox
+from turnout.queues import queue_name
 from turnout.rules import Match
 from turnout.sqs.api import MAX_BATCH_ENTRIES, MAX_VISIBILITY_SECONDS, EntryFailure, Sqs
 from turnout.telemetry.logs import about
@@ -196,6 +197,14 @@ class Settler:
             failures = await self._sqs.delete(queue, handles)
         except SqsError as error:
             call.error = error.code
+            if error.fault is Fault.CONFIG:  # said at once: the last attempt, which tells of each message, is far away
+                log.warning(
+                    "%s of %s done but not deleted (turnout doctor says how to repair this), trying again: %s",
+                    count(len(accounts), "message"),
+                    queue_name(queue),
+                    error,
+                    extra={"code": error.code},
+                )
             spoilt = isinstance(error, SqsRejected) and len(accounts) > 1
             failures = [
                 EntryFailure(index, error.code, str(error), error.fault, error.retryable)

@@ -21,7 +21,7 @@ DELETE, SEND = "DeleteMessageBatch", "SendMessageBatch"
 
 
 @pytest.mark.parametrize("code", ["RequestTimeTooSkewed", "ExpiredToken", "AccessDenied", "SignatureDoesNotMatch"])
-def test_a_delete_that_is_denied_for_a_moment_is_repeated(code: str) -> None:
+def test_a_delete_that_is_denied_for_a_moment_is_told_and_repeated(code: str, caplog: pytest.LogCaptureFixture) -> None:
     async def main() -> None:
         yard = Yard()
         yard.sqs.fail_calls(SOURCE, DELETE, code, times=1)
@@ -31,6 +31,9 @@ def test_a_delete_that_is_denied_for_a_moment_is_repeated(code: str) -> None:
         assert yard.worker.books.outcomes == {Outcome.DELIVERED: 5}
 
     asyncio.run(main())
+    (told,) = (record for record in caplog.records if record.name == "turnout.pipeline.settler")
+    assert "done but not deleted (turnout doctor says how" in told.getMessage()
+    assert vars(told)["code"] == code
 
 
 def test_one_handle_that_spoils_the_call_does_not_keep_the_others_from_being_deleted() -> None:
