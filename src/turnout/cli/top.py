@@ -221,9 +221,8 @@ def _letters(snapshot: Snapshot) -> RenderableType:
     reasons = []
     # The worker has masked what nobody should read.
     for row in letter_rows(snapshot.recent_letters, snapshot.taken_at, printable):
-        owed = ", ".join(row.owed)
-        rows.append((row.reason, number(row.count), row.last, Text(owed), Text(row.message)))
-        reasons.append(Text(f"  {row.reason}{owed and f', owed to {owed}'}: {row.message}", "dim"))
+        rows.append((row.reason, number(row.count), row.last, Text(row.owed), Text(row.message)))
+        reasons.append(Text(f"  {row.reason}{row.owed and f', owed to {row.owed}'}: {row.message}", "dim"))
     narrow = _table(*columns[:3], rows=rows or _NO_LETTERS)
     return _Fitting((_ROOM_FOR_ALL, _table(*columns, rows=rows or _NO_LETTERS)), (0, Group(narrow, *reasons)))
 

@@ -36,6 +36,7 @@ _MOST_FAILING = 5
 _FULL_SECONDS = 1.0
 _MOST_LETTERS = 20
 _MOST_IDS = 2
+_MOST_OWED = 5
 _RECENTLY_SECONDS = 600.0
 _NOTHING = "\u2013"
 """Where there is no figure yet."""
@@ -70,7 +71,7 @@ class LetterRow(msgspec.Struct, frozen=True):
     reason: str
     message: str
     """Without what looks like contact data."""
-    owed: Sequence[str]
+    owed: str
     count: int
     last: str
     ids: Sequence[str]
@@ -239,13 +240,18 @@ def letter_rows(letters: Sequence[LetterSnapshot], now: float, redact: Redact) -
         LetterRow(
             reason,
             message,
-            owed,
+            _owed(owed),
             len(group),
             ago(now, group[0].at),
             tuple(redact(letter.event_id) or letter.message_id for letter in group[:_MOST_IDS]),
         )
         for (reason, message, owed), group in list(alike.items())[:_MOST_LETTERS]
     )
+
+
+def _owed(targets: Sequence[str]) -> str:
+    named = ", ".join(targets[:_MOST_OWED])
+    return f"{named} and {len(targets) - _MOST_OWED} more" if len(targets) > _MOST_OWED else named
 
 
 def number(value: float) -> str:

@@ -167,6 +167,15 @@ def test_letters_that_say_the_same_are_one_row_and_contact_data_is_masked() -> N
     assert (second.count, second.last, second.ids) == (1, "60 s ago", ("m-9",))
 
 
+def test_of_many_targets_that_a_letter_is_owed_to_some_are_named_and_the_others_counted() -> None:
+    letters = tuple(
+        LetterSnapshot(NOW, "QUEUE_MISSING", "gone", "m-1", "e-1", tuple(f"t{number}" for number in range(owed)))
+        for owed in (5, 20)
+    )
+    few, many = page(snapshot(recent_letters=letters)).letters
+    assert (few.owed, many.owed) == ("t0, t1, t2, t3, t4", "t0, t1, t2, t3, t4 and 15 more")
+
+
 def test_ids_that_are_contact_data_are_masked_as_in_the_log() -> None:
     letters = (LetterSnapshot(NOW, "MESSAGE_REJECTED", "refused", "m-1", "call-+4930123456", ()),)
     (row,) = page(snapshot(recent_letters=letters)).letters
