@@ -53,8 +53,8 @@ def tail(
     """Show messages as they are settled: where each went, by which rules, how long it took.
 
     ADDRESS is that of the worker's HTTP port, as its log names it: http://127.0.0.1:8080, or 8080 for one on this
-    machine. The token, if it has one, is read from TURNOUT_HTTP_TOKEN. Of many messages some are shown and the others
-    counted. Ctrl-C ends.
+    machine; without it TURNOUT_HTTP_PORT is taken. The token, if it has one, is read from TURNOUT_HTTP_TOKEN. Of many
+    messages some are shown and the others counted. Ctrl-C ends.
     """
     console = Console(soft_wrap=True, highlight=False)
     wanted: dict[str, str | float] = {

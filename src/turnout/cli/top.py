@@ -62,8 +62,8 @@ _FIRST_SECONDS = 1.0
 def top(address: str | None, once: bool, every: float) -> None:
     """Show what a running worker does: rates, targets, rules, letters.
 
-    ADDRESS is that of its HTTP port, as its log names it: http://127.0.0.1:8080, or 8080 for one on this machine. The
-    token, if it has one, is read from TURNOUT_HTTP_TOKEN. Ctrl-C ends.
+    ADDRESS is that of its HTTP port, as its log names it: http://127.0.0.1:8080, or 8080 for one on this machine;
+    without it TURNOUT_HTTP_PORT is taken. The token, if it has one, is read from TURNOUT_HTTP_TOKEN. Ctrl-C ends.
     """
     url = worker_url(address)
     history = History()

@@ -142,6 +142,7 @@ def test_archived_letters_are_not_processed(exported: Path) -> None:
     result = run("--archived", "dlq/")
     assert result.exit_code == 2
     assert "turnout dlq archive --restore" in result.output
+    assert "--archived" not in run("--help").output
 
 
 def test_once_ends_with_1_when_letters_are_left_and_says_so(exported: Path, monkeypatch: pytest.MonkeyPatch) -> None:

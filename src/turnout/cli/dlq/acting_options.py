@@ -18,7 +18,17 @@ from turnout.dlq.acts import To, ToKind
 from turnout.rules.addresses import address_problem
 from turnout.rules.model import Kind
 
-__all__ = ["SETTINGS", "Care", "acting_options", "archive_options", "rules_options", "settings_given", "to_options"]
+__all__ = [
+    "SETTINGS",
+    "Care",
+    "acting_options",
+    "archive_options",
+    "causes_option",
+    "rules_option",
+    "rules_options",
+    "settings_given",
+    "to_options",
+]
 
 
 class Care(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +41,17 @@ class Care(msgspec.Struct, frozen=True, kw_only=True):
     wait: bool
     again: bool
 
+
+causes_option = click.option(
+    "--causes-file", metavar="FILE", help="Rows that go before those of the table of causes.  [TURNOUT_DLQ_CAUSES]"
+)
+rules_option = click.option(
+    "--rules",
+    "rules_path",
+    type=GIVEN,
+    metavar="PATH",
+    help="The rules, which say what targets are.  [TURNOUT_RULES]  [default: rules]",
+)
 
 _CARE = (
     limit_option,
@@ -53,7 +74,7 @@ _CARE = (
     click.option(
         "--max-failures",
         metavar="PERCENT",
-        help="Stop when more have failed.  [TURNOUT_DLQ_MAX_FAILURES]  [default: 20]",
+        help="Stop when more than this have failed.  [TURNOUT_DLQ_MAX_FAILURES]  [default: 20]",
     ),
     click.option(
         "--ledger",
@@ -61,9 +82,7 @@ _CARE = (
         help="Where to remember what was done: a file, or dynamodb:TABLE.  [TURNOUT_DLQ_LEDGER]  "
         "[default: turnout-ledger.sqlite]",
     ),
-    click.option(
-        "--causes-file", "causes_file", metavar="FILE", help="Rows over the table of causes.  [TURNOUT_DLQ_CAUSES]"
-    ),
+    causes_option,
 )
 
 _ARCHIVE = (
@@ -72,7 +91,7 @@ _ARCHIVE = (
         "--key",
         "archive_key",
         metavar="TEMPLATE",
-        help="Of the objects' keys.  [TURNOUT_DLQ_ARCHIVE_KEY]  "
+        help="Template of the objects' keys.  [TURNOUT_DLQ_ARCHIVE_KEY]  "
         "[default: dlq/archives/{event_type}/{code}/{event_id}-{timestamp}.json]",
     ),
     click.option(
@@ -83,18 +102,12 @@ _ARCHIVE = (
 )
 
 _RULES = (
-    click.option(
-        "--rules",
-        "rules_path",
-        type=GIVEN,
-        metavar="PATH",
-        help="The rules, which say what targets are.  [TURNOUT_RULES]",
-    ),
+    rules_option,
     click.option(
         "--instead",
         multiple=True,
         metavar="ARN=URL",
-        help="Endpoint to send to in place of what an ARN names; an API destination does not tell its own.",
+        help="Endpoint to send to in place of what an ARN names; an API destination does not tell its own; repeatable.",
     ),
 )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 
 import click
@@ -25,7 +26,7 @@ __all__ = ["archive"]
 @click.command(
     cls=WithoutArguments, stray=letters_are_meant, short_help="Put letters away in S3; bring them back with --restore."
 )
-@place_options
+@functools.partial(place_options, hide_archived=True)
 @selection_options
 @archive_options
 @click.option(

@@ -35,7 +35,7 @@ DISPOSITION_STYLES = {
     Disposition.UNKNOWN: "magenta",
 }
 
-_ROOM_FOR_ALL = 140
+_ROOM_FOR_ALL = 142
 """Columns that the table needs; with fewer it would cut ids, which the other commands are given."""
 
 
@@ -74,7 +74,7 @@ def print_letters(letters: tuple[Letter, ...], redaction: Redaction, console: Co
         for letter in letters:
             console.print(_lines(letter, redaction), soft_wrap=True)
         return
-    table = Table("id", "failed (UTC)", "cause", "help", "code", "event", "owed to", "seen", header_style="bold")
+    table = Table("id", "failed (UTC)", "cause", "disposition", "code", "event", "owed to", "seen", header_style="bold")
     for column in table.columns[:4]:
         column.no_wrap = True
     table.columns[-1].justify = "right"

@@ -73,12 +73,13 @@ _PLACE = (
         help="Failed events of this subscription, from the API of TURNOUT_GENESYS_PROFILE=tutorial.",
     ),
     click.option("--file", type=GIVEN, metavar="FILE", help="An export that turnout dlq export has written."),
-    click.option(
-        "--archived",
-        type=GIVEN,
-        metavar="PREFIX",
-        help="Archived letters whose keys in the bucket begin so.  [TURNOUT_DLQ_ARCHIVE_BUCKET]",
-    ),
+)
+_ARCHIVED = functools.partial(
+    click.option,
+    "--archived",
+    type=GIVEN,
+    metavar="PREFIX",
+    help="Archived letters whose keys begin so, in the bucket of TURNOUT_DLQ_ARCHIVE_BUCKET.",
 )
 
 _SELECTION = (
@@ -140,8 +141,11 @@ def letters_are_meant(text: str) -> str:
     return "--file" if Path(text).suffix else "--id"
 
 
-def place_options(command: Command) -> Command:
-    """`--queue`, `--failed-events`, `--file`, `--archived`; the command gets `place`. They exclude each other."""
+def place_options(command: Command, *, hide_archived: bool = False) -> Command:
+    """`--queue`, `--failed-events`, `--file`, `--archived`; the command gets `place`. They exclude each other.
+
+    With `hide_archived` the last one is not listed: the command only says what to do in its place.
+    """
 
     @functools.wraps(command)
     def wrapped(
@@ -151,7 +155,7 @@ def place_options(command: Command) -> Command:
             raise click.UsageError("give one of --queue, --failed-events, --file and --archived")
         command(place=Place(queue or "", failed_events or "", file or "", archived or ""), **others)
 
-    return with_options(_PLACE, wrapped)
+    return with_options((*_PLACE, _ARCHIVED(hidden=hide_archived)), wrapped)
 
 
 def selection_options(command: Command) -> Command:

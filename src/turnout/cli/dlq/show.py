@@ -43,7 +43,7 @@ T = TypeVar("T")
 def show(letter_id: str, place: Place, limit: int, show_pii: bool, as_json: bool) -> None:
     """Show one letter. ID is that of the letter, of its event or of its conversation.
 
-    Of a letter that is not there any more, and exit code 1 says so, the ledger still tells what was done with it.
+    When the letter is not there any more, this shows what the ledger knows was done with it, and exits 1.
     """
     settings = recovery_settings()
     seen = look(settings, place, Selection(ids=frozenset({letter_id})), limit)

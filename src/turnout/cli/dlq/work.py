@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -9,9 +10,8 @@ from typing import Any
 
 import click
 
-from turnout.cli.dlq.acting_options import SETTINGS, archive_options
+from turnout.cli.dlq.acting_options import SETTINGS, archive_options, causes_option, rules_option
 from turnout.cli.dlq.foreseeing import print_foreseen
-from turnout.cli.dlq.given import GIVEN
 from turnout.cli.dlq.options import letters_are_meant, place_options, selection_options
 from turnout.cli.environment import note_misspelt
 from turnout.cli.stray import WithoutArguments
@@ -43,19 +43,19 @@ _WORK = {
 @click.command(
     cls=WithoutArguments, stray=letters_are_meant, short_help="Process letters continuously: deliver, archive, park."
 )
-@place_options
+@functools.partial(place_options, hide_archived=True)
 @selection_options
 @click.option("--dry-run", is_flag=True, help="Show what the next round would do, and do nothing.")
 @click.option("--once", is_flag=True, help="End when nothing is left to do, and say what was done.")
 @click.option("--correlate", is_flag=True, help="Look conversations up first; archive letters whose own is not there.")
 @archive_options
-@click.option("--rules", "rules_path", type=GIVEN, metavar="PATH", help="What the owed targets are.  [TURNOUT_RULES]")
+@rules_option
 @click.option(
     "--ledger",
     metavar="FILE",
     help="A file, or dynamodb:TABLE for several processors.  [TURNOUT_DLQ_LEDGER]  [default: turnout-ledger.sqlite]",
 )
-@click.option("--causes-file", metavar="FILE", help="Rows over the table of causes.  [TURNOUT_DLQ_CAUSES]")
+@causes_option
 @click.option("--attempts", metavar="NUMBER", help="Attempts at a delivery.  [TURNOUT_DLQ_ATTEMPTS]  [default: 4]")
 @click.option("--rate", metavar="NUMBER", help="Actions a second, at most.  [TURNOUT_DLQ_RATE]  [default: 20]")
 @click.option(
@@ -72,7 +72,7 @@ _WORK = {
 )
 @click.option("--http-port", metavar="PORT", help="Probes and metrics; 0: any free one.  [TURNOUT_HTTP_PORT]")
 @click.option("--http-host", metavar="ADDRESS", help="Where it listens.  [TURNOUT_HTTP_HOST]  [default: 127.0.0.1]")
-@click.option("--log-format", metavar="FORMAT", help="auto, json or text.  [TURNOUT_LOG_FORMAT]")
+@click.option("--log-format", metavar="FORMAT", help="auto, json or text.  [TURNOUT_LOG_FORMAT]  [default: auto]")
 def work(
     place: Place,
     selection: Selection,

@@ -33,7 +33,7 @@ __all__ = ["diff"]
 @click.option("--events", "events", type=click.File("rb"), help="File with one event per line; - is standard input.")
 @click.option("--queue", "queue", metavar="URL", help="Queue to take events from, without consuming them.")
 @click.option(
-    "--sample", "sample", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Events of the queue."
+    "--sample", type=click.IntRange(1, 10_000), default=100, show_default=True, help="Events to take from it, at most."
 )
 @click.option(
     "--fail-on-change",
@@ -56,7 +56,7 @@ def diff(
     as_json: bool,
     require: tuple[str, ...],
 ) -> None:
-    """Hold events against the rules in OLD and in NEW, and count those that would go elsewhere, by kind of change.
+    """Ask the rules in OLD and in NEW about the same events, and count those that would go elsewhere.
 
     An event goes elsewhere when it is sent to other queues, or dropped or dead-lettered instead. Looking into a queue
     counts as a receive of each message, and hides them from others for a moment.

@@ -27,7 +27,7 @@ __all__ = ["explain"]
 @click.option(
     "--event", "event", type=click.File("rb"), required=True, help="File with one event; - is standard input."
 )
-@click.option("--rule", "only", multiple=True, metavar="ID", help="Explain this rule only; may be given several times.")
+@click.option("--rule", "only", multiple=True, metavar="ID", help="Explain this rule only; repeatable.")
 @click.option("--misses", default=3, show_default=True, type=click.IntRange(min=0), help="Nearest misses to explain.")
 @click.option(
     "--metadata",
@@ -48,8 +48,8 @@ def explain(
 ) -> None:
     """Show the conditions of rules with the values that the event has: what was found, what was wanted, the verdict.
 
-    Without --rule, those rules are shown that match. When none does, those are that come nearest to matching, the
-    nearest one first. Values are shown as they are, contact data too. Exits 2 when what is given is no event.
+    Without --rule, the rules that match are shown; when none does, those that come nearest, the nearest first. Values
+    are shown as they are, contact data too. Exits 2 when what is given is no event.
     """
     note_unread(directory)
     ruleset = load_rules(directory, require=require)

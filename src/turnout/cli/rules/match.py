@@ -39,10 +39,10 @@ _FRAME = 13
     required=True,
     help="File with one event body per line; - is standard input. Blank lines are skipped.",
 )
-@click.option("--json", "as_json", is_flag=True, help="One JSON object per event, one per line.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object a line, for each event.")
 @require_option
 def match(directory: Path, events: BinaryIO, as_json: bool, require: tuple[str, ...]) -> None:
-    """Hold each event against the rules and print the rules that match and the targets it would go to.
+    """Print which rules match each event, and which targets it would go to.
 
     Exits 2 when there is no event, or nothing of what is there is one.
     """

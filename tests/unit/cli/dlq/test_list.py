@@ -20,7 +20,7 @@ def throttled() -> Letter:
     return read_letter({**message, "MessageId": ID}, queue="https://sqs/1/dead")
 
 
-@pytest.mark.parametrize("width", [40, 80, 100, 139, 140, 160])
+@pytest.mark.parametrize("width", [40, 80, 100, 141, 142, 160])
 def test_a_letter_has_all_that_is_known_of_it_on_a_terminal_of_any_width(width: int) -> None:
     written = StringIO()
     print_letters((throttled(),), Redaction({}), Console(file=written, width=width, highlight=False))
