@@ -18,7 +18,7 @@ help:
 	@echo "make bench        CPU per message of the real worker on a stub of SQS (BENCH=--all, BENCH=--help)"
 	@echo "make bench-rules  CPU per event of the rule engine, by shape and number of rules"
 	@echo "make fuzz         let atheris look for text that breaks the rule language (FUZZ_SECONDS=240, FUZZ=--help)"
-	@echo "make chaos        many seeded runs with faults, and a worker killed over and over (CHAOS=--help for more)"
+	@echo "make chaos        many seeded runs with faults, and a worker killed over and over (SEEDS=50 KILLS=200 RESTARTS=50 HISTORIES=5000)"
 	@echo "make soak         one worker under load for minutes: does its memory grow (MESSAGES=300000)"
 	@echo "make constraints  pin the newest versions that pyproject.toml allows"
 	@echo "make clean        remove everything that make made"
@@ -65,7 +65,7 @@ $(VENV)/.chromium: | $(BIN)/python
 	elif [ "$$(id -u)" = 0 ] && command -v apt-get > /dev/null && $(APT) update && \
 	  DEBIAN_FRONTEND=noninteractive $(APT) install -y --no-install-recommends chromium fonts-dejavu-core > /dev/null; \
 	then touch $@; \
-	else echo "no Chromium here: tests/e2e/test_page.py will be skipped"; fi
+	else echo "no Chromium here: tests/e2e/test_page.py and test_report_page.py will be skipped"; fi
 
 # The alerts are checked by Prometheus's own promtool: that on PATH, or the one out of Debian's package, which is not installed.
 $(BIN)/promtool: | $(BIN)/python
