@@ -1,21 +1,14 @@
-"""docs/serverless.md speaks of handlers, settings, metrics and files that exist."""
+"""docs/serverless.md speaks of handlers, metrics and files that exist."""
 
 import importlib
 import json
 import re
 from pathlib import Path
 
-import msgspec
-
-from turnout.dlq.settings import DlqSettings
-from turnout.dlq.settings import variable as dlq_variable
-from turnout.genesys.config import GenesysConfig
-from turnout.genesys.config import variable as genesys_variable
 from turnout.genesys.writeback import RetryStatus
 from turnout.pipeline.books import Books
 from turnout.serverless.measuring import NAMESPACE, batch_metrics
 from turnout.serverless.recovering import Became
-from turnout.settings import Settings, variable
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs" / "serverless.md").read_text()
@@ -26,14 +19,6 @@ def test_handlers_that_the_page_names_exist() -> None:
     assert len(named) >= 4
     for module, handler in named:
         assert callable(getattr(importlib.import_module(module), handler)), f"{module}.{handler}"
-
-
-def test_settings_that_the_page_names_exist() -> None:
-    known = {variable(field) for field in Settings.model_fields}
-    known |= {dlq_variable(field.name) for field in msgspec.structs.fields(DlqSettings)}
-    known |= {genesys_variable(field.name) for field in msgspec.structs.fields(GenesysConfig)}
-    known.add("TURNOUT_PARKED_QUEUE_URL")
-    assert set(re.findall(r"\bTURNOUT_[A-Z_]+[A-Z]", PAGE)) <= known
 
 
 def test_metrics_and_their_values_exist() -> None:
