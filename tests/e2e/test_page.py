@@ -230,7 +230,7 @@ def test_while_the_rules_are_asked_no_answer_to_another_event_stands_there() -> 
 
 def test_rules_are_filtered_while_one_types() -> None:
     async def story(there: Browsing) -> None:
-        await there.page.get_by_label("Rules whose id has").press_sequentially("tried")
+        await there.page.get_by_label("Rules whose id contains").press_sequentially("tried")
         await expect(there.page.locator("#rule-rows tr")).to_have_count(1)
         await expect(there.page.locator("#rule-rows")).to_contain_text("tried-out")
         assert there.page.url == there.url
@@ -334,7 +334,7 @@ def test_a_long_condition_is_unfolded_by_keyboard_and_stays_so_while_figures_cha
         await expect(page.locator("#books")).to_contain_text("5 received =")
         assert await height(condition) > 2 * folded
         await expect(condition).to_be_focused()
-        await page.get_by_label("Rules whose id has").fill("tried")
+        await page.get_by_label("Rules whose id contains").fill("tried")
         await expect(page.locator("#rule-rows tr")).to_have_count(1)
         assert await page.locator("#rule-rows details[open]").count() == 0, (
             "what is unfolded is that rule, not that row"
@@ -375,7 +375,7 @@ def test_without_scripts_everything_is_there_and_events_are_explained() -> None:
         await page.get_by_label("An event, as JSON").fill(event("one"))
         await page.get_by_role("button", name="Where would it go?").click()
         await expect(page.locator("#explanation")).to_contain_text("It goes to crm by critical-priority")
-        await page.get_by_label("Rules whose id has").fill("tried")
+        await page.get_by_label("Rules whose id contains").fill("tried")
         await page.get_by_role("button", name="Show").click()
         await expect(page.locator("#rule-rows tr")).to_have_count(1)
 
@@ -433,7 +433,7 @@ def test_on_paper_all_columns_and_conditions_are_there_and_nothing_that_is_to_be
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_what_is_written_into_or_pressed_has_an_edge_that_is_seen(dark: bool) -> None:
     async def story(there: Browsing) -> None:
-        for shown in (there.page.get_by_label("Rules whose id has"), there.page.get_by_label("An event, as JSON")):
+        for shown in (there.page.get_by_label("Rules whose id contains"), there.page.get_by_label("An event, as JSON")):
             assert await shown.evaluate(EDGE) >= 3
         assert await there.page.get_by_role("button", name="Pause").evaluate(EDGE) >= 3
 

@@ -51,7 +51,7 @@ def embedded_server(*, services: Sequence[str] = ("sqs",), ready_seconds: float 
     if importlib.util.find_spec("ministack") is None:
         raise DemoServerError(
             "The demonstration needs its embedded server, which is not installed. "
-            "Install it with: pip install 'turnout[demo]'"
+            "In a clone of Turnout: pip install --constraint constraints.txt '.[demo]', or make demo"
         )
     with tempfile.TemporaryDirectory(prefix="turnout-demo-") as scratch:
         port = _free_port()
