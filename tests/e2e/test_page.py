@@ -7,6 +7,7 @@ what the browser showed is left there to be looked at.
 from __future__ import annotations
 
 import asyncio
+import base64
 import os
 import shutil
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -72,6 +73,17 @@ EDGE = """(element) => {
   const style = getComputedStyle(element);
   const [a, b] = [light(style.borderTopColor), light(style.backgroundColor)].sort((x, y) => y - x);
   return (a + 0.05) / (b + 0.05);
+}"""
+
+
+# The colour of a picture near its right edge, below where a corner is rounded and above where text begins.
+PIXEL = """async (source) => {
+  const image = new Image();
+  image.src = source;
+  await image.decode();
+  const canvas = new OffscreenCanvas(image.width, image.height).getContext("2d");
+  canvas.drawImage(image, 0, 0);
+  return [...canvas.getImageData(image.width - 3, 9, 1, 1).data].slice(0, 3);
 }"""
 
 
@@ -230,7 +242,7 @@ def test_while_the_rules_are_asked_no_answer_to_another_event_stands_there() -> 
 
 def test_rules_are_filtered_while_one_types() -> None:
     async def story(there: Browsing) -> None:
-        await there.page.get_by_label("Rules whose id contains").press_sequentially("tried")
+        await there.page.get_by_label("Rule id contains").press_sequentially("tried")
         await expect(there.page.locator("#rule-rows tr")).to_have_count(1)
         await expect(there.page.locator("#rule-rows")).to_contain_text("tried-out")
         assert there.page.url == there.url
@@ -334,7 +346,7 @@ def test_a_long_condition_is_unfolded_by_keyboard_and_stays_so_while_figures_cha
         await expect(page.locator("#books")).to_contain_text("5 received =")
         assert await height(condition) > 2 * folded
         await expect(condition).to_be_focused()
-        await page.get_by_label("Rules whose id contains").fill("tried")
+        await page.get_by_label("Rule id contains").fill("tried")
         await expect(page.locator("#rule-rows tr")).to_have_count(1)
         assert await page.locator("#rule-rows details[open]").count() == 0, (
             "what is unfolded is that rule, not that row"
@@ -368,6 +380,25 @@ def test_long_names_and_sentences_do_not_widen_the_page() -> None:
     browse(story, width=360, rules=rules)
 
 
+@pytest.mark.parametrize("width", [360, 1280])
+def test_a_table_is_shaded_at_the_edge_behind_which_there_are_more_columns(width: int) -> None:
+    async def story(there: Browsing) -> None:
+        table = there.page.get_by_role("group", name="Rules")
+        assert await light_at_right_edge(table) == (width == 1280)
+        await table.evaluate("table => { table.scrollLeft = 10000; }")
+        assert await light_at_right_edge(table)
+
+    browse(story, width=width)
+
+
+async def light_at_right_edge(shown: Locator) -> bool:
+    """Whether the element has its own ground, and no shade, just inside its right border."""
+    picture = base64.b64encode(await shown.screenshot()).decode()
+    async with await shown.page.context.new_page() as page:
+        pixel = await page.evaluate(PIXEL, f"data:image/png;base64,{picture}")
+    return bool(pixel == [255, 255, 255])
+
+
 def test_without_scripts_everything_is_there_and_events_are_explained() -> None:
     async def story(there: Browsing) -> None:
         page = there.page
@@ -375,7 +406,7 @@ def test_without_scripts_everything_is_there_and_events_are_explained() -> None:
         await page.get_by_label("An event, as JSON").fill(event("one"))
         await page.get_by_role("button", name="Where would it go?").click()
         await expect(page.locator("#explanation")).to_contain_text("It goes to crm by critical-priority")
-        await page.get_by_label("Rules whose id contains").fill("tried")
+        await page.get_by_label("Rule id contains").fill("tried")
         await page.get_by_role("button", name="Show").click()
         await expect(page.locator("#rule-rows tr")).to_have_count(1)
 
@@ -433,7 +464,7 @@ def test_on_paper_all_columns_and_conditions_are_there_and_nothing_that_is_to_be
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
 def test_what_is_written_into_or_pressed_has_an_edge_that_is_seen(dark: bool) -> None:
     async def story(there: Browsing) -> None:
-        for shown in (there.page.get_by_label("Rules whose id contains"), there.page.get_by_label("An event, as JSON")):
+        for shown in (there.page.get_by_label("Rule id contains"), there.page.get_by_label("An event, as JSON")):
             assert await shown.evaluate(EDGE) >= 3
         assert await there.page.get_by_role("button", name="Pause").evaluate(EDGE) >= 3
 
