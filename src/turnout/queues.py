@@ -7,7 +7,31 @@ from collections import Counter
 from collections.abc import Sequence
 from urllib.parse import urlsplit
 
-__all__ = ["arn_name", "queue_key", "queue_name", "queue_names", "queue_url"]
+__all__ = [
+    "QUEUE_NAME",
+    "arn_name",
+    "is_queue_url",
+    "lacks_a_part",
+    "queue_key",
+    "queue_name",
+    "queue_names",
+    "queue_url",
+]
+
+QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
+_URL = re.compile(rf"https?://[^/\s@]+(/[^/\s?#@]+)*/{QUEUE_NAME.pattern}")
+_LACKS_A_PART = re.compile(r"https?://([^/]+(/queue/[^/]+)?/[0-9]{12}|[^/]+\.amazonaws\.com(\.cn)?/[^/]+)/?")
+"""Behind the host, or the region that emulators have there, is an account's number alone; or at Amazon's, one part."""
+
+
+def is_queue_url(url: str) -> bool:
+    """Whether a queue's URL may look so. Whether its host and its port can be is not looked at."""
+    return bool(_URL.fullmatch(url)) and not lacks_a_part(url)
+
+
+def lacks_a_part(url: str) -> bool:
+    """Whether of the account and the queue's name, which end a queue's URL, only one is there."""
+    return bool(_LACKS_A_PART.fullmatch(url))
 
 
 def queue_name(url: str) -> str:

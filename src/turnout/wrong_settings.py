@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from typing import Any
 
+from turnout.queues import is_queue_url
 from turnout.urls import leads_to_a_server, without_password
 
 __all__ = ["check_queue_urls", "in_plain_words"]
-
-_QUEUE_URL = re.compile(r"https?://[^/\s@]+(/[^/\s?#@]+)*/[A-Za-z0-9_-]{1,80}(\.fifo)?")
 
 
 def in_plain_words(problem: Mapping[str, Any], synonym: str) -> str:
@@ -45,7 +43,7 @@ def in_plain_words(problem: Mapping[str, Any], synonym: str) -> str:
 
 def check_queue_urls(*urls: str) -> None:
     """Raise `ValueError` that names those which are no queue URLs, without their passwords."""
-    wrong = [repr(without_password(url)) for url in urls if not (_QUEUE_URL.fullmatch(url) and leads_to_a_server(url))]
+    wrong = [repr(without_password(url)) for url in urls if not (is_queue_url(url) and leads_to_a_server(url))]
     if wrong:
         what = "is not a queue URL; it" if len(wrong) == 1 else "are not queue URLs; one"
         raise ValueError(

@@ -226,6 +226,12 @@ def test_a_password_in_a_queue_url_is_refused_and_not_repeated(password: str) ->
     assert "'https://***@sqs.test/1/q' is not a queue URL" in problem
 
 
+def test_a_queue_url_without_the_name_of_the_queue_is_refused() -> None:
+    url = SOURCE.rpartition("/")[0]
+    (problem,) = problems(source_queue_url=url, dead_letter_queue_url=DEAD)
+    assert f"'{url}' is not a queue URL; it looks like https://sqs." in problem
+
+
 @pytest.mark.parametrize("server", ["[::1", "[zz]", "sqs.test:99999", "sqs.test:port"])
 def test_a_queue_url_with_a_server_that_cannot_be_one_is_named(server: str) -> None:
     (problem,) = problems(source_queue_url=f"{SOURCE},https://{server}/1/q", dead_letter_queue_url=DEAD)

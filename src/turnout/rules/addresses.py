@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from urllib.parse import urlsplit, urlunsplit
 
+from turnout.queues import QUEUE_NAME, is_queue_url, lacks_a_part
 from turnout.rules.model import Kind
 
 __all__ = ["address_problem", "without_secrets"]
 
 _NO_QUEUE = re.compile(r"[\s:$%{}<>]")
 """What stands in no name of a queue, but in ARNs and in references as others write them."""
-_QUEUE_NAME = re.compile(r"[A-Za-z0-9_-]{1,80}(\.fifo)?")
-_QUEUE_URL = re.compile(rf"https?://[^/\s@]+(/[^/\s?#]+)*/{_QUEUE_NAME.pattern}")
 _ARN = re.compile(r"arn:[^:\s]+:[^:\s]+:[^:\s]*:[^:\s]*:\S+")
 _TWO_SCHEMES = re.compile(r"https?://https?:?//")
 _FOUR_NUMBERS = re.compile(r"[0-9]+(\.[0-9]+){3}")
@@ -20,12 +19,23 @@ _HOST_NAME = re.compile(r"[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*\.?")
 _LONGEST_NAME = 254
 """With the dot at its end."""
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f]")
-_SERVICES = {Kind.TOPIC: "sns", Kind.BUS: "events", Kind.STATE_MACHINE: "states"}
+_PLACE = "[^:\\s]*:[^:\\s]*"
 _ARNS = {
-    Kind.TOPIC: "arn:aws:sns:eu-west-1:123456789012:alerts",
-    Kind.STATE_MACHINE: "arn:aws:states:eu-west-1:123456789012:stateMachine:calls",
+    Kind.TOPIC: (
+        re.compile(rf"arn:[^:\s]+:sns:{_PLACE}:[A-Za-z0-9_-]{{1,256}}(\.fifo)?"),
+        "arn:aws:sns:eu-west-1:123456789012:alerts",
+    ),
+    Kind.BUS: (
+        re.compile(rf"arn:[^:\s]+:events:{_PLACE}:event-bus/[A-Za-z0-9_./-]{{1,256}}"),
+        "arn:aws:events:eu-west-1:123456789012:event-bus/calls",
+    ),
+    Kind.STATE_MACHINE: (
+        re.compile(rf"arn:[^:\s]+:states:{_PLACE}:stateMachine:[^:/\s]{{1,80}}(:[^:/\s]{{1,80}})?"),
+        "arn:aws:states:eu-west-1:123456789012:stateMachine:calls",
+    ),
 }
-"""What the ARN of those kinds looks like that are named by nothing else."""
+"""What the ARN of each kind consists of, and what one looks like."""
+_BUS_NAME = re.compile(r"(?!event-bus/|rule/)[A-Za-z0-9_./-]{1,256}")
 
 
 def address_problem(kind: Kind, text: str) -> str:
@@ -38,12 +48,14 @@ def address_problem(kind: Kind, text: str) -> str:
         return _queue_problem(text)
     if kind is Kind.URL:
         return _url_problem(text)
-    if kind in _ARNS and not _ARN.fullmatch(text):
-        return f"it is an ARN, such as {_ARNS[kind]}"
-    service = _SERVICES.get(kind)
-    if service and text.startswith("arn:") and text.split(":", 3)[2:3] != [service]:
-        return f"it is the ARN of something else, a {kind.replace('_', ' ')}'s has '{service}' in it"
-    return ""
+    known, likeness = _ARNS[kind]
+    if known.fullmatch(text):
+        return ""
+    if _ARN.fullmatch(text):
+        return f"it is the ARN of something else, a {kind.replace('_', ' ')}'s looks like {likeness}"
+    if kind is Kind.BUS:
+        return "" if _BUS_NAME.fullmatch(text) else f"give its name, or its ARN, such as {likeness}"
+    return f"it is an ARN, such as {likeness}"
 
 
 def without_secrets(url: str) -> str:
@@ -54,12 +66,16 @@ def without_secrets(url: str) -> str:
 
 def _queue_problem(text: str) -> str:
     if "://" in text:
+        if is_queue_url(text):
+            return _url_problem(text)
         likeness = "its URL looks like https://sqs.eu-west-1.amazonaws.com/123456789012/events"
-        return _url_problem(text) if _QUEUE_URL.fullmatch(text) else f"{likeness}, with nothing before or behind it"
+        if lacks_a_part(text):
+            return f"the account or the queue's name is missing, {likeness}"
+        return f"{likeness}, with nothing before or behind it"
     if _NO_QUEUE.search(text):
         no_arn = ", not its ARN" if _ARN.fullmatch(text) else "; an environment reference is written ${NAME}"
         return f"give its URL or its name{no_arn}"
-    return "" if _QUEUE_NAME.fullmatch(text) else "a queue's name has at most 80 of A-Z, a-z, 0-9, '-' and '_'"
+    return "" if QUEUE_NAME.fullmatch(text) else "a queue's name has at most 80 of A-Z, a-z, 0-9, '-' and '_'"
 
 
 def _url_problem(text: str) -> str:

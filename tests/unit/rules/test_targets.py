@@ -85,9 +85,17 @@ def test_the_variables_that_name_the_files_of_a_client_certificate_can_be_given(
         ("{url: 'https://" + "h." * 130 + "test/in'}", "its host or its port cannot be"),
         ("{topic: alerts}", "it is an ARN, such as arn:aws:sns:"),
         ("{state_machine: calls}", "it is an ARN, such as arn:aws:states:"),
-        ("{topic: 'arn:aws:sqs:eu-west-1:123456789012:crm'}", "a topic's has 'sns' in it"),
-        ("{bus: 'arn:aws:sns:eu-west-1:123456789012:crm'}", "a bus's has 'events' in it"),
-        ("{state_machine: 'arn:aws:lambda:eu-west-1:123456789012:function:f'}", "a state machine's has 'states' in it"),
+        ("{topic: 'arn:aws:sqs:eu-west-1:123456789012:crm'}", "a topic's looks like arn:aws:sns:"),
+        ("{bus: 'arn:aws:sns:eu-west-1:123456789012:crm'}", "a bus's looks like arn:aws:events:"),
+        (
+            "{state_machine: 'arn:aws:lambda:eu-west-1:123456789012:function:f'}",
+            "a state machine's looks like arn:aws:states:",
+        ),
+        ("{topic: 'arn:aws:sns:eu-west-1:123456789012:alerts:0c5d-subscription'}", "is the ARN of something else"),
+        ("{bus: 'arn:aws:events:eu-west-1:123456789012:rule/x'}", "a bus's looks like arn:aws:events:"),
+        ("{state_machine: 'arn:aws:states:eu-west-1:123456789012:execution:calls:x'}", "the ARN of something else"),
+        ("{bus: event-bus/calls}", "give its name, or its ARN, such as arn:aws:events:"),
+        ("{bus: my calls}", "give its name, or its ARN, such as arn:aws:events:"),
         ("{queue: 'arn:aws:sqs:eu-west-1:123456789012:crm'}", "give its URL or its name, not its ARN"),
         ("{queue: $CRM}", "an environment reference is written ${NAME}"),
         ("{queue: '{{CRM}}'}", "an environment reference is written ${NAME}"),
@@ -117,6 +125,23 @@ def test_what_is_wrong_with_a_target_is_told(tmp_path: Path, text: str, told: st
     assert told in problems(tmp_path, text)
 
 
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://sqs.eu-west-1.amazonaws.com/123456789012",
+        "https://sqs.eu-west-1.amazonaws.com/123456789012/",
+        "https://sqs.eu-west-1.amazonaws.com/events",
+        "https://sqs.cn-north-1.amazonaws.com.cn/events",
+        "http://localhost:4566/000000000000",
+        "http://localhost:4566/queue/eu-west-1/000000000000",
+    ],
+)
+def test_of_a_queues_url_without_account_or_name_it_is_told_what_is_missing_and_where(tmp_path: Path, url: str) -> None:
+    told = problems(tmp_path, f"{{queue: '{url}'}}")
+    assert "the account or the queue's name is missing, its URL looks like https://sqs." in told
+    assert "rules.yaml:3:14: TR113" in told
+
+
 def test_a_password_in_a_queues_url_is_refused_and_not_repeated(tmp_path: Path) -> None:
     (tmp_path / "rules.yaml").write_text(RULES.format(target='{queue: "${CRM}"}'))
     with pytest.raises(RulesError, match="its URL looks like") as caught:
@@ -129,6 +154,9 @@ def test_a_password_in_a_queues_url_is_refused_and_not_repeated(tmp_path: Path) 
     [
         "https://sqs.eu-west-1.amazonaws.com/123456789012/crm.fifo",
         "http://localhost:9324/000000000000/crm",
+        "http://localhost:9324/000000000000/123456789012",
+        "http://localhost:9324/queue/crm",
+        "http://localhost:4100/crm",
         "http://[::1]:4566/queue/eu-west-1/000000000000/crm_1",
         "https://vpce-1.sqs.eu-west-1.vpce.amazonaws.com/1/crm-2",
     ],
