@@ -343,6 +343,27 @@ def test_a_line_that_is_no_json_is_told_its_column_and_not_another_line(tmp_path
     assert problem.message.endswith(" at column 14")
 
 
+def test_a_key_that_stands_twice_in_an_object_of_json_lines_is_told_where_it_stands_again(tmp_path: Path) -> None:
+    lines = [
+        '{"event": {"detail": 1, "b": {"detail": 2}, "c": [{"a": "{"}, {"a": "\\"}: a"}]}, "rules": []}',
+        '{"event": {}, "rules": ["vip"], "rules": []}',
+        '{"event": {"detail": {"x": 1, "\\u0078" : 2}}, "rules": ["vip"]}',
+        '{"rules": [], "body": "{\\"detail\\": 1, \\"detail\\": 2}"}',
+    ]
+    trial = attempt(tmp_path, "\n".join(lines), name="table.jsonl")
+    assert [str(problem).partition("table.jsonl:")[2] for problem in trial.problems] == [
+        "2:33: TR104 'rules' stands twice in one object",
+        "3:31: TR104 'x' stands twice in one object",
+    ]
+    assert trial.tests == 2
+
+
+def test_what_is_wrong_with_a_field_of_a_json_line_is_told_where_it_stands(tmp_path: Path) -> None:
+    trial = attempt(tmp_path, '{"event": {}, "rules": [], "rulez": []}', name="table.jsonl")
+    (problem,) = trial.problems
+    assert (problem.line, problem.column) == (1, 28)
+
+
 def test_of_thousands_of_unknown_names_the_first_ones_are_told_what_was_meant(tmp_path: Path) -> None:
     rules = "".join(f"  - {{id: team-rule-{n}, when: x == {n}, send: [high]}}\n" for n in range(1_500))
     tests = [{"event": {}, "rules": [f"teams-rule-{n}"]} for n in range(1_500)]

@@ -6,6 +6,8 @@ in each line. What a test consists of is in cases.py. Every problem is reported,
 
 from __future__ import annotations
 
+import json
+import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TypeAlias
@@ -98,13 +100,41 @@ def _json_lines(text: str, reporter: Reporter) -> Iterator[_Draft]:
     for number, line in enumerate(text.split("\n")):
         if not line.strip():
             continue
-        value = decode(line.strip())
+        value = decode(line)
         if isinstance(value, Rejection):
             said = value.message.replace("the body", "it").replace(" at line 1 column ", " at column ")
             reporter.at(Code.WRONG_TYPE, f"a test must be a JSON object in one line: {said}", number, 0)
             continue
+        fields, twice = _keys(line)
+        for key, column, width in twice:
+            reporter.at(Code.DUPLICATE_KEY, f"'{key}' stands twice in one object", number, column, width)
+        if twice:  # nobody knows which of the two is meant
+            continue
 
-        def report(code: Code, message: str, _: str, number: int = number) -> None:
-            reporter.at(code, message, number, 0)
+        def report(code: Code, message: str, field: str, number: int = number, fields: dict[str, int] = fields) -> None:
+            reporter.at(code, message, number, fields.get(field, 0))
 
         yield value, number, 0, report
+
+
+_TEXT_OR_BRACE = re.compile(r'("(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|[{}]')
+
+
+def _keys(line: str) -> tuple[dict[str, int], list[tuple[str, int, int]]]:
+    """Where the keys of a JSON object stand, and those which stand twice in it or in an object below, with their
+    place and width.
+    """
+    outermost: dict[str, int] = {}
+    twice = []
+    opened: list[dict[str, int]] = []
+    for found in _TEXT_OR_BRACE.finditer(line):
+        if found[0] == "{":
+            opened.append({} if opened else outermost)
+        elif found[0] == "}":
+            opened.pop()
+        elif found["colon"]:
+            key = json.loads(found[1])
+            if key in opened[-1]:
+                twice.append((key, found.start(), len(found[1])))
+            opened[-1].setdefault(key, found.start())
+    return outermost, twice
