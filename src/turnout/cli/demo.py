@@ -18,6 +18,7 @@ import msgspec
 from turnout.cli.exit_codes import INTERRUPTED
 from turnout.cli.rules_path import RulesPath
 from turnout.errors import SettingsError
+from turnout.words import count
 
 if TYPE_CHECKING:
     from turnout.demo.run import Plan, Result
@@ -61,7 +62,7 @@ def demo(events: int, seed: int, rules: Path | None, as_json: bool) -> None:
         sys.exit(1)
     if result.published < events or result.findings.unfinished:
         left = f", {result.findings.unfinished:,} of them not routed" if result.findings.unfinished else ""
-        click.echo(f"stopped early, after {result.published:,} of {events:,} events{left}", err=True)
+        click.echo(f"stopped early, after {result.published:,} of {count(events, 'event')}{left}", err=True)
         sys.exit(INTERRUPTED)
 
 

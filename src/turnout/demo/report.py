@@ -13,6 +13,7 @@ from turnout.account import Account, Call, Delivery
 from turnout.demo.run import Result
 from turnout.rules import Match, Ruleset
 from turnout.rules.model import Mode
+from turnout.words import count
 
 __all__ = ["progress_bar", "show", "summary"]
 
@@ -53,9 +54,9 @@ def show(result: Result, ruleset: Ruleset, console: Console) -> None:
         _section(console, "What was dead-lettered, and why", _letters_table(result))
     if result.story is not None:
         _section(console, f"The story of message {result.story.message.id}", _story_table(result.story))
-    rate = result.books.received / result.seconds if result.seconds > 0 else 0.0
+    rate = round(result.books.received / result.seconds) if result.seconds > 0 else 0
     console.print(
-        f"{result.books.received:,} messages in {result.seconds:.1f} s: {rate:,.0f} messages per second "
+        f"{count(result.books.received, 'message')} in {result.seconds:.1f} s: {count(rate, 'message')} per second "
         "through one worker, with publisher and server on the same machine.",
         highlight=False,
         soft_wrap=True,
@@ -93,8 +94,8 @@ def _letters_table(result: Result) -> Table:
     table.add_column("reason", overflow="fold")
     table.add_column("letters", justify="right")
     table.add_column("one of them says", overflow="fold")
-    for reason, count in sorted(result.findings.dead_lettered.items()):
-        table.add_row(Text(reason), f"{count:,}", Text(result.findings.why[reason]))
+    for reason, number in sorted(result.findings.dead_lettered.items()):
+        table.add_row(Text(reason), f"{number:,}", Text(result.findings.why[reason]))
     return table
 
 

@@ -123,6 +123,12 @@ def test_the_last_lines_tell_the_rate_and_the_verdict(ruleset: Ruleset) -> None:
     assert verdict == "100 published, lost: 0, duplicates: 0"
 
 
+def test_one_message_is_no_messages(ruleset: Ruleset) -> None:
+    one = msgspec.structs.replace(result(ruleset, FINDINGS), seconds=1.0)
+    one.books.received = 1
+    assert "1 message in 1.0 s: 1 message per second" in shown(one, ruleset)
+
+
 def test_the_story_goes_from_receive_to_delete(ruleset: Ruleset) -> None:
     steps = [text for _, text in sorted(story(delivered_account(ruleset)))]
     assert steps == [

@@ -184,5 +184,5 @@ def test_a_request_that_is_too_large_is_not_sent(
     assert not transport.export(SPANS)
     transport.shutdown()
     assert collector.requests == 0
-    assert "2 spans were dropped" in caplog.text
+    assert "Dropped 2 spans" in caplog.text
     assert "OTEL_BSP_MAX_EXPORT_BATCH_SIZE" in caplog.text

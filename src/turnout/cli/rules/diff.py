@@ -21,8 +21,8 @@ from turnout.rules.contact import excerpt
 from turnout.rules.showing import printable
 from turnout.rules.trials.compare import Change, Comparison, Sample, compare
 from turnout.telemetry.redaction import redactor
-from turnout.urls import leads_to_a_server, without_password
 from turnout.words import count
+from turnout.wrong_settings import check_queue_urls
 
 __all__ = ["diff"]
 
@@ -63,11 +63,11 @@ def diff(
     """
     if (events is None) is (queue is None):
         raise click.UsageError("give either --events or --queue")
-    if queue is not None and not leads_to_a_server(queue):
-        raise click.UsageError(
-            f"--queue: {without_password(queue)!r} is not a queue URL; it looks like "
-            "https://sqs.eu-west-1.amazonaws.com/123456789012/events"
-        )
+    if queue is not None:
+        try:
+            check_queue_urls(queue)
+        except ValueError as error:
+            raise click.UsageError(f"--queue: {error}") from error
     note_unread(old, new)
     before, after = load_rules(old, require=require), load_rules(new, require=require)
     samples = _lines(events) if events is not None else iter(_messages(str(queue), sample))

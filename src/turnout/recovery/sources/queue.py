@@ -59,7 +59,7 @@ async def open_queue_source(
         lie = int(attributes.get("ApproximateNumberOfMessages") or 0) + unseen
         notes.append(
             "This is a FIFO queue: of each message group only the first letters can be seen, until those are gone; "
-            f"about {lie:,} lie in it."
+            f"it holds about {lie:,}."
         )
     return QueueSource(
         sqs,
@@ -76,9 +76,10 @@ async def open_queue_source(
 
 def unseen_note(unseen: int) -> str:
     """What an operator should know of letters that somebody else holds."""
+    them, they_come = ("it", "It comes") if unseen == 1 else ("them", "They come")
     return (
-        f"About {unseen:,} more cannot be seen now: somebody has received them, another run or a consumer. They "
-        "come back when their visibility timeout ends, unless they are deleted before."
+        f"About {unseen:,} more cannot be seen now: somebody has received {them}, another run or a consumer. "
+        f"{they_come} back when the visibility timeout ends, unless deleted before."
     )
 
 

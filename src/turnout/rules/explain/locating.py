@@ -27,6 +27,7 @@ from turnout.rules.condition.ast import (
 from turnout.rules.condition.render import render_path
 from turnout.rules.showing import kind_of, printable
 from turnout.rules.spelling import nearest
+from turnout.words import count
 
 __all__ = ["Keep", "Located", "locate", "why_nothing"]
 
@@ -181,9 +182,10 @@ def _dead_end(place: Located, places: int, segment: Segment, name_members: bool)
         case Key() | Keys():
             what = "has none of these members" if isinstance(value, dict) else f"is {kind_of(value)}, not an object"
             return f"{where} {what}"
+        case Item() | Items() | Slice() if isinstance(value, list):
+            return f"{where} has {count(len(value), 'element')}"
         case Item() | Items() | Slice():
-            what = f"has {len(value)} elements" if isinstance(value, list) else f"is {kind_of(value)}, not an array"
-            return f"{where} {what}"
+            return f"{where} is {kind_of(value)}, not an array"
         case Where():
             return f"nothing in {where} fits the filter"
         case Scalars():

@@ -25,6 +25,7 @@ from turnout import __version__
 from turnout.telemetry.otlp import RequestEncoder
 from turnout.telemetry.records import Kind, Span
 from turnout.telemetry.semconv import SCHEMA_URL
+from turnout.words import count
 
 __all__ = ["ConvertingTransport", "Transport", "Waiting", "converter", "encoder", "open_transport"]
 
@@ -157,9 +158,9 @@ class _HttpTransport:
         request = self._encoder.encode(spans)
         if 0 < self._limit < len(request):
             _log.warning(
-                "%d spans were dropped: a request of %d bytes is more than the %d that may be sent at once. "
+                "Dropped %s: a request of %d bytes is more than the %d that may be sent at once. "
                 "Lower OTEL_BSP_MAX_EXPORT_BATCH_SIZE.",
-                len(spans),
+                count(len(spans), "span"),
                 len(request),
                 self._limit,
             )

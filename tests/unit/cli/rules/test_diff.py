@@ -136,7 +136,7 @@ def test_messages_of_a_queue_are_looked_at_and_stay_there(tmp_path: Path, monkey
     assert empty.stderr == "nothing was compared: no event is there that rules can be tried on\n"
 
 
-@pytest.mark.parametrize("queue", ["", "events", "https://"])
+@pytest.mark.parametrize("queue", ["", "events", "https://", "https://sqs.eu-west-1.amazonaws.com/123456789012"])
 def test_a_queue_that_is_no_url_is_refused_before_anybody_is_asked(tmp_path: Path, queue: str) -> None:
     result = run(tmp_path, "--queue", queue)
     assert result.exit_code == 2

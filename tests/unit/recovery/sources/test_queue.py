@@ -10,7 +10,7 @@ import pytest
 
 from turnout.errors import SqsRejected
 from turnout.message import Attribute, Message
-from turnout.recovery.sources.queue import open_queue_source
+from turnout.recovery.sources.queue import open_queue_source, unseen_note
 from turnout.sqs.api import EntryFailure, OutgoingMessage
 from turnout.sqs.memory import MemorySqs
 
@@ -269,11 +269,16 @@ def test_letters_that_somebody_holds_are_pointed_out() -> None:
         source = await open_queue_source(sqs, queue, wait_seconds=0)
         assert len([letter async for letter in source.letters()]) == 1
         (note,) = source.notes
-        assert "About 2 more cannot be seen now" in note
+        assert "About 2 more cannot be seen now: somebody has received them" in note
         assert source.unseen == 2
         await source.aclose()
 
     run(story)
+
+
+def test_one_letter_that_somebody_holds_is_told_in_the_singular() -> None:
+    assert "About 1 more cannot be seen now: somebody has received it, " in unseen_note(1)
+    assert unseen_note(1).endswith("It comes back when the visibility timeout ends, unless deleted before.")
 
 
 def test_what_lies_in_a_fifo_queue_counts_what_somebody_holds() -> None:
@@ -283,7 +288,7 @@ def test_what_lies_in_a_fifo_queue_counts_what_somebody_holds() -> None:
         await sqs.receive(queue, max_messages=2, wait_seconds=0)
         source = await open_queue_source(sqs, queue, wait_seconds=0)
         assert [letter async for letter in source.letters()] == [], "behind those that are held"
-        assert source.notes[1].endswith("about 5 lie in it.")
+        assert source.notes[1].endswith("it holds about 5.")
         await source.aclose()
 
     run(story)
@@ -297,7 +302,7 @@ def test_a_fifo_queue_shows_what_it_shows_and_says_so() -> None:
         letters = [letter async for letter in source.letters()]
         assert len(letters) == 10
         assert "FIFO" in source.notes[0]
-        assert source.notes[0].endswith("about 12 lie in it.")
+        assert source.notes[0].endswith("it holds about 12.")
         assert await source.delete(letters) == {}
         assert len([letter async for letter in source.letters()]) == 2
         await source.aclose()
