@@ -176,7 +176,7 @@ class _Undeliverable(TurnoutError):
 
 async def _deliver(services: Services, place: Place, stack: contextlib.AsyncExitStack) -> Deliver:
     if place.failed_events:
-        genesys, subscription = await services.genesys(), place.failed_events
+        genesys, subscription = await services.genesys(failed_events=True), place.failed_events
         requests = ReplayRequests(lambda ids: genesys.replay(subscription, ids), f"replay API {subscription}")
         stack.push_async_callback(requests.aclose)
         return requests

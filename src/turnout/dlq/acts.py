@@ -94,7 +94,7 @@ async def replaying(
     if to.kind == "api":
         from turnout.recovery.deliver.requesting import Requesting
 
-        genesys = await services.genesys()
+        genesys = await services.genesys(failed_events=True)
         return Requesting(lambda ids: genesys.replay(to.value, ids), f"replay API {to.value}")
     return await delivering(services, place, to, replay=replay, instead=instead)
 

@@ -147,13 +147,14 @@ class Services:
         """Whether conversations are told what becomes of their letters."""
         return self.environ.get("TURNOUT_GENESYS_WRITE_BACK", "").strip() not in ("", "none")
 
-    async def genesys(self) -> Genesys:
-        """Genesys, or what stands for it. Raises `SettingsError`."""
+    async def genesys(self, *, failed_events: bool = False) -> Genesys:
+        """Genesys, or what stands for it; `failed_events`: to be asked for those. Raises `SettingsError`."""
         if self._genesys is None:
             from turnout.genesys.config import load_genesys_config
             from turnout.genesys.session import open_genesys
 
-            self._genesys = await self._stack.enter_async_context(open_genesys(load_genesys_config(self.environ)))
+            config = load_genesys_config(self.environ, failed_events=failed_events)
+            self._genesys = await self._stack.enter_async_context(open_genesys(config))
         return self._genesys
 
     def _read_rules(self) -> Ruleset:

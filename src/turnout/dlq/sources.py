@@ -76,7 +76,7 @@ async def _source(services: Services, place: Place, visibility_seconds: int) -> 
     if place.failed_events:
         from turnout.recovery.sources.failed_events import FailedEventsSource
 
-        genesys = await services.genesys()
+        genesys = await services.genesys(failed_events=True)
         return FailedEventsSource(
             place.failed_events, lambda: genesys.failed_events(place.failed_events), causes=causes
         )

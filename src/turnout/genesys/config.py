@@ -105,11 +105,19 @@ def variable(field: str) -> str:
     return _PREFIX + field.upper()
 
 
-def load_genesys_config(environ: Mapping[str, str] | None = None) -> GenesysConfig:
-    """The settings from the environment. Raises `SettingsError` with every problem at once."""
+def load_genesys_config(environ: Mapping[str, str] | None = None, *, failed_events: bool = False) -> GenesysConfig:
+    """The settings from the environment. Raises `SettingsError` with every problem at once.
+
+    `failed_events`: for the API that lists those and publishes them again, which one profile alone has.
+    """
     environ = os.environ if environ is None else environ
     values: dict[str, Any] = {}
     problems: list[str] = []
+    if failed_events and _given(environ, "profile")[1] in (None, "genesys"):
+        problems.append(
+            f"{variable('profile')}: must be tutorial, for a service that copied the tutorials; Genesys Cloud has no "
+            "API of failed events: there, read the dead-letter queue of your own EventBridge rule"
+        )
     for field in msgspec.structs.fields(GenesysConfig):
         name, text = _given(environ, field.name)
         if text is None:

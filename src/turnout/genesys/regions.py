@@ -63,7 +63,10 @@ def hosts(region: str = "", *, api_url: str = "", login_url: str = "") -> Hosts:
 def _domain(region: str) -> str:
     name = region.strip().lower().rstrip("/")
     if not name:
-        raise ValueError("is not set: the region of the organisation, such as eu-west-1 or mypurecloud.ie")
+        raise ValueError(
+            "is not set: the region of the organisation, such as eu-west-1 or mypurecloud.ie; another service "
+            "needs TURNOUT_GENESYS_API_URL"
+        )
     if name in DOMAINS:
         return DOMAINS[name]
     bare = _PREFIX.sub("", name)
@@ -71,7 +74,7 @@ def _domain(region: str) -> str:
         return bare
     close = get_close_matches(bare, [*DOMAINS, *DOMAINS.values()], n=1, cutoff=0.6)
     hint = f"; did you mean {close[0]}?" if close else ""
-    raise ValueError(f"{region!r} is no region of Genesys Cloud{hint} (a region not listed needs the API URL instead)")
+    raise ValueError(f"{region!r} is no region of Genesys Cloud{hint} (for one not listed set TURNOUT_GENESYS_API_URL)")
 
 
 def _base_url(url: str) -> str:

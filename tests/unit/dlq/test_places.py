@@ -52,6 +52,11 @@ def opened(settings: DlqSettings, place: Place) -> str:
     return asyncio.run(opening())
 
 
+def test_failed_events_without_the_profile_that_lists_them_are_refused_before_anybody_is_asked() -> None:
+    with pytest.raises(SettingsError, match="TURNOUT_GENESYS_PROFILE: must be tutorial"):
+        opened(DlqSettings(), Place(failed_events="s-1"))
+
+
 def test_no_place_at_all_is_told_with_the_ways_to_name_one() -> None:
     with pytest.raises(SettingsError, match="which letters"):
         opened(DlqSettings(), Place())

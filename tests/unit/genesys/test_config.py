@@ -82,9 +82,22 @@ def test_every_problem_is_told_at_once_and_names_its_variable() -> None:
         "TURNOUT_GENESYS_ATTEMPTS: must be a whole number",
         "TURNOUT_GENESYS_PAGE_SIZE: must be a whole number >= 1",
         "TURNOUT_GENESYS_REPLAY_PATH: must be a path: a / and then letters, digits and any of . _ ~ / { } -",
-        "TURNOUT_GENESYS_REGION: 'eu-wst-1' is no region of Genesys Cloud; did you mean eu-west-1? (a region not "
-        "listed needs the API URL instead)",
+        "TURNOUT_GENESYS_REGION: 'eu-wst-1' is no region of Genesys Cloud; did you mean eu-west-1? (for one not "
+        "listed set TURNOUT_GENESYS_API_URL)",
     )
+
+
+def test_failed_events_need_their_profile_which_is_told_before_and_with_all_else_that_is_missing() -> None:
+    with pytest.raises(SettingsError) as caught:
+        load_genesys_config({}, failed_events=True)
+    profile, client_id, secret, region = caught.value.problems
+    assert profile.startswith("TURNOUT_GENESYS_PROFILE: must be tutorial, for a service that copied the tutorials; ")
+    assert profile.endswith("there, read the dead-letter queue of your own EventBridge rule")
+    assert client_id.startswith("TURNOUT_GENESYS_CLIENT_ID: is not set")
+    assert secret.startswith("TURNOUT_GENESYS_CLIENT_SECRET: is not set")
+    assert region.endswith("such as eu-west-1 or mypurecloud.ie; another service needs TURNOUT_GENESYS_API_URL")
+    config = load_genesys_config(CLIENT | {"TURNOUT_GENESYS_PROFILE": "tutorial"}, failed_events=True)
+    assert config.profile == "tutorial"
 
 
 @pytest.mark.parametrize("field", ["client_secret", "client_id", "scope"])
@@ -146,7 +159,7 @@ def test_a_region_is_known_by_whatever_people_copy_from_their_browser(text: str)
         (" ", "is not set: the region of the organisation"),
         ("eu-west-11", "'eu-west-11' is no region of Genesys Cloud; did you mean eu-west-1?"),
         ("api.mypurecloud.i", "did you mean mypurecloud.ie?"),
-        ("xyz", "'xyz' is no region of Genesys Cloud (a region not listed needs the API URL instead)"),
+        ("xyz", "'xyz' is no region of Genesys Cloud (for one not listed set TURNOUT_GENESYS_API_URL)"),
     ],
 )
 def test_what_is_no_region_is_told_with_the_one_that_may_be_meant(text: str, said: str) -> None:
