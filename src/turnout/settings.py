@@ -94,7 +94,7 @@ class Settings(BaseSettings):
         4,
         ge=1,
         le=64,
-        description="Long polls at a time, per source queue, at most: while the queue is empty there is one.",
+        description="Long polls at a time, per source queue and process, at most; of an empty queue there is one.",
     )
     wait_seconds: int = Field(20, ge=0, le=20, description="How long one long poll waits for messages, in seconds.")
     visibility_seconds: int = Field(
@@ -103,17 +103,19 @@ class Settings(BaseSettings):
         le=43_200,
         description="For how long a received message stays invisible to others, in seconds; extended while it is held.",
     )
-    max_in_flight: int = Field(2_000, ge=1, le=100_000, description="Messages held at a time, at most.")
-    max_in_flight_mib: int = Field(
-        256, ge=1, le=65_536, description="Bytes of message bodies held at a time, at most, in MiB."
+    max_in_flight: int = Field(
+        2_000, ge=1, le=100_000, description="Messages that each process holds at a time, at most."
     )
-    send_calls: int = Field(4, ge=1, le=64, description="Batches under way at a time, per target.")
+    max_in_flight_mib: int = Field(
+        256, ge=1, le=65_536, description="Bytes of message bodies that each process holds at a time, at most, in MiB."
+    )
+    send_calls: int = Field(4, ge=1, le=64, description="Batches under way at a time, per target and process.")
     send_calls_total: int = Field(
         12,
         ge=1,
         le=512,
-        description="Batches under way at a time beyond the first of each target, all targets together; "
-        "urgent targets go first.",
+        description="Batches under way at a time beyond the first of each target, all targets of a process "
+        "together; urgent targets go first.",
     )
     send_attempts: int = Field(
         12, ge=1, le=100, description="Attempts at a delivery, the first included, before it is dead-lettered."

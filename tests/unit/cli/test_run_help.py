@@ -33,6 +33,12 @@ def test_no_setting_that_takes_certain_words_is_without_them() -> None:
             assert name in CHOICES
 
 
+@pytest.mark.parametrize("name", ["pollers", "max_in_flight", "max_in_flight_mib", "send_calls", "send_calls_total"])
+def test_of_what_is_taken_by_each_process_that_is_said(name: str) -> None:
+    option = f"--{name.replace('_', '-')} "
+    assert "process" in HELP[HELP.index(option) :].partition("[TURNOUT_")[0]
+
+
 def test_a_default_is_shown_where_there_is_one_and_can_be_given_as_it_stands() -> None:
     assert "[default: ]" not in HELP
     assert "[TURNOUT_HTTP_BODIES] [default: false]" in HELP
