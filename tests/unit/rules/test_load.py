@@ -363,7 +363,8 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
     ("written", "replaced", "place", "words"),
     [
         ("when: detail.x", "when: 'vip' in detail.x", "5:17", "begins with a quote"),
-        ("when: detail.x", "when detail.x", "6:5", "that begins in line 5, could not find expected ':'; a field is"),
+        ("when: detail.x", "when detail.x", "5:5", "could not find expected ':'; a field is written"),
+        ("send: [standard]", "send:[standard]\n    stop: true", "6:5", "with a ':' and a space"),
         ("when: detail.x", "description: Calls: all\n    when: detail.x", "5:23", "quote a text that holds ': '"),
         ("send: [standard]", "send: [standard\n  - id: q", "7:7", "that begins in line 6, did not find"),
         ("when: detail", "description: *urgent*\n    when: detail", "5:25", "quote a text that begins with '*'"),

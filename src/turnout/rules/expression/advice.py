@@ -60,14 +60,16 @@ def negated(function: str) -> str:
 
 def alone(operand: Operand) -> str:
     """Why an operand that is compared with nothing is no condition, and how it becomes one: a whole message."""
-    if isinstance(operand, Path):
-        text = operand.text
-        hint = f"; did you mean '{text.lower()}'?" if text.lower() in ("and", "or", "not", "true", "false") else ""
+    text = operand.text if isinstance(operand, Path) else ""
+    if isinstance(operand, Literal) and isinstance(operand.value, bool):
+        text = str(operand.value).lower()
+    if text.lower() in ("true", "false"):
+        return f"'{text}' alone is not a condition; for every event write exists($), for none enabled: false"
+    if text:
+        hint = f"; did you mean '{text.lower()}'?" if text.lower() in ("and", "or", "not") else ""
         return f"'{text}' alone is not a condition; write exists({text}) or {text} == true{hint}"
     if isinstance(operand, ListLiteral):
         return "a list alone is not a condition; write path in [...]"
-    if isinstance(operand, Literal) and operand.value is True:
-        return "'true' alone is not a condition; a rule for every event is written exists($)"
     other = ", or write path in ['a', 'b']" if isinstance(operand, Literal) else ""
     return f"this alone is not a condition; compare it with something{other}"
 
@@ -84,7 +86,8 @@ def in_place_of_connective(before: Token, follows: Token, after: Token) -> str:
         is_number = before.kind is after.kind is TokenKind.NUMBER and before.at.end + 1 == after.at.start
         return "a number is written without commas" if is_number else "write 'and' or 'or'"
     is_word = follows.kind is TokenKind.PATH and not connective(follows.text)
-    if before.kind is TokenKind.NUMBER and is_word and after.kind is not TokenKind.OPERATOR:
+    ends = (TokenKind.END, TokenKind.WORD, TokenKind.PUNCTUATION)
+    if before.kind is TokenKind.NUMBER and is_word and after.kind in ends:
         return "a number has no unit"
     return ""
 

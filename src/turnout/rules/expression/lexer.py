@@ -87,6 +87,7 @@ _HINTS = {
     "/": "there is no arithmetic; regular expressions belong into matches(path, 'expression')",
     "-": "there is no arithmetic",
     ".": "a path begins with a name, with $ or with @",
+    "\\": "a backslash stands within a text only, and quotes around one have none",
     "{": "a reference to the environment is ${NAME}; no value is compared with an object",
     # What word processors and chats make of what was typed.
     **dict.fromkeys(
@@ -153,11 +154,10 @@ def _next(text: str, start: int) -> Token:
         hint = _foreign(character)
     if (plain := unicodedata.normalize("NFKC", character)) != character and plain.isascii() and not hint:
         hint = _HINTS.get(plain) or f"write {plain}"
+    shown = f"'{character}'"
     if not character.isprintable():
-        hint = "an invisible character; delete it"
-    raise ExpressionError(
-        Code.SYNTAX, f"unexpected {character!r}" + (f"; {hint}" if hint else ""), Span(start, start + 1)
-    )
+        shown, hint = repr(character), "an invisible character; delete it"
+    raise ExpressionError(Code.SYNTAX, f"unexpected {shown}" + (f"; {hint}" if hint else ""), Span(start, start + 1))
 
 
 def _path(text: str, start: int) -> Token:

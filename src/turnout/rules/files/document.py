@@ -94,9 +94,11 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
     if mark and "cannot start any token" in (error.problem or "") and text[mark.index : mark.index + 1] == "\t":
         return YamlError(Code.YAML, "a tab; indent with spaces, and put a space after '-'", line, column)
     begins = error.context_mark if error.context else None
-    if begins and "could not find expected ':'" in (error.problem or "") and text[begins.index] in "{[":
-        message = f"what is in '{text[begins.index]}' is indented further than the name that it belongs to"
-        return YamlError(Code.YAML, message, begins.line, begins.column)
+    if begins and "could not find expected ':'" in (error.problem or ""):
+        line, column = begins.line, begins.column  # it is seen to be missing where the next field begins
+        if text[begins.index] in "{[":
+            message = f"what is in '{text[begins.index]}' is indented further than the name that it belongs to"
+            return YamlError(Code.YAML, message, line, column)
     begun = begins.line if begins else line
     first = min(begun, max(0, line - 1))
     for number, written in enumerate(text.split("\n")[first : line + 1], start=first):
