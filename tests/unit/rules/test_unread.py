@@ -33,6 +33,8 @@ def put(root: Path, name: str, text: str) -> None:
         ("tests/team-a/t.jsonl", "{}", "tests/team-a", "t.jsonl in this folder is not read"),
         ("tests/t.json", TABLE, "tests/t.json", "looks like a table of tests and is not read; name it t.yaml"),
         ("tests/t.csv", "event,rules", "tests/t.csv", "this is not read; tables of tests are YAML or JSON lines"),
+        ("20.yaml.txt", RULES, "20.yaml.txt", "this is not read; name it 20.yaml"),
+        ("tests/t.jsonl.txt", "{}", "tests/t.jsonl.txt", "this is not read; name it t.jsonl"),
         ("tests/t.json", '[{"event": {}, "targets": []}]', "tests/t.json", "one test in each line of t.jsonl"),
     ],
 )
@@ -64,6 +66,8 @@ def test_what_looks_like_rules_or_tests_and_is_not_read_is_pointed_out(
         (".git/config.yaml", RULES),
         ("..2026_01_01/10.yaml", RULES),
         ("README.md", "rules"),
+        ("notes.txt", "rules"),
+        ("20.yaml.bak", RULES),
     ],
 )
 def test_what_is_read_or_no_rules_at_all_is_left_alone(tmp_path: Path, name: str, text: str) -> None:

@@ -25,7 +25,7 @@ _MOST_LOOKED_AT = 10_000
 
 
 def unread_files(rules: Path, limits: Limits = DEFAULT_LIMITS) -> tuple[Problem, ...]:
-    """A warning per folder with files that are not read, and per JSON file. None for rules that are one file."""
+    """A warning per folder with files that are not read, and per file so named. None for rules that are one file."""
     try:
         return tuple(_unread(rules, limits)) if rules.is_dir() else ()
     except OSError:  # what cannot be looked at is told, where it matters, by who reads it
@@ -39,9 +39,13 @@ def _unread(rules: Path, limits: Limits) -> Iterator[Problem]:
                 yield from _folder(entry, _YAML, "rule files", rules)
         elif entry.suffix.lower() == ".json" and _is_rule_file(_content(entry, limits)):
             yield _warning(entry, f"this looks like a rule file and is not read; name it {entry.stem}.yaml")
+        elif _ends_twice(entry, _YAML):
+            yield _warning(entry, f"this is not read; name it {entry.stem}")
     for entry in _entries(rules / schema.TABLES_FOLDER):
         if entry.is_dir():
             yield from _folder(entry, _TABLES, "tables of tests", rules / schema.TABLES_FOLDER)
+        elif _ends_twice(entry, _TABLES):
+            yield _warning(entry, f"this is not read; name it {entry.stem}")
         elif entry.suffix.lower() == ".csv":
             yield _warning(entry, "this is not read; tables of tests are YAML or JSON lines (.jsonl)")
         elif entry.suffix.lower() == ".json":
@@ -54,6 +58,11 @@ def _unread(rules: Path, limits: Limits) -> Iterator[Problem]:
                     "this looks like a table of tests and is not read; write one test in each line of "
                     f"{entry.stem}.jsonl",
                 )
+
+
+def _ends_twice(entry: Path, kinds: tuple[str, ...]) -> bool:
+    """Whether an editor added an ending of its own, which not everybody sees: `rules.yaml.txt`."""
+    return entry.suffix.lower() == ".txt" and Path(entry.stem).suffix.lower() in kinds
 
 
 def _entries(folder: Path) -> list[Path]:
