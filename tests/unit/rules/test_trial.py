@@ -234,7 +234,7 @@ def test_a_test_that_is_not_right_is_a_problem_at_its_place(tmp_path: Path, test
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("- {event: {}}", "TR112 a table of tests is a mapping with a list 'tests'"),
+        ("- {event: {}}", "TR112 a table of tests is a mapping with a list 'tests'; write 'tests:' above the list"),
         ("", "TR112 a table of tests is a mapping with a list 'tests'"),
         ("tests: [", "TR103"),
         ("tests: [5]", "TR112 a test must be a mapping with an event and what is expected"),
@@ -338,7 +338,7 @@ def test_a_slip_in_a_test_is_answered_with_what_to_write(tmp_path: Path, test: o
 def test_a_line_that_is_no_json_is_told_its_column_and_not_another_line(tmp_path: Path) -> None:
     trial = attempt(tmp_path, '\n{"event": {},\n', name="table.jsonl")
     (problem,) = trial.problems
-    assert problem.line == 2
+    assert (problem.line, problem.column) == (2, 14)
     assert "it is not JSON: Expecting property name" in problem.message
     assert problem.message.endswith(" at column 14")
 
@@ -358,10 +358,11 @@ def test_a_key_that_stands_twice_in_an_object_of_json_lines_is_told_where_it_sta
     assert trial.tests == 2
 
 
-def test_what_is_wrong_with_a_field_of_a_json_line_is_told_where_it_stands(tmp_path: Path) -> None:
-    trial = attempt(tmp_path, '{"event": {}, "rules": [], "rulez": []}', name="table.jsonl")
-    (problem,) = trial.problems
-    assert (problem.line, problem.column) == (1, 28)
+def test_what_is_wrong_with_the_fields_of_a_json_line_is_told_where_they_stand_and_in_their_order(
+    tmp_path: Path,
+) -> None:
+    trial = attempt(tmp_path, '{"event": {}, "rules": 5, "metadata": 5, "rulez": []}', name="table.jsonl")
+    assert [(problem.line, problem.column) for problem in trial.problems] == [(1, 15), (1, 27), (1, 42)]
 
 
 def test_of_thousands_of_unknown_names_the_first_ones_are_told_what_was_meant(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ def read_tables(
             case = reader.case(value, number, Place(name, line + 1, column + 1), report)
             if case is not None:
                 tables.cases.append(case)
-        tables.problems += reporter.problems
+        tables.problems += sorted(reporter.problems, key=lambda problem: (problem.line, problem.column))
     return tables
 
 
@@ -79,7 +79,8 @@ def _yaml(text: str, reporter: Reporter, limits: Limits) -> Iterator[_Draft]:
         return
     tests = root.get("tests") if isinstance(root, MapNode) else None
     if not isinstance(root, MapNode) or not isinstance(tests, ListNode):
-        reporter.at(Code.WRONG_TYPE, "a table of tests is a mapping with a list 'tests'", 0, 0)
+        hint = "; write 'tests:' above the list" if isinstance(root, ListNode) else ""
+        reporter.at(Code.WRONG_TYPE, f"a table of tests is a mapping with a list 'tests'{hint}", 0, 0)
         return
     for key, (node, _) in root.items.items():
         if key not in schema.TABLE:
@@ -103,7 +104,9 @@ def _json_lines(text: str, reporter: Reporter) -> Iterator[_Draft]:
         value = decode(line)
         if isinstance(value, Rejection):
             said = value.message.replace("the body", "it").replace(" at line 1 column ", " at column ")
-            reporter.at(Code.WRONG_TYPE, f"a test must be a JSON object in one line: {said}", number, 0)
+            told = _COLUMN.search(said)
+            column = int(told[1]) - 1 if told else 0
+            reporter.at(Code.WRONG_TYPE, f"a test must be a JSON object in one line: {said}", number, column)
             continue
         fields, twice = _keys(line)
         for key, column, width in twice:
@@ -117,6 +120,7 @@ def _json_lines(text: str, reporter: Reporter) -> Iterator[_Draft]:
         yield value, number, 0, report
 
 
+_COLUMN = re.compile(r" at column ([0-9]+)\Z")
 _TEXT_OR_BRACE = re.compile(r'("(?:[^"\\]|\\.)*")(?P<colon>\s*:)?|[{}]')
 
 
