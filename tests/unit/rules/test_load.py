@@ -387,6 +387,7 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
         ("when: detail.x == 1", 'pattern: {\n // why\n "x": [1]}', "6:2", "a comment begins with '#'"),
         ("when: detail.x == 1", 'pattern: {\n /* why\n  * so */\n "x": [1]}', "6:2", "a comment begins with '#'"),
         ("when: detail.x == 1", 'pattern: {"x": [1], // why\n "y": [1]}', "5:25", "a comment begins with '#'"),
+        ("send: [standard]", "send: [${TARGET}]", "6:13", 'quote a text that holds a reference: "${NAME}"'),
         ("when: detail.x == 1", 'pattern: {"x": ["https://a/"] "y": 1}', "5:35", "look for a bracket"),
         ("when: detail.x == 1", 'pattern: {"x": [" // a"] "y": 1}', "5:30", "look for a bracket"),
         ("when: detail.x == 1", 'pattern:\n{"x": [1]}', "6:1", "'{' is indented further than the name"),

@@ -109,6 +109,8 @@ def _in_our_words(text: str, error: yaml.MarkedYAMLError) -> YamlError:
     if mark and not text[mark.index :].strip():
         line, column = line_and_column(text.rstrip()[:-1])  # nothing is to be seen at the end
     message = ", ".join(part for part in (context, error.problem) if part)
+    if mark and text[: mark.index + 1].endswith("${"):
+        return YamlError(Code.YAML, f'{message}; quote a text that holds a reference: "${{NAME}}"', line, column)
     message += next((advice for said, advice in _ADVICE.items() if said in message), "")
     return YamlError(Code.YAML, message, line, column)
 
