@@ -131,9 +131,10 @@ def _print(comparison: Comparison, with_excerpt: bool) -> None:
         if with_excerpt and (text := _excerpt(change)):
             click.echo(f"{'':10}{text}")
     none = f", {comparison.rejected:,} of them none that rules can be tried on" if comparison.rejected else ""
+    match = "matches" if comparison.other_rules == 1 else "match"
     click.echo(
         f"{count(comparison.events, 'event')}{none}: {comparison.elsewhere:,} would go elsewhere, "
-        f"{comparison.otherwise:,} otherwise to the same places, {comparison.other_rules:,} only match other rules"
+        f"{comparison.otherwise:,} otherwise to the same places, {comparison.other_rules:,} only {match} other rules"
     )
 
 

@@ -44,6 +44,16 @@ def test_changes_are_counted_with_an_example_and_exit_0(tmp_path: Path) -> None:
     ]
 
 
+def test_one_event_that_matches_other_rules_is_told_in_the_singular(tmp_path: Path) -> None:
+    old = str(write(tmp_path, HEAD + RULE, "old.yaml"))
+    new = str(write(tmp_path, HEAD + RULE.replace("id: long", "id: other"), "new.yaml"))
+    event = json.dumps(EVENTS[1]).encode()
+    result = CliRunner().invoke(rules, ["diff", old, new, "--events", "-"], input=event)
+    assert result.stdout.endswith(
+        "1 event: 0 would go elsewhere, 0 otherwise to the same places, 1 only matches other rules\n"
+    )
+
+
 def test_fail_on_change_exits_1_only_when_there_is_one(tmp_path: Path) -> None:
     assert run(tmp_path, "--fail-on-change").exit_code == 1
     assert run(tmp_path, "--fail-on-change", limit=5).exit_code == 0
