@@ -317,6 +317,7 @@ def test_equal_conditions_are_equal_wherever_they_stand() -> None:
         ("detail.x notin ['a']", "unexpected 'notin'; write 'not in'"),
         ("detail.wait time > 5", "unexpected 'time'; a name with a space in it is quoted: detail['wait time']"),
         ("isEmpty(detail.x)", "did you mean 'len'?"),
+        ("detail.x == ${TENANT:-'acme'}", "a default stands without quotes: ${TENANT:-acme}"),
         ("true", "'true' alone is not a condition; for every event write exists($), for none enabled: false"),
         ("False", "'False' alone is not a condition; for every event write exists($), for none enabled: false"),
         ("detail.x == \\'a\\'", "unexpected '\\'; a backslash stands within a text only"),

@@ -122,7 +122,11 @@ def _next(text: str, start: int) -> Token:
     if character in "'\"":
         return _string(text, start)
     if reference := REFERENCE.match(text, start):
-        return Token(TokenKind.REFERENCE, reference[0], reference[0], Span(start, reference.end()))
+        at = Span(start, reference.end())
+        if _STRING.fullmatch(reference[2] or ""):  # a shell would take the quotes off
+            message = f"a default stands without quotes: ${{{reference[1]}:-{reference[2][1:-1]}}}"
+            raise ExpressionError(Code.SYNTAX, message, at)
+        return Token(TokenKind.REFERENCE, reference[0], reference[0], at)
     if character in "$@":
         return _path(text, start)
     if name := _NAME.match(text, start):
