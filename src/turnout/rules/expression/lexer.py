@@ -145,6 +145,12 @@ def _next(text: str, start: int) -> Token:
         return _number(number[0], Span(start, number.end()))
     if (operator := _OPERATOR.match(text, start)) and not text.startswith("<>", start):
         return Token(TokenKind.OPERATOR, operator[0], operator[0], Span(start, operator.end()))
+    raise _unexpected(text, start)
+
+
+def _unexpected(text: str, start: int) -> ExpressionError:
+    """Of a character with which nothing begins: what to write instead."""
+    character = text[start]
     hint = _HINTS.get(text[start : start + 2]) or _HINTS.get(character)
     if character == "=" and start and text[start - 1] in "=!<>":
         hint = f"write {text[max(0, start - 2) : start].strip()}"  # of `!==` the first two are an operator
@@ -161,7 +167,7 @@ def _next(text: str, start: int) -> Token:
     shown = f"'{character}'"
     if not character.isprintable():
         shown, hint = repr(character), "an invisible character; delete it"
-    raise ExpressionError(Code.SYNTAX, f"unexpected {shown}" + (f"; {hint}" if hint else ""), Span(start, start + 1))
+    return ExpressionError(Code.SYNTAX, f"unexpected {shown}" + (f"; {hint}" if hint else ""), Span(start, start + 1))
 
 
 def _path(text: str, start: int) -> Token:
