@@ -117,6 +117,7 @@ def test_a_file_that_holds_no_event_is_a_problem_at_the_example(tmp_path: Path, 
     (problem,) = run_examples(load_rules(path).rules, root=directory)
     assert problem.code == "TR403"
     assert problem.line == 3
+    assert problem.message.startswith("example 1 names the file '")
     assert reason in problem.message
 
 

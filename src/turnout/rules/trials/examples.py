@@ -79,9 +79,9 @@ def _from_file(rule: Rule, number: int, example: Example, root: Path, limits: Li
     try:
         event = decode(read_event_file(example.file, beside=example.place.file, root=root, limits=limits))
     except EventFileError as error:
-        return _problem(rule, number, example, Code.EVENT_FILE, f"the file '{example.file}': {error}")
+        return _problem(rule, number, example, Code.EVENT_FILE, f"names the file '{example.file}': {error}")
     if isinstance(event, Rejection):
-        return _problem(rule, number, example, Code.EVENT_FILE, f"the file '{example.file}': {event.message}")
+        return _problem(rule, number, example, Code.EVENT_FILE, f"names the file '{example.file}': {event.message}")
     return ReadExample(rule, number, example, event)
 
 
