@@ -293,6 +293,7 @@ def test_of_a_long_line_the_part_with_the_mistake_is_shown(tmp_path: Path, befor
             "SQS takes no attribute called 'AWS.x'",
         ),
         ("rules: [{id: r, when: exists(x), send: [high], attributes: {a: [1]}}]", "must be a path, a number"),
+        ("rules: [{id: r, when: exists(x), send: [high], attributes: {a: {value: ''}}}]", "SQS takes no empty one"),
         ("rules: [{id: r, when: exists(x), send: [high], attributes: {a: {value: x, path: y}}}]", "either"),
         ("rules: [{id: r, when: exists(x), send: [high], examples: {}}]", "examples must be a list"),
         ("rules: [{id: r, when: exists(x), send: [high], examples: [{event: [], match: true}]}]", "not a list"),

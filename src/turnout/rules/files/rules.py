@@ -228,7 +228,10 @@ class RuleReader:
             return self._fields.path(node, name, "; a constant is written {value: ...}")
         if isinstance(node, ScalarNode) and isinstance(node.value, int | float):
             return node.value
-        self._problem(Code.WRONG_TYPE, f"attribute '{name}' must be a path, a number or {{value: constant}}", node)
+        message = f"attribute '{name}' must be a path, a number or {{value: constant}}"
+        if isinstance(node, ScalarNode) and not node.text:
+            message += "; leave it out, SQS takes no empty one"
+        self._problem(Code.WRONG_TYPE, message, node)
         return None
 
     def _examples(self, node: Node | None) -> Iterator[Example]:
