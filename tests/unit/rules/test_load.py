@@ -374,6 +374,7 @@ def test_a_file_that_is_not_yaml_is_the_only_problem_it_causes(tmp_path: Path) -
         ("when: detail.x == 1", "pattern: {x:[1]}", "5:16", "comes a space"),
         ("when: detail.x", "when: - detail.x", "5:11", "on a line of its own"),
         ("detail.x == 1", "\"matches(detail.x, '\\d')\"", "5:31", r"a backslash is written \\ in double quotes"),
+        ("when: detail.x == 1", 'pattern: {"x": ["\\ud83d\\ude00"]}', "5:24", "write the character itself"),
         ("    when", "\twhen", "5:1", "indent with spaces"),
         ("    send", "   send", "6:4", "look at the indentation"),
         ("    when", "\u00a0   when", "5:1", "an invisible character that is no space"),

@@ -41,6 +41,7 @@ _ADVICE = {
     "alphabetic or numeric character": "; quote a text that begins with '*' or '&'",
     "expected comment or line break": "; quote a text that begins with '>' or '|'",
     "unknown escape character": r"; a backslash is written \\ in double quotes, and as it is in single quotes",
+    "invalid Unicode character escape code": "; write the character itself: YAML takes no halves of one",
     "found unexpected ':'": "; after the ':' of a field comes a space",
     "found unexpected end of stream": "; write the quote that closes it",
     "did not find expected key": "; look at the indentation, and quote a whole text that begins with a quote",
