@@ -17,6 +17,7 @@ import msgspec
 
 from turnout.cli.exit_codes import INTERRUPTED
 from turnout.cli.rules_path import RulesPath
+from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.errors import SettingsError
 from turnout.words import count
 
@@ -28,7 +29,7 @@ __all__ = ["demo", "find_rules"]
 FLUSH_SECONDS = 5.0
 
 
-@click.command(short_help="See it work, on this machine alone.")
+@click.command(cls=WithoutArguments, stray=rules_are_meant, short_help="See it work, on this machine alone.")
 @click.option("--events", default=2000, show_default=True, type=click.IntRange(1, 1_000_000), help="Events to publish.")
 @click.option("--seed", default=1, show_default=True, type=int, help="The same seed gives the same events.")
 @click.option(

@@ -9,6 +9,7 @@ from typing import Any, Literal, get_args, get_origin
 import click
 
 from turnout.cli.startable import startable_settings
+from turnout.cli.stray import WithoutArguments, rules_are_meant
 from turnout.settings import SECRETS, Settings, variable
 
 __all__ = ["run"]
@@ -44,7 +45,7 @@ def _text(default: object) -> str:
     return ",".join(map(str, default)) if isinstance(default, tuple) else str(default)
 
 
-@click.command(short_help="Run the worker.")
+@click.command(cls=WithoutArguments, stray=rules_are_meant, short_help="Run the worker.")
 @_settings_options
 def run(**options: Any) -> None:
     """Read events from the source queue and route them until told to stop.

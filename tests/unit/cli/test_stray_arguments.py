@@ -14,6 +14,8 @@ from turnout.cli.commands import turnout
     ("words", "told"),
     [
         ("check rules", "unexpected argument 'rules'; write --rules rules"),
+        ("run rules", "unexpected argument 'rules'; write --rules rules"),
+        ("demo rules", "unexpected argument 'rules'; write --rules rules"),
         ("rules test rules", "unexpected argument 'rules'; write --rules rules"),
         ("rules list rules", "unexpected argument 'rules'; write --rules rules"),
         ("dlq report https://sqs.test/1/dead", "write --queue https://sqs.test/1/dead"),
